@@ -1,0 +1,43 @@
+"""Shared fixtures. Nothing here, or in any test, reaches the network."""
+
+from __future__ import annotations
+
+import os
+
+# Before any Hugging Face import: each missing optional file would otherwise cost many seconds of retries.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _real_data() -> Path | None:
+    named = os.environ.get("SENSORLM_REAL_DATA")
+    for candidate in [Path(named)] if named else [ROOT.parent / "shared" / "data"]:
+        if candidate.is_dir():
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real recordings; tests that need it skip where it is absent."""
+    folder = _real_data()
+    if folder is None:
+        pytest.skip("no real recordings here: set SENSORLM_REAL_DATA to the folder that holds mmash/, fitbit_takeout/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity_dir(real_data: Path) -> Path:
+    """Folder of caption facts computed by the reference release."""
+    folder = real_data.parent / "parity"
+    if not folder.is_dir():
+        pytest.skip(f"no parity facts beside {real_data}")
+    return folder
