@@ -1,0 +1,23 @@
+"""From a record to model inputs: feature extractor, processor, tokenizer; captions live in `captions`.
+
+Names are loaded on first use, so that the caption builder can be imported without transformers.
+"""
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .feature_extraction_sensorlm import SensorLMFeatureExtractor
+    from .processing_sensorlm import SensorLMProcessor
+    from .tokenization import train_tokenizer
+
+_HOMES = {
+    "SensorLMFeatureExtractor": "feature_extraction_sensorlm",
+    "SensorLMProcessor": "processing_sensorlm",
+    "train_tokenizer": "tokenization",
+}
+
+__all__ = ["SensorLMFeatureExtractor", "SensorLMProcessor", "train_tokenizer"]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,20 @@
+"""Captions of sensor days at three levels: facts (numbers only), wording (templates only), and the builder of text."""
+
+from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
+from .builder import CaptionBuilder, CaptionMapper
+from .paraphrase import Paraphraser, numbers_in
+from .templates import Wording, get_wording, list_languages, register_language
+
+__all__ = [
+    "CAPTION_KEYS",
+    "TOKEN_BUDGETS",
+    "CaptionBuilder",
+    "CaptionMapper",
+    "Paraphraser",
+    "Wording",
+    "estimate_tokens",
+    "get_wording",
+    "list_languages",
+    "numbers_in",
+    "register_language",
+]

@@ -1,0 +1,163 @@
+"""Token budgets: how long a caption may be, and what is left out of one that is too long."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+CAPTION_KEYS = (
+    "low_level_caption",
+    "middle_level_caption",
+    "high_level_summary_caption",
+    "high_level_all_caption",
+    "middle_low_caption",
+    "high_low_caption",
+    "high_middle_caption",
+    "high_middle_low_caption",
+)
+"""Names of the captions: low is statistical, middle structural, high semantic; combinations run from high to low."""
+
+TOKEN_BUDGETS = dict(zip(CAPTION_KEYS, (512, 512, 256, 1024, 1024, 1024, 512, 1024), strict=True))
+"""Caption key -> most tokens, those of the SensorLM release."""
+
+MIN_TOKENS = 16
+"""Smallest budget that a sentence fits into."""
+
+SPECIAL_TOKENS = 2
+"""Tokens set aside for the start and end that tokenizers add."""
+
+_PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\s(?=[-−]?\d)")
+
+
+class Sentence(NamedTuple):
+    """A sentence of a caption.
+
+    Attributes:
+        section: Position of the group it stands in, with the heading of that group; None for no heading.
+        weight: Importance; the heaviest are left out first.
+        cost: Estimated number of tokens.
+        text: The sentence.
+    """
+
+    section: tuple[int, str | None]
+    weight: float
+    cost: int
+    text: str
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimates, from above, the number of tokens of a text under a digit-splitting byte-pair tokenizer.
+
+    Each digit and punctuation mark is one token, and so is the space before a number; a word is one for every eight
+    letters or part of them, or for every three bytes where it is not plain ASCII. A vocabulary trained on captions
+    needs fewer.
+    """
+    count = 0
+    for piece in _PIECES.findall(text):
+        size = len(piece)
+        if size == 1:
+            count += 1 if piece.isascii() else len(piece.encode("utf-8", "surrogatepass"))
+        elif piece.isascii():
+            count += (size + 7) // 8
+        else:
+            count += (len(piece.encode("utf-8", "surrogatepass")) + 2) // 3
+    return count
+
+
+def token_counter(tokenizer: Any) -> Callable[[str], int] | None:
+    """Makes a function that counts the tokens of a text, special ones included.
+
+    Args:
+        tokenizer: A transformers or `tokenizers` tokenizer, a callable `str -> int`, or None.
+
+    Returns:
+        The function, or None if there is no tokenizer.
+
+    Raises:
+        TypeError: If `tokenizer` is none of these.
+    """
+    if tokenizer is None:
+        return None
+    if hasattr(tokenizer, "encode"):
+
+        def count(text: str) -> int:
+            encoded = tokenizer.encode(text)
+            return len(getattr(encoded, "ids", encoded))
+
+        return count
+    if callable(tokenizer):
+        return tokenizer
+    raise TypeError(
+        "`tokenizer` must be a transformers or tokenizers tokenizer, a function from text to a number of tokens, or"
+        f" None, got {type(tokenizer).__name__}."
+    )
+
+
+def compose(sentences: Sequence[Sentence]) -> str:
+    """Joins sentences, each group under its heading."""
+    parts = []
+    section: tuple[int, str | None] | None = None
+    for sentence in sentences:
+        if sentence.section != section:
+            section = sentence.section
+            if section[1] is not None:
+                parts.append(f"{section[1]}:")
+        parts.append(sentence.text)
+    return " ".join(parts)
+
+
+def fit(sentences: Sequence[Sentence], budget: int, count: Callable[[str], int] | None = None) -> str:
+    """Composes a caption of at most `budget` tokens.
+
+    Sentences are left out whole, the least important first; of equal ones, the last. A heading goes with the last
+    sentence of its group.
+
+    Args:
+        sentences: In the order of the caption.
+        budget: Most tokens, special ones included.
+        count: Counts the tokens of a text; without it, the sentences' estimates are added up.
+
+    Returns:
+        The caption; empty if not even the most important sentence fits.
+    """
+    if len(sentences) == 1 and count is None and sentences[0].cost + SPECIAL_TOKENS <= budget:
+        return compose(sentences)
+    if count is None:
+        costs = [sentence.cost for sentence in sentences]
+        total = sum(costs) + SPECIAL_TOKENS
+        heading_cost: Callable[[str | None], int] = _heading_cost
+    else:
+        caption = compose(sentences)
+        total = count(caption)
+        if total <= budget:
+            return caption
+        bare = count("")
+        heading_cost = lambda heading: 0 if heading is None else count(f"{heading}:") - bare  # noqa: E731
+        costs = [count(sentence.text) - bare for sentence in sentences]
+        total = sum(costs) + bare
+    members = Counter(sentence.section for sentence in sentences)
+    total += sum(heading_cost(heading) for _, heading in members)
+    if count is None and total <= budget:
+        return compose(sentences)
+    kept: list[Sentence | None] = list(sentences)
+    for last in sorted(range(len(sentences)), key=lambda i: (sentences[i].weight, i), reverse=True):
+        section = sentences[last].section
+        kept[last] = None
+        total -= costs[last]
+        members[section] -= 1
+        if not members[section]:
+            total -= heading_cost(section[1])
+        if total <= budget:
+            caption = compose([sentence for sentence in kept if sentence is not None])
+            # Joined sentences may count for more than the sum of their tokens.
+            if count is None or count(caption) <= budget:
+                return caption
+    return ""
+
+
+@cache
+def _heading_cost(heading: str | None) -> int:
+    return 0 if heading is None else estimate_tokens(heading) + 1

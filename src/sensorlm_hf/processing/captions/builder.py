@@ -1,0 +1,481 @@
+"""`CaptionBuilder`: days in, captions out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+
+from ...days import SensorDay
+from ...schema import CAPTION_GROUPS, SchemaLike, SensorSchema, get_schema
+from .budget import CAPTION_KEYS, MIN_TOKENS, TOKEN_BUDGETS, Sentence, estimate_tokens, fit, token_counter
+from .facts import BLOCK_DAYS, blocks, fact_table, facts_as_dicts, is_observed
+from .paraphrase import Paraphraser
+from .sentences import EXTRA_CHANNELS, Clock, Insight, SentenceMaker, Stream, Told, draws, insights_by_row
+from .structure import POOL_MINUTES
+from .templates import TIME_FORMATS, Wording, get_wording
+
+_LEVELS = {
+    "low_level_caption": ("low",),
+    "middle_level_caption": ("middle",),
+    "high_level_summary_caption": ("summary",),
+    "high_level_all_caption": ("all",),
+    "middle_low_caption": ("middle", "low"),
+    "high_low_caption": ("summary", "low"),
+    "high_middle_caption": ("summary", "middle"),
+    "high_middle_low_caption": ("summary", "middle", "low"),
+}
+_CLOCK = tuple(f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(1440))
+
+DayLike = Union[SensorDay, np.ndarray]
+
+
+class CaptionBuilder:
+    """Captions sensor days at three levels, from facts and templates.
+
+    * low, statistical: mean, max, min and standard deviation per channel;
+    * middle, structural: trends, peaks, drops and spans without data;
+    * high, semantic: activities, sleep and moods that were logged, as a summary of names or all with their times.
+
+    A caption hangs on the day, the seed, the sample id and the key, and on nothing else: not on other days, the batch,
+    the process or the machine. All numbers in it are numbers of [`CaptionBuilder.facts`] or times of the day's events.
+
+    Examples:
+        >>> build = CaptionBuilder("sensorlm-26", key="middle_level_caption", seed=0)
+        >>> caption = build(day)
+        >>> captions = build.batch(days, keys="high_level_all_caption")
+        >>> facts = build.facts(day)["HR"]["trends"]
+    """
+
+    def __init__(
+        self,
+        schema: SchemaLike = "sensorlm-26",
+        key: str = "high_level_summary_caption",
+        seed: int = 0,
+        *,
+        language: str = "en",
+        imputed: bool = False,
+        time_format: str = "minutes",
+        units: bool = False,
+        tokenizer: Any = None,
+        max_tokens: int | None = None,
+        paraphraser: Any = None,
+        templates: Wording | None = None,
+        extra_channels: Mapping[str, int] | None = None,
+    ) -> None:
+        """Prepares the sentences.
+
+        Args:
+            schema: What the columns of the days are.
+            key: Default caption, one of [`CAPTION_KEYS`].
+            seed: Seed of the wording and of the channels drawn at random.
+            language: Code of the language; `list_languages()` names them.
+            imputed: Fill gaps before looking for facts, as the SensorLM release does. By default only what was observed
+                counts, and spans without any data are told.
+            time_format: `"minutes"` from the window's start, or wall-clock times (`"clock"`).
+            units: Write units after numbers.
+            tokenizer: Counts tokens for the budget: a transformers tokenizer or a function from text to a number. By
+                default an estimate from above is used.
+            max_tokens: Most tokens of a caption, special ones included; by default that of the key,
+                [`TOKEN_BUDGETS`]. Sentences are left out whole, the least important first.
+            paraphraser: A text-generation pipeline, or a function from text to text, that rewords captions. Where a
+                number or a time does not survive, the template's wording stays; `build.paraphraser.rejected` counts.
+            templates: Words to use in place of those of `language`.
+            extra_channels: Caption group -> how many further channels to draw; default [`EXTRA_CHANNELS`].
+
+        Raises:
+            ValueError: If a name is unknown or `max_tokens` is too small.
+            TypeError: If an argument is of the wrong type.
+        """
+        self.schema: SensorSchema = get_schema(schema)
+        self.key = _check_key(key)
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise TypeError(f"`seed` must be a whole number, got {seed!r}.")
+        self.seed = int(seed)
+        if templates is not None and not isinstance(templates, Wording):
+            raise TypeError(f"`templates` must be a Wording, got {type(templates).__name__}.")
+        self.language = language
+        self.wording = templates if templates is not None else get_wording(language)
+        self.imputed = bool(imputed)
+        if time_format not in TIME_FORMATS:
+            raise ValueError(f"`time_format` must be one of {', '.join(TIME_FORMATS)}, got {time_format!r}.")
+        self.time_format = time_format
+        self.units = bool(units)
+        self.tokenizer = tokenizer
+        self._count = token_counter(tokenizer)
+        if max_tokens is not None:
+            if isinstance(max_tokens, bool) or not isinstance(max_tokens, (int, np.integer)):
+                raise TypeError(f"`max_tokens` must be a whole number or None, got {max_tokens!r}.")
+            if max_tokens < MIN_TOKENS:
+                raise ValueError(
+                    f"`max_tokens` must be at least {MIN_TOKENS}, the length of a sentence; got {max_tokens}."
+                )
+            max_tokens = int(max_tokens)
+        self.max_tokens = max_tokens
+        if paraphraser is not None and not isinstance(paraphraser, Paraphraser):
+            paraphraser = Paraphraser(paraphraser)
+        self.paraphraser: Paraphraser | None = paraphraser
+        self.extra_channels = _check_extra(EXTRA_CHANNELS if extra_channels is None else extra_channels)
+        self._maker = SentenceMaker(
+            self.schema, self.wording, time_format=time_format, units=self.units, extra_channels=self.extra_channels
+        )
+        self._templates = templates
+
+    def __repr__(self) -> str:
+        return f"CaptionBuilder({self.schema.name!r}, key={self.key!r}, seed={self.seed}, language={self.language!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., CaptionBuilder], tuple[dict[str, Any], str]]:
+        # Only what the captions hang on is pickled, so that the pickle, and with it the fingerprint under which
+        # `datasets` caches a map, is the same in every process and changes with the wording.
+        arguments = {
+            "schema": self.schema.to_dict(),
+            "key": self.key,
+            "seed": self.seed,
+            "language": self.language,
+            "imputed": self.imputed,
+            "time_format": self.time_format,
+            "units": self.units,
+            "tokenizer": self.tokenizer,
+            "max_tokens": self.max_tokens,
+            "paraphraser": None if self.paraphraser is None else self.paraphraser.model,
+            "templates": self._templates,
+            "extra_channels": self.extra_channels,
+        }
+        return _restore, (arguments, self.wording.signature())
+
+    # Captions
+
+    def __call__(self, day: DayLike, sample_id: str | None = None, key: str | None = None) -> str:
+        """Captions one day.
+
+        Args:
+            day: A [`SensorDay`], or an array `(minutes, channels)` in physical units with NaN for missing.
+            sample_id: Name that the random choices hang on; defaults to `day.sample_id`, needed for an array.
+            key: Which caption, if not the builder's own.
+
+        Returns:
+            The caption.
+        """
+        return self.batch([day], None if sample_id is None else [sample_id], key)[0]
+
+    build = __call__
+
+    def batch(
+        self,
+        days: Iterable[DayLike],
+        sample_ids: Sequence[str] | None = None,
+        keys: str | Sequence[str] | None = None,
+    ) -> list[str]:
+        """Captions many days at once; each caption is what [`CaptionBuilder.__call__`] gives.
+
+        Args:
+            days: Days, as in [`CaptionBuilder.__call__`].
+            sample_ids: One name per day; by default each day's own.
+            keys: One key for all or one per day; by default the builder's.
+
+        Returns:
+            One caption per day.
+        """
+        days = list(days)
+        if keys is None or isinstance(keys, str):
+            per_day = [_check_key(keys or self.key)] * len(days)
+        else:
+            per_day = [_check_key(key) for key in keys]
+            if len(per_day) != len(days):
+                raise ValueError(f"`keys` has {len(per_day)} items for {len(days)} days; give one key, or one per day.")
+        return [captions[0] for captions in self._captions(days, sample_ids, [(key,) for key in per_day])]
+
+    def columns(
+        self, days: Iterable[DayLike], keys: Sequence[str] = CAPTION_KEYS, sample_ids: Sequence[str] | None = None
+    ) -> dict[str, list[str]]:
+        """Writes several captions of each day, finding its facts once.
+
+        Args:
+            days: Days, as in [`CaptionBuilder.__call__`].
+            keys: Which captions.
+            sample_ids: One name per day; by default each day's own.
+
+        Returns:
+            `{key: captions}`.
+        """
+        days = list(days)
+        if isinstance(keys, str):
+            raise TypeError(f"`keys` must be a list of keys, got the string {keys!r}; write [{keys!r}].")
+        wanted = tuple(_check_key(key) for key in keys)
+        rows = self._captions(days, sample_ids, [wanted] * len(days))
+        return {key: [row[i] for row in rows] for i, key in enumerate(wanted)}
+
+    def mapper(self, keys: Sequence[str] | None = None) -> CaptionMapper:
+        """Makes the function for `datasets.Dataset.map(..., batched=True)`.
+
+        Args:
+            keys: Which captions; by default the builder's own key.
+
+        Returns:
+            A function from a batch of rows of [`SensorDay.to_row`] to caption columns, with a stable fingerprint.
+        """
+        return CaptionMapper(self, (self.key,) if keys is None else tuple(keys))
+
+    # Facts
+
+    def facts(self, values: DayLike) -> dict[str, dict[str, Any]]:
+        """Finds the facts of one day.
+
+        Args:
+            values: `(minutes, channels)` in physical units, NaN for missing, or a day. Not changed.
+
+        Returns:
+            `{channel key: {"mean", "max", "min", "std", "trends", "anomalies", "missing", "observed"}}` for every
+            channel. `trends` holds `[start, end, type]`, by start; `anomalies` holds `[minute, type]`, peaks before
+            drops; `missing` holds `[start, end]`, end exclusive; all in minutes from the window's start. `observed` is
+            the share of minutes observed. Statistics are None where there is nothing to compute them from.
+        """
+        return self.facts_batch([values])[0]
+
+    def facts_batch(self, values: Sequence[DayLike] | np.ndarray) -> list[dict[str, dict[str, Any]]]:
+        """Finds the facts of many days, `(days, minutes, channels)` or a list; see [`CaptionBuilder.facts`]."""
+        arrays = [self._values(day, f"values[{i}]") for i, day in enumerate(values)]
+        found: list[dict[str, dict[str, Any]]] = [{}] * len(arrays)
+        for group in _by_length(arrays):
+            for block in blocks(len(group)):
+                places = group[block]
+                members = [arrays[i] for i in places]
+                table = fact_table(members, self.schema, imputed=self.imputed)
+                for i, facts in zip(places, facts_as_dicts(table, members, self.schema), strict=True):
+                    found[i] = facts
+        return found
+
+    # Inner workings
+
+    def _values(self, day: DayLike, where: str) -> np.ndarray:
+        if isinstance(day, SensorDay):
+            if day.schema is not self.schema and day.schema.keys != self.schema.keys:
+                raise ValueError(
+                    f"{where} has schema {day.schema.name!r}, but the builder captions {self.schema.name!r}; make a"
+                    f" CaptionBuilder({day.schema.name!r})."
+                )
+            return day.values
+        try:
+            array = np.asarray(day)
+            if array.dtype.kind != "f":
+                array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{where} must be a SensorDay or an array of numbers (minutes, channels): {error}"
+            ) from None
+        if array.ndim != 2 or len(array) == 0 or array.shape[1] != len(self.schema):
+            raise ValueError(
+                f"{where} must have shape (minutes, {len(self.schema)}) for schema {self.schema.name!r}, got"
+                f" {array.shape}."
+            )
+        if np.isinf(array).any():
+            minute, column = np.argwhere(np.isinf(array))[0]
+            raise ValueError(
+                f"{where} is infinite at minute {minute}, channel {self.schema.keys[column]!r}; use NaN for missing."
+            )
+        return array
+
+    def _captions(
+        self, days: list[DayLike], sample_ids: Sequence[str] | None, keys: list[tuple[str, ...]]
+    ) -> list[list[str]]:
+        arrays = [self._values(day, f"days[{i}]") for i, day in enumerate(days)]
+        if sample_ids is not None:
+            if isinstance(sample_ids, str) or len(sample_ids) != len(days):
+                raise ValueError(f"`sample_ids` must be a list of {len(days)} names, one per day, got {sample_ids!r}.")
+            names = [str(name) for name in sample_ids]
+        else:
+            names = [self._name(day, i) for i, day in enumerate(days)]
+        levels = [{level for key in wanted for level in _LEVELS[key]} for wanted in keys]
+        captions: list[list[str]] = [[]] * len(days)
+        measured = []
+        for i, (day, name, wanted) in enumerate(zip(days, names, keys, strict=True)):
+            if "low" in levels[i] or "middle" in levels[i]:
+                measured.append(i)
+            else:
+                captions[i] = self._write(day, i, name, wanted, None)
+        for group in _by_length(arrays, measured):
+            for block in blocks(len(group), BLOCK_DAYS):
+                places = group[block]
+                members = [arrays[i] for i in places]
+                facts = self._facts_of(members, [names[i] for i in places], set().union(*(levels[i] for i in places)))
+                for i, found in zip(places, facts, strict=True):
+                    captions[i] = self._write(days[i], i, names[i], keys[i], found)
+        if self.paraphraser is not None:
+            self._reword(captions, keys)
+        return captions
+
+    def _name(self, day: DayLike, position: int) -> str:
+        if not isinstance(day, SensorDay):
+            raise ValueError(
+                f"days[{position}] is an array, which has no name for the random choices to hang on; pass its"
+                " `sample_id`."
+            )
+        return day.sample_id
+
+    def _facts_of(self, arrays: list[np.ndarray], names: list[str], levels: set[str]) -> Iterator[_Facts]:
+        """Chooses the channels of each day and finds their facts."""
+        told = [
+            self._maker.choose(is_observed(array), draws(self.seed, name, "channels"))
+            for array, name in zip(arrays, names, strict=True)
+        ]
+        table = fact_table(
+            arrays,
+            self.schema,
+            [[channel for channel, _, _ in channels] for channels in told],
+            imputed=self.imputed,
+            statistics="low" in levels,
+            structure="middle" in levels,
+        )
+        numbers: list[list[float]] = []
+        if table.statistics is not None:
+            # What rounds to zero is written without a sign.
+            size = np.abs(table.statistics)
+            numbers = np.where(size < 0.05, size, table.statistics).tolist()
+        insights = [] if table.trends is None else insights_by_row(table)
+        for i, channels in enumerate(told):
+            rows = slice(table.offsets[i], table.offsets[i + 1])
+            yield _Facts(channels, numbers[rows], insights[rows], table.gaps[i] if table.gaps else [])
+
+    def _write(self, day: DayLike, position: int, name: str, keys: tuple[str, ...], facts: _Facts | None) -> list[str]:
+        maker = self._maker
+        events = day.events if isinstance(day, SensorDay) else ()
+        minutes = len(day)
+        clock = str if self.time_format == "minutes" else _wall_clock(day, position)
+        captions = []
+        for key in keys:
+            stream = Stream(draws(self.seed, name, key))
+            budget = self.budget(key)
+            sentences: list[Sentence] = []
+            levels = _LEVELS[key]
+            for level in levels:
+                if level == "summary":
+                    sentences.append(self._summary(events, minutes, stream, budget))
+                elif level == "all":
+                    sentences += maker.events(events, minutes, stream, clock)
+                elif facts is None or not facts.told:
+                    if level == levels[-1]:  # once is enough for both levels
+                        sentences.append(maker.empty("no_data", stream))
+                elif level == "low":
+                    sentences += maker.statistical(facts.statistics, facts.told, stream)
+                else:
+                    found = maker.structural(facts.insights, facts.told, stream, clock)
+                    if not self.imputed:
+                        found += maker.gaps(facts.gaps, stream, clock)
+                    sentences += found or [maker.empty("no_structure", stream)]
+            captions.append(fit(sentences, budget, self._count))
+        return captions
+
+    def _summary(self, events: Sequence[Any], minutes: int, stream: Stream, budget: int) -> Sentence:
+        state = stream.position
+        sentence = self._maker.summary(events, minutes, stream)
+        shorter = 0
+        while not self._fits(sentence, budget):
+            shorter += 1
+            stream.position = state
+            less = self._maker.summary(events, minutes, stream, shorter)
+            if less.text == sentence.text:
+                break
+            sentence = less
+        return sentence
+
+    def _fits(self, sentence: Sentence, budget: int) -> bool:
+        return sentence.cost + 2 <= budget if self._count is None else self._count(sentence.text) <= budget
+
+    def budget(self, key: str) -> int:
+        """Returns the most tokens of a caption."""
+        return self.max_tokens if self.max_tokens is not None else TOKEN_BUDGETS[_check_key(key)]
+
+    def _reword(self, captions: list[list[str]], keys: list[tuple[str, ...]]) -> None:
+        assert self.paraphraser is not None
+        flat = [caption for row in captions for caption in row]
+        budgets = [self.budget(key) for row in keys for key in row]
+        count = self._count or (lambda text: estimate_tokens(text) + 2)
+        reworded = iter(self.paraphraser(flat, lambda text, i: count(text) <= budgets[i]))
+        for row in captions:
+            row[:] = [next(reworded) for _ in row]
+
+
+class _Facts(NamedTuple):
+    """What a caption tells of one day: its channels, and a row per channel of what was asked for."""
+
+    told: list[Told]
+    statistics: list[list[float]]
+    insights: list[list[Insight]]
+    gaps: list[tuple[int, int]]
+
+
+class CaptionMapper:
+    """Adds caption columns to a `datasets.Dataset`: `dataset.map(build.mapper(keys), batched=True, batch_size=64)`.
+
+    Its pickle, and with it the fingerprint of the mapped dataset, hangs only on the builder's arguments, its wording
+    and the keys; the captions do not hang on `batch_size` or `num_proc`.
+    """
+
+    def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
+        self.builder = builder
+        self.keys = tuple(_check_key(key) for key in keys)
+
+    def __call__(self, rows: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
+        """Captions a batch.
+
+        Args:
+            rows: Columns as [`SensorDay.to_row`] makes them; only `values` must be there. A `sample_id` column, if
+                there is one, names the rows.
+
+        Returns:
+            One column per key.
+        """
+        if "values" not in rows:
+            raise ValueError(
+                f"The rows need a `values` column, they have {', '.join(rows)}; use map(..., batched=True)."
+            )
+        count = len(rows["values"])
+        columns = {name: rows[name] for name in ("values", "start", "timezone", "subject_id", "events") if name in rows}
+        days = [
+            SensorDay.from_row({name: column[i] for name, column in columns.items()}, self.builder.schema)
+            for i in range(count)
+        ]
+        names = [str(name) for name in rows["sample_id"]] if "sample_id" in rows else None
+        return self.builder.columns(days, self.keys, names)
+
+
+def _restore(arguments: dict[str, Any], signature: str) -> CaptionBuilder:
+    return CaptionBuilder(**arguments)
+
+
+def _check_key(key: Any) -> str:
+    if key not in _LEVELS:
+        raise ValueError(f"`key` must be one of {', '.join(CAPTION_KEYS)}, got {key!r}.")
+    return key
+
+
+def _check_extra(extra: Mapping[str, int]) -> dict[str, int]:
+    if not isinstance(extra, Mapping):
+        raise TypeError(f"`extra_channels` must map caption groups to numbers, got {type(extra).__name__}.")
+    for group, count in extra.items():
+        if group not in CAPTION_GROUPS or isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ValueError(
+                f"`extra_channels` must map {', '.join(CAPTION_GROUPS)} to whole numbers of at least 0, got {group!r}:"
+                f" {count!r}."
+            )
+    return dict(extra)
+
+
+def _by_length(arrays: list[np.ndarray], places: Sequence[int] | None = None) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for i in range(len(arrays)) if places is None else places:
+        groups.setdefault(-(-len(arrays[i]) // POOL_MINUTES), []).append(i)
+    return list(groups.values())
+
+
+def _wall_clock(day: DayLike, position: int) -> Clock:
+    if not isinstance(day, SensorDay):
+        raise ValueError(
+            f"days[{position}] is an array without a start, so it has no clock times; pass a SensorDay, or use"
+            ' time_format="minutes".'
+        )
+    if day.end.utcoffset() != day.start.utcoffset():
+        return lambda minute: f"{day.clock(minute):%H:%M}"
+    first = day.start.hour * 60 + day.start.minute
+    return lambda minute: _CLOCK[(first + minute) % 1440]

@@ -1,0 +1,247 @@
+"""Numbers in, facts out: statistics, trends, anomalies and missing spans of sensor days.
+
+Nothing here knows a word of any language; `templates` and `builder` make text of what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...schema import SensorSchema
+from .structure import (
+    ANOMALY_TYPES,
+    POOL_MINUTES,
+    TREND_TYPES,
+    Anomalies,
+    Trends,
+    find_anomalies,
+    find_trends,
+)
+
+BLOCK_DAYS = 32
+"""Days held in memory at a time; a day of float64 is about 0.3 MB."""
+
+_SAMPLE = 60  # minutes between those that are looked at first to tell which channels were observed
+
+
+@dataclass(frozen=True)
+class FactTable:
+    """Facts of a block of days, as columns.
+
+    A row is one channel of one day: channel `columns[d][j]` of day `d` is row `offsets[d] + j`.
+
+    Attributes:
+        offsets: First row of each day.
+        observed: `(rows,)` share of minutes that were observed, before any filling.
+        statistics: `(rows, 4)`: mean, max, min and population standard deviation over observed minutes; NaN where
+            nothing was observed. None if not asked for.
+        trends: Trends by row; None if not asked for.
+        anomalies: Anomalies by row; None if not asked for.
+        gaps: Per day the spans `(start, end)` in which no channel of the whole day was observed; None if not asked for.
+    """
+
+    offsets: list[int]
+    observed: np.ndarray
+    statistics: np.ndarray | None = None
+    trends: Trends | None = None
+    anomalies: Anomalies | None = None
+    gaps: list[list[tuple[int, int]]] | None = None
+
+
+def fact_table(
+    days: Sequence[np.ndarray],
+    schema: SensorSchema,
+    columns: Sequence[Sequence[int]] | None = None,
+    *,
+    imputed: bool = False,
+    statistics: bool = True,
+    structure: bool = True,
+) -> FactTable:
+    """Finds the facts of a block of days.
+
+    Args:
+        days: Arrays of shape `(minutes, channels)`, physical units, NaN for missing; all of the same number of pooled
+            points. Not changed.
+        schema: What the columns are.
+        columns: Per day the channels to look at; all if None.
+        imputed: Fill gaps before looking (see [`fill_gaps`]), as the SensorLM release does. Otherwise only what was
+            observed counts.
+        statistics: Whether mean, max, min and std are wanted.
+        structure: Whether trends, anomalies and gaps are wanted.
+
+    Returns:
+        The facts as columns.
+    """
+    everything = range(len(schema))
+    offsets, observed, numbers, points, gaps = [0], [], [], [], []
+    for i, day in enumerate(days):
+        wanted = everything if columns is None else columns[i]
+        x = np.ascontiguousarray(day.T) if columns is None else day.T[list(wanted)]
+        missing = x != x
+        whole = not missing.any()
+        observed.append(np.ones(len(x)) if whole else 1 - np.count_nonzero(missing, axis=1) / x.shape[1])
+        if structure:
+            gaps.append([] if whole and len(x) else _gaps(day, missing))
+        if imputed and not whole:
+            x = fill_gaps(x, missing, [schema.channels[c].mean for c in wanted])
+            missing, whole = np.zeros_like(missing), True
+        if statistics:
+            numbers.append(_statistics(x, missing, whole))
+        if structure:
+            points.append(_pool(x, missing, whole))
+        offsets.append(offsets[-1] + len(x))
+    trends, anomalies = None, None
+    if structure:
+        stacked = np.concatenate(points) if points else np.zeros((0, 0))
+        trends, anomalies = find_trends(stacked), find_anomalies(stacked)
+    return FactTable(
+        offsets,
+        np.concatenate(observed) if observed else np.zeros(0),
+        (np.concatenate(numbers) if numbers else np.zeros((0, 4))) if statistics else None,
+        trends,
+        anomalies,
+        gaps if structure else None,
+    )
+
+
+def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
+    """Mean, max, min and std of each row of `(channels, minutes)`, as `(channels, 4)`."""
+    count: int | np.ndarray = x.shape[1]
+    if whole:
+        first = x[:, :1].astype(np.float64)
+    else:
+        count = count - np.count_nonzero(missing, axis=1)
+        first = x[np.arange(len(x)), missing.argmin(axis=1)].astype(np.float64)[:, None]
+    # Sums of differences from one of the values: one pass, exactly 0 for constant channels, and hardly any digits lost,
+    # since no value is further from the mean than the square root of their number, in standard deviations.
+    off = x - first
+    if not whole:
+        np.copyto(off, 0.0, where=missing)
+    with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing observed
+        mean = off.sum(axis=1) / count
+        square = np.einsum("ct,ct->c", off, off) / count
+    result = np.empty((len(x), 4))
+    result[:, 0] = first[:, 0] + mean
+    np.fmax.reduce(x, axis=1, out=result[:, 1])
+    np.fmin.reduce(x, axis=1, out=result[:, 2])
+    result[:, 3] = np.sqrt(np.maximum(square - mean * mean, 0.0))
+    return result
+
+
+def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
+    """Means of the observed minutes of each piece, `(channels, pieces)`; NaN where there are none."""
+    x = x.astype(np.float64)
+    partial = -x.shape[1] % POOL_MINUTES
+    shape = (len(x), (x.shape[1] + partial) // POOL_MINUTES, POOL_MINUTES)
+    if whole and not partial:
+        return x.reshape(shape).sum(axis=2) / POOL_MINUTES
+    np.copyto(x, 0.0, where=missing)
+    if partial:
+        x = np.pad(x, ((0, 0), (0, partial)))
+        missing = np.pad(missing, ((0, 0), (0, partial)), constant_values=True)
+    sums = x.reshape(shape).sum(axis=2)
+    gone = missing.view(np.uint8).reshape(shape).sum(axis=2, dtype=np.uint8)
+    with np.errstate(invalid="ignore"):
+        return sums / (POOL_MINUTES - gone.astype(np.float64))
+
+
+def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:
+    """Spans in which no channel of the day was observed; `missing` holds some of its channels, as rows."""
+    flags = np.logical_and.reduce(missing, axis=0) if len(missing) else np.ones(len(day), dtype=bool)
+    suspects = np.flatnonzero(flags)
+    if not len(suspects):
+        return []
+    flags[suspects] = np.isnan(day[suspects]).all(axis=1)
+    return spans(flags)
+
+
+def is_observed(day: np.ndarray) -> list[bool]:
+    """Tells for each channel of `(minutes, channels)` whether anything was observed."""
+    seen = ~np.isnan(day[::_SAMPLE]).all(axis=0)
+    for column in np.flatnonzero(~seen):
+        seen[column] = not np.isnan(day[:, column]).all()
+    return seen.tolist()
+
+
+def fill_gaps(x: np.ndarray, missing: np.ndarray, defaults: Sequence[float]) -> np.ndarray:
+    """Fills gaps by interpolation in time and carries the edges.
+
+    Args:
+        x: `(channels, minutes)`, physical units. Not changed.
+        missing: Where nothing was observed.
+        defaults: Value of each channel that was not observed at all: its population mean.
+
+    Returns:
+        A filled float64 copy.
+    """
+    filled = x.astype(np.float64)
+    minutes = np.arange(x.shape[1])
+    for row in np.flatnonzero(missing.any(axis=1)).tolist():
+        gone = missing[row]
+        if gone.all():
+            filled[row] = defaults[row]
+        else:
+            filled[row, gone] = np.interp(minutes[gone], minutes[~gone], filled[row, ~gone])
+    return filled
+
+
+def spans(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Returns the stretches `(start, end)`, end exclusive, in which a `(minutes,)` bool array is True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).view(np.int8))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def blocks(count: int, size: int = BLOCK_DAYS) -> Iterator[slice]:
+    """Cuts `count` days into slices of at most `size`."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def facts_as_dicts(table: FactTable, days: Sequence[np.ndarray], schema: SensorSchema) -> list[dict[str, Any]]:
+    """Turns the columns of a table of all channels into one plain dict per day.
+
+    Args:
+        table: Facts of all channels, with statistics and structure.
+        days: The arrays that the facts were found in, for the missing spans.
+        schema: What the columns are.
+
+    Returns:
+        Per day `{channel key: {"mean", "max", "min", "std", "trends", "anomalies", "missing", "observed"}}`. Trends are
+        `[start, end, type]`, anomalies `[minute, type]`, missing spans `[start, end]`, all in minutes of the window;
+        statistics are None where there is nothing to compute them from.
+    """
+    if table.trends is None or table.anomalies is None or table.statistics is None:
+        raise ValueError("`table` must hold statistics and structure.")
+    trends: list[list[list[Any]]] = [[] for _ in range(table.offsets[-1])]
+    anomalies: list[list[list[Any]]] = [[] for _ in range(table.offsets[-1])]
+    found = table.trends
+    for row, start, end, kind in zip(
+        found.row.tolist(), found.start.tolist(), found.end.tolist(), found.kind.tolist(), strict=True
+    ):
+        trends[row].append([start, end, TREND_TYPES[kind]])
+    odd = table.anomalies
+    for row, minute, kind in zip(odd.row.tolist(), odd.minute.tolist(), odd.kind.tolist(), strict=True):
+        anomalies[row].append([minute, ANOMALY_TYPES[kind]])
+    numbers, shares = table.statistics.tolist(), table.observed.tolist()
+    result = []
+    for first, day in zip(table.offsets, days, strict=False):
+        facts: dict[str, Any] = {}
+        for c, channel in enumerate(schema):
+            row = first + c
+            mean, high, low, std = (number if number == number else None for number in numbers[row])
+            facts[channel.key] = {
+                "mean": mean,
+                "max": high,
+                "min": low,
+                "std": std,
+                "trends": trends[row],
+                "anomalies": anomalies[row],
+                "missing": [list(span) for span in spans(np.isnan(day[:, c]))] if shares[row] < 1 else [],
+                "observed": shares[row],
+            }
+        result.append(facts)
+    return result

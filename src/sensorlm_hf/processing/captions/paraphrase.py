@@ -1,0 +1,98 @@
+"""Paraphrasing captions with a language model, without trusting it with the numbers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+PROMPT = (
+    "Rewrite this description of wearable sensor data in other words. Keep every number and every time exactly as it"
+    " is. Answer with the rewritten description only.\n\n{caption}\n\n"
+)
+"""Prompt for text-generation pipelines; `{caption}` is replaced by the caption."""
+
+_NUMBER = re.compile(r"(?<![\w.,:])[-−]?\d+(?:[.,:]\d+)*|\d+(?:[.,:]\d+)*")
+
+
+def numbers_in(text: str) -> Counter[str]:
+    """Returns the numbers and clock times of a text with how often each occurs, signs included."""
+    return Counter(number.replace("−", "-") for number in _NUMBER.findall(text))
+
+
+class Paraphraser:
+    """Has captions reworded, and keeps the template's wording where a number got lost, changed or invented.
+
+    Attributes:
+        accepted: How many captions were reworded.
+        rejected: How many fell back to the template: wrong numbers, an empty answer, or too many tokens.
+    """
+
+    def __init__(self, model: Any, prompt: str = PROMPT) -> None:
+        """Wraps a model.
+
+        Args:
+            model: A transformers text-generation pipeline, or a callable from a caption to a caption.
+            prompt: For pipelines: what to ask, with `{caption}` where the caption goes.
+
+        Raises:
+            TypeError: If `model` cannot be called.
+            ValueError: If `prompt` has no place for the caption.
+        """
+        if not callable(model):
+            raise TypeError(
+                "`paraphraser` must be a text-generation pipeline or a function from text to text, got"
+                f" {type(model).__name__}."
+            )
+        if "{caption}" not in prompt:
+            raise ValueError(f"`prompt` must contain '{{caption}}', got {prompt!r}.")
+        self.model = model
+        self.prompt = prompt
+        self.accepted = 0
+        self.rejected = 0
+
+    def __call__(self, captions: Sequence[str], fits: Callable[[str, int], bool]) -> list[str]:
+        """Rewords captions.
+
+        Args:
+            captions: Captions; empty ones are left alone.
+            fits: Tells whether a text is within the token budget of the caption at a position.
+
+        Returns:
+            Captions, in order.
+        """
+        asked = [i for i, caption in enumerate(captions) if caption]
+        result = list(captions)
+        for i, answer in zip(asked, self._ask([captions[i] for i in asked]), strict=True):
+            answer = " ".join(answer.split())
+            if answer and numbers_in(answer) == numbers_in(captions[i]) and fits(answer, i):
+                result[i] = answer
+                self.accepted += 1
+            else:
+                self.rejected += 1
+        return result
+
+    def _ask(self, captions: list[str]) -> list[str]:
+        if not captions:
+            return []
+        # By name, so that captions do not need transformers; a pipeline made by hand has no `task`.
+        if all(kind.__name__ != "TextGenerationPipeline" for kind in type(self.model).__mro__):
+            answers = [self.model(caption) for caption in captions]
+        else:
+            prompts = [self.prompt.replace("{caption}", caption) for caption in captions]
+            answers = self.model(prompts, return_full_text=False)
+        return [_text_of(answer) for answer in answers]
+
+
+def _text_of(answer: Any) -> str:
+    while isinstance(answer, list) and answer:
+        answer = answer[0]
+    if isinstance(answer, dict):
+        answer = answer.get("generated_text", answer)
+    if not isinstance(answer, str):
+        raise TypeError(
+            "`paraphraser` must return text, or what a text-generation pipeline returns, got"
+            f" {type(answer).__name__}: {answer!r}."
+        )
+    return answer

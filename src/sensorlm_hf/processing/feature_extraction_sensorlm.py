@@ -1,0 +1,476 @@
+"""Feature extractor: signals in physical units with gaps in, normalised gapless arrays and their mask out.
+
+This file travels to the Hub as remote code. Everything that it must know of the channels lies in the saved
+configuration, so that a saved extractor works where the package is not installed.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+
+from .gaps_sensorlm import fill_gaps
+from .plausibility_sensorlm import ImplausibleValues, guess_for
+from .sensor_inputs_sensorlm import as_float32, read_items
+
+IMPLAUSIBLE = ("mask", "raise", "keep")
+"""What to do with values that no working sensor reports."""
+
+_CHANNEL_FIELDS = ("key", "label", "unit", "mean", "std", "valid_range", "non_negative")
+_CHUNK_DAYS = 16  # a chunk of 16 days of 26 channels stays in the processor's cache
+_ENOUGH_TO_JUDGE = 30  # minutes of a channel, below which odd values say nothing about its unit
+
+
+class SensorLMFeatureExtractor(FeatureExtractionMixin):
+    """Turns days of wearable signals into `sensor_values` and `sensor_mask`.
+
+    Values are z-scored per channel with the population constants of the schema and cut at ±`clip`; gaps are filled by
+    interpolation in time, at the edges with the nearest observed value, and with 0 (the population mean) where a
+    channel was not observed at all. The mask is taken before anything is filled.
+
+    Args:
+        schema: Name of a shipped schema, a dict, a path, or a `SensorSchema`. Where `channels` are given, the name
+            under which they go. The attribute `schema` is the name.
+        window_minutes: Minutes in a day's window.
+        clip: Largest absolute normalised value, in standard deviations.
+        max_gap_fill: Longest gap, in minutes, that is filled from its neighbours; longer ones become 0. None: any.
+        implausible: What happens to values outside a channel's valid range: `"mask"` treats them as missing and
+            warns, `"raise"` raises, `"keep"` takes them as they are. `"mask"` raises too where most values of a channel
+            are outside: that is a mistake of units, not noise.
+        allow_empty: Whether a day without a single observed value passes; its values are then all 0.
+        channels: The channels in column order, each a dict with `key`, `label`, `unit`, `mean`, `std`, `valid_range`
+            and `non_negative`, as a saved configuration has them.
+        **kwargs: Further attributes, kept as they are.
+
+    Raises:
+        ValueError: If an option or a channel is invalid.
+        ImportError: If `channels` are absent and the package, which knows the schemas, is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> extractor = SensorLMFeatureExtractor("sensorlm-26")
+        >>> day = np.full((1440, 26), np.nan, dtype=np.float32)
+        >>> day[600:660, 0] = 92.1473  # heart rate, one standard deviation above the mean
+        >>> inputs = extractor(day, return_tensors="np")
+        >>> inputs["sensor_values"].shape, int(inputs["sensor_mask"].sum())
+        ((1, 1440, 26), 60)
+        >>> float(inputs["sensor_values"][0, 0, 0].round(3))
+        1.0
+    """
+
+    model_input_names = ["sensor_values", "sensor_mask"]  # noqa: RUF012 - the base class declares a list
+
+    def __init__(
+        self,
+        schema: Any = "sensorlm-26",
+        window_minutes: int = 1440,
+        clip: float = 5.0,
+        max_gap_fill: int | None = None,
+        implausible: str = "mask",
+        allow_empty: bool = False,
+        channels: Sequence[Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.window_minutes = _whole(window_minutes, "window_minutes")
+        if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < float("inf"):
+            raise ValueError(f"`clip` must be a number of standard deviations above 0, got {clip!r}.")
+        self.clip = float(clip)
+        self.max_gap_fill = None if max_gap_fill is None else _whole(max_gap_fill, "max_gap_fill", lowest=0)
+        if implausible not in IMPLAUSIBLE:
+            raise ValueError(f"`implausible` must be one of {', '.join(IMPLAUSIBLE)}, got {implausible!r}.")
+        self.implausible = implausible
+        if not isinstance(allow_empty, bool):
+            raise ValueError(f"`allow_empty` must be true or false, got {allow_empty!r}.")
+        self.allow_empty = allow_empty
+        if channels is None:
+            schema, channels = _resolve_schema(schema)
+        elif not isinstance(schema, str) or not schema:
+            raise ValueError(f"With `channels`, `schema` must be the name under which they go, got {schema!r}.")
+        self.schema: str = schema
+        self.channels = _check_channel_dicts(channels)
+
+    def __repr__(self) -> str:
+        options = ", ".join(
+            f"{name}={getattr(self, name)!r}"
+            for name in ("schema", "window_minutes", "clip", "max_gap_fill", "implausible", "allow_empty")
+        )
+        return f"{type(self).__name__}({options}, {self.num_channels} channels)"
+
+    @property
+    def channel_keys(self) -> list[str]:
+        """Keys of the channels in column order."""
+        return [channel["key"] for channel in self.channels]
+
+    @property
+    def channel_means(self) -> list[float]:
+        """Means used for normalisation, physical units."""
+        return [channel["mean"] for channel in self.channels]
+
+    @property
+    def channel_stds(self) -> list[float]:
+        """Standard deviations used for normalisation, physical units."""
+        return [channel["std"] for channel in self.channels]
+
+    @property
+    def num_channels(self) -> int:
+        """Number of channels."""
+        return len(self.channels)
+
+    def to_schema(self) -> Any:
+        """Returns the channels as a `SensorSchema`; needs the installed package.
+
+        Raises:
+            ImportError: If the package `sensorlm_hf` is not installed.
+        """
+        return _schema_module().SensorSchema.from_dict({"name": self.schema, "channels": self.channels})
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Builds the extractor from its configuration.
+
+        Raises:
+            ValueError: If another schema is asked for: the saved channels belong to a trained model.
+        """
+        if kwargs.get("schema", saved := feature_extractor_dict.get("schema")) != saved:
+            raise ValueError(
+                "A saved extractor holds its channels, which a model was trained with: `schema` cannot replace them."
+                " Build a new one with SensorLMFeatureExtractor(schema=...), or convert the data: days and tables of"
+                " another schema are matched by channel name."
+            )
+        return super().from_dict(copy.deepcopy(feature_extractor_dict), **kwargs)
+
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
+        """Writes `preprocessor_config.json`, and updates the copy in `processor_config.json` if the folder has one.
+
+        A processor's file repeats the extractor's configuration and is read first; without the update, a folder would
+        go on loading the old constants.
+
+        Args:
+            save_directory: Folder, made if absent.
+            push_to_hub: Whether to upload the folder afterwards.
+            **kwargs: For the upload.
+
+        Returns:
+            Paths of the files written.
+        """
+        os.makedirs(save_directory, exist_ok=True)
+        written = []
+        processor_file = Path(save_directory) / "processor_config.json"
+        if processor_file.is_file():
+            saved = json.loads(processor_file.read_text(encoding="utf-8"))
+            if "feature_extractor" in saved:
+                own = json.loads(self.to_json_string())
+                if "auto_map" in (saved["feature_extractor"] or {}):  # where a folder's remote code lies
+                    own.setdefault("auto_map", saved["feature_extractor"]["auto_map"])
+                saved["feature_extractor"] = own
+                _write_text(processor_file, json.dumps(saved, indent=2, sort_keys=True) + "\n")
+                written.append(str(processor_file))
+        return [*(super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs) or []), *written]
+
+    def to_json_file(self, json_file_path: str | os.PathLike) -> None:
+        """Writes the configuration, over a temporary name."""
+        _write_text(Path(json_file_path), self.to_json_string())
+
+    def __call__(
+        self,
+        sensor: Any,
+        columns: Sequence[str] | None = None,
+        return_tensors: str | None = "pt",
+        allow_empty: bool | None = None,
+    ) -> BatchFeature:
+        """Normalises days.
+
+        Args:
+            sensor: A `SensorDay`, an array or tensor `(minutes, channels)` or `(days, minutes, channels)`, a DataFrame
+                whose columns are named after the channels, or a list of these. Physical units, NaN where nothing was
+                observed. Never changed. Days and tables are matched by channel name; channels that they lack count as
+                missing.
+            columns: Names of the columns of arrays and tensors; by default those of the schema in order.
+            return_tensors: `"pt"` for torch tensors, `"np"` or None for numpy arrays.
+            allow_empty: Overrules the constructor's option.
+
+        Returns:
+            `sensor_values`, `(days, minutes, channels)` float32 in standard deviations, without NaN, and
+            `sensor_mask`, the same shape, bool, True where a value was observed and taken.
+
+        Raises:
+            TypeError: If the input is of a kind that holds no signals.
+            ValueError: If shapes, names, units or values are wrong, or a day is empty; messages name the item.
+        """
+        raw, absent = self._read(sensor, columns)
+        if absent:
+            warnings.warn(
+                f"Channels absent from the input count as missing: {', '.join(absent)}.", UserWarning, stacklevel=2
+            )
+        values = np.empty(raw.shape, dtype=np.float32)
+        mask = np.empty(raw.shape, dtype=bool)
+        shift = np.asarray(self.channel_means, dtype=np.float32)
+        scale = (1.0 / np.asarray(self.channel_stds)).astype(np.float32)
+        dropped = ImplausibleValues(self.channels)
+        for first in range(0, len(raw), _CHUNK_DAYS):
+            chunk = slice(first, first + _CHUNK_DAYS)
+            z, observed = values[chunk], mask[chunk]
+            observed[...] = self._observed(raw[chunk], first, dropped)
+            np.subtract(raw[chunk], shift, out=z)
+            z *= scale
+            np.clip(z, -self.clip, self.clip, out=z)
+            fill_gaps(z, observed, self.max_gap_fill)
+        if not (self.allow_empty if allow_empty is None else allow_empty):
+            self._check_not_empty(mask)
+        dropped.warn()
+        return BatchFeature({"sensor_values": values, "sensor_mask": mask}, tensor_type=return_tensors)
+
+    def decode(self, sensor_values: Any, sensor_mask: Any = None) -> np.ndarray:
+        """Returns physical units for normalised values; non-negative channels are cut at 0.
+
+        Args:
+            sensor_values: `(..., channels)` array or tensor in standard deviations.
+            sensor_mask: `(..., channels)`; values become NaN where it is False.
+
+        Returns:
+            `(..., channels)` float32 in physical units.
+
+        Raises:
+            ValueError: If the last axis is not one of channels, or the mask has another shape.
+        """
+        z = as_float32(sensor_values, "`sensor_values`")
+        if z.ndim == 0 or z.shape[-1] != self.num_channels:
+            raise ValueError(
+                f"`sensor_values` has shape {z.shape}; the last axis must hold the {self.num_channels} channels"
+                f" ({', '.join(self.channel_keys)})."
+            )
+        values = (z * np.asarray(self.channel_stds) + np.asarray(self.channel_means)).astype(np.float32)
+        cut = np.array([channel["non_negative"] for channel in self.channels])
+        values[..., cut] = np.maximum(values[..., cut], 0)
+        if sensor_mask is not None:
+            observed = as_float32(sensor_mask, "`sensor_mask`") > 0
+            if observed.shape != values.shape:
+                raise ValueError(f"`sensor_mask` has shape {observed.shape}, `sensor_values` {values.shape}.")
+            values[~observed] = np.nan
+        return values
+
+    def fit_normalization(self, days: Any, name: str | None = None) -> SensorLMFeatureExtractor:
+        """Returns a copy whose means and standard deviations are those of the given days.
+
+        The days are read one after the other, so that a generator may stream more than memory holds. Only observed
+        and plausible values count (Chan, Golub and LeVeque's pairwise update of mean and variance, in float64). A
+        channel without two different values keeps its constants, with a warning.
+
+        Args:
+            days: An iterable of anything that the extractor takes, or one such thing.
+            name: Name of the new normalisation; by default `"<schema name>-custom"`.
+
+        Returns:
+            The new extractor; this one stays as it is. A model trained with other constants must be trained again.
+
+        Raises:
+            ValueError: If there is no day, or a day is invalid.
+        """
+        count, mean, spread = (np.zeros(self.num_channels) for _ in range(3))
+        seen = 0
+        dropped = ImplausibleValues(self.channels)
+        for item in _iterate(days):
+            raw, _ = self._read(item, None)
+            for first in range(0, len(raw), _CHUNK_DAYS):
+                chunk = raw[first : first + _CHUNK_DAYS].astype(np.float64)
+                observed = self._observed(chunk, seen, dropped)
+                seen += len(chunk)
+                n = observed.sum(axis=(0, 1))
+                safe = np.maximum(n, 1)
+                chunk_mean = np.where(observed, chunk, 0).sum(axis=(0, 1)) / safe
+                chunk_spread = (np.where(observed, chunk - chunk_mean, 0) ** 2).sum(axis=(0, 1))
+                total = np.maximum(count + n, 1)
+                delta = chunk_mean - mean
+                mean += np.where(n > 0, delta * n / total, 0)
+                spread += chunk_spread + delta**2 * count * n / total
+                count += n
+        if not seen:
+            raise ValueError("`days` holds no day: nothing to fit the normalisation to.")
+        dropped.warn()
+        std = np.sqrt(spread / np.maximum(count, 1))
+        fitted = std > 1e-6 * np.maximum(np.abs(mean), 1e-6)
+        channels = copy.deepcopy(self.channels)
+        for channel, usable, m, s in zip(channels, fitted, mean, std, strict=True):
+            if usable:
+                channel.update(mean=float(m), std=float(s))
+        kept = [channel["key"] for channel, usable in zip(channels, fitted, strict=True) if not usable]
+        if kept:
+            warnings.warn(
+                f"Channels without two different observed values keep their constants: {', '.join(kept)}.",
+                UserWarning,
+                stacklevel=2,
+            )
+        fitted_extractor = copy.deepcopy(self)
+        fitted_extractor.channels = channels
+        fitted_extractor.schema = name or f"{self.schema}-custom"
+        return fitted_extractor
+
+    def check_channels(
+        self,
+        channel_keys: Sequence[str],
+        channel_means: Sequence[float] | None = None,
+        channel_stds: Sequence[float] | None = None,
+    ) -> None:
+        """Raises unless a model was made for this extractor's channels, in this order and normalisation.
+
+        Args:
+            channel_keys: Keys that the model's configuration lists.
+            channel_means: Means that the model was trained with, if known.
+            channel_stds: Standard deviations that the model was trained with, if known.
+
+        Raises:
+            ValueError: On any mismatch, naming the first channel that differs.
+        """
+        keys = list(channel_keys)
+        if keys != self.channel_keys:
+            missing = [key for key in keys if key not in self.channel_keys]
+            extra = [key for key in self.channel_keys if key not in keys]
+            how = "; ".join(
+                f"{text} {', '.join(names)}" for text, names in [("it lacks", missing), ("it adds", extra)] if names
+            )
+            raise ValueError(
+                f"The processor's channels ({self.schema!r}, {self.num_channels}) are not those of the model"
+                f" ({len(keys)}): {how or 'they are in another order'}. Use the processor saved with the model."
+            )
+        for what, given, own in [("mean", channel_means, self.channel_means), ("std", channel_stds, self.channel_stds)]:
+            if given is None:
+                continue
+            if len(given) != len(own):
+                raise ValueError(f"`channel_{what}s` has {len(given)} entries for {len(own)} channels.")
+            for key, theirs, ours in zip(keys, given, own, strict=True):
+                if not np.isclose(theirs, ours, rtol=1e-6, atol=1e-9):
+                    raise ValueError(
+                        f"Channel {key!r} is normalised with {what} {ours}, but the model was trained with {theirs}."
+                        " Use the processor that was saved with the model, or train the model again."
+                    )
+
+    def _read(self, sensor: Any, columns: Sequence[str] | None) -> tuple[np.ndarray, tuple[str, ...]]:
+        return read_items(
+            sensor,
+            keys=self.channel_keys,
+            labels=[channel["label"] for channel in self.channels],
+            units=[channel["unit"] for channel in self.channels],
+            window_minutes=self.window_minutes,
+            columns=columns,
+        )
+
+    def _observed(self, raw: np.ndarray, first: int, dropped: ImplausibleValues) -> np.ndarray:
+        """Returns where `(days, minutes, channels)` were observed and are taken; `first` numbers the first day."""
+        observed = np.isfinite(raw)
+        if not observed.all() and np.isinf(raw).any():
+            day, minute, column = np.argwhere(np.isinf(raw))[0]
+            raise ValueError(
+                f"Item {first + day} is infinite at minute {minute}, channel {self.channel_keys[column]!r};"
+                " use NaN for missing."
+            )
+        if self.implausible == "keep":
+            return observed
+        low, high = np.array([channel["valid_range"] for channel in self.channels], dtype=np.float32).T
+        outside = (raw < low) | (raw > high)
+        if not outside.any():
+            return observed
+        counts, totals = outside.sum(axis=1), observed.sum(axis=1)
+        refused = (totals >= _ENOUGH_TO_JUDGE) & (counts > totals / 2)
+        if self.implausible == "raise":
+            refused = counts > 0
+        if refused.any():
+            day, column = np.argwhere(refused)[0]
+            values = raw[day, observed[day, :, column], column]
+            raise ValueError(self._implausible_message(first + day, column, values, int(counts[day, column])))
+        for column in np.flatnonzero(counts.any(axis=0)):
+            day = int(np.argmax(counts[:, column]))
+            dropped.add(int(column), int(counts[:, column].sum()), raw[day, observed[day, :, column], column])
+        observed &= ~outside
+        return observed
+
+    def _implausible_message(self, day: int, column: int, values: np.ndarray, n: int) -> str:
+        channel = self.channels[column]
+        low, high = channel["valid_range"]
+        guess = guess_for(channel, values) or "No common mistake of units explains it: check the column."
+        return (
+            f"Item {day}: {n} of the {len(values)} observed values of channel {channel['key']!r} ({channel['label']})"
+            f" are outside {low:g} to {high:g} {channel['unit']} (median {float(np.median(values)):g}). {guess}"
+            " To take the values as they are, use implausible='keep'."
+        )
+
+    def _check_not_empty(self, mask: np.ndarray) -> None:
+        empty = np.flatnonzero(~mask.reshape(len(mask), -1).any(axis=1))
+        if empty.size:
+            raise ValueError(
+                f"Item {', '.join(map(str, empty[:5]))}{'...' if empty.size > 5 else ''} ({empty.size} of {len(mask)})"
+                " has no plausible observed value. Leave it out, or pass allow_empty=True."
+            )
+
+
+def _iterate(days: Any) -> Iterable[Any]:
+    """Yields the items of a list or generator; an array, table or day is one item."""
+    if hasattr(days, "__array__") or hasattr(days, "columns") or hasattr(days, "schema"):
+        return [days]
+    if isinstance(days, Iterable) and not isinstance(days, (str, bytes, Mapping)):
+        return days
+    return [days]  # the reader explains what is wrong with it
+
+
+def _whole(value: Any, name: str, lowest: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
+        raise ValueError(f"`{name}` must be a whole number of minutes, at least {lowest}, got {value!r}.")
+    return int(value)
+
+
+def _schema_module() -> Any:
+    # A relative import would tie this file to the package, and it also runs alone, as remote code.
+    try:
+        return importlib.import_module("sensorlm_hf.schema")
+    except ImportError as error:
+        raise ImportError(
+            "Schemas are looked up in the package `sensorlm_hf`, which is not installed here: `pip install"
+            " sensorlm-hf`. A saved extractor, loaded with `from_pretrained`, needs no package."
+        ) from error
+
+
+def _resolve_schema(schema: Any) -> tuple[str, list[dict[str, Any]]]:
+    resolved = _schema_module().get_schema(schema)
+    return resolved.name, [channel.to_dict() for channel in resolved]
+
+
+def _check_channel_dicts(channels: Any) -> list[dict[str, Any]]:
+    if isinstance(channels, (str, Mapping)) or not isinstance(channels, Sequence) or not channels:
+        raise ValueError("`channels` must be a non-empty list of dicts, one per channel.")
+    checked: list[dict[str, Any]] = []
+    for position, channel in enumerate(channels):
+        if not isinstance(channel, Mapping) or any(name not in channel for name in _CHANNEL_FIELDS):
+            raise ValueError(f"channels[{position}] must be a dict with {', '.join(_CHANNEL_FIELDS)}, got {channel!r}.")
+        name = f"channels[{position}] ({channel['key']!r})"
+        try:
+            mean, std = float(channel["mean"]), float(channel["std"])
+            low, high = (float(bound) for bound in channel["valid_range"])
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{name} needs numbers as `mean` and `std`, two as `valid_range`, got {channel!r}."
+            ) from None
+        if not (np.isfinite([mean, std, low, high]).all() and std > 0 and low < high):
+            raise ValueError(f"{name} needs finite numbers, a `std` above 0 and a `valid_range` that rises.")
+        checked.append({**channel, "mean": mean, "std": std, "valid_range": [low, high]})
+    keys = [channel["key"] for channel in checked]
+    if len(set(keys)) != len(keys):
+        raise ValueError(f"`channels` must have unique keys, got {keys}.")
+    return checked
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+__all__ = ["SensorLMFeatureExtractor"]

@@ -1,0 +1,155 @@
+"""Processor: the feature extractor for signals and the tokenizer for text as one thing, saved as one folder.
+
+This file travels to the Hub as remote code and imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers.feature_extraction_utils import BatchFeature
+from transformers.processing_utils import ProcessorMixin
+
+
+class SensorLMProcessor(ProcessorMixin):
+    """Prepares signals and text for SensorLM models.
+
+    Args:
+        feature_extractor: A `SensorLMFeatureExtractor`.
+        tokenizer: A fast tokenizer, such as `train_tokenizer` makes.
+
+    Raises:
+        TypeError: If one of them is of another kind, as when they are swapped.
+    """
+
+    def __init__(self, feature_extractor: Any, tokenizer: Any) -> None:
+        super().__init__(feature_extractor, tokenizer)
+
+    def __call__(
+        self,
+        sensor: Any = None,
+        text: str | Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        return_tensors: str | None = "pt",
+        padding: bool | str = True,
+        truncation: bool | str = True,
+        max_length: int | None = None,
+        allow_empty: bool | None = None,
+        **kwargs: Any,
+    ) -> BatchFeature:
+        """Prepares days, texts or both; their numbers may differ, as in zero-shot classification.
+
+        Args:
+            sensor: Whatever the feature extractor takes: a `SensorDay`, array, tensor, DataFrame or a list of these.
+            text: One text or a list of them.
+            columns: Names of the columns of nameless arrays.
+            return_tensors: `"pt"`, `"np"`, or None for arrays and lists.
+            padding: Padding of the texts: True to the longest, `"max_length"`, or False.
+            truncation: Whether texts are cut at `max_length`.
+            max_length: Tokens of a text; by default the tokenizer's `model_max_length`.
+            allow_empty: Whether days without any observed value pass.
+            **kwargs: For the tokenizer, such as `add_special_tokens`.
+
+        Returns:
+            `sensor_values` and `sensor_mask` `(days, minutes, channels)` for days, `input_ids` and `attention_mask`
+            `(texts, tokens)` for texts.
+
+        Raises:
+            ValueError: If neither is given, or one is invalid.
+            TypeError: If `text` is not text.
+        """
+        if sensor is None and text is None:
+            raise ValueError("Give `sensor`, `text` or both; both are None.")
+        if isinstance(sensor, str) or (isinstance(sensor, (list, tuple)) and sensor and isinstance(sensor[0], str)):
+            raise TypeError("`sensor` is text; name the argument: processor(text=...).")
+        data: dict[str, Any] = {}
+        if sensor is not None:
+            data.update(
+                self.feature_extractor(sensor, columns=columns, return_tensors=return_tensors, allow_empty=allow_empty)
+            )
+        if text is not None:
+            data.update(
+                self.tokenizer(
+                    _check_text(text),
+                    return_tensors=return_tensors,
+                    padding=padding,
+                    truncation=truncation,
+                    max_length=max_length,
+                    **kwargs,
+                )
+            )
+        return BatchFeature(data)
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """Names of the model's inputs that the processor makes."""
+        return [*self.feature_extractor.model_input_names, *self.tokenizer.model_input_names]
+
+    def build_captions(
+        self, days: Iterable[Any], key: str = "high_level_summary_caption", seed: int = 0, **kwargs: Any
+    ) -> list[str]:
+        """Writes the hierarchical captions of days from their numbers and events; no model is asked.
+
+        Args:
+            days: `SensorDay` records of the extractor's schema.
+            key: Which levels a caption has, such as `"low_level_caption"`.
+            seed: Chooses the wording, together with each day's id.
+            **kwargs: For the `CaptionBuilder`.
+
+        Returns:
+            One caption a day.
+
+        Raises:
+            ImportError: If the package `sensorlm_hf`, which holds the templates, is not installed.
+        """
+        try:
+            captions = importlib.import_module("sensorlm_hf.processing.captions")
+        except ImportError as error:
+            raise ImportError(
+                "Captions are built by the package `sensorlm_hf`, which is not installed here: `pip install"
+                " sensorlm-hf`."
+            ) from error
+        days = [days] if hasattr(days, "schema") else list(days)
+        if not days:
+            return []
+        builder = captions.CaptionBuilder(days[0].schema, key=key, seed=seed, **kwargs)
+        return builder.batch(days)
+
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> Any:
+        """Writes `processor_config.json`, which holds the feature extractor's configuration, and the tokenizer.
+
+        A `preprocessor_config.json` that already lies in the folder is brought up to date.
+
+        Args:
+            save_directory: Folder, made if absent.
+            push_to_hub: Whether to upload the folder afterwards.
+            **kwargs: For the upload.
+
+        Returns:
+            Paths of the configuration files written.
+        """
+        alone = Path(save_directory) / "preprocessor_config.json"
+        if alone.is_file():
+            self.feature_extractor.to_json_file(alone)
+        return super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+
+
+def _check_text(text: Any) -> str | list[str]:
+    if isinstance(text, str):
+        return text
+    if isinstance(text, (bytes, dict)) or not isinstance(text, Iterable):
+        raise TypeError(f"`text` must be a string or a list of strings, got {type(text).__name__}.")
+    texts = list(text)
+    if not texts:
+        raise ValueError("`text` is an empty list; give at least one text.")
+    for position, item in enumerate(texts):
+        if not isinstance(item, str):
+            raise TypeError(f"text[{position}] must be a string, got {type(item).__name__}.")
+    return texts
+
+
+__all__ = ["SensorLMProcessor"]

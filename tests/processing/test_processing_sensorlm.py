@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, BatchFeature
+
+from sensorlm_hf.days import Event, SensorDay
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+
+TEXTS = [f"Mean heart rate {rate / 10:.1f} bpm; went running." for rate in range(600, 900, 7)]
+
+
+def values(days: int = 2) -> np.ndarray:
+    extractor = SensorLMFeatureExtractor()
+    rng = np.random.default_rng(2)
+    array = np.asarray(extractor.channel_means) + 0.3 * np.asarray(extractor.channel_stds) * rng.uniform(
+        -1, 1, (days, 1440, 26)
+    )
+    array = np.clip(array, *np.array([channel["valid_range"] for channel in extractor.channels]).T)
+    array[:, 200:300] = np.nan
+    return array.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def processor() -> SensorLMProcessor:
+    return SensorLMProcessor(SensorLMFeatureExtractor(), train_tokenizer(TEXTS, vocab_size=400, max_length=32))
+
+
+def test_both_parts_together(processor):
+    days, texts = values(), ["Running.", "Heart rate 72.5 bpm, running."]
+    out = processor(sensor=days, text=texts)
+    assert isinstance(out, BatchFeature)
+    assert list(out) == ["sensor_values", "sensor_mask", "input_ids", "attention_mask"]
+    assert list(out) == processor.model_input_names
+    assert out["sensor_values"].shape == (2, 1440, 26)
+    torch.testing.assert_close(out["sensor_values"], processor.feature_extractor(days)["sensor_values"])
+    assert out["input_ids"].tolist() == processor.tokenizer(texts, padding=True)["input_ids"]
+    assert out["attention_mask"].sum(1).tolist() == [len(ids) for ids in processor.tokenizer(texts)["input_ids"]]
+    assert processor.batch_decode(out["input_ids"], skip_special_tokens=True) == [text.lower() for text in texts]
+    assert processor.decode(out["input_ids"][0], skip_special_tokens=True) == "running."
+    assert out.to(torch.bfloat16)["sensor_values"].dtype == torch.bfloat16
+
+
+def test_one_part_alone(processor):
+    assert list(processor(values())) == ["sensor_values", "sensor_mask"]
+    out = processor(text="Running.")
+    assert list(out) == ["input_ids", "attention_mask"]
+    assert out["input_ids"].shape[0] == 1
+    many = processor(sensor=values(1), text=["a", "b", "c"])  # zero-shot: one day, three texts
+    assert (len(many["sensor_values"]), len(many["input_ids"])) == (1, 3)
+
+
+def test_options_reach_their_part(processor):
+    long = " ".join(TEXTS[:4])
+    assert processor(text=long)["input_ids"].shape == (1, 32)
+    assert processor(text=long, max_length=9)["input_ids"].shape == (1, 9)
+    assert processor(text=long, truncation=False)["input_ids"].shape[1] > 32
+    assert processor(text="a", padding="max_length", max_length=12)["input_ids"].shape == (1, 12)
+    assert processor(text="a", add_special_tokens=False)["input_ids"].shape == (1, 1)
+    assert processor(text=["a", "a b"], padding=False, return_tensors=None)["input_ids"][0][-1] == 2
+    out = processor(sensor=values(), text=np.array(["a", "b"]), return_tensors="np")
+    assert all(isinstance(value, np.ndarray) for value in out.values())
+    keys = processor.feature_extractor.channel_keys
+    torch.testing.assert_close(
+        processor(sensor=values()[..., ::-1], columns=keys[::-1])["sensor_values"],
+        processor(sensor=values())["sensor_values"],
+    )
+    empty = np.full((1440, 26), np.nan)
+    assert not processor(sensor=empty, allow_empty=True)["sensor_mask"].any()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "match"),
+    [
+        ({}, ValueError, "Give `sensor`, `text` or both"),
+        ({"sensor": "Running."}, TypeError, r"name the argument: processor\(text="),
+        ({"sensor": ["Running."]}, TypeError, r"name the argument"),
+        ({"text": []}, ValueError, "`text` is an empty list"),
+        ({"text": ["a", 3]}, TypeError, r"text\[1\] must be a string, got int"),
+        ({"text": ["a", ["b"]]}, TypeError, r"text\[1\] must be a string, got list"),
+        ({"text": b"a"}, TypeError, "got bytes"),
+        ({"text": 3}, TypeError, "got int"),
+        ({"sensor": np.zeros((26, 1440))}, ValueError, "transposed"),
+    ],
+)
+def test_refused_input(processor, inputs, error, match):
+    with pytest.raises(error, match=match):
+        processor(**inputs)
+
+
+def test_parts_cannot_be_swapped(processor):
+    with pytest.raises(TypeError, match="feature_extractor"):
+        SensorLMProcessor(processor.tokenizer, processor.feature_extractor)
+
+
+def test_one_folder(tmp_path, processor, registered):
+    processor.save_pretrained(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "processor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    inputs = {"sensor": values(), "text": TEXTS[:3]}
+    expected = processor(**inputs)
+    for loaded in (SensorLMProcessor.from_pretrained(tmp_path), AutoProcessor.from_pretrained(tmp_path)):
+        assert type(loaded) is SensorLMProcessor
+        assert loaded.to_dict() == processor.to_dict()
+        for key, value in loaded(**inputs).items():
+            torch.testing.assert_close(value, expected[key], rtol=0, atol=0)
+    assert type(AutoFeatureExtractor.from_pretrained(tmp_path)) is SensorLMFeatureExtractor
+    assert AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"] == processor.tokenizer(TEXTS)["input_ids"]
+
+
+def test_saving_again_leaves_no_old_constants(tmp_path, processor, registered):
+    processor.feature_extractor.save_pretrained(tmp_path)
+    fitted = processor.feature_extractor.fit_normalization(values())
+    SensorLMProcessor(fitted, processor.tokenizer).save_pretrained(tmp_path)
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        saved = json.loads((tmp_path / name).read_text())
+        assert saved.get("feature_extractor", saved)["channels"][0]["mean"] == fitted.channel_means[0]
+    # ... and the other way round: the extractor alone, into the folder of a processor.
+    processor.feature_extractor.save_pretrained(tmp_path)
+    loaded = AutoProcessor.from_pretrained(tmp_path)
+    assert loaded.feature_extractor.channel_means == processor.feature_extractor.channel_means
+
+
+def test_captions(processor):
+    if importlib.util.find_spec("sensorlm_hf.processing.captions.builder") is None:
+        pytest.skip("the caption builder is not part of this installation")
+    captions = importlib.import_module("sensorlm_hf.processing.captions")
+    start = datetime(2024, 3, 1, tzinfo=timezone.utc)
+    days = [
+        SensorDay(day, start, f"p{i}", "sensorlm-26", [Event("activity", "running", 600, 640)])
+        for i, day in enumerate(values())
+    ]
+    built = processor.build_captions(days, seed=3)
+    expected = captions.CaptionBuilder("sensorlm-26", key="high_level_summary_caption", seed=3).batch(days)
+    assert built == list(expected)
+    assert processor.build_captions(days[0], seed=3) == built[:1]
+    assert processor.build_captions([]) == []
+    assert processor.build_captions(days, key="low_level_caption") != built
+
+
+SAVE = """
+import sys
+from transformers import AutoFeatureExtractor, PreTrainedConfig
+from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor
+
+if SensorLMFeatureExtractor not in FEATURE_EXTRACTOR_MAPPING._extra_content.values():
+    config = type("Config", (PreTrainedConfig,), {"model_type": "sensorlm-processing-test"})
+    AutoFeatureExtractor.register(config, SensorLMFeatureExtractor)
+SensorLMFeatureExtractor.register_for_auto_class()
+SensorLMProcessor.register_for_auto_class()
+SensorLMProcessor.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])
+"""
+
+LOAD = """
+import sys
+sys.modules["sensorlm_hf"] = None  # from here on, importing the package fails
+import numpy as np
+from transformers import AutoFeatureExtractor, AutoProcessor
+processor = AutoProcessor.from_pretrained(sys.argv[1], trust_remote_code=True)
+assert type(processor).__name__ == "SensorLMProcessor", type(processor)
+assert type(processor).__module__.startswith("transformers_modules."), type(processor).__module__
+alone = AutoFeatureExtractor.from_pretrained(sys.argv[1], trust_remote_code=True)
+inputs = np.load(sys.argv[2])
+out = processor(sensor=inputs, text=["Mean heart rate 72.4 bpm."], return_tensors="np")
+assert (alone(inputs, return_tensors="np")["sensor_values"] == out["sensor_values"]).all()
+np.savez(sys.argv[3], **out)
+for call in (lambda: type(alone)("sensorlm-26"), lambda: processor.build_captions([])):
+    try:
+        call()
+    except ImportError as error:
+        assert "pip install sensorlm-hf" in str(error)
+    else:
+        raise AssertionError("no ImportError without the package")
+"""
+
+
+def test_remote_code_without_the_package(tmp_path, processor, registered):
+    processor.save_pretrained(tmp_path / "plain")
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_MODULES_CACHE": str(tmp_path / "modules")}
+    run = {"check": True, "env": environment, "cwd": tmp_path, "timeout": 300}
+    subprocess.run([sys.executable, "-c", SAVE, "plain", "remote"], **run)
+    assert sorted(path.name for path in (tmp_path / "remote").glob("*.py")) == [
+        "feature_extraction_sensorlm.py",
+        "gaps_sensorlm.py",
+        "plausibility_sensorlm.py",
+        "processing_sensorlm.py",
+        "sensor_inputs_sensorlm.py",
+    ]
+    np.save(tmp_path / "inputs.npy", values())
+    subprocess.run([sys.executable, "-c", LOAD, "remote", "inputs.npy", "out.npz"], **run)
+    expected = processor(sensor=values(), text=["Mean heart rate 72.4 bpm."], return_tensors="np")
+    with np.load(tmp_path / "out.npz") as out:
+        assert set(out.files) == set(expected)
+        for key in out.files:
+            np.testing.assert_array_equal(out[key], expected[key])
+    # With the package installed and registered, the same folder needs no remote code.
+    assert type(AutoProcessor.from_pretrained(tmp_path / "remote", trust_remote_code=False)) is SensorLMProcessor
