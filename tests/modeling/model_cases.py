@@ -1,0 +1,84 @@
+"""Small models and inputs for the tests of the models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+
+MINUTES, CHANNELS, VOCAB, POSITIONS = 120, 6, 41, 20
+
+
+def small_config(objective: str, **overrides: Any) -> SensorLMConfig:
+    """A configuration with 12 x 3 patches, width 32 and two layers everywhere."""
+    values: dict[str, Any] = {
+        "window_minutes": MINUTES,
+        "num_channels": CHANNELS,
+        "patch_channels": 2,
+        "vocab_size": VOCAB,
+        "max_position_embeddings": POSITIONS,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_attention_heads": 2,
+        "num_caption_queries": 5,
+        "sensor_config": {"num_hidden_layers": 2},
+        "text_config": {"num_hidden_layers": 2},
+        "decoder_config": {"num_hidden_layers": 2},
+    }
+    return SensorLMConfig.from_size(objective, "tiny", **{**values, **overrides})
+
+
+def shake(model: torch.nn.Module, seed: int = 0, scale: float = 0.1) -> None:
+    """Moves every parameter away from its initial value, so that none of them is without effect."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += scale * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+
+
+def small_model(objective: str, seed: int = 0, **overrides: Any) -> SensorLMModel:
+    """A small model in evaluation mode, none of whose weights is at its initial value."""
+    torch.manual_seed(seed)
+    model = SensorLMModel(small_config(objective, **overrides))
+    shake(model, seed)
+    return model.eval()
+
+
+def days(rows: int = 4, seed: int = 1, minutes: int = MINUTES, channels: int = CHANNELS) -> torch.Tensor:
+    """Normalised sensor values."""
+    return torch.randn(rows, minutes, channels, generator=torch.Generator().manual_seed(seed))
+
+
+def gaps(rows: int = 4, seed: int = 2, minutes: int = MINUTES, channels: int = CHANNELS) -> torch.Tensor:
+    """A mask with whole missing stretches, missing channels and single missing values; row 0 misses nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.ones(rows, minutes, channels, dtype=torch.bool)
+    for row in range(1, rows):
+        start = int(torch.randint(0, minutes // 2, (), generator=generator))
+        mask[row, start : start + minutes // 4] = False
+        mask[row, :, row % channels] = False
+    mask[1:] &= torch.rand(rows - 1, minutes, channels, generator=generator) > 0.1
+    return mask
+
+
+def texts(lengths: tuple[int, ...] = (9, 6, 9, 3), seed: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids `<bos> ... <eos>` padded on the right, and their mask."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, VOCAB, (len(lengths), max(lengths)), generator=generator)
+    mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
+    ids[:, 0] = 1
+    for row, length in enumerate(lengths):
+        ids[row, length - 1] = 2
+    return ids.masked_fill(~mask, 0), mask.long()
+
+
+def to_left(ids: torch.Tensor, mask: torch.Tensor, extra: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Moves padding from the right to the left, and adds `extra` columns of it."""
+    width = ids.shape[1] + extra
+    moved, moved_mask = torch.zeros(len(ids), width, dtype=ids.dtype), torch.zeros(len(ids), width, dtype=mask.dtype)
+    for row, length in enumerate(mask.sum(dim=1).tolist()):
+        moved[row, width - length :] = ids[row, :length]
+        moved_mask[row, width - length :] = 1
+    return moved, moved_mask

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from model_cases import small_config
+from transformers import AutoConfig, GenerationConfig
+
+import sensorlm_hf
+from sensorlm_hf.modeling import (
+    OBJECTIVES,
+    SIZES,
+    SensorLMConfig,
+    SensorLMDecoderConfig,
+    SensorLMModel,
+    SensorLMSensorConfig,
+    SensorLMTextConfig,
+)
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_default_is_the_released_base_model():
+    config = SensorLMConfig()
+    assert config.objective == "siglip"
+    with torch.device("meta"):
+        model = SensorLMModel(config)
+    # The release: 204.0 M, of which 93.6 M sensor and 110.4 M text at 256 tokens and 32,000 pieces.
+    assert round(parameters(model) / 1e6, 1) == 204.0
+    assert round(parameters(model.sensor_model) / 1e6, 1) == 93.6
+    assert round(parameters(model.text_model) / 1e6, 1) == 110.4
+    assert config.sensor_config.num_patches == 1872
+
+
+@pytest.mark.parametrize(
+    ("objective", "size", "millions"),
+    [
+        ("clip", "tiny", 5.9),
+        ("cap", "tiny", 9.0),
+        ("coca", "tiny", 9.5),
+        ("siglip", "small", 57.6),
+        ("cap", "base", 265.9),
+        ("coca", "base", 273.6),
+        ("siglip", "large", 653.2),
+        ("coca", "large", 841.5),
+    ],
+)
+def test_parameter_counts(objective, size, millions):
+    with torch.device("meta"):
+        model = SensorLMModel(SensorLMConfig.from_size(objective, size))
+    assert round(parameters(model) / 1e6, 1) == millions
+    assert f"| {millions} |" in (CONFIGS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("size", SIZES)
+def test_files_equal_the_sizes(objective, size):
+    path = CONFIGS / f"{objective}-{size}.json"
+    loaded, made = AutoConfig.from_pretrained(path), SensorLMConfig.from_size(objective, size)
+    assert isinstance(loaded, SensorLMConfig)
+    assert loaded.to_diff_dict() == made.to_diff_dict()
+    written = json.loads(path.read_text())
+    assert written == {k: v for k, v in made.to_diff_dict().items() if k != "transformers_version"}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_round_trip(objective, tmp_path):
+    config = small_config(objective, channel_keys=list("abcdef"), attention_dropout=0.1)
+    config.save_pretrained(tmp_path)
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert loaded.sensor_config.to_diff_dict() == config.sensor_config.to_diff_dict()
+    assert loaded.to_json_string() == config.to_json_string()
+    assert isinstance(loaded.text_config, SensorLMTextConfig)
+    assert loaded.sensor_config.channel_keys == list("abcdef")
+
+
+@pytest.mark.parametrize(
+    ("objective", "causal", "pooling", "head", "decoder"),
+    [
+        ("clip", False, "last", True, False),
+        ("siglip", False, "last", True, False),
+        ("cap", True, "none", False, True),
+        ("coca", True, "cls", True, True),
+    ],
+)
+def test_the_objective_decides_the_structure(objective, causal, pooling, head, decoder):
+    config = SensorLMConfig.from_size(objective, "small")
+    assert (config.text_config.causal, config.text_config.pooling) == (causal, pooling)
+    assert config.sensor_config.use_head is head
+    assert (config.decoder_config is not None) is decoder
+    assert config.is_generative is decoder
+    assert config.is_contrastive is (objective != "cap")
+
+
+def test_initial_temperatures():
+    assert SensorLMConfig(objective="siglip").initial_logit_scale == pytest.approx(math.log(10))
+    for objective in ("clip", "coca"):
+        assert SensorLMConfig(objective=objective).initial_logit_scale == pytest.approx(math.log(1 / 0.07))
+    assert SensorLMConfig(logit_scale_init_value=1.5).initial_logit_scale == 1.5
+
+
+def test_a_clip_configuration_becomes_a_coca_configuration():
+    clip = small_config("clip")
+    coca = SensorLMConfig.from_dict({**clip.to_dict(), "objective": "coca"})
+    assert coca.text_config.num_hidden_layers == clip.text_config.num_hidden_layers
+    assert coca.decoder_config.num_hidden_layers == clip.text_config.num_hidden_layers
+    assert coca.decoder_config.hidden_size == 32
+    assert coca.text_config.causal
+    back = SensorLMConfig.from_dict({**coca.to_dict(), "objective": "clip"})
+    assert back.decoder_config is None
+    assert not back.text_config.causal
+
+
+def test_given_parts_are_not_changed():
+    text, sensor = SensorLMTextConfig(), SensorLMSensorConfig()
+    config = SensorLMConfig(objective="cap", text_config=text, sensor_config=sensor)
+    assert text.causal is False
+    assert text.pooling == "last"
+    assert sensor.use_head is True
+    assert config.text_config.causal is True
+
+
+def test_decoder_inherits_from_the_text_tower():
+    config = SensorLMConfig(
+        objective="coca",
+        text_config={"hidden_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3, "hidden_act": "relu"},
+        decoder_config={"intermediate_size": 10},
+    )
+    decoder = config.decoder_config
+    assert (decoder.hidden_size, decoder.num_attention_heads, decoder.num_hidden_layers) == (96, 4, 3)
+    assert (decoder.intermediate_size, decoder.hidden_act, decoder.num_caption_queries) == (10, "relu", 128)
+
+
+def test_text_config_for_generation_counts_all_cache_layers():
+    config = SensorLMConfig.from_size("coca", "tiny")
+    assert config.get_text_config() is config.text_config
+    assert config.get_text_config(decoder=True).num_hidden_layers == 7
+    assert config.text_config.num_hidden_layers == 4
+    clip = SensorLMConfig.from_size("clip", "tiny")
+    assert clip.get_text_config(decoder=True) is clip.text_config
+
+
+def test_generation_config_gets_the_special_tokens():
+    config = small_config("cap", bos_token_id=7, eos_token_id=8, pad_token_id=9)
+    generation = GenerationConfig.from_model_config(config)
+    assert (generation.bos_token_id, generation.eos_token_id, generation.pad_token_id) == (7, 8, 9)
+
+
+def test_overrides_go_where_they_belong():
+    config = SensorLMConfig.from_size(
+        "coca",
+        "tiny",
+        vocab_size=77,
+        window_minutes=720,
+        channel_keys=["a", "b", "c"],
+        num_caption_queries=0,
+        attention_dropout=0.2,
+        caption_loss_weight=1.5,
+        decoder_config={"num_hidden_layers": 1},
+    )
+    assert config.text_config.vocab_size == 77
+    assert (config.sensor_config.window_minutes, config.sensor_config.num_channels) == (720, 3)
+    assert config.sensor_config.patch_channels == 3
+    assert config.sensor_config.num_patches == 72
+    assert (config.decoder_config.num_caption_queries, config.decoder_config.num_hidden_layers) == (0, 1)
+    assert {config.sensor_config.attention_dropout, config.decoder_config.attention_dropout} == {0.2}
+    assert config.caption_loss_weight == 1.5
+
+
+def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
+    assert SensorLMConfig.from_size("clip", "tiny", num_caption_queries=3).decoder_config is None
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: SensorLMConfig(objective="gpt"), ["objective", "clip, siglip, cap, coca", "'gpt'"]),
+        (lambda: SensorLMConfig(caption_loss_weight=-1.0), ["caption_loss_weight", "-1.0"]),
+        (lambda: SensorLMConfig(classifier_pooling="max"), ["classifier_pooling", "linear, attentive"]),
+        (lambda: SensorLMConfig(text_config={"projection_size": 5}), ["projection_size", "768", "5"]),
+        (
+            lambda: SensorLMConfig(objective="cap", decoder_config={"hidden_size": 96, "num_attention_heads": 2}),
+            ["hidden_size", "768", "96"],
+        ),
+        (lambda: SensorLMSensorConfig(patch_minutes=7), ["patch_minutes", "1440", "7", "remainder is 5"]),
+        (lambda: SensorLMSensorConfig(patch_channels=4), ["patch_channels", "26", "4"]),
+        (lambda: SensorLMSensorConfig(num_channels=0), ["num_channels", "above 0"]),
+        (lambda: SensorLMSensorConfig(channel_keys=["a", "a"]), ["unique", "'a'"]),
+        (lambda: SensorLMSensorConfig(channel_keys=["a", "b"], num_channels=3), ["num_channels", "3", "2"]),
+        (lambda: SensorLMSensorConfig(hidden_size=100), ["num_attention_heads", "100", "12"]),
+        (lambda: SensorLMSensorConfig(attention_dropout=1.0), ["attention_dropout", "[0, 1)"]),
+        (lambda: SensorLMTextConfig(vocab_size=0), ["vocab_size", "above 0"]),
+        (lambda: SensorLMTextConfig(pooling="mean"), ["pooling", "last, cls, none"]),
+        (lambda: SensorLMDecoderConfig(num_caption_queries=-1), ["num_caption_queries", "-1"]),
+        (lambda: SensorLMConfig.from_size("gpt"), ["objective", "'gpt'"]),
+        (lambda: SensorLMConfig.from_size("clip", "huge"), ["size", "tiny, small, base, large"]),
+        (lambda: SensorLMConfig.from_size("clip", "tiny", colour=3), ["colour"]),
+        (lambda: SensorLMConfig.from_size("clip", num_hidden_layers=3), ["num_hidden_layers", "sensor_config={"]),
+        (lambda: SensorLMConfig.from_size("clip", sensor_config={"colour": 3}), ["sensor_config", "colour"]),
+        (lambda: SensorLMConfig.from_size("clip", sensor_config=3), ["sensor_config", "dict", "int"]),
+    ],
+)
+def test_bad_values_are_explained(make, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+        make()
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_types_are_checked():
+    # Fails if the configuration file switches strict validation off.
+    with pytest.raises(Exception, match="hidden_size"):
+        SensorLMSensorConfig(hidden_size="768")
+    with pytest.raises(Exception, match="embed_missing"):
+        SensorLMSensorConfig(embed_missing="yes")
+
+
+def test_model_files_can_travel_to_the_hub():
+    folder = Path(sensorlm_hf.__file__).parent / "modeling"
+    for name in ("configuration_sensorlm.py", "modeling_sensorlm.py", "losses_sensorlm.py"):
+        lines = (folder / name).read_text().splitlines()
+        imports = [line for line in lines if line.startswith(("from ", "import "))]
+        relative = [line for line in imports if line.startswith("from .")]
+        assert all(line.split()[1].count(".") == 1 for line in relative), relative
+        roots = {line.split()[1].split(".")[0] for line in imports if line not in relative}
+        standard = {"copy", "dataclasses", "logging", "math", "typing"}
+        # `strict` of huggingface_hub, a dependency of transformers, is how its own configurations are validated.
+        assert roots <= standard | {"torch", "transformers", "huggingface_hub"}, roots
+    # A postponed annotation is a string, which the validation of configurations cannot check.
+    lines = (folder / "configuration_sensorlm.py").read_text().splitlines()
+    assert "from __future__ import annotations" not in lines

@@ -1,0 +1,221 @@
+"""Missing data: what lies under the mask never matters, and skipping it changes nothing but the time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_cases import CHANNELS, MINUTES, days, gaps, small_model, texts
+
+MODELS = {objective: small_model(objective) for objective in ("siglip", "cap", "coca")}
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> None:
+    torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("objective", list(MODELS))
+@pytest.mark.parametrize("junk", [1e6, float("nan"), float("inf")])
+def test_values_under_the_mask_do_not_matter(objective, junk):
+    model, values, mask = MODELS[objective], days(), gaps()
+    ids, attention_mask = texts()
+    dirty = torch.where(mask, values, torch.full_like(values, junk))
+    clean, spoilt = model(values, mask, ids, attention_mask), model(dirty, mask, ids, attention_mask)
+    assert torch.equal(clean.sensor_embeds, spoilt.sensor_embeds)
+    assert torch.equal(clean.loss, spoilt.loss)
+    assert torch.isfinite(clean.loss)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), share=st.floats(0, 1), rows=st.integers(1, 4), block=st.sampled_from([1, 10, 30]))
+def test_skipping_equals_masking(seed, share, rows, block):
+    model, values = MODELS["coca"], days(rows, seed)
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.rand(rows, MINUTES // block, CHANNELS, generator=generator) >= share
+    mask = mask.repeat_interleave(block, dim=1)
+    config = model.sensor_model.config
+    with torch.no_grad():
+        try:
+            config.skip_missing_patches = False
+            full = model.sensor_model(values, mask)
+            full_tokens, _ = model.encode_for_captions(values, mask)
+        finally:
+            config.skip_missing_patches = True
+        short = model.sensor_model(values, mask)
+        tokens, _ = model.encode_for_captions(values, mask)
+        alone = model.sensor_model(values[-1:], mask[-1:])
+        dirty = model.sensor_model(values.masked_fill(~mask, 77.0), mask)
+    close(short.pooler_output, full.pooler_output)
+    close(tokens, full_tokens)
+    close(short.pooler_output[-1:], alone.pooler_output)
+    assert torch.equal(dirty.pooler_output, short.pooler_output)
+    assert torch.isfinite(short.pooler_output).all()
+    if short.token_index is not None:
+        counted = torch.ones_like(short.token_index, dtype=torch.bool) if short.token_mask is None else short.token_mask
+        index = short.token_index[:, :, None].expand(-1, -1, full.last_hidden_state.shape[2])
+        close(short.last_hidden_state[counted], full.last_hidden_state.gather(1, index)[counted])
+
+
+def test_patches_without_observations_are_left_out():
+    model, values = MODELS["siglip"], days(2)
+    mask = torch.zeros(2, MINUTES, CHANNELS, dtype=torch.bool)
+    mask[0, :40] = True  # 4 steps x 3 channel groups
+    mask[1, 5, 0] = True  # one value: one patch
+    output = model.sensor_model(values, mask)
+    assert output.last_hidden_state.shape[1] == 12
+    assert output.token_mask.sum(dim=1).tolist() == [12, 1]
+    assert output.token_index[0].tolist() == list(range(12))
+    assert output.token_index[1, 0].item() == 0
+
+
+def test_few_gaps_are_not_worth_moving_tokens_for():
+    mask = torch.ones(1, MINUTES, CHANNELS, dtype=torch.bool)
+    mask[:, :10] = False
+    output = MODELS["siglip"].sensor_model(days(1), mask)
+    assert output.token_index is None
+    assert output.token_mask.sum().item() == 33
+
+
+def test_a_full_mask_equals_no_mask():
+    for model in MODELS.values():
+        values = days(2)
+        with_mask = model.sensor_model(values, torch.ones_like(values, dtype=torch.bool))
+        without = model.sensor_model(values)
+        assert with_mask.token_mask is None
+        assert torch.equal(with_mask.last_hidden_state, without.last_hidden_state)
+
+
+@pytest.mark.parametrize("objective", list(MODELS))
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_day_without_any_observation_gives_numbers(objective, skip):
+    model = MODELS[objective]
+    values, mask = days(3), gaps(3)
+    mask[1] = False
+    try:
+        model.sensor_model.config.skip_missing_patches = skip
+        batch = model.get_sensor_features(values, mask)
+        alone = model.get_sensor_features(values[1:2] * 0 + 3, mask[1:2])
+    finally:
+        model.sensor_model.config.skip_missing_patches = True
+    assert torch.isfinite(batch).all()
+    close(batch[1:2], alone)
+
+
+@pytest.mark.parametrize("objective", list(MODELS))
+def test_a_row_gives_the_same_alone_and_in_a_batch(objective):
+    model, values, mask = MODELS[objective], days(), gaps()
+    ids, attention_mask = texts()
+    batch = model(values, mask, ids, attention_mask)
+    for row in range(4):
+        length = int(attention_mask[row].sum())
+        alone = model(values[row : row + 1], mask[row : row + 1], ids[row : row + 1, :length], return_loss=False)
+        close(alone.sensor_embeds, batch.sensor_embeds[row : row + 1])
+        if batch.text_embeds is not None:
+            close(alone.text_embeds, batch.text_embeds[row : row + 1])
+        if batch.caption_logits is not None:
+            close(alone.caption_logits, batch.caption_logits[row : row + 1, :length])
+
+
+def test_missing_embedding_tells_absent_from_average():
+    model = small_model("siglip")
+    values = days(1)
+    values[:, :10, 0] = 0
+    mask = torch.ones_like(values, dtype=torch.bool)
+    average = model.get_sensor_features(values, mask)
+    mask[:, :10, 0] = False
+    absent = model.get_sensor_features(values, mask)
+    assert (average - absent).abs().max() > 1e-3
+    blind = small_model("siglip", embed_missing=False)
+    assert torch.equal(blind.get_sensor_features(values, mask), blind.get_sensor_features(values))
+
+
+def test_missing_embedding_starts_without_effect():
+    from model_cases import small_config
+
+    from sensorlm_hf.modeling import SensorLMModel
+
+    torch.manual_seed(0)
+    model = SensorLMModel(small_config("siglip"))
+    assert model.sensor_model.embeddings.missing_embedding.weight.abs().max() == 0
+
+
+def test_integer_and_float_masks_are_read_as_bool():
+    model, values, mask = MODELS["siglip"], days(), gaps()
+    expected = model.get_sensor_features(values, mask)
+    assert torch.equal(model.get_sensor_features(values, mask.long()), expected)
+    assert torch.equal(model.get_sensor_features(values, mask.float()), expected)
+
+
+def test_inputs_are_not_changed():
+    values, mask = days(), gaps()
+    before, before_mask = values.clone(), mask.clone()
+    MODELS["coca"](values, mask, *texts())
+    assert torch.equal(values, before)
+    assert torch.equal(mask, before_mask)
+
+
+@pytest.mark.parametrize("minutes", [60, 240])
+def test_other_window_lengths_read_interpolated_positions(minutes):
+    embeddings = MODELS["siglip"].sensor_model.embeddings
+    table = embeddings.position_embedding.weight.detach().view(12, 3, -1)
+    positions = embeddings.positions(minutes).detach().view(minutes // 10, 3, -1)
+    steps = minutes // 10
+    for step in range(steps):
+        place = min(max((step + 0.5) * 12 / steps - 0.5, 0), 11)
+        low = int(place)
+        expected = table[low] * (1 - (place - low)) + table[min(low + 1, 11)] * (place - low)
+        torch.testing.assert_close(positions[step], expected, atol=1e-6, rtol=1e-5)
+    assert MODELS["siglip"].get_sensor_features(days(2, minutes=minutes)).shape == (2, 32)
+
+
+@pytest.mark.parametrize(
+    ("values", "mask", "error", "words"),
+    [
+        (torch.zeros(2, MINUTES, 5), None, ValueError, ["sensor_values", "(rows, minutes, 6)", "(2, 120, 5)"]),
+        (torch.zeros(MINUTES, CHANNELS), None, ValueError, ["sensor_values", "(120, 6)"]),
+        (torch.zeros(0, MINUTES, CHANNELS), None, ValueError, ["sensor_values", "no rows"]),
+        (torch.zeros(2, 125, CHANNELS), None, ValueError, ["multiple of 10 minutes", "125"]),
+        (torch.zeros(2, 0, CHANNELS), None, ValueError, ["multiple of 10 minutes", "0"]),
+        (torch.zeros(2, MINUTES, CHANNELS).long(), None, TypeError, ["floating-point", "int64"]),
+        (torch.zeros(2, MINUTES, CHANNELS), torch.ones(2, MINUTES, 5), ValueError, ["sensor_mask", "(2, 120, 5)"]),
+    ],
+)
+def test_bad_inputs_are_explained(values, mask, error, words):
+    with pytest.raises(error) as caught:
+        MODELS["siglip"].get_sensor_features(values, mask)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_channel_names_are_named_when_the_number_is_wrong():
+    model = small_model("siglip", channel_keys=["hr", "hrv", "steps", "eda", "temp", "alt"])
+    with pytest.raises(ValueError, match="hr, hrv, steps, eda, temp, alt"):
+        model.get_sensor_features(torch.zeros(1, MINUTES, 4))
+
+
+@pytest.mark.slow
+def test_a_half_missing_day_costs_less():
+    from sensorlm_hf.modeling import SensorLMConfig, SensorLMSensorModel
+
+    torch.manual_seed(0)
+    config = SensorLMConfig.from_size("siglip", "base").sensor_config
+    config.num_hidden_layers = 3
+    tower = SensorLMSensorModel(config).eval()
+    values = torch.randn(1, 1440, 26)
+    mask = torch.ones_like(values, dtype=torch.bool)
+    half = mask.clone()
+    half[:, torch.arange(1440) // 10 % 2 == 0] = False
+
+    def seconds(mask: torch.Tensor) -> float:
+        best = float("inf")
+        with torch.no_grad():
+            for _ in range(4):
+                start = time.perf_counter()
+                tower(values, mask)
+                best = min(best, time.perf_counter() - start)
+        return best
+
+    assert seconds(mask) / seconds(half) > 1.6

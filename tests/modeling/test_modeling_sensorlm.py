@@ -1,0 +1,489 @@
+from __future__ import annotations
+
+import copy
+import logging
+import math
+
+import pytest
+import torch
+from model_cases import VOCAB, days, gaps, shake, small_config, small_model, texts, to_left
+from transformers import AutoModel
+
+import sensorlm_hf  # registers the Auto classes
+from sensorlm_hf.modeling import (
+    OBJECTIVES,
+    SensorLMConfig,
+    SensorLMForSensorClassification,
+    SensorLMModel,
+    SensorLMSensorModel,
+    SensorLMTextModel,
+    caption_loss,
+    clip_loss,
+    positive_pairs,
+    siglip_loss,
+)
+
+assert sensorlm_hf.__version__
+
+MODELS = {objective: small_model(objective) for objective in OBJECTIVES}
+VALUES, MASK = days(), gaps()
+IDS, ATTENTION = texts()
+
+
+def close(a: torch.Tensor, b: torch.Tensor, atol: float = 1e-5) -> None:
+    torch.testing.assert_close(a, b, atol=atol, rtol=1e-4)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_outputs(objective):
+    model = MODELS[objective]
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    assert output.sensor_embeds.shape == (4, 32)
+    close(output.sensor_embeds.norm(dim=1), torch.ones(4))
+    close(output.sensor_embeds, model.get_sensor_features(VALUES, MASK))
+    if model.config.is_contrastive:
+        close(output.text_embeds.norm(dim=1), torch.ones(4))
+        close(output.text_embeds, model.get_text_features(IDS, ATTENTION))
+        bias = model.logit_bias if objective == "siglip" else 0
+        expected = model.logit_scale.exp() * output.sensor_embeds @ output.text_embeds.T + bias
+        close(output.logits_per_sensor, expected)
+        assert torch.equal(output.logits_per_text, output.logits_per_sensor.T)
+    else:
+        assert output.text_embeds is None
+        assert output.contrastive_loss is None
+    if model.config.is_generative:
+        assert output.caption_logits.shape == (4, 9, VOCAB)
+        assert output.logits is output.caption_logits
+    else:
+        assert output.caption_logits is None
+        assert output.caption_loss is None
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_losses_are_the_pure_functions(objective):
+    model = MODELS[objective]
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    scale = None if model.logit_scale is None else model.logit_scale.exp()
+    parts = {}
+    if objective in ("clip", "coca"):
+        parts["contrastive"] = clip_loss(output.sensor_embeds, output.text_embeds, scale)
+    if objective == "siglip":
+        parts["contrastive"] = siglip_loss(output.sensor_embeds, output.text_embeds, scale, model.logit_bias)
+    if objective in ("cap", "coca"):
+        targets = IDS.masked_fill(ATTENTION == 0, -100)[:, 1:]
+        parts["caption"] = caption_loss(output.caption_logits[:, :-1], targets)
+    for name, part in parts.items():
+        close(getattr(output, f"{name}_loss"), part)
+    total = parts["contrastive"] + 2 * parts["caption"] if objective == "coca" else next(iter(parts.values()))
+    close(output.loss, total)
+
+
+@pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
+def test_equal_captions_are_positives_of_each_other(objective):
+    model = MODELS[objective]
+    groups = torch.tensor([4, 7, 4, 9])
+    output = model(VALUES, MASK, IDS, ATTENTION, text_group_ids=groups)
+    arguments = (output.sensor_embeds, output.text_embeds, model.logit_scale.exp())
+    if objective == "siglip":
+        expected = siglip_loss(*arguments, model.logit_bias, positive_pairs(groups))
+    else:
+        expected = clip_loss(*arguments, positive_pairs(groups))
+    close(output.contrastive_loss, expected)
+    plain = model(VALUES, MASK, IDS, ATTENTION).contrastive_loss
+    close(model(VALUES, MASK, IDS, ATTENTION, text_group_ids=torch.arange(4)).contrastive_loss, plain)
+    assert not torch.allclose(output.contrastive_loss, plain)
+
+
+def test_coca_weights():
+    model = small_model("coca", contrastive_loss_weight=0.5, caption_loss_weight=3.0)
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    close(output.loss, 0.5 * output.contrastive_loss + 3 * output.caption_loss)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_parameter_learns(objective):
+    model = copy.deepcopy(MODELS[objective]).train()
+    model(VALUES, MASK, IDS, ATTENTION).loss.backward()
+    still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    # Adding the same vector to all keys changes no attention weight.
+    assert all(name.endswith("k_proj.bias") for name in still), still
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_training_computes_the_scored_positions_only_and_the_same_loss(objective):
+    model = copy.deepcopy(MODELS[objective])
+    expected = model(VALUES, MASK, IDS, ATTENTION).caption_loss
+    model.train()
+    sizes = []
+    model.decoder.lm_head.register_forward_hook(lambda module, args, result: sizes.append(result.shape[:-1].numel()))
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    assert output.caption_logits is None
+    assert sizes == [int(ATTENTION[:, 1:].sum())]
+    close(output.caption_loss, expected)
+    assert model(VALUES, MASK, IDS, ATTENTION, return_caption_logits=True).caption_logits.shape == (4, 9, VOCAB)
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_labels_choose_what_is_scored(objective):
+    model = MODELS[objective]
+    labels = torch.full_like(IDS, -100)
+    labels[0, 4] = 7
+    output = model(VALUES, MASK, IDS, ATTENTION, labels=labels)
+    close(output.caption_loss, -output.caption_logits[0, 3].log_softmax(-1)[7])
+
+
+def test_pad_tokens_inside_a_text_are_scored():
+    """The attention mask decides what padding is, not the token."""
+    ids = IDS.clone()
+    ids[0, 3] = 0
+    output = MODELS["cap"](VALUES, MASK, ids, ATTENTION)
+    targets = ids.masked_fill(ATTENTION == 0, -100)[:, 1:]
+    assert (targets == 0).any()
+    close(output.caption_loss, caption_loss(output.caption_logits[:, :-1], targets))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("extra", [0, 3])
+def test_padding_side_does_not_matter(objective, extra):
+    model = MODELS[objective]
+    right = model(VALUES, MASK, IDS, ATTENTION)
+    left = model(VALUES, MASK, *to_left(IDS, ATTENTION, extra))
+    close(left.loss, right.loss)
+    if right.text_embeds is not None:
+        close(left.text_embeds, right.text_embeds)
+    if right.caption_logits is not None:
+        for row, length in enumerate(ATTENTION.sum(dim=1).tolist()):
+            close(left.caption_logits[row, -length:], right.caption_logits[row, :length])
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_captions_do_not_see_their_answer(objective):
+    model = MODELS[objective]
+    changed = IDS.clone()
+    changed[0, 5] = (changed[0, 5] + 7) % VOCAB
+    before = model(VALUES, MASK, IDS, ATTENTION).caption_logits[0]
+    after = model(VALUES, MASK, changed, ATTENTION).caption_logits[0]
+    close(after[:5], before[:5])
+    assert (after[5:] - before[5:]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_captions_depend_on_the_day(objective):
+    model = MODELS[objective]
+    a, b = (model(v, None, IDS, ATTENTION).caption_logits for v in (VALUES, VALUES + 1))
+    assert (a - b).abs().max() > 1e-3
+
+
+def test_contrastive_text_towers_are_not_causal():
+    changed = IDS.clone()
+    changed[0, 8] = 5
+    for objective in ("clip", "siglip"):
+        tower = MODELS[objective].text_model
+        a, b = (tower(ids, ATTENTION).last_hidden_state[0, 1] for ids in (IDS, changed))
+        assert (a - b).abs().max() > 1e-4
+
+
+def test_class_token_of_coca_reads_all_tokens_but_the_padding():
+    model = MODELS["coca"]
+    reference = model.get_text_features(IDS, ATTENTION)
+    for position in range(6):
+        changed = IDS.clone()
+        changed[1, position] = (changed[1, position] + 5) % VOCAB
+        assert (model.get_text_features(changed, ATTENTION)[1] - reference[1]).abs().max() > 1e-4
+    changed = IDS.clone()
+    changed[1, 6:] = 9
+    close(model.get_text_features(changed, ATTENTION), reference)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_eager_and_sdpa_are_equal(objective):
+    outputs = []
+    for attention in ("eager", "sdpa"):
+        model = copy.deepcopy(MODELS[objective])
+        model.set_attn_implementation(attention)
+        used = {m.config._attn_implementation for m in model.modules() if hasattr(m, "q_proj")}
+        assert used == {attention}
+        model.train()
+        output = model(VALUES, MASK, *to_left(IDS, ATTENTION, 2))
+        output.loss.backward()
+        outputs.append((output.loss, {name: p.grad for name, p in model.named_parameters()}))
+    close(outputs[0][0], outputs[1][0])
+    for name, gradient in outputs[0][1].items():
+        close(gradient, outputs[1][1][name], atol=2e-5)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_gradient_checkpointing_changes_nothing(objective):
+    gradients = []
+    for checkpointing in (False, True):
+        model = copy.deepcopy(MODELS[objective]).train()
+        if checkpointing:
+            model.gradient_checkpointing_enable()
+        model(VALUES, MASK, IDS, ATTENTION).loss.backward()
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        close(gradient, gradients[1][name])
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_half_precision(objective):
+    expected = MODELS[objective](VALUES, MASK, IDS, ATTENTION)
+    model = copy.deepcopy(MODELS[objective]).bfloat16()
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    assert output.sensor_embeds.dtype == torch.float32
+    close(output.sensor_embeds.norm(dim=1), torch.ones(4))
+    assert abs(output.loss.item() / expected.loss.item() - 1) < 0.1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        training = copy.deepcopy(MODELS[objective]).train()
+        output = training(VALUES, MASK, IDS, ATTENTION)
+    output.loss.backward()
+    assert abs(output.loss.item() / expected.loss.item() - 1) < 0.1
+    assert all(torch.isfinite(p.grad).all() for p in training.parameters() if p.grad is not None)
+
+
+def test_dropout_only_while_training():
+    model = small_model("coca", attention_dropout=0.5)
+    assert torch.equal(model(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
+    model.train()
+    assert model(VALUES, MASK, IDS, ATTENTION).loss != model(VALUES, MASK, IDS, ATTENTION).loss
+
+
+def test_initial_temperatures():
+    for objective in ("clip", "coca"):
+        assert SensorLMModel(small_config(objective)).logit_scale.item() == pytest.approx(math.log(1 / 0.07))
+    siglip = SensorLMModel(small_config("siglip"))
+    assert (siglip.logit_scale.item(), siglip.logit_bias.item()) == (pytest.approx(math.log(10)), -10)
+
+
+@pytest.mark.parametrize("objective", ["clip", "coca"])
+def test_the_clip_temperature_stays_below_100(objective):
+    model = copy.deepcopy(MODELS[objective])
+    with torch.no_grad():
+        model.logit_scale.fill_(9.0)
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    close(output.logits_per_sensor, 100 * output.sensor_embeds @ output.text_embeds.T, atol=1e-3)
+    model.train()
+    model(VALUES, MASK, IDS, ATTENTION).loss.backward()
+    assert model.logit_scale.item() == pytest.approx(math.log(100))
+    assert model.logit_scale.grad.abs() > 0
+
+
+def test_similarities_of_any_number_of_days_and_texts():
+    for objective in ("clip", "siglip", "coca"):
+        output = MODELS[objective](VALUES, MASK, IDS[:3], ATTENTION[:3])
+        assert output.logits_per_sensor.shape == (4, 3)
+        assert output.loss is None
+        assert output.caption_logits is None
+
+
+def test_one_side_alone():
+    for objective in OBJECTIVES:
+        output = MODELS[objective](VALUES, MASK)
+        assert output.loss is None
+        assert output.sensor_embeds.shape == (4, 32)
+    output = MODELS["coca"](input_ids=IDS, attention_mask=ATTENTION)
+    assert output.text_embeds.shape == (4, 32)
+    assert output.loss is None
+
+
+def test_return_loss_false_and_tuples():
+    output = MODELS["coca"](VALUES, MASK, IDS, ATTENTION, return_loss=False)
+    assert (output.loss, output.contrastive_loss, output.caption_loss) == (None, None, None)
+    values = MODELS["clip"](VALUES, MASK, IDS, ATTENTION, return_dict=False)
+    assert isinstance(values, tuple)
+    close(values[0], MODELS["clip"](VALUES, MASK, IDS, ATTENTION).loss)
+
+
+def test_hidden_states_and_attentions():
+    model = copy.deepcopy(MODELS["coca"])
+    model.set_attn_implementation("eager")
+    output = model(VALUES, None, IDS, ATTENTION, output_hidden_states=True, output_attentions=True)
+    sensor, text = output.sensor_model_output, output.text_model_output
+    assert [len(sensor.hidden_states), len(text.hidden_states)] == [3, 3]
+    assert sensor.attentions[1].shape == (4, 2, 36, 36)
+    close(sensor.attentions[0].sum(-1), torch.ones(4, 2, 36))
+    close(model.sensor_model.post_layernorm(sensor.hidden_states[-1]), sensor.last_hidden_state)
+    assert text.attentions[0].shape == (4, 2, 10, 10)  # nine tokens and the class token
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_saved_and_loaded_outputs_are_equal(objective, tmp_path):
+    model = MODELS[objective]
+    model.save_pretrained(tmp_path)
+    assert (tmp_path / "model.safetensors").exists()
+    expected = model(VALUES, MASK, IDS, ATTENTION)
+    for loaded in (SensorLMModel.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)):
+        assert isinstance(loaded, SensorLMModel)
+        assert not loaded.training
+        output = loaded(VALUES, MASK, IDS, ATTENTION)
+        assert torch.equal(output.loss, expected.loss)
+        assert torch.equal(output.sensor_embeds, expected.sensor_embeds)
+    tower = SensorLMSensorModel.from_pretrained(tmp_path)
+    assert torch.equal(tower(VALUES, MASK)[0], model.sensor_model(VALUES, MASK)[0])
+    text = SensorLMTextModel.from_pretrained(tmp_path)
+    assert torch.equal(text(IDS, ATTENTION).token_states, model.text_model(IDS, ATTENTION).token_states)
+    half = SensorLMModel.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+
+
+def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
+    clip = MODELS["clip"]
+    clip.save_pretrained(tmp_path)
+    config = SensorLMConfig.from_dict({**clip.config.to_dict(), "objective": "coca"})
+    torch.manual_seed(1)
+    coca, report = SensorLMModel.from_pretrained(tmp_path, config=config, output_loading_info=True)
+    new = set(report["missing_keys"])
+    assert new == {
+        name for name, _ in coca.named_parameters()
+        if name.startswith("decoder.") or name == "text_model.embeddings.cls_embedding"
+    }  # fmt: skip
+    assert not report["unexpected_keys"]
+    assert not report["mismatched_keys"]
+    for name, parameter in clip.named_parameters():
+        assert torch.equal(dict(coca.named_parameters())[name], parameter), name
+    # What the checkpoint lacks starts as in a new model, not from uninitialised memory.
+    fresh = SensorLMModel(config)
+    for name, parameter in coca.named_parameters():
+        if name in new:
+            wanted = dict(fresh.named_parameters())[name]
+            if wanted.std() < 1e-5:
+                assert torch.equal(parameter, wanted), name
+            else:
+                assert 0.5 < (parameter.std() / wanted.std()).item() < 2, name
+    output = coca(VALUES, MASK, IDS, ATTENTION)
+    close(output.sensor_embeds, clip.get_sensor_features(VALUES, MASK))
+    assert torch.isfinite(output.loss)
+
+
+def test_new_weights_are_announced(tmp_path, caplog):
+    MODELS["clip"].save_pretrained(tmp_path)
+    config = SensorLMConfig.from_dict({**MODELS["clip"].config.to_dict(), "objective": "coca"})
+    library = logging.getLogger("transformers")
+    propagate, library.propagate = library.propagate, True
+    try:
+        with caplog.at_level(logging.WARNING):
+            SensorLMModel.from_pretrained(tmp_path, config=config)
+    finally:
+        library.propagate = propagate
+    assert "cls_embedding" in caplog.text
+    assert "decoder.lm_head.weight" in caplog.text
+    assert "sensor_model.post_layernorm" not in caplog.text
+
+
+def test_a_classifier_checkpoint_does_not_load_silently(tmp_path):
+    config = small_config("siglip")
+    SensorLMForSensorClassification(config).save_pretrained(tmp_path)
+    for load in (SensorLMModel.from_pretrained, AutoModel.from_pretrained):
+        with pytest.raises(ValueError, match="SensorLMForSensorClassification"):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("size", [VOCAB + 6, VOCAB - 6])
+def test_resizing_the_vocabulary(objective, size, tmp_path):
+    model = copy.deepcopy(MODELS[objective])
+    ids = IDS.clamp(max=VOCAB - 7)
+    before = model(VALUES, MASK, ids, ATTENTION, return_loss=False)
+    model.resize_token_embeddings(size)
+    assert model.config.text_config.vocab_size == size
+    assert model.text_model.config.vocab_size == size
+    assert model.get_input_embeddings().weight.shape == (size, 32)
+    after = model(VALUES, MASK, ids, ATTENTION, return_loss=False)
+    if before.text_embeds is not None:
+        close(after.text_embeds, before.text_embeds)
+    if before.caption_logits is not None:
+        assert after.caption_logits.shape[-1] == size
+        width = min(size, VOCAB)
+        close(after.caption_logits[..., :width], before.caption_logits[..., :width])
+    model.save_pretrained(tmp_path)
+    loaded = SensorLMModel.from_pretrained(tmp_path)
+    close(loaded(VALUES, MASK, ids, ATTENTION).loss, model(VALUES, MASK, ids, ATTENTION).loss)
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_tied_embeddings(objective, tmp_path):
+    model = SensorLMModel(small_config(objective, tie_word_embeddings=True)).eval()
+    shake(model)
+    assert model.decoder.lm_head.weight is model.text_model.embeddings.token_embedding.weight
+    model.save_pretrained(tmp_path)
+    loaded = SensorLMModel.from_pretrained(tmp_path)
+    assert loaded.decoder.lm_head.weight is loaded.text_model.embeddings.token_embedding.weight
+    close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
+    assert (
+        MODELS[objective].decoder.lm_head.weight is not MODELS[objective].text_model.embeddings.token_embedding.weight
+    )
+
+
+def test_all_sensor_tokens_go_to_the_decoder_without_caption_queries():
+    model = small_model("cap", num_caption_queries=0)
+    assert model.decoder.pooler is None
+    tokens, mask = model.encode_for_captions(VALUES, MASK)
+    assert mask is not None
+    assert tokens.shape[:2] == mask.shape
+    batch = model(VALUES, MASK, IDS, ATTENTION).caption_logits
+    alone = model(VALUES[1:2], MASK[1:2], IDS[1:2, :6], ATTENTION[1:2, :6]).caption_logits
+    close(batch[1:2, :6], alone, atol=2e-5)
+
+
+def test_towers_of_different_width():
+    config = SensorLMConfig(
+        objective="coca",
+        sensor_config={
+            "window_minutes": 120, "num_channels": 6, "hidden_size": 24, "num_attention_heads": 2,
+            "intermediate_size": 32, "num_hidden_layers": 1,
+        },
+        text_config={
+            "vocab_size": VOCAB, "max_position_embeddings": 12, "hidden_size": 16, "num_attention_heads": 4,
+            "intermediate_size": 32, "num_hidden_layers": 1,
+        },
+        decoder_config={"num_caption_queries": 0},
+    )  # fmt: skip
+    model = SensorLMModel(config).eval()
+    output = model(VALUES, MASK, IDS, ATTENTION)
+    assert output.text_embeds.shape == (4, 24)
+    assert torch.isfinite(output.loss)
+    assert model.generate(sensor_values=VALUES, sensor_mask=MASK, max_new_tokens=3, min_new_tokens=3).shape == (4, 4)
+
+
+def test_a_small_model_learns_pairs():
+    """Ten steps on four pairs: the loss must fall far below chance."""
+    torch.manual_seed(0)
+    for objective in OBJECTIVES:
+        model = SensorLMModel(small_config(objective)).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        losses = []
+        for _ in range(25):
+            loss = model(VALUES, MASK, IDS, ATTENTION).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+        assert losses[-1] < 0.6 * losses[0], (objective, losses[0], losses[-1])
+
+
+@pytest.mark.parametrize(
+    ("objective", "call", "words"),
+    [
+        ("coca", lambda m: m(), ["sensor_values", "input_ids"]),
+        ("cap", lambda m: m.get_text_features(IDS, ATTENTION), ["no text embedding", "score_text"]),
+        ("clip", lambda m: m(VALUES, MASK, IDS, ATTENTION, labels=IDS), ["no decoder", "'clip'"]),
+        ("coca", lambda m: m(VALUES, MASK, IDS, ATTENTION, labels=IDS[:, 1:]), ["labels", "(4, 9)", "(4, 8)"]),
+        ("coca", lambda m: m(VALUES, MASK, IDS[:2], ATTENTION[:2], labels=IDS[:2]), ["4 recordings and 2 texts"]),
+        ("clip", lambda m: m(VALUES, MASK, IDS, ATTENTION, text_group_ids=torch.arange(3)), ["text_group_ids", "4"]),
+        ("clip", lambda m: m.get_text_features(IDS[0]), ["input_ids", "(9,)"]),
+        ("clip", lambda m: m.get_text_features(IDS[:0]), ["input_ids", "(0, 9)"]),
+        ("clip", lambda m: m.get_text_features(IDS, ATTENTION[:, :5]), ["attention_mask", "(4, 9)", "(4, 5)"]),
+        ("clip", lambda m: m.get_text_features(torch.ones(1, 30, dtype=torch.long)), ["30 tokens", "20"]),
+    ],
+)
+def test_bad_inputs_are_explained(objective, call, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+        call(MODELS[objective])
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_training_needs_as_many_texts_as_days():
+    model = copy.deepcopy(MODELS["clip"]).train()
+    with pytest.raises(ValueError, match="4 recordings and 3 texts"):
+        model(VALUES, MASK, IDS[:3], ATTENTION[:3])
