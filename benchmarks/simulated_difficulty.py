@@ -1,0 +1,83 @@
+"""How hard the simulated cohort is: what gradient boosting on summary features of the day reaches.
+
+This is the supervised ceiling beside which zero-shot results are to be read. It is fitted on some simulated people and
+scored on others. The simulator is meant to lie between 0.90 and 0.98 macro AUROC over the 20 exercise classes; the
+script exits with an error when it does not.
+
+    python benchmarks/simulated_difficulty.py --days 3000
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+from sensorlm_hf.data.simulate import ACTIVITIES, iter_simulated_days
+from sensorlm_hf.days import SensorDay
+
+CLASSES = tuple(activity.name for activity in ACTIVITIES if activity.benchmark)
+
+
+def summary_features(day: SensorDay) -> np.ndarray:
+    """Returns mean, standard deviation, quantiles and observed share of each channel, shape `(9 * channels,)`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an absent channel has NaN for a mean
+        quantiles = np.nanquantile(day.values, (0.01, 0.1, 0.5, 0.9, 0.97, 0.99), axis=0)
+        moments = [np.nanmean(day.values, axis=0), np.nanstd(day.values, axis=0)]
+    return np.concatenate([*moments, *quantiles, day.mask.mean(axis=0)]).astype(np.float32)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--days", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--schema", default="sensorlm-26")
+    parser.add_argument("--iterations", type=int, default=60)
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    rows, main_activities, flags, people = [], [], [], []
+    for day in iter_simulated_days(arguments.days, arguments.seed, arguments.schema):
+        rows.append(summary_features(day))
+        main_activities.append(str(day.labels["main_activity"]))
+        flags.append((bool(day.labels["anxiety"]), bool(day.labels["hypertension"])))
+        people.append(day.subject_id)
+    features, labels, traits = np.stack(rows), np.array(main_activities), np.array(flags)
+    numbers = np.unique(people, return_inverse=True)[1]
+    test = numbers % 4 == 3
+    active = np.isin(labels, CLASSES)
+    model = HistGradientBoostingClassifier(
+        max_iter=arguments.iterations, learning_rate=0.1, max_leaf_nodes=12, max_features=0.3, random_state=0
+    )
+    model.fit(features[~test & active], labels[~test & active])
+    scores, truth = model.predict_proba(features[test & active]), labels[test & active]
+    guesses = model.classes_[scores.argmax(axis=1)]
+    each = {
+        name: roc_auc_score(truth == name, scores[:, k])
+        for k, name in enumerate(model.classes_)
+        if (truth == name).any()
+    }
+    auroc = float(np.mean(list(each.values())))
+    print(f"simulated days {arguments.days}, with exercise {active.sum()}, seed {arguments.seed}, {arguments.schema}")
+    print(f"20-class main activity, held-out people ({len(truth)} days), gradient boosting on summary features:")
+    print(f"  AUROC {auroc:.3f} (chance 0.500, meant to lie in 0.90 to 0.98)")
+    print(f"  macro F1 {f1_score(truth, guesses, average='macro'):.3f} (chance 0.05)")
+    print(f"  balanced accuracy {balanced_accuracy_score(truth, guesses):.3f} (chance 0.050)")
+    for name, value in sorted(each.items(), key=lambda item: item[1]):
+        print(f"    {name:20s} AUROC {value:.3f}  days {(truth == name).sum()}")
+    for column, name in enumerate(("anxiety", "hypertension")):
+        binary = HistGradientBoostingClassifier(max_iter=40, learning_rate=0.08, max_leaf_nodes=8, random_state=0)
+        binary.fit(features[~test], traits[~test, column])
+        value = roc_auc_score(traits[test, column], binary.predict_proba(features[test])[:, 1])
+        print(f"  {name}: AUROC {value:.3f}, prevalence {traits[:, column].mean():.2f}")
+    print(f"took {time.perf_counter() - started:.0f} s")
+    return 0 if 0.90 <= auroc <= 0.98 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

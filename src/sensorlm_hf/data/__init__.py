@@ -1,0 +1,43 @@
+"""Days as datasets and as training batches. Names are loaded on first use, so that readers stay free of torch."""
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .collator import SensorDayDataset, SensorLMCollator
+    from .sensor_days import (
+        SensorDays,
+        SensorDaysConfig,
+        load_sensor_days,
+        schema_of,
+        sensor_day_features,
+        write_cohort,
+        write_days,
+    )
+
+_HOMES = {
+    "SensorDayDataset": "collator",
+    "SensorDays": "sensor_days",
+    "SensorDaysConfig": "sensor_days",
+    "SensorLMCollator": "collator",
+    "load_sensor_days": "sensor_days",
+    "schema_of": "sensor_days",
+    "sensor_day_features": "sensor_days",
+    "write_cohort": "sensor_days",
+    "write_days": "sensor_days",
+}
+
+__all__ = [
+    "SensorDayDataset",
+    "SensorDays",
+    "SensorDaysConfig",
+    "SensorLMCollator",
+    "load_sensor_days",
+    "schema_of",
+    "sensor_day_features",
+    "write_cohort",
+    "write_days",
+]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,177 @@
+"""From days to training batches: captions drawn anew each epoch, sensors left out at random, padded tensors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..days import SensorDay
+from ..processing.captions import CaptionBuilder
+from ..schema import SensorSchema
+
+MIN_CROP_MINUTES = 10
+"""Shortest event that a crop may show, minutes: one patch of the default model."""
+
+
+class SensorDayDataset(torch.utils.data.Dataset):
+    """Rows of days as [`SensorDay`]s, addressed by `epoch * len(rows) + row`.
+
+    The epoch travels inside the index, so workers draw other captions in each epoch and a resumed run draws the same
+    ones, without any state to restore.
+
+    Args:
+        rows: A dataset of days (see [`load_sensor_days`]) or a list of [`SensorDay`]s.
+        schema: Schema of the rows; needed when it is user-defined.
+    """
+
+    def __init__(self, rows: Any, schema: SensorSchema | None = None) -> None:
+        if len(rows) == 0:
+            raise ValueError("The dataset has no rows; there is nothing to train on or evaluate.")
+        self.rows = rows
+        self.schema = schema
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        epoch, row = divmod(int(index), len(self.rows))
+        item = self.rows[row]
+        day = item if isinstance(item, SensorDay) else SensorDay.from_row(item, schema=self.schema)
+        return {"day": day, "epoch": epoch}
+
+    def people(self) -> list[str]:
+        """Returns the subject id of every row."""
+        if hasattr(self.rows, "select_columns"):
+            return [str(name) for name in self.rows.select_columns(["subject_id"])["subject_id"]]
+        return [row.subject_id if isinstance(row, SensorDay) else str(row["subject_id"]) for row in self.rows]
+
+
+@dataclass
+class SensorLMCollator:
+    """Turns days into a batch for [`SensorLMModel`].
+
+    Everything random is drawn from `(seed, sample id, epoch)`, so a batch is the same for any number of workers.
+
+    Attributes:
+        processor: A [`SensorLMProcessor`]: feature extractor and tokenizer.
+        caption_keys: Caption keys with their weights; one is drawn for each day.
+        max_length: Longest caption in tokens; captions drop whole sentences to fit.
+        modality_dropout: Probability with which each modality (PPG, ACC, EDA, ...) of a day is left out, so that the
+            model can read devices that lack it. At least one modality with data is always kept.
+        event_crop: Probability with which a day becomes one of its activities or sleeps: everything outside the event
+            is masked, and the caption is the event's.
+        seed: Seed of all draws.
+        training: If false, nothing is left out or cropped, and each day's caption is the one of epoch 0.
+    """
+
+    processor: Any
+    caption_keys: Mapping[str, float] = field(default_factory=lambda: {"high_level_summary_caption": 1.0})
+    max_length: int = 256
+    modality_dropout: float = 0.0
+    event_crop: float = 0.0
+    seed: int = 0
+    training: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.caption_keys or min(self.caption_keys.values()) < 0 or sum(self.caption_keys.values()) <= 0:
+            raise ValueError(
+                f"`caption_keys` needs non-negative weights with a positive sum, got {self.caption_keys!r}."
+            )
+        for name in ("modality_dropout", "event_crop"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(self, name)}.")
+        if self.max_length < 8:
+            raise ValueError(f"`max_length` must be at least 8 tokens, got {self.max_length}.")
+        self._keys = list(self.caption_keys)
+        weights = np.array([self.caption_keys[key] for key in self._keys], dtype=float)
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self._builders: dict[SensorSchema, CaptionBuilder] = {}
+
+    def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay]) -> dict[str, torch.Tensor]:
+        """Collates days.
+
+        Args:
+            items: Items of a [`SensorDayDataset`], or bare days (epoch 0).
+
+        Returns:
+            `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
+            `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
+            same, which the contrastive losses then treat as positives of each other.
+        """
+        days, texts, groups = [], [], []
+        for item in items:
+            day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
+            rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
+            key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]
+            if self.training and rng.random() < self.event_crop:
+                day = _crop_to_event(day, rng)
+            caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
+            text = self._builder(day.schema)(day, sample_id=caption_id, key=key)
+            if self.training and self.modality_dropout:
+                day = _drop_modalities(day, self.modality_dropout, rng)
+            days.append(day)
+            texts.append(text)
+            groups.append(_content(day, text))
+        numbers = {content: number for number, content in enumerate(dict.fromkeys(groups))}
+        batch = self.processor(
+            sensor=days,
+            text=texts,
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+        )
+        batch["text_group_ids"] = torch.tensor([numbers[content] for content in groups])
+        return dict(batch)
+
+    def _builder(self, schema: SensorSchema) -> CaptionBuilder:
+        if schema not in self._builders:
+            self._builders[schema] = CaptionBuilder(
+                schema,
+                key=self._keys[0],
+                seed=self.seed,
+                tokenizer=self.processor.tokenizer,
+                max_tokens=self.max_length - 2,  # the tokenizer adds a beginning and an end
+            )
+        return self._builders[schema]
+
+
+def _generator(seed: int, sample_id: str, epoch: int) -> np.random.Generator:
+    digest = hashlib.blake2b(f"{seed}|{sample_id}|{epoch}".encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "little"))
+
+
+def _content(day: SensorDay, text: str) -> Any:
+    """What a caption says, apart from its wording: two days with the same logs have the same summary."""
+    if any(character.isdigit() for character in text):
+        return text
+    return tuple(sorted({(event.kind, event.label) for event in day.events}))
+
+
+def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
+    spans = []
+    for event in day.events:
+        start, end = max(event.start_minute, 0), min(event.end_minute, len(day))
+        if event.kind != "mood" and end - start >= MIN_CROP_MINUTES and day.mask[start:end].any():
+            spans.append((start, end, event))
+    if not spans:
+        return day
+    start, end, event = spans[int(rng.integers(len(spans)))]
+    return replace(day.crop(start, end), events=(event,))
+
+
+def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
+    names = np.array([channel.modality for channel in day.schema])
+    modalities = list(dict.fromkeys(names))
+    dropped = {name for name in modalities if rng.random() < probability}
+    lost = np.isin(names, list(dropped))
+    if not lost.any() or not day.mask[:, ~lost].any():
+        return day
+    values = day.values.copy()
+    values[:, lost] = np.nan
+    return replace(day, values=values)

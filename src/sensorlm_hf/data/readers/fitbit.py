@@ -1,0 +1,302 @@
+"""Fitbit exports: the flat files of Fitbit's own export and the tree of Google Takeout, folder or zip.
+
+Files are found by name anywhere below the folder:
+
+| file | used for | its time |
+|---|---|---|
+| `heart_rate[-YYYY-MM-DD].json` | channel `HR` | UTC |
+| `steps[-YYYY-MM-DD].json` | channel `steps` | UTC |
+| `exercise[-N].json` | activity events | UTC |
+| `sleep[-YYYY-MM-DD].json` | sleep events; stages, where the schema has channels for them | local |
+| `resting_heart_rate[-YYYY-MM-DD].json` | label `resting_heart_rate` (bpm) | local date |
+| `Heart Rate Variability Details - YYYY-MM-DD.csv` | RMSSD, five minutes a row, asleep only | local |
+| `Minute SpO2 - YYYY-MM-DD.csv` | channel `spo2`, where the schema has it | UTC |
+
+Known, but without a channel to go to, and named in the report: calories, distance and altitude; Fitbit's wrist
+temperature, which is relative to the wearer's own baseline and so no temperature in degC; the red to infrared ratio,
+which is no oxygen saturation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+
+import numpy as np
+
+from ...days import MINUTES_PER_DAY, SensorDay
+from ...schema import SchemaLike, SensorSchema, get_schema
+from .fitbit_files import CHANNELS_OF_FILE, MINUTE_FILES, UNUSED, FitbitFiles, classify
+from .logs import events_in_window, note_overlaps, without_duplicates
+from .minutes import (
+    MinuteStore,
+    local_day_of,
+    local_windows,
+    moment_of,
+    parse_day_start,
+    resolve_timezone,
+)
+from .quality import ReadReport, finish
+from .sources import Source
+
+_STAGE_CHANNELS = {
+    "wake": "sleep_stage_awake",
+    "light": "sleep_stage_light",
+    "deep": "sleep_stage_deep",
+    "rem": "sleep_stage_rem",
+}
+_WHY_ZONE = (
+    "Fitbit writes heart rate, steps and exercises in UTC, but sleep in local time, and says nowhere in these files"
+    " which zone that is; a wrong guess would move the night into the day."
+)
+# Which values a file named after a date may hold: from two days before it on. Fitbit cuts files at local or at UTC
+# midnight; local time is at most 14 hours ahead of UTC.
+_MARGIN = timedelta(days=2)
+
+
+def read_fitbit(
+    folder_or_zip: str | os.PathLike,
+    timezone: str | tzinfo | None = None,
+    *,
+    schema: SchemaLike = "sensorlm-26",
+    subject_id: str | None = None,
+    day_start: str = "00:00",
+    report: ReadReport | None = None,
+    skip_bad: bool = False,
+) -> Iterator[SensorDay]:
+    """Reads one person's Fitbit export as local days.
+
+    Heart rate is the mean of a minute's samples. Samples of confidence 0 are Fitbit's placeholders (often 70 bpm) and
+    are dropped, unless a file holds no others. Steps are as listed; Fitbit leaves most minutes without steps out, so a
+    minute that is not listed counts 0 where heart rate shows that the device was worn and the export lists steps
+    elsewhere in the window, and is missing otherwise. RMSSD of a five-minute row holds for its five minutes. Sleep
+    stages, where the schema has them, are the shares of a minute; outside logged sleep they are 0 while the device was
+    worn, in windows with a staged sleep log.
+
+    Events keep their true start and end. Logs under a minute or over 24 hours are dropped; logs that a person entered
+    by hand are kept and counted.
+
+    Minutes are held only as long as a window needs them, so an export of many years takes little memory.
+
+    Args:
+        folder_or_zip: The export: any folder above its files, or the zip as downloaded.
+        timezone: IANA name of the zone that the person lived in. Required.
+        schema: Schema of the days.
+        subject_id: Name of the person; by default `"fitbit-"` and a hash of the first file's content, so that folder
+            and zip agree and no name of a person gets in.
+        day_start: Local time `"HH:MM"` at which windows of 1440 minutes start. Where clocks go back, the 25th hour
+            lies in no window and is noted.
+        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+        skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
+
+    Yields:
+        Days in order of time; days without any observed minute are left out.
+
+    Raises:
+        FileNotFoundError: If the folder or zip does not exist, or holds no Fitbit file.
+        ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and line.
+    """
+    zone = resolve_timezone(timezone, _WHY_ZONE)
+    reader = _FitbitReader(
+        zone, get_schema(schema), subject_id, parse_day_start(day_start), report or ReadReport(), skip_bad
+    )
+    with Source(folder_or_zip) as source:
+        files = reader.find(source)
+    days = reader.days(folder_or_zip, files)
+    return finish(days, reader.report, warn=report is None, source="read_fitbit")
+
+
+class _FitbitReader:
+    """One pass over one export."""
+
+    def __init__(
+        self,
+        zone: tzinfo,
+        schema: SensorSchema,
+        subject_id: str | None,
+        day_start: int,
+        report: ReadReport,
+        skip_bad: bool,
+    ) -> None:
+        self.zone, self.schema, self.subject_id = zone, schema, subject_id
+        self.day_start, self.report, self.skip_bad = day_start, report, skip_bad
+        self.store = MinuteStore(keep_largest=("steps",))
+        self.emitted_until: int | None = None
+        self.parser = FitbitFiles(zone, schema, report, self._add)
+        self.logs = self.parser.logs
+
+    def find(self, source: Source) -> dict[str, list[tuple[str, date | None]]]:
+        """Sorts the export's files by kind; within a kind by date, files without one first."""
+        files: dict[str, list[tuple[str, date | None]]] = defaultdict(list)
+        for name in source.names:
+            known = classify(name)
+            if known:
+                files[known[0]].append((name, known[1]))
+                continue
+            for pattern, reason in UNUSED:
+                if pattern.match(name.rsplit("/", 1)[-1]):
+                    self.report.files_unused[name] = reason
+                    break
+        if not any(kind in files for kind in MINUTE_FILES):
+            raise FileNotFoundError(
+                f"No Fitbit minute data in or below {source.path}: looked for heart_rate-YYYY-MM-DD.json,"
+                " steps-YYYY-MM-DD.json, 'Heart Rate Variability Details - YYYY-MM-DD.csv' and 'Minute SpO2 -"
+                f" YYYY-MM-DD.csv' among {len(source.names)} files."
+            )
+        for entries in files.values():
+            entries.sort(key=lambda entry: (entry[1] or date.min, entry[0]))
+        return files
+
+    def days(self, path: str | os.PathLike, files: dict[str, list[tuple[str, date | None]]]) -> Iterator[SensorDay]:
+        """Yields the days, reading minute files in order of the dates in their names."""
+        with Source(path) as source:
+            ordered = sorted(
+                (dated or date.min, name, kind)
+                for kind in MINUTE_FILES
+                for name, dated in files.get(kind, [])
+                if self._wanted(kind, name)
+            )
+            if self.subject_id is None:
+                entries = sorted((dated or date.min, name) for k in MINUTE_FILES for name, dated in files.get(k, []))
+                self.subject_id = self._hashed_id(source, [name for _, name in entries])
+            for kind, load in (
+                ("exercise", self.parser.exercises),
+                ("sleep", self.parser.sleeps),
+                ("resting_heart_rate", self.parser.resting),
+            ):
+                for name, _ in files.get(kind, []):
+                    self._load(source, name, load)
+            self.logs.spans = without_duplicates(self.logs.spans, self.report)
+            note_overlaps(self.logs.spans, self.report)
+            loaders: dict[str, Callable[[str, str], None]] = {
+                "heart_rate": self.parser.heart_rate,
+                "steps": self.parser.steps,
+                "hrv": self.parser.hrv,
+                "spo2": self.parser.spo2,
+            }
+            for position, (_, name, kind) in enumerate(ordered):
+                self._load(source, name, loaders[kind])
+                upcoming = ordered[position + 1][0] if position + 1 < len(ordered) else date.max
+                if upcoming == date.max:
+                    yield from self._emit(None)
+                elif upcoming > date.min + _MARGIN:
+                    moment = datetime.combine(upcoming - _MARGIN, datetime.min.time())
+                    yield from self._emit((moment - datetime(1970, 1, 1)) // timedelta(minutes=1))
+
+    def _wanted(self, kind: str, name: str) -> bool:
+        """Tells whether the schema has a channel for a file; heart rate also tells when steps are 0."""
+        if any(key in self.schema for key in CHANNELS_OF_FILE[kind]):
+            return True
+        self.report.files_unused[name] = f"schema {self.schema.name!r} has no channel for it"
+        return False
+
+    def _hashed_id(self, source: Source, names: list[str]) -> str:
+        for name in names:
+            try:
+                return f"fitbit-{hashlib.sha256(source.read_bytes(name)).hexdigest()[:8]}"
+            except ValueError:
+                if not self.skip_bad:
+                    raise
+        return "fitbit"
+
+    def _load(self, source: Source, name: str, load: Callable[[str, str], None]) -> None:
+        label = source.label(name)
+        self.parser.current = name
+        lists: tuple[list[Any], ...] = (self.logs.spans, self.logs.stages, self.logs.staged)
+        before = [len(entries) for entries in lists]
+        try:
+            load(source.read_text(name), label)
+        except ValueError as error:
+            if not self.skip_bad:
+                raise
+            for entries, length in zip(lists, before, strict=True):
+                del entries[length:]  # half a file is worse than none: nobody would know which half
+            self.report.note("bad-file", "dropped", "files that could not be read", str(error))
+            return
+        self.report.files_read.append(name)
+
+    def _add(self, key: str, minutes: np.ndarray, values: np.ndarray) -> int:
+        if self.emitted_until is not None:
+            late = minutes < self.emitted_until
+            self.report.note(
+                "late-samples",
+                "dropped",
+                "samples over two days older than the date in their file's name",
+                self.parser.current,
+                int(late.sum()),
+            )
+            minutes, values = minutes[~late], values[~late]
+        return self.store.add(key, minutes, values)
+
+    def _emit(self, until: int | None) -> Iterator[SensorDay]:
+        """Yields the windows that end by `until`, an epoch minute, and frees their minutes; None means all."""
+        span = self.store.span()
+        if span is None:
+            return
+        for start, left_out in local_windows(
+            max(span[0], self.emitted_until or span[0]), span[1], self.day_start, self.zone
+        ):
+            if until is not None and start + MINUTES_PER_DAY + left_out > until:
+                break
+            day = self._day(start) if self.store.holds(start) else None
+            self.emitted_until = start + MINUTES_PER_DAY + left_out
+            if left_out:
+                lost = self.store.window("HR", start + MINUTES_PER_DAY, left_out)[1]
+                self.report.note(
+                    "clock-change",
+                    "dropped",
+                    "observed minutes in the 25th hour of a day on which clocks went back",
+                    moment_of(start, self.zone).date().isoformat(),
+                    int((lost > 0).sum()),
+                )
+            if day is not None:
+                yield day
+        if self.emitted_until is not None:
+            self.store.forget_before(self.emitted_until - MINUTES_PER_DAY)
+
+    def _day(self, start: int) -> SensorDay | None:
+        values = np.full((MINUTES_PER_DAY, len(self.schema)), np.nan)
+        worn = self.store.window("HR", start)[1] > 0
+        for key in ("HR", "spo2", "rmssd_percentile_0595", "rmssd0595"):
+            if key in self.schema:
+                values[:, self.schema.index(key)] = self.store.mean(key, start)
+        if "steps" in self.schema:
+            steps = self.store.sum("steps", start)
+            if not np.isnan(steps).all():
+                steps[np.isnan(steps) & worn] = 0.0
+            values[:, self.schema.index("steps")] = steps
+        if np.isnan(values).all():
+            return None
+        self._fill_stages(values, start, worn)
+        local_date = local_day_of(start, self.day_start, self.zone)
+        resting = self.logs.resting.get(local_date)
+        return SensorDay(
+            values=values,
+            start=moment_of(start, self.zone),
+            subject_id=str(self.subject_id),
+            schema=self.schema,
+            events=events_in_window(self.logs.spans, start),
+            labels={} if resting is None else {"resting_heart_rate": resting},
+        )
+
+    def _fill_stages(self, values: np.ndarray, start: int, worn: np.ndarray) -> None:
+        """Writes the share of each minute in each stage; short awakenings overlay the longer stages."""
+        logged = np.zeros(MINUTES_PER_DAY, dtype=bool)
+        for first, last in self.logs.staged:
+            logged[max(first - start, 0) : max(last - start, 0)] = True
+        if not logged.any():
+            return
+        # Stages start on half minutes, so two slots a minute hold them exactly.
+        slots = np.full(2 * MINUTES_PER_DAY, "", dtype="U5")
+        for begin, end, name, _ in sorted(self.logs.stages, key=lambda stage: stage[3]):
+            low, high = (min(max(round((edge - start) * 2), 0), len(slots)) for edge in (begin, end))
+            slots[low:high] = name
+        halves = slots.reshape(-1, 2)
+        for name, key in _STAGE_CHANNELS.items():
+            if key in self.schema:
+                known = (halves != "").any(axis=1) | (worn & ~logged)
+                values[:, self.schema.index(key)] = np.where(known, (halves == name).mean(axis=1), np.nan)

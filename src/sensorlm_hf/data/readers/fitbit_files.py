@@ -1,0 +1,319 @@
+"""What the files of a Fitbit export say: names in, arrays and logs out. No windows, no local days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...days import MINUTES_PER_DAY
+from ...schema import SensorSchema, get_schema
+from .logs import Span, activity_label, sleep_label
+from .minutes import UTC, epoch_minute, local_epoch_minute, to_float, within
+from .quality import ReadReport
+from .sources import line_of, load_csv, load_json_list, numbers
+
+_DATED = r"(?:[-_ ]+(\d{4}-\d{2}-\d{2}))?"
+_COPY = r"(?: ?\(\d+\))?"
+_PATTERNS = {
+    "heart_rate": re.compile(rf"heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
+    "steps": re.compile(rf"steps{_DATED}{_COPY}\.json", re.IGNORECASE),
+    "resting_heart_rate": re.compile(rf"resting_heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
+    "sleep": re.compile(rf"sleep{_DATED}{_COPY}\.json", re.IGNORECASE),
+    "exercise": re.compile(rf"exercise(?:-(\d+))?{_COPY}\.json", re.IGNORECASE),
+    "hrv": re.compile(rf"Heart Rate Variability Details{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "spo2": re.compile(rf"Minute SpO2{_DATED}{_COPY}\.csv", re.IGNORECASE),
+}
+CHANNELS_OF_FILE = {
+    "heart_rate": ("HR", "steps"),
+    "steps": ("steps",),
+    "hrv": ("rmssd_percentile_0595", "rmssd0595"),
+    "spo2": ("spo2",),
+}
+"""Channels that need each kind of file of minute values."""
+
+MINUTE_FILES = tuple(CHANNELS_OF_FILE)
+"""Kinds of files that hold minute values."""
+
+_RELATIVE = "Fitbit's temperature is relative to the wearer's baseline, not in degC"
+UNUSED = (
+    (re.compile(r"(Wrist|Device|Computed) Temperature", re.IGNORECASE), _RELATIVE),
+    (re.compile(r"estimated_oxygen_variation", re.IGNORECASE), "a red to infrared ratio is no oxygen saturation"),
+    (re.compile(r"altitude", re.IGNORECASE), "climbed metres per minute, not the variation that the channel holds"),
+    (re.compile(r"(calories|distance)", re.IGNORECASE), "no channel holds it"),
+)
+"""Files of an export that fill no channel, and why."""
+
+STAGES = ("wake", "light", "deep", "rem")
+"""Stages of a staged sleep log."""
+
+_TIME = "%m/%d/%y %H:%M:%S"
+_STAMP, _START = '"dateTime"', '"startTime"'
+
+
+def classify(name: str) -> tuple[str, date | None] | None:
+    """Tells what an export's file is from its name.
+
+    Args:
+        name: Path inside the export.
+
+    Returns:
+        `(kind, date in the name or None)`, or None if it is no file that the reader uses.
+    """
+    base = name.rsplit("/", 1)[-1]
+    for kind, pattern in _PATTERNS.items():
+        match = pattern.fullmatch(base)
+        if match:
+            dated = match.group(1) if kind != "exercise" else None
+            try:
+                return kind, date.fromisoformat(dated) if dated else None
+            except ValueError:
+                return kind, None
+    return None
+
+
+@dataclass
+class Logs:
+    """What an export says besides minute values.
+
+    Attributes:
+        spans: Exercises and sleeps.
+        stages: `(start, end, stage, short)` in epoch minutes, which may be halves; short awakenings overlay the rest.
+        staged: Epoch minutes of the sleeps that have stages, end exclusive.
+        resting: Resting heart rate by local date, bpm.
+    """
+
+    spans: list[Span] = field(default_factory=list)
+    stages: list[tuple[float, float, str, bool]] = field(default_factory=list)
+    staged: list[tuple[int, int]] = field(default_factory=list)
+    resting: dict[date, float] = field(default_factory=dict)
+
+
+class FitbitFiles:
+    """Parses the files of one export.
+
+    Call a method only if the schema has one of the file's [`CHANNELS_OF_FILE`]. Each takes a file's text and the label
+    by which errors name the file, and raises ValueError with file and line where it is damaged.
+
+    Args:
+        zone: The person's local zone.
+        schema: Schema of the days: what of a file is wanted, and plausible ranges.
+        report: Filled with what is dropped or odd.
+        add: Takes a channel, `(n,)` epoch minutes and `(n,)` values, NaN for none, of any number of samples; returns
+            how many of them repeat a minute.
+
+    Attributes:
+        logs: What the files parsed so far say besides minute values.
+        current: The file being parsed, as notes name it.
+    """
+
+    def __init__(
+        self,
+        zone: tzinfo,
+        schema: SensorSchema,
+        report: ReadReport,
+        add: Callable[[str, np.ndarray, np.ndarray], int],
+    ) -> None:
+        self.zone, self.schema, self.report, self._add = zone, schema, report, add
+        self.logs = Logs()
+        self.current = ""
+
+    def _utc_minutes(self, entries: list[dict[str, Any]], text: str, label: str) -> np.ndarray:
+        """Epoch minutes of the entries' `dateTime`, UTC."""
+        try:
+            stamps = [entry["dateTime"] for entry in entries]
+        except KeyError:
+            place = next(i for i, entry in enumerate(entries) if "dateTime" not in entry)
+            raise ValueError(f"{label}: entry {place} lacks `dateTime`.") from None
+        texts = [entry if isinstance(entry, str) else None for entry in stamps]
+        times = pd.to_datetime(pd.Series(texts, dtype="object"), format=_TIME, errors="coerce")
+        if times.isna().any():
+            place = int(times.isna().to_numpy().argmax())
+            raise ValueError(
+                f"{label}, {line_of(text, place, _STAMP)}: `dateTime` must be a UTC time"
+                f" MM/DD/YY HH:MM:SS, got {stamps[place]!r}."
+            )
+        return times.to_numpy().astype("datetime64[s]").astype(np.int64) // 60
+
+    def _values(self, entries: list[dict[str, Any]], pick: Callable[[Any], Any], text: str, label: str) -> np.ndarray:
+        values = np.empty(len(entries))
+        for place, entry in enumerate(entries):
+            try:
+                values[place] = to_float(pick(entry["value"]))
+            except (KeyError, TypeError, ValueError):
+                raise ValueError(
+                    f"{label}, {line_of(text, place, _STAMP)}: `value` must hold a number, got {entry.get('value')!r}."
+                ) from None
+        return values
+
+    def heart_rate(self, text: str, label: str) -> None:
+        """Parses `heart_rate*.json`: samples every few seconds, UTC, with a confidence of 0 to 3."""
+        entries = load_json_list(text, label)
+        minutes = self._utc_minutes(entries, text, label)
+        bpm = self._values(entries, lambda value: value["bpm"], text, label)
+        confidence = self._values(entries, lambda value: value.get("confidence", 1), text, label)
+        placeholder = (confidence <= 0) & bool((confidence > 0).any())
+        self.report.note(
+            "heart-rate-no-confidence",
+            "dropped",
+            "heart rate samples of confidence 0, which are placeholders",
+            self.current,
+            int(placeholder.sum()),
+        )
+        bpm = np.where(placeholder, np.nan, bpm)
+        bpm = self._plausible("HR", bpm)
+        self._add("HR", minutes, bpm)
+
+    def _plausible(self, key: str, values: np.ndarray) -> np.ndarray:
+        # Heart rate tells whether the device was worn even where the schema has no channel for it.
+        channel = self.schema[key] if key in self.schema else get_schema("sensorlm-26")[key]
+        kept, outside = within(values, *channel.valid_range)
+        message = f"{channel.label} values outside {channel.valid_range} {channel.unit}"
+        self.report.note(f"implausible-{key}", "dropped", message, self.current, outside)
+        return kept
+
+    def steps(self, text: str, label: str) -> None:
+        """Parses `steps*.json`: minutes, UTC; most minutes without steps are not listed."""
+        entries = load_json_list(text, label)
+        minutes = self._utc_minutes(entries, text, label)
+        values = self._plausible("steps", self._values(entries, lambda value: value, text, label))
+        repeated = self._add("steps", minutes, values)
+        self.report.note(
+            "steps-listed-twice",
+            "dropped",
+            "minutes whose steps are listed twice; the larger is kept",
+            self.current,
+            repeated,
+        )
+
+    def hrv(self, text: str, label: str) -> None:
+        """Parses `Heart Rate Variability Details*.csv`: five minutes a row, local time, RMSSD in ms."""
+        key = next(name for name in CHANNELS_OF_FILE["hrv"] if name in self.schema)
+        frame = load_csv(text, label, ("timestamp", "rmssd"))
+        values = self._plausible(key, numbers(frame, "rmssd", label).to_numpy())
+        minutes = self._csv_minutes(frame, label, local=True)
+        spread = np.arange(5)
+        self._add(key, (minutes[:, None] + spread).ravel(), np.repeat(values, 5))
+
+    def spo2(self, text: str, label: str) -> None:
+        """Parses `Minute SpO2*.csv`: minutes, UTC, percent."""
+        frame = load_csv(text, label, ("timestamp", "value"))
+        values = numbers(frame, "value", label).to_numpy()
+        # 50.0 stands for "could not be measured".
+        placeholder = values <= 50.0
+        self.report.note(
+            "spo2-placeholder", "dropped", "SpO2 values of 50 %, placeholders", self.current, int(placeholder.sum())
+        )
+        values = self._plausible("spo2", np.where(placeholder, np.nan, values))
+        self._add("spo2", self._csv_minutes(frame, label, local=False), values)
+
+    def _csv_minutes(self, frame: pd.DataFrame, label: str, *, local: bool) -> np.ndarray:
+        """Epoch minutes of `timestamp`; ISO 8601. An offset or Z in a cell overrules `local`."""
+        minutes = np.empty(len(frame), dtype=np.int64)
+        for row, cell in enumerate(frame["timestamp"]):
+            try:
+                moment = datetime.fromisoformat(cell.strip().replace("Z", "+00:00"))
+            except ValueError:
+                raise ValueError(
+                    f"{label}, line {row + 2}: `timestamp` must be an ISO 8601 time, got {cell!r}."
+                ) from None
+            if moment.tzinfo is None:
+                minutes[row] = local_epoch_minute(moment, self.zone if local else UTC)
+            else:
+                minutes[row] = epoch_minute(moment)
+        return minutes
+
+    def exercises(self, text: str, label: str) -> None:
+        """Parses `exercise*.json`: activities, UTC."""
+        for place, entry in enumerate(load_json_list(text, label)):
+            name, started = entry.get("activityName"), entry.get("startTime")
+            where = f"{label}, {line_of(text, place, _START)}"
+            if not isinstance(started, str):
+                raise ValueError(f"{label}: entry {place} lacks `startTime`.")
+            try:
+                start = (datetime.strptime(started, _TIME) - datetime(1970, 1, 1)).total_seconds() / 60.0
+            except ValueError:
+                raise ValueError(f"{where}: `startTime` must be MM/DD/YY HH:MM:SS, got {started!r}.") from None
+            try:
+                length = to_float(entry.get("duration"), finite=True) / 60_000.0
+            except (ValueError, TypeError):
+                raise ValueError(f"{where}: `duration` must be milliseconds, got {entry.get('duration')!r}.") from None
+            what = f"{name or 'no name'} of {length:.0f} min"
+            if not isinstance(name, str) or not name.strip():
+                self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
+            elif length < 1:
+                self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
+            elif length > MINUTES_PER_DAY:
+                self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
+            else:
+                if entry.get("logType") == "manual":
+                    self.report.note(
+                        "exercise-manual", "kept", "exercises entered by hand, their times are a claim", what
+                    )
+                end = int(np.ceil(start + length))
+                self.logs.spans.append(Span(int(np.floor(start)), end, "activity", activity_label(name)))
+
+    def sleeps(self, text: str, label: str) -> None:
+        """Parses `sleep*.json`: sleeps in local time, with stages where the device gives them."""
+        for place, entry in enumerate(load_json_list(text, label)):
+            where = f"{label}, {line_of(text, place, _START)}"
+            start = _local_time(entry.get("startTime"), "startTime", where)
+            end = _local_time(entry.get("endTime"), "endTime", where)
+            span = local_epoch_minute(start, self.zone), local_epoch_minute(end, self.zone, up=True)
+            if not 0 < span[1] - span[0] <= MINUTES_PER_DAY:
+                length = f"sleep of {span[1] - span[0]} min"
+                self.report.note(
+                    "sleep-impossible", "dropped", "sleep logs that end before they start, or over 24 h", length
+                )
+                continue
+            if entry.get("logType") == "manual":
+                self.report.note("sleep-manual", "kept", "sleep logs entered by hand")
+            main = entry.get("mainSleep")
+            main = main if isinstance(main, bool) else None
+            self.logs.spans.append(Span(*span, "sleep", sleep_label(*span, self.zone, main=main)))
+            if entry.get("type") == "stages" and "sleep_stage_deep" in self.schema:
+                self._stages(entry, where)
+                self.logs.staged.append(span)
+
+    def _stages(self, entry: dict[str, Any], where: str) -> None:
+        levels = entry.get("levels")
+        for part, short in (("data", False), ("shortData", True)):
+            try:
+                for stage in (levels or {}).get(part) or []:
+                    name = stage["level"]
+                    if name not in STAGES:
+                        continue
+                    start = _local_time(stage["dateTime"], "levels.dateTime", where)
+                    begin = local_epoch_minute(start, self.zone) + start.second / 60.0
+                    length = to_float(stage["seconds"], finite=True) / 60.0
+                    self.logs.stages.append((begin, begin + length, name, short))
+            except (KeyError, TypeError, AttributeError):
+                raise ValueError(
+                    f"{where}: `levels.{part}` must be a list of stages with `level`, `dateTime` and `seconds`."
+                ) from None
+
+    def resting(self, text: str, label: str) -> None:
+        """Parses `resting_heart_rate*.json`: one estimate a local date, bpm."""
+        for place, entry in enumerate(load_json_list(text, label)):
+            value = entry.get("value")
+            if not isinstance(value, dict) or not value.get("date") or not value.get("value"):
+                continue  # Fitbit lists days without a value as null or 0
+            try:
+                day = datetime.strptime(value["date"], "%m/%d/%y").date()
+                self.logs.resting[day] = round(to_float(value["value"], finite=True), 1)
+            except (ValueError, TypeError):
+                raise ValueError(
+                    f"{label}: entry {place} must hold a date MM/DD/YY and a number, got {value!r}."
+                ) from None
+
+
+def _local_time(value: Any, name: str, where: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}: `{name}` must be a local ISO 8601 time, got {value!r}.") from None

@@ -1,0 +1,88 @@
+"""Logged events in absolute time, their names, and how they fall into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from ...days import MINUTES_PER_DAY, Event
+from ..simulate.activities import canonical_activity
+from .minutes import moment_of
+from .quality import ReadReport
+
+NAP_BELOW_MINUTES = 180
+"""A daytime sleep shorter than this is a nap."""
+
+DAYTIME = (7, 21)
+"""Hours of the local clock, from and before, in which a short sleep counts as a nap."""
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """An event in epoch minutes, `end` exclusive; see [`Event`] for the rest."""
+
+    start: int
+    end: int
+    kind: str
+    label: str
+
+
+def activity_label(name: str) -> str:
+    """Returns the package's name of an activity; names that it does not know are lower-cased and kept."""
+    cleaned = " ".join(str(name).split())
+    return canonical_activity(cleaned) or cleaned.lower()
+
+
+def sleep_label(start: int, end: int, zone: tzinfo, *, main: bool | None = None) -> str:
+    """Returns `"nap"` or `"sleep"`.
+
+    A sleep that the device marks as not the main one is a nap, and so is one of under three hours that starts between
+    7:00 and 21:00.
+
+    Args:
+        start: Epoch minute.
+        end: Epoch minute, exclusive.
+        zone: Local zone.
+        main: What the device says; None if it says nothing.
+    """
+    short = end - start < NAP_BELOW_MINUTES and DAYTIME[0] <= moment_of(start, zone).hour < DAYTIME[1]
+    return "nap" if main is False or short else "sleep"
+
+
+def without_duplicates(spans: Iterable[Span], report: ReadReport) -> list[Span]:
+    """Returns the spans sorted by start, each once; repeats are noted."""
+    ordered = sorted(spans)
+    unique = list(dict.fromkeys(ordered))
+    report.note("duplicate-log", "dropped", "log entries listed twice, kept once", count=len(ordered) - len(unique))
+    return unique
+
+
+def note_overlaps(spans: Iterable[Span], report: ReadReport) -> None:
+    """Notes activities that overlap one another; both are kept, because people do two things at once."""
+    latest: Span | None = None
+    for span in sorted(s for s in spans if s.kind == "activity"):
+        if latest is not None and span.start < latest.end:
+            report.note(
+                "overlapping-log",
+                "kept",
+                "activities that overlap another; both are kept",
+                f"{latest.label} and {span.label} share {min(latest.end, span.end) - span.start} minutes",
+            )
+        if latest is None or span.end > latest.end:
+            latest = span
+
+
+def events_in_window(spans: Iterable[Span], start: int, length: int = MINUTES_PER_DAY) -> tuple[Event, ...]:
+    """Returns the events that overlap a window, with their true start and end, which may lie outside it.
+
+    Args:
+        spans: Logged events.
+        start: Epoch minute of the window's start.
+        length: Minutes of the window.
+    """
+    return tuple(
+        Event(span.kind, span.label, span.start - start, span.end - start)
+        for span in spans
+        if span.start < start + length and max(span.end, span.start + 1) > start
+    )

@@ -1,0 +1,149 @@
+"""What a reader used, what it left out and why: nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...days import SensorDay
+
+logger = logging.getLogger(__name__)
+
+NOTE_LEVELS = ("info", "kept", "dropped")
+"""`info`: worth knowing; `kept`: odd, but used; `dropped`: left out of the days."""
+
+
+@dataclass
+class Note:
+    """One thing that a reader noticed, counted over all its occurrences.
+
+    Attributes:
+        code: Stable short name, such as `"exercise-zero-length"`.
+        level: One of [`NOTE_LEVELS`].
+        message: What it means, one sentence.
+        count: How often it occurred (rows, minutes, entries or files, as the message says).
+        examples: Up to five places or descriptions, in the order met.
+    """
+
+    code: str
+    level: str
+    message: str
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass
+class DayQuality:
+    """What was observed in one emitted window.
+
+    Attributes:
+        sample_id: Name of the window, [`SensorDay.sample_id`].
+        subject_id: Whose day it is.
+        observed_minutes: `{channel key: minutes with a value}`, only channels with at least one.
+        events: Number of events of each kind.
+    """
+
+    sample_id: str
+    subject_id: str
+    observed_minutes: dict[str, int]
+    events: dict[str, int]
+
+
+class ReadReport:
+    """Collects what a reader used, dropped and found odd. Pass one to a reader and look at it afterwards.
+
+    Readers are generators: the report is complete once the generator is exhausted.
+
+    Attributes:
+        files_read: Files that gave values or events.
+        files_unused: `{file: why it was not used}`.
+        notes: Notes by code.
+        days: One [`DayQuality`] per emitted window.
+    """
+
+    MAX_EXAMPLES = 5
+
+    def __init__(self) -> None:
+        self.files_read: list[str] = []
+        self.files_unused: dict[str, str] = {}
+        self.notes: dict[str, Note] = {}
+        self.days: list[DayQuality] = []
+
+    def note(self, code: str, level: str, message: str, example: str = "", count: int = 1) -> None:
+        """Counts an occurrence; `message` and `level` are those of the first occurrence of `code`.
+
+        Raises:
+            ValueError: If `level` is not one of [`NOTE_LEVELS`].
+        """
+        if level not in NOTE_LEVELS:
+            raise ValueError(f"A note's `level` must be one of {', '.join(NOTE_LEVELS)}, got {level!r}.")
+        if count < 1:
+            return
+        entry = self.notes.setdefault(code, Note(code, level, message))
+        entry.count += count
+        if example and len(entry.examples) < self.MAX_EXAMPLES:
+            entry.examples.append(example)
+
+    def count(self, code: str) -> int:
+        """Returns how often `code` was noted; 0 if never."""
+        return self.notes[code].count if code in self.notes else 0
+
+    def add_day(self, day: SensorDay) -> None:
+        """Records what an emitted window holds."""
+        observed = day.mask.sum(axis=0)
+        kinds: dict[str, int] = {}
+        for event in day.events:
+            kinds[event.kind] = kinds.get(event.kind, 0) + 1
+        minutes = {key: int(n) for key, n in zip(day.schema.keys, observed, strict=True) if n}
+        self.days.append(DayQuality(day.sample_id, day.subject_id, minutes, kinds))
+
+    @property
+    def dropped(self) -> list[Note]:
+        """Notes of things that were left out."""
+        return [note for note in self.notes.values() if note.level == "dropped"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as plain JSON types."""
+        return {
+            "files_read": list(self.files_read),
+            "files_unused": dict(self.files_unused),
+            "notes": [dict(vars(note), examples=list(note.examples)) for note in self.notes.values()],
+            "days": [
+                dict(vars(day), observed_minutes=dict(day.observed_minutes), events=dict(day.events))
+                for day in self.days
+            ],
+        }
+
+    def summary(self) -> str:
+        """Returns the report as a few lines of text for a terminal."""
+        lines = [f"{len(self.days)} days from {len(self.files_read)} files"]
+        for level in reversed(NOTE_LEVELS):
+            for note in self.notes.values():
+                if note.level == level:
+                    lines.append(f"{level:>7}  {note.count:>6} x {note.message}")
+                    lines.extend(f"                   {example}" for example in note.examples)
+        unused: dict[str, list[str]] = {}
+        for name, reason in self.files_unused.items():
+            unused.setdefault(reason, []).append(name)
+        for reason, names in unused.items():
+            lines.append(f" unused  {len(names):>6} x {reason}")
+        return "\n".join(lines)
+
+
+def finish(days: Iterator[SensorDay], report: ReadReport, *, warn: bool, source: str) -> Iterator[SensorDay]:
+    """Passes days through, records them, and logs what was dropped if the caller did not ask for the report.
+
+    Args:
+        days: The days of a reader.
+        report: The report that the reader writes to.
+        warn: Whether to log a warning at the end when something was dropped.
+        source: Name of the reader, for the message.
+    """
+    for day in days:
+        report.add_day(day)
+        yield day
+    if warn and report.dropped:
+        what = "; ".join(f"{note.count} x {note.message}" for note in report.dropped)
+        logger.warning("%s left things out: %s. Pass report=ReadReport() for the details.", source, what)

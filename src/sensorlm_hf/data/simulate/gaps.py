@@ -1,0 +1,77 @@
+"""What a simulated device fails to record: charging, lying on a table, water, sensors that it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...days import MINUTES_PER_DAY
+from ...schema import SensorSchema
+from .channels import SENSOR_OF
+from .layout import LEAD, Minutes, Window
+from .people import GAP_STREAM, stream
+
+_OPTICAL = frozenset({"HR", "HRV", "REST", "RMSSD", "SPO2"})
+
+
+def off_wrist_spans(seed: int, window: Window) -> list[tuple[int, int]]:
+    """Draws the spans of a window in which the device is not worn, as minutes from the window's start.
+
+    Most days have one of half an hour to an hour and a half for charging, often around the shower after getting up or
+    in the evening; some have a further one; a tenth of the people take the device off for the night.
+    """
+    person = window.person
+    u = iter(stream(seed, GAP_STREAM, person.number, window.day).random(16).tolist())
+    busy = [(e.start - 5, e.end + 5) for e in window.exercises]
+    spans = []
+    for start, end, _ in window.sleeps:
+        if not person.wears_at_night:
+            spans.append((start - 10, end + 12))
+    wakes = [end for _, end, _ in window.sleeps if 0 <= end < MINUTES_PER_DAY - 120]
+    beds = [start for start, _, _ in window.sleeps if 200 <= start <= MINUTES_PER_DAY]
+    if next(u) < (0.58 if person.wears_at_night else 0.12):
+        moment, length = next(u), int(22 + 70 * next(u) ** 1.6)
+        if moment < 0.45 and wakes:
+            start = wakes[0] + int(5 + 40 * next(u))
+        elif moment < 0.85 and beds:
+            start = beds[-1] - int(20 + 150 * next(u)) - length
+        else:
+            start = int(MINUTES_PER_DAY * next(u))
+        spans.append((start, start + length))
+    for chance, longest in ((0.30, 35), (0.12, 60), (0.02, 600)):
+        if next(u) < chance:
+            start = int(MINUTES_PER_DAY * next(u))
+            spans.append((start, start + 5 + int((longest - 5) * next(u))))
+    # Exercise is worn for: a gap that would fall on it is left out, so that a log without a signal stays rare.
+    nights = [(start - 10, end + 12) for start, end, _ in window.sleeps]
+    return [s for s in spans if s in nights or not any(a < s[1] and s[0] < b for a, b in busy)]
+
+
+def remove_unobserved(
+    seed: int, values: np.ndarray, schema: SensorSchema, windows: list[Window], minutes: Minutes
+) -> list[list[tuple[int, int]]]:
+    """Sets what the devices do not observe to NaN, in place.
+
+    Args:
+        seed: Seed of the cohort.
+        values: `(windows, 1440, channels)`.
+        schema: Its channels.
+        windows: The chunk's windows.
+        minutes: Their minutes.
+
+    Returns:
+        For each window the spans in which the device was off the wrist.
+    """
+    sensors = [SENSOR_OF[key] for key in schema.keys]
+    optical = np.array([sensor in _OPTICAL for sensor in sensors])
+    blind = minutes.blind[:, LEAD:]
+    gaps = []
+    for index, window in enumerate(windows):
+        spans = off_wrist_spans(seed, window)
+        gaps.append(spans)
+        for start, end in spans:
+            values[index, max(start, 0) : max(end, 0)] = np.nan
+        lacking = np.array([sensor not in window.person.device.sensors for sensor in sensors])
+        values[index][:, lacking] = np.nan
+        if blind[index].any():
+            values[index][np.ix_(blind[index], optical)] = np.nan
+    return gaps
