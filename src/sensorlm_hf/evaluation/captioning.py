@@ -1,0 +1,62 @@
+"""Generated captions against those of the caption builder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..days import SensorDay
+from .encode import caption_days
+from .metrics import caption_scores
+
+
+def evaluate_captioning(
+    model: Any,
+    processor: Any,
+    days: Sequence[SensorDay],
+    references: Sequence[str],
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    max_new_tokens: int = 128,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Scores generated captions.
+
+    Args:
+        model: A [`SensorLMModel`] with a decoder, in evaluation mode.
+        processor: Its processor.
+        days: Days.
+        references: The builder's caption of each.
+        seed: Seed of the chance row.
+        batch_size: Days captioned at once.
+        max_new_tokens: Longest generated caption.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The scores of [`caption_scores`]; `chance`, the same scores for the builder's caption of another day drawn at
+        random; and `days`.
+
+    Raises:
+        ValueError: If there are fewer than two days, or not one reference a day.
+    """
+    if len(days) != len(references) or len(days) < 2:
+        raise ValueError(
+            "Give one reference a day and at least two days (chance is the caption of another day), got"
+            f" {len(days)} days and {len(references)} references."
+        )
+    predictions = caption_days(
+        model, processor, days, batch_size=batch_size, max_new_tokens=max_new_tokens, progress=progress
+    )
+    # Captions are matched lower-cased, as the tokenizer writes them.
+    lowered = [text.lower() for text in references]
+    order = np.random.default_rng(seed).permutation(len(days))
+    strangers = np.empty(len(days), dtype=object)
+    strangers[order] = [lowered[row] for row in np.roll(order, 1)]
+    return {
+        **caption_scores(predictions, lowered),
+        "chance": caption_scores(strangers.tolist(), lowered),
+        "days": len(days),
+    }

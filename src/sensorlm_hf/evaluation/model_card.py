@@ -1,0 +1,178 @@
+"""The model card: what a model is, how it was made, what was measured."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .._version import __version__
+from .report import markdown_table, result_rows
+
+
+def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
+    """Writes the card of a pretrained model.
+
+    Args:
+        name: Name of the model.
+        training: What [`pretrain`] returned.
+        results: What [`evaluate_model`] returned.
+        command: The command that makes the model anew.
+
+    Returns:
+        Markdown with the YAML metadata that the Hub reads, `model-index` included.
+    """
+    options = training["options"]
+    simulated = str(options["data"]).startswith("simulated")
+    objective, size = options["objective"], options["size"]
+    minutes = training["train_runtime"] / 60
+    metadata: dict[str, Any] = {
+        "library_name": "transformers",
+        "license": "apache-2.0",
+        "tags": ["sensorlm", "wearables", "time-series", "zero-shot-classification", *(["simulated-data"] * simulated)],
+        "model-index": [{"name": name, "results": _index(results, simulated)}],
+    }
+    people = "**simulated people**" if simulated else "the people"
+    source = (
+        "All training and test days come from the simulator of sensorlm_hf; no real person's data was used. The numbers"
+        " say how well the model reads simulated days, not how well it reads yours."
+        if simulated
+        else f"Training data: `{options['data']}`."
+    )
+    keys = ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
+    captioning = (
+        '\ncaptioner = pipeline("sensor-captioning", model="{name}")\nprint(captioner(day)[0]["generated_text"])'
+        if objective in ("cap", "coca")
+        else ""
+    )
+    classify = (
+        '\nclassifier = pipeline("zero-shot-sensor-classification", model="{name}")\n'
+        'print(classifier(day, candidate_labels=["running", "swimming", "yoga"]))'
+        if objective != "cap"
+        else ""
+    )
+    held_out = _held_out(options, results)
+    evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
+    usage = (
+        "import sensorlm_hf  # registers the model and the pipelines\nfrom transformers import pipeline\n"
+        "from sensorlm_hf.data.simulate import simulate_days\n\nday = simulate_days(1, seed=2024)[0]"
+        f"{classify}{captioning}"
+    ).replace("{name}", name)
+    return f"""---
+{yaml.safe_dump(metadata, sort_keys=False).strip()}
+---
+
+# {name}
+
+A {size} SensorLM ({objective}, {training["parameters"] / 1e6:.1f} M parameters): it reads a day of
+minute-level wearable signals and text, and was trained on days of {people}. {source}
+
+It is not a medical device. Do not base a decision about anybody's health on it.
+
+## Use
+
+```python
+{usage}
+```
+
+## What was measured
+
+On the `{results["split"]}` split of `{results["data"]}`: {results["days"]} days of {results["people"]}
+people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {results["max_text_length"]} tokens.
+"Chance" is a uniform guess for classes, a random order for retrieval, and the caption of another day for captioning.
+
+{markdown_table(results)}
+
+{_scales(results)}
+
+## How it was trained
+
+| | |
+|---|---|
+| command | `{command}` |
+| data | `{options["data"]}`: {training["train_days"]} training days, {training["days_seen"]} seen |
+| captions | {keys} |
+| modality left out | with probability {options["modality_dropout"]:g} each |
+| day cropped to an event | with probability {options["event_crop"]:g} |
+| seed | {training["seed"]} |
+| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads) |
+| training loss | {training["train_loss"]:.3f} (mean over the run) |
+{evaluation_loss}| software | sensorlm_hf {__version__} |
+
+## Limits
+
+{_limits(simulated)}
+"""
+
+
+def _held_out(options: dict[str, Any], results: dict[str, Any]) -> str:
+    """Says that the people are new to the model, where the splits warrant it."""
+    if options["data"] == results["data"] and results["split"] != "train" and options["init_from"] is None:
+        return ", none of whom the model was trained on"
+    return ""
+
+
+def _scales(results: dict[str, Any]) -> str:
+    """Tells on which scales the numbers of the table are."""
+    sentences = []
+    if "retrieval" in results:
+        sentences.append(f"Retrieval ranks {results['retrieval']['pool']} candidates.")
+    outliers = ["the median rank"] * ("retrieval" in results) + ["BLEU-4, which runs to 100"] * (
+        "captioning" in results
+    )
+    sentences.append(f"All numbers run from 0 to 1{' but ' if outliers else ''}{' and '.join(outliers)}.")
+    return " ".join(sentences)
+
+
+def _limits(simulated: bool) -> str:
+    limits = [
+        "- It knows the phrases of the caption templates. A label in other words may mean nothing to it.",
+        "- Captions that it generates may name activities or numbers that are wrong; the caption builder of sensorlm_hf"
+        " computes them from the signals instead.",
+    ]
+    if simulated:
+        limits.insert(
+            0,
+            "- It has only seen simulated people. Real sensors have faults, habits and distributions that the simulator"
+            " lacks.",
+        )
+    return "\n".join(limits)
+
+
+def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
+    dataset = {
+        "name": f"{results['data']}{' (simulated people)' if simulated else ''}",
+        "type": "sensor-days",
+        "split": results["split"],
+    }
+    kinds: dict[str, dict[str, Any]] = {}
+    for task, metric, value, _ in result_rows(results):
+        if not math.isfinite(value):  # undefined on these days; the Hub takes numbers only
+            continue
+        kind = {"zero-shot": "zero-shot-sensor-classification", "retrieval": "sensor-text-retrieval"}.get(
+            task.split()[0], "sensor-captioning"
+        )
+        entry = kinds.setdefault(task, {"task": {"type": kind, "name": task}, "dataset": dataset, "metrics": []})
+        entry["metrics"].append({"type": metric.lower().replace(" ", "_"), "name": metric, "value": round(value, 4)})
+    return list(kinds.values())
+
+
+def write_model_card(folder: str | Path, name: str, results: dict[str, Any], command: str) -> Path:
+    """Writes `README.md` and `evaluation.json` into a model folder that [`pretrain`] filled.
+
+    Raises:
+        FileNotFoundError: If the folder has no `training.json`.
+    """
+    folder = Path(folder)
+    path = folder / "training.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; the card tells how the model was trained, so train it first.")
+    text = model_card(name, json.loads(path.read_text(encoding="utf-8")), results, command)
+    card = folder / "README.md"
+    partial = card.with_name("README.md.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(card)
+    return card

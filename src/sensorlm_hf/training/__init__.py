@@ -1,0 +1,18 @@
+"""Pretraining: arguments, sampling, the trainer and a whole run."""
+
+from .arguments import SensorLMTrainingArguments
+from .pretrain import PretrainOptions, pretrain, save_model
+from .sampler import PersonSampler
+from .schedule import RsqrtSchedule, parameter_groups
+from .trainer import SensorLMTrainer
+
+__all__ = [
+    "PersonSampler",
+    "PretrainOptions",
+    "RsqrtSchedule",
+    "SensorLMTrainer",
+    "SensorLMTrainingArguments",
+    "parameter_groups",
+    "pretrain",
+    "save_model",
+]

@@ -1,0 +1,53 @@
+"""The text from which a tokenizer is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..data.simulate.activities import ACTIVITIES
+from ..days import SensorDay
+from ..processing.captions import CaptionBuilder
+from ..schema import SensorSchema
+
+
+def tokenizer_corpus(
+    days: Iterable[SensorDay],
+    keys: Sequence[str],
+    *,
+    schema: SensorSchema,
+    prompts: Iterable[str] = (),
+    seed: int = 0,
+) -> Iterator[str]:
+    """Yields captions of days under each key, the names of all activities, and prompts.
+
+    Class prompts belong to the tokenizer's corpus, not to the training data: they give the names of classes pieces of
+    their own, also of those that no caption mentions.
+
+    Args:
+        days: Days; taken in batches, so a generator of any length will do.
+        keys: Caption keys.
+        schema: Schema of the days.
+        prompts: Further texts, such as the prompts of zero-shot tasks.
+        seed: Seed of the wording.
+
+    Yields:
+        Texts in an order that depends on the arguments alone.
+    """
+    builders = [CaptionBuilder(schema, key=key, seed=seed) for key in keys]
+    batch: list[SensorDay] = []
+    for day in days:
+        batch.append(day)
+        if len(batch) == 256:
+            yield from _captions(builders, batch)
+            batch = []
+    if batch:
+        yield from _captions(builders, batch)
+    for activity in ACTIVITIES:
+        yield activity.name
+    yield from prompts
+
+
+def _captions(builders: Sequence[Any], days: list[SensorDay]) -> Iterator[str]:
+    for builder in builders:
+        yield from builder.batch(days)

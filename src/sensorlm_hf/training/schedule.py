@@ -1,0 +1,74 @@
+"""The learning-rate schedule and the parameter groups of the SensorLM release."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+
+class RsqrtSchedule:
+    """Reciprocal square root with a linear warm-up and a linear cool-down to 0.
+
+    The factor at step `s` of `N` (the first step is 0) is
+
+        min(1, (s + 1) / warmup) * sqrt(timescale / max(timescale, s + 1)) * min(1, (N - s) / cooldown)
+
+    which is the release's schedule (timescale 10,000, 20 % warm-up, 20 % cool-down): flat until `timescale`, then
+    falling as 1/sqrt(s).
+
+    Args:
+        total_steps: Number of optimiser steps `N`.
+        warmup_steps: Length of the warm-up.
+        cooldown_steps: Length of the cool-down.
+        timescale: Step from which the rate falls.
+    """
+
+    def __init__(self, total_steps: int, warmup_steps: int, cooldown_steps: int, timescale: float = 10_000) -> None:
+        if total_steps < 1 or min(warmup_steps, cooldown_steps) < 0 or timescale <= 0:
+            raise ValueError(
+                "A schedule needs at least one step, no negative warm-up or cool-down and a positive timescale, got"
+                f" total_steps={total_steps}, warmup_steps={warmup_steps}, cooldown_steps={cooldown_steps},"
+                f" timescale={timescale}."
+            )
+        self.total_steps = total_steps
+        self.warmup_steps = warmup_steps
+        self.cooldown_steps = cooldown_steps
+        self.timescale = timescale
+
+    def __call__(self, step: int) -> float:
+        """Returns the factor on the peak learning rate at a step, between 0 and 1."""
+        warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        decay = math.sqrt(self.timescale / max(self.timescale, step + 1))
+        cooldown = min(1.0, max(0, self.total_steps - step) / self.cooldown_steps) if self.cooldown_steps else 1.0
+        return warmup * decay * cooldown
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, torch.nn.Parameter]], weight_decay: float
+) -> list[dict[str, Any]]:
+    """Splits trainable parameters as the release does: decay on weight matrices only.
+
+    Vectors (biases, norms, the learned temperature and bias) never decay; neither do learned positions, queries and
+    embeddings, which are tables of vectors rather than maps.
+
+    Args:
+        named_parameters: `model.named_parameters()`.
+        weight_decay: Decoupled decay of the matrices.
+
+    Returns:
+        Two groups for a torch optimiser; a group without parameters is left out.
+    """
+    decay: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
+    for name, parameter in named_parameters:
+        if parameter.requires_grad:
+            is_matrix = parameter.ndim >= 2 and not any(word in name for word in _TABLES)
+            (decay if is_matrix else plain).append(parameter)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+_TABLES = ("position_embedding", "token_embedding", "cls_emb", "probe", "queries")

@@ -1,0 +1,72 @@
+"""Classification scores against scikit-learn and by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from sensorlm_hf.evaluation.metrics import classification_scores
+
+
+def pairwise_auroc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """The definition: how often a positive outranks a negative, ties half."""
+    wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
+    return wins / (len(positive) * len(negative))
+
+
+def test_against_the_definition_and_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    references = rng.integers(0, 4, 60)
+    scores = np.round(rng.normal(size=(60, 4)) + 0.8 * np.eye(4)[references], 1)
+    result = classification_scores(references, scores)
+    for k in range(4):
+        expected = pairwise_auroc(scores[references == k, k], scores[references != k, k])
+        assert result["auroc_per_class"][k] == pytest.approx(expected)
+    # scikit-learn's multiclass AUROC wants probabilities; rescaling rows would change one-vs-rest order, so it is
+    # compared on scores that are probabilities already.
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    ours = classification_scores(references, probabilities)
+    assert ours["auroc"] == pytest.approx(roc_auc_score(references, probabilities, multi_class="ovr"))
+    assert result["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(references, scores.argmax(1)))
+
+
+def test_by_hand() -> None:
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    result = classification_scores(np.array([0, 0, 1, 1]), scores)
+    assert result["auroc"] == pytest.approx(0.75)
+    assert result["accuracy"] == 0.75
+    assert result["balanced_accuracy"] == pytest.approx((1.0 + 0.5) / 2)
+    assert result["f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_absent_classes_are_left_out_and_named() -> None:
+    scores = np.eye(3)[[0, 0, 1]]
+    result = classification_scores(np.array([0, 0, 1]), scores)
+    assert result["auroc_per_class"] == [1.0, 1.0, None]
+    assert result["auroc"] == result["f1"] == result["balanced_accuracy"] == 1.0
+    assert result["support"] == [2, 1, 0]
+
+
+def test_a_single_class_has_no_auroc() -> None:
+    assert math.isnan(classification_scores(np.zeros(3, int), np.eye(3)[[0, 0, 1]])["auroc"])
+
+
+def test_equal_scores_are_chance() -> None:
+    assert classification_scores(np.array([0, 1, 0, 1]), np.zeros((4, 2)))["auroc"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("references", "scores", "words"),
+    [
+        (np.array([0, 1]), np.zeros((3, 2)), "got"),
+        (np.array([0, 2]), np.zeros((2, 2)), "from 0 to 1"),
+        (np.array([0, 1]), np.array([[0, 1], [np.nan, 0]]), "row 1"),
+        (np.array([], int), np.zeros((0, 2)), "N >= 1"),
+    ],
+)
+def test_bad_input(references: np.ndarray, scores: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        classification_scores(references, scores)

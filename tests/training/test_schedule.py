@@ -1,0 +1,61 @@
+"""The schedule and the parameter groups against hand computation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sensorlm_hf.training.schedule import RsqrtSchedule, parameter_groups
+
+
+def test_schedule_by_hand() -> None:
+    schedule = RsqrtSchedule(total_steps=10, warmup_steps=2, cooldown_steps=2, timescale=4)
+    expected = [
+        0.5,  # warm-up: first of two steps
+        1.0,
+        1.0,
+        1.0,  # step 4 of timescale 4: still flat
+        math.sqrt(4 / 5),
+        math.sqrt(4 / 6),
+        math.sqrt(4 / 7),
+        math.sqrt(4 / 8),
+        math.sqrt(4 / 9),  # two of two cool-down steps are left
+        math.sqrt(4 / 10) / 2,
+    ]
+    assert [schedule(step) for step in range(10)] == pytest.approx(expected)
+    assert schedule(10) == 0.0
+
+
+def test_schedule_without_warmup_and_cooldown_is_flat_before_the_timescale() -> None:
+    schedule = RsqrtSchedule(total_steps=5, warmup_steps=0, cooldown_steps=0)
+    assert [schedule(step) for step in range(5)] == [1.0] * 5
+
+
+def test_schedule_refuses_an_empty_run() -> None:
+    with pytest.raises(ValueError, match="total_steps=0"):
+        RsqrtSchedule(0, 0, 0)
+
+
+def test_only_weight_matrices_decay() -> None:
+    module = torch.nn.Module()
+    module.linear = torch.nn.Linear(3, 2)
+    module.norm = torch.nn.LayerNorm(2)
+    module.position_embedding = torch.nn.Embedding(4, 2)
+    module.logit_scale = torch.nn.Parameter(torch.zeros(()))
+    module.frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    decay, plain = parameter_groups(module.named_parameters(), 0.1)
+    assert [id(p) for p in decay["params"]] == [id(module.linear.weight)]
+    assert decay["weight_decay"] == 0.1
+    assert plain["weight_decay"] == 0.0
+    assert {id(p) for p in plain["params"]} == {
+        id(p)
+        for p in (
+            module.linear.bias,
+            module.norm.weight,
+            module.norm.bias,
+            module.position_embedding.weight,
+            module.logit_scale,
+        )
+    }
