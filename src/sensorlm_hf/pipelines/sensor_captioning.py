@@ -1,0 +1,141 @@
+"""Captioning of days: a model with a text decoder describes what the sensors saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .sensor_pipeline_base import SensorPipeline
+
+
+class SensorCaptioningPipeline(SensorPipeline):
+    """Writes a text about each day of wearable data.
+
+    Needs a model with a decoder, one of the objectives coca or cap.
+
+    Example:
+        ```python
+        import sensorlm_hf
+        from transformers import pipeline
+
+        describe = pipeline("sensor-captioning")
+        describe(day, max_new_tokens=60)
+        # [{"generated_text": "the day had a run of 40 minutes and 7.5 hours of sleep."}]
+        ```
+
+    See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
+    """
+
+    _needs_tokenizer = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.model.config.is_generative:
+            raise ValueError(
+                f"The model was trained with objective {self.model.config.objective!r} and has no text decoder, so it"
+                " writes no captions; take one trained with objective 'coca' or 'cap'."
+            )
+
+    def __call__(self, inputs: Any, prompt: str | None = None, **kwargs: Any) -> Any:
+        """Writes captions for one or more days.
+
+        Args:
+            inputs: One or more days, see [`SensorPipeline`].
+            prompt: Text with which every caption begins; the model continues it.
+            kwargs: Options, which may also be given to the constructor:
+
+                - `max_new_tokens`, `min_new_tokens` (`int`): bounds on the length; the model's generation config says
+                  the default.
+                - `num_beams` (`int`), `do_sample` (`bool`), `num_return_sequences` (`int`): how to search. Sampling
+                  draws from torch's generator: call `transformers.set_seed` for repeatable text.
+                - `generate_kwargs` (`dict`): any other option of `generate`, such as `{"top_p": 0.9}`.
+                - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
+
+        Returns:
+            For a day a list of `{"generated_text"}`, one for each returned sequence; texts begin with the prompt, as
+            the tokenizer writes it, and hold no special tokens.
+
+        Raises:
+            ValueError: If the prompt is empty or leaves no room for text, if an option is given twice or refused by
+                `generate`, or if a day is malformed.
+            TypeError: If the prompt is no string.
+        """
+        if prompt is not None:
+            kwargs["prompt"] = prompt
+        return super().__call__(inputs, **kwargs)
+
+    def _sanitize_parameters(
+        self,
+        prompt: str | None = None,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int | None = None,
+        num_beams: int | None = None,
+        do_sample: bool | None = None,
+        num_return_sequences: int | None = None,
+        generate_kwargs: Mapping[str, Any] | None = None,
+        timezone: str | None = None,
+        columns: Sequence[str] | None = None,
+        allow_empty: bool | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        named = {
+            "max_new_tokens": max_new_tokens,
+            "min_new_tokens": min_new_tokens,
+            "num_beams": num_beams,
+            "num_return_sequences": num_return_sequences,
+            "do_sample": do_sample,
+        }
+        options = {name: value for name, value in named.items() if value is not None}
+        for name, value in options.items():
+            if name != "do_sample" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
+        if generate_kwargs is not None:
+            if not isinstance(generate_kwargs, Mapping):
+                raise TypeError(f"`generate_kwargs` must be a dict of options, got {type(generate_kwargs).__name__}.")
+            twice = sorted(set(generate_kwargs) & set(options))
+            if twice:
+                raise ValueError(f"{', '.join(twice)} given both by name and in `generate_kwargs`; give it once.")
+            reserved = sorted(set(generate_kwargs) & {"sensor_values", "sensor_mask", "input_ids", "attention_mask"})
+            if reserved:
+                raise ValueError(f"`generate_kwargs` may not hold {', '.join(reserved)}: the pipeline makes them.")
+            options.update(generate_kwargs)
+        forward_params: dict[str, Any] = {}
+        if options:
+            forward_params["options"] = options
+        if prompt is not None:
+            if not isinstance(prompt, str):
+                raise TypeError(f"`prompt` must be one string for all days, got {type(prompt).__name__}.")
+            if not prompt.strip():
+                raise ValueError("`prompt` is empty; leave it out, or give the first words of the caption.")
+            forward_params["prompt"] = prompt
+        return self._day_parameters(timezone, columns, allow_empty), forward_params, {}
+
+    def _prepare(
+        self, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        prepared: dict[str, Any] = {"options": forward_params.get("options", {})}
+        if "prompt" in forward_params:
+            # A space at the end would become a token of its own, which no caption in training has there.
+            texts = self.tokenizer(
+                forward_params["prompt"].rstrip(), truncation=False, verbose=False, return_tensors="pt"
+            )
+            prepared["prompt_ids"] = texts["input_ids"]
+        return prepared, postprocess_params
+
+    def _forward(
+        self,
+        model_inputs: dict[str, torch.Tensor],
+        options: Mapping[str, Any] | None = None,
+        prompt_ids: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        if prompt_ids is not None:
+            prompt_ids = prompt_ids.to(self.device)
+        output = self.model.generate(**model_inputs, input_ids=prompt_ids, **(options or {}))
+        tokens = getattr(output, "sequences", output)
+        return {"tokens": tokens.view(len(model_inputs["sensor_values"]), -1, tokens.shape[-1])}
+
+    def postprocess(self, model_outputs: dict[str, torch.Tensor]) -> list[dict[str, str]]:
+        """Returns the texts of one day."""
+        texts = self.tokenizer.batch_decode(model_outputs["tokens"][0], skip_special_tokens=True)
+        return [{"generated_text": text.strip()} for text in texts]

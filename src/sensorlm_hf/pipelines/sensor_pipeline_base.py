@@ -1,0 +1,247 @@
+"""What the sensor pipelines share: inputs of every form, batches over items of any size, saving.
+
+The file travels with a model as remote code; it imports its neighbours only.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoTokenizer, Pipeline
+
+from .sensor_pipeline_items import DayLoader, ResultStream, arrange, load_items
+
+logger = logging.getLogger(__name__)
+
+
+class SensorPipeline(Pipeline):
+    """A pipeline over days of wearable data.
+
+    Whatever the task, the inputs are a `SensorDay`, an array or tensor `(minutes, channels)` or
+    `(days, minutes, channels)` in physical units with NaN for missing, a DataFrame with a column per channel, the path
+    of a recording, a `datasets` row, or a list, generator or dataset of these. A single day gives one result; a list
+    or an array of days gives a list; a generator or dataset gives a [`ResultStream`], which computes results while it
+    is iterated. An item that holds several days (a folder, an array of days inside a list) gives a list in its place,
+    so `pipe([a, b])` is `[pipe(a), pipe(b)]`. A file gives a list if it holds more than one day, a folder or a zip
+    always. Paths need the package to be installed.
+
+    Args:
+        model: A [`SensorLMModel`].
+        tokenizer: Its tokenizer.
+        feature_extractor: Its [`SensorLMFeatureExtractor`].
+        processor: A [`SensorLMProcessor`], from which missing parts are taken. What is given nowhere is loaded from
+            where the model came from.
+        batch_size: Days that the model reads at once, also across items; defaults to 1.
+        num_workers: Processes that read and normalise items ahead of the model; defaults to 0, which is this one.
+        timezone: IANA name of the zone in which recordings that do not say were made; for paths.
+        columns: Channel keys of the columns of arrays, where these are not all channels in the model's order.
+        allow_empty: Whether a day without any observed value is answered; by default it is an error.
+
+    Raises:
+        TypeError: If the model has no sensor tower.
+        ValueError: If the feature extractor or a tokenizer that is needed is neither given nor found, or the feature
+            extractor has other channels than the model.
+    """
+
+    _load_processor = None
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = None
+    _load_tokenizer = None
+
+    model: Any
+    tokenizer: Any
+    feature_extractor: Any
+    processor: Any
+
+    _needs_tokenizer = False
+    _demo_model: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.pop("local_files_only", None)  # `pipeline()` hands its own loading option on
+        super().__init__(*args, **kwargs)
+        if not hasattr(self.model, "get_sensor_features"):
+            raise TypeError(
+                f"The task {self.task!r} needs a SensorLMModel, but a {type(self.model).__name__} reads no sensors."
+            )
+        if self.feature_extractor is None:
+            self.feature_extractor = self._find("feature_extractor", AutoFeatureExtractor)
+        if self.tokenizer is None and self._needs_tokenizer:
+            self.tokenizer = self._find("tokenizer", AutoTokenizer)
+        channel_keys = self.model.config.sensor_config.channel_keys
+        if channel_keys is not None:
+            self.feature_extractor.check_channels(channel_keys)
+        if self._demo_model is not None and self.model.name_or_path == self._demo_model:
+            logger.warning(
+                "Using the demo model that comes with sensorlm-hf. It was trained on simulated people only: expect"
+                " little of it on real recordings, and name a `model` of your own for anything that matters."
+            )
+
+    def _find(self, name: str, auto_class: Any) -> Any:
+        part = getattr(self.processor, name, None)
+        if part is not None:
+            return part
+        source = getattr(self.model, "name_or_path", "")
+        try:
+            return auto_class.from_pretrained(source)
+        except Exception as error:
+            raise ValueError(
+                f"The task {self.task!r} needs a {name.replace('_', ' ')}: give `{name}=` or `processor=`. None could"
+                f" be loaded from {source!r}, where the model came from: {error}"
+            ) from error
+
+    def _day_parameters(self, timezone: str | None, columns: Any, allow_empty: bool | None) -> dict[str, Any]:
+        if allow_empty is not None and not isinstance(allow_empty, bool):
+            raise TypeError(f"`allow_empty` must be True or False, got {allow_empty!r}.")
+        given = {"timezone": timezone, "columns": columns, "allow_empty": allow_empty}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def _prepare(
+        self, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Does what is needed once per call, before the first day: a hook for subclasses."""
+        return forward_params, postprocess_params
+
+    def __call__(
+        self, inputs: Any, *, batch_size: int | None = None, num_workers: int | None = None, **kwargs: Any
+    ) -> Any:
+        """Answers for one or more days; see the class for the inputs and for the form of the answer.
+
+        Raises:
+            TypeError: If an input is of a kind that holds no day, or an option is unknown.
+            ValueError: If a day or an option is malformed; messages name the item, and the day within it.
+        """
+        batch_size = _count("batch_size", batch_size, self._batch_size, default=1, least=1)
+        num_workers = _count("num_workers", num_workers, self._num_workers, default=0, least=0)
+        preprocess_params, forward_params, postprocess_params = self._sanitize_parameters(**kwargs)
+        forward_params, postprocess_params = self._prepare(
+            {**self._forward_params, **forward_params}, {**self._postprocess_params, **postprocess_params}
+        )
+        loader = DayLoader(self.feature_extractor, **{**self._preprocess_params, **preprocess_params})
+        form, items = arrange(inputs)
+
+        def start() -> Iterator[Any]:
+            named = form != "item"
+            loaded = load_items(items if named else [items], loader, num_workers if named else 0, named)
+            return self._results(loaded, batch_size, forward_params, postprocess_params)
+
+        if form == "item":
+            return next(start())
+        if form == "list":
+            return list(start())
+        return ResultStream(start, _length(items))
+
+    def _results(
+        self, loaded: Iterator[Any], batch_size: int, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> Iterator[Any]:
+        """Runs days in full batches across items and puts the results together again, item by item."""
+        waiting: list[dict[str, np.ndarray]] = []
+        open_items: list[tuple[int, bool]] = []  # days that each item still to be answered has, and whether it is one
+        done: list[Any] = []
+        for features, single in loaded:
+            waiting.extend(features)
+            open_items.append((len(features), single))
+            while len(waiting) >= batch_size:
+                done += self._run(waiting[:batch_size], forward_params, postprocess_params)
+                del waiting[:batch_size]
+            while open_items and len(done) >= open_items[0][0]:
+                yield _take(done, *open_items.pop(0))
+        if waiting:
+            done += self._run(waiting, forward_params, postprocess_params)
+        while open_items:
+            yield _take(done, *open_items.pop(0))
+
+    def _run(
+        self, features: list[dict[str, np.ndarray]], forward_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> list[Any]:
+        inputs = {key: np.concatenate([day[key] for day in features]) for key in features[0]}
+        outputs = self.forward(self._tensors(inputs), **forward_params)
+        return [
+            self.postprocess({key: value[row : row + 1] for key, value in outputs.items()}, **postprocess_params)
+            for row in range(len(features))
+        ]
+
+    def _tensors(self, inputs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in inputs.items()}
+        return {key: value.to(self.dtype) if value.is_floating_point() else value for key, value in tensors.items()}
+
+    def preprocess(self, input_: Any, **preprocess_parameters: Any) -> dict[str, torch.Tensor]:
+        """Turns one day into model inputs of batch size 1.
+
+        Raises:
+            ValueError: If the input is malformed or holds more than one day.
+        """
+        features, single = DayLoader(self.feature_extractor, **preprocess_parameters)(input_)
+        if not single:
+            raise ValueError(f"`preprocess` takes one day, got an input that holds {len(features)}; call the pipeline.")
+        return self._tensors(features[0])
+
+    def forward(self, model_inputs: Any, **forward_params: Any) -> Any:
+        """Runs the model on a batch in evaluation mode, without gradients, on the pipeline's device."""
+        if not self.model.training:
+            return super().forward(model_inputs, **forward_params)
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        try:
+            return super().forward(model_inputs, **forward_params)
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
+        """Saves the model, feature extractor, tokenizer and processor into one folder.
+
+        Unlike the base class it writes no `custom_pipelines` entry and copies no code: with the package imported the
+        task is registered, and such an entry would make a plain reload ask for `trust_remote_code`.
+
+        Args:
+            save_directory: Folder to write to; made if it does not exist.
+            kwargs: Passed to the model's `save_pretrained`.
+
+        Raises:
+            ValueError: If `save_directory` is a file.
+        """
+        if os.path.isfile(save_directory):
+            raise ValueError(f"`save_directory` must be a folder, but {str(save_directory)!r} is a file.")
+        custom = self.model.config.__dict__.pop("custom_pipelines", None)
+        try:
+            self.model.save_pretrained(save_directory, **kwargs)
+        finally:
+            if custom is not None:
+                self.model.config.custom_pipelines = custom
+        if self.processor is not None:
+            processor = copy.copy(self.processor)
+            processor.feature_extractor = self.feature_extractor
+            if self.tokenizer is not None:
+                processor.tokenizer = self.tokenizer
+            processor.save_pretrained(save_directory)
+            return
+        self.feature_extractor.save_pretrained(save_directory)
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(save_directory)
+
+
+def _length(items: Any) -> int | None:
+    try:
+        return len(items)
+    except (TypeError, NotImplementedError):  # loaders of streams have a length that refuses to be asked
+        return None
+
+
+def _take(done: list[Any], size: int, single: bool) -> Any:
+    results = done[:size]
+    del done[:size]
+    return results[0] if single else results
+
+
+def _count(name: str, given: Any, at_start: Any, *, default: int, least: int) -> int:
+    value = given if given is not None else at_start if at_start is not None else default
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value!r}.")
+    return value

@@ -1,0 +1,242 @@
+"""Zero-shot classification of days: which of some labels, given as text, describes a day best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .sensor_pipeline_base import SensorPipeline
+
+DEFAULT_TEMPLATE = "A day with {}."
+"""Sentence into which a label is put when the caller names none."""
+
+TEXTS_AT_ONCE = 64
+"""Prompts encoded together, which bounds the memory that many labels need."""
+
+
+class ZeroShotSensorClassificationPipeline(SensorPipeline):
+    """Scores labels that were never trained on against days of wearable data.
+
+    Each label is put into one or more sentences, the sentences are embedded once per call, and days are compared with
+    them. With several sentences a label's embedding is the mean of their normalised embeddings, scaled back to length
+    1 (a prompt ensemble, as in Radford et al. 2021, "Learning Transferable Visual Models From Natural Language
+    Supervision").
+
+    What a score means depends on how the model was trained and on `multi_label`. By default the scores of a day sum to
+    1; with `multi_label=True` the score of a label does not depend on the other labels:
+
+    | objective | `multi_label=False` | `multi_label=True` |
+    |---|---|---|
+    | clip, coca | softmax of the scaled cosine similarities | `(1 + cosine) / 2` |
+    | siglip | softmax of the scaled cosine similarities | sigmoid of scaled cosine plus bias, as trained |
+    | cap | softmax of the mean log-likelihoods of a token | geometric mean of the token probabilities |
+
+    Only the siglip sigmoid is a probability that the model was trained to give for a label by itself; the other
+    independent scores rank days and labels, but 0.5 is no threshold. For cap models, which have no text embedding, the
+    decoder reads every sentence for every day, the log-likelihoods of several sentences are averaged, and softmax
+    scores lie close together: read their order.
+
+    Example:
+        ```python
+        import sensorlm_hf
+        from transformers import pipeline
+
+        classify = pipeline("zero-shot-sensor-classification")
+        classify(day, candidate_labels=["running", "swimming", "a quiet day"], top_k=1)
+        # [{"label": "running", "score": 0.93}]
+        ```
+
+    See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
+    """
+
+    _needs_tokenizer = True
+
+    def __call__(self, inputs: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
+        """Scores labels for one or more days.
+
+        Args:
+            inputs: One or more days, see [`SensorPipeline`].
+            candidate_labels: Labels: a list, a string with commas between them, or a mapping from each label to the
+                phrase, or list of phrases, that stands for it in the sentences.
+            kwargs: Options, which may also be given to the constructor:
+
+                - `hypothesis_template` (`str` or list of `str`): sentence with `{}` where the label goes, or several of
+                  them; defaults to `"A day with {}."`. Use `"{}"` if the labels are sentences.
+                - `multi_label` (`bool`): whether labels are scored independently; defaults to False.
+                - `top_k` (`int`): how many labels to return, the best first; defaults to all.
+                - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
+
+        Returns:
+            For a day a list of `{"label", "score"}`, highest score first; equal scores keep the order of the labels.
+
+        Raises:
+            ValueError: If there are no labels, or they are empty or repeated, if a template lacks `{}`, if a sentence
+                is longer than the model reads, if `top_k` is below 1, or if a day is malformed.
+            TypeError: If labels or templates are no strings.
+        """
+        if candidate_labels is not None:
+            kwargs["candidate_labels"] = candidate_labels
+        return super().__call__(inputs, **kwargs)
+
+    def _sanitize_parameters(
+        self,
+        candidate_labels: Any = None,
+        hypothesis_template: Any = None,
+        multi_label: bool | None = None,
+        top_k: int | None = None,
+        timezone: str | None = None,
+        columns: Sequence[str] | None = None,
+        allow_empty: bool | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        forward_params: dict[str, Any] = {}
+        if candidate_labels is not None:
+            forward_params["phrases"] = _phrases(candidate_labels)
+        if hypothesis_template is not None:
+            forward_params["templates"] = _templates(hypothesis_template)
+        if multi_label is not None:
+            if not isinstance(multi_label, bool):
+                raise TypeError(f"`multi_label` must be True or False, got {multi_label!r}.")
+            forward_params["multi_label"] = multi_label
+        postprocess_params: dict[str, Any] = {}
+        if top_k is not None:
+            if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
+                raise ValueError(
+                    f"`top_k` must be a whole number of at least 1, or None for all labels; got {top_k!r}."
+                )
+            postprocess_params["top_k"] = top_k
+        return self._day_parameters(timezone, columns, allow_empty), forward_params, postprocess_params
+
+    def _prepare(
+        self, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        phrases = forward_params.get("phrases")
+        if phrases is None:
+            raise ValueError("Give `candidate_labels`: the labels to choose from, such as ['running', 'a quiet day'].")
+        templates = forward_params.get("templates", [DEFAULT_TEMPLATE])
+        prompts = [
+            [template.replace("{}", phrase) for phrase in of_label for template in templates]
+            for of_label in phrases.values()
+        ]
+        texts = self._tokenize([prompt for of_label in prompts for prompt in of_label])
+        sizes = [len(of_label) for of_label in prompts]
+        label_embeds = None if self.model.config.objective == "cap" else self._embed(texts, sizes)
+        forward_params = {
+            "texts": texts,
+            "sizes": sizes,
+            "label_embeds": label_embeds,
+            "multi_label": forward_params.get("multi_label", False),
+        }
+        return forward_params, {**postprocess_params, "labels": list(phrases)}
+
+    def _tokenize(self, prompts: list[str]) -> dict[str, torch.Tensor]:
+        """Returns `input_ids` and `attention_mask` of shape `(prompts, tokens)`; nothing is cut off."""
+        texts = self.tokenizer(prompts, padding=True, truncation=False, verbose=False, return_tensors="pt")
+        texts = {key: texts[key] for key in ("input_ids", "attention_mask")}
+        room = self.model.config.text_config.max_position_embeddings
+        lengths = texts["attention_mask"].sum(dim=1)
+        if int(lengths.max()) > room:
+            longest = int(lengths.argmax())
+            raise ValueError(
+                f"The sentence {prompts[longest]!r} has {int(lengths[longest])} tokens, but the model reads at most"
+                f" {room}; shorten the label or the template."
+            )
+        return texts
+
+    def _embed(self, texts: dict[str, torch.Tensor], sizes: list[int]) -> torch.Tensor:
+        """Returns one vector of length 1 for each label, `(labels, D)` float32: the mean over its sentences."""
+        embeds = []
+        for first in range(0, len(texts["input_ids"]), TEXTS_AT_ONCE):
+            some = {key: value[first : first + TEXTS_AT_ONCE] for key, value in texts.items()}
+            embeds.append(self.forward(some, of="text")["embeds"])
+        means = torch.stack([of_label.mean(dim=0) for of_label in torch.cat(embeds).split(sizes)])
+        return torch.nn.functional.normalize(means, dim=-1)
+
+    def _forward(
+        self,
+        model_inputs: dict[str, torch.Tensor],
+        of: str = "sensor",
+        texts: dict[str, torch.Tensor] | None = None,
+        sizes: Sequence[int] = (),
+        label_embeds: torch.Tensor | None = None,
+        multi_label: bool = False,
+    ) -> dict[str, torch.Tensor]:
+        if of == "text":
+            return {"embeds": self.model.get_text_features(**model_inputs).float()}
+        if label_embeds is None:
+            texts = self._ensure_tensor_on_device(texts, self.device)
+            likelihoods = self.model.score_text(**model_inputs, **texts).float().split(list(sizes), dim=1)
+            means = torch.stack([of_label.mean(dim=1) for of_label in likelihoods], dim=1)
+            return {"scores": means.exp() if multi_label else means.softmax(dim=-1)}
+        embeds, label_embeds = self.model.get_sensor_features(**model_inputs), label_embeds.to(self.device)
+        if multi_label and self.model.config.objective != "siglip":
+            return {"scores": (1 + embeds.float() @ label_embeds.T).clamp(0, 2) / 2}
+        logits = self.model._scaled_similarities(embeds.float(), label_embeds)
+        return {"scores": logits.sigmoid() if multi_label else logits.softmax(dim=-1)}
+
+    def postprocess(
+        self, model_outputs: dict[str, torch.Tensor], labels: Sequence[str] = (), top_k: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Returns `{"label", "score"}` of one day, highest score first."""
+        scores = model_outputs["scores"][0].tolist()
+        ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
+        return [{"label": label, "score": score} for label, score in ranked[:top_k]]
+
+
+def _phrases(labels: Any) -> dict[str, list[str]]:
+    """Returns `{label: phrases that stand for it}` in the order given."""
+    if isinstance(labels, str):
+        labels = [label.strip() for label in labels.split(",")]
+    if isinstance(labels, Mapping):
+        pairs = [(label, [given] if isinstance(given, str) else given) for label, given in labels.items()]
+    elif isinstance(labels, Sequence) and not isinstance(labels, (bytes, bytearray)):
+        pairs = [(label, [label]) for label in labels]
+    else:
+        raise TypeError(
+            "`candidate_labels` must be a list of strings, one string with commas, or a mapping from labels to phrases;"
+            f" got {type(labels).__name__}."
+        )
+    if not pairs:
+        raise ValueError("`candidate_labels` is empty; give at least one label.")
+    seen: dict[str, int] = {}
+    for position, (label, phrases) in enumerate(pairs):
+        where = f"candidate_labels[{position}]"
+        _check_text(label, where)
+        key = " ".join(label.split()).casefold()
+        if key in seen:
+            raise ValueError(
+                f"{where} {label!r} repeats candidate_labels[{seen[key]}]; labels must differ by more than case and"
+                " spaces, or they share one score."
+            )
+        seen[key] = position
+        if not isinstance(phrases, (list, tuple)) or not phrases:
+            raise ValueError(f"{where} {label!r} must map to a phrase or a non-empty list of phrases, got {phrases!r}.")
+        for phrase in phrases:
+            _check_text(phrase, f"a phrase of {where} {label!r}")
+    return {label: list(phrases) for label, phrases in pairs}
+
+
+def _templates(given: Any) -> list[str]:
+    templates = [given] if isinstance(given, str) else given
+    if not isinstance(templates, (list, tuple)):
+        raise TypeError(f"`hypothesis_template` must be a string or a list of strings, got {type(given).__name__}.")
+    if not templates:
+        raise ValueError(
+            '`hypothesis_template` is an empty list; give at least one sentence, such as "A day with {}.".'
+        )
+    for position, template in enumerate(templates):
+        _check_text(template, f"hypothesis_template[{position}]")
+        if "{}" not in template:
+            raise ValueError(
+                f"hypothesis_template[{position}] {template!r} lacks {{}}, the place of the label; without it all"
+                " labels would read the same."
+            )
+    return list(templates)
+
+
+def _check_text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{where} must be a string, got {type(value).__name__}.")
+    if not value.strip():
+        raise ValueError(f"{where} is empty; give it some text.")

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoModel, AutoProcessor, pipeline, set_seed
+
+TASK = "sensor-captioning"
+
+
+@pytest.fixture(scope="module", params=["coca", "cap"])
+def objective(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def pipe(folder_of, objective):
+    return pipeline(TASK, model=str(folder_of(objective)), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def oracle(folder_of, objective):
+    """Captions from the model and processor themselves."""
+    model = AutoModel.from_pretrained(folder_of(objective)).eval()
+    processor = AutoProcessor.from_pretrained(folder_of(objective))
+
+    def write(day, prompt=None, **options):
+        inputs = processor(sensor=day)
+        if prompt is not None:
+            inputs["input_ids"] = processor.tokenizer(prompt, return_tensors="pt")["input_ids"][:, :-1]  # without <eos>
+        tokens = model.generate(**inputs, **options)
+        return [processor.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
+
+    return write
+
+
+def texts(answer):
+    return [entry["generated_text"] for entry in answer]
+
+
+def test_the_caption_is_what_the_model_generates(pipe, oracle, days):
+    answer = pipe(days[0], max_new_tokens=8)
+    assert [set(entry) for entry in answer] == [{"generated_text"}]
+    assert texts(answer) == oracle(days[0], max_new_tokens=8)
+
+
+def test_beams_give_several_texts(pipe, oracle, days):
+    options = {"num_beams": 3, "num_return_sequences": 2, "max_new_tokens": 6}
+    answer = texts(pipe(days[0], **options))
+    assert len(answer) == 2
+    assert answer == oracle(days[0], **options)
+
+
+def test_a_prompt_begins_every_text(pipe, oracle, days):
+    answer = pipe(days, prompt="A day with ", max_new_tokens=5, batch_size=2)
+    assert [texts(one) for one in answer] == [oracle(day, "a day with", max_new_tokens=5) for day in days]
+    assert all(text.startswith("a day with") for one in answer for text in texts(one))
+
+
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_batches_give_what_single_days_give(pipe, days, batch_size):
+    options = {"num_beams": 2, "num_return_sequences": 2, "max_new_tokens": 6}
+    assert pipe(days, batch_size=batch_size, **options) == [pipe(day, **options) for day in days]
+
+
+def test_bounds_on_the_length_are_kept(pipe, days):
+    short, long = pipe(days[0], max_new_tokens=2), pipe(days[0], min_new_tokens=12, max_new_tokens=12)
+    tokens = [len(pipe.tokenizer(texts(answer)[0])["input_ids"]) for answer in (short, long)]
+    assert tokens[0] < tokens[1]
+
+
+def test_sampling_follows_the_seed(pipe, days):
+    options = {"do_sample": True, "max_new_tokens": 10, "generate_kwargs": {"temperature": 2.0}}
+    set_seed(3)
+    first = pipe(days[0], **options)
+    set_seed(3)
+    assert pipe(days[0], **options) == first
+    set_seed(4)
+    assert pipe(days[0], **options) != first
+
+
+def test_generate_may_return_its_whole_output(pipe, days):
+    options = {"max_new_tokens": 4}
+    whole = pipe(days[0], **options, generate_kwargs={"return_dict_in_generate": True})
+    assert whole == pipe(days[0], **options)
+
+
+def test_special_tokens_are_left_out(pipe):
+    rows = torch.tensor([[[1, 70, 71, 2, 0, 0]]])
+    plain = pipe.tokenizer.decode([70, 71])
+    assert pipe.postprocess({"tokens": rows}) == [{"generated_text": plain.strip()}]
+
+
+def test_options_may_be_given_to_the_constructor(folder_of, pipe, objective, days):
+    made = pipeline(TASK, model=str(folder_of(objective)), max_new_tokens=3, prompt="a day")
+    assert made(days[0]) == pipe(days[0], prompt="a day", max_new_tokens=3)
+    assert made(days[0], max_new_tokens=6) == pipe(days[0], prompt="a day", max_new_tokens=6)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"prompt": "  "}, ValueError, "`prompt` is empty"),
+        ({"prompt": ["a", "b"]}, TypeError, "one string for all days, got list"),
+        ({"prompt": "1" * 80}, ValueError, "positions for"),
+        ({"max_new_tokens": 0}, ValueError, "`max_new_tokens` must be .* got 0"),
+        ({"max_new_tokens": 10_000}, ValueError, "positions for"),
+        ({"min_new_tokens": -1}, ValueError, "`min_new_tokens`"),
+        ({"num_beams": 1.5}, ValueError, "`num_beams`"),
+        ({"num_return_sequences": True}, ValueError, "`num_return_sequences`"),
+        ({"generate_kwargs": [1]}, TypeError, "dict of options, got list"),
+        ({"max_new_tokens": 3, "generate_kwargs": {"max_new_tokens": 4}}, ValueError, "max_new_tokens given both"),
+        ({"generate_kwargs": {"input_ids": 1}}, ValueError, "may not hold input_ids"),
+        ({"beams": 3}, TypeError, "unexpected keyword argument 'beams'"),
+    ],
+)
+def test_wrong_options_are_refused_with_the_reason(pipe, days, options, kind, message):
+    with pytest.raises(kind, match=message):
+        pipe(days[0], **options)
+
+
+def test_a_model_without_decoder_is_refused_at_once(folder_of):
+    with pytest.raises(ValueError, match=r"objective 'siglip' and has no text decoder.*'coca' or 'cap'"):
+        pipeline(TASK, model=str(folder_of("siglip")))
