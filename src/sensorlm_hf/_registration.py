@@ -1,0 +1,38 @@
+"""Makes SensorLM known to the Auto classes and pipelines of transformers."""
+
+from __future__ import annotations
+
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+)
+
+from .modeling import (
+    SensorLMConfig,
+    SensorLMDecoderConfig,
+    SensorLMForSensorClassification,
+    SensorLMModel,
+    SensorLMSensorConfig,
+    SensorLMSensorModel,
+    SensorLMTextConfig,
+    SensorLMTextModel,
+)
+from .pipelines import register_pipelines
+from .processing import SensorLMFeatureExtractor, SensorLMProcessor
+
+
+def register() -> None:
+    """Registers configurations, models, processor and pipelines; calling it again changes nothing."""
+    for config in (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig, SensorLMDecoderConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
+    AutoModel.register(SensorLMConfig, SensorLMModel, exist_ok=True)
+    AutoModel.register(SensorLMSensorConfig, SensorLMSensorModel, exist_ok=True)
+    AutoModel.register(SensorLMTextConfig, SensorLMTextModel, exist_ok=True)
+    # A classifier's checkpoint has its own auto class; loaded as the bare model it would leave its head behind.
+    AutoModelForSequenceClassification.register(SensorLMConfig, SensorLMForSensorClassification, exist_ok=True)
+    AutoFeatureExtractor.register(SensorLMConfig, SensorLMFeatureExtractor, exist_ok=True)
+    AutoProcessor.register(SensorLMConfig, SensorLMProcessor, exist_ok=True)
+    register_pipelines()

@@ -1,0 +1,350 @@
+"""The `sensorlm-hf` command. It parses arguments and reports; the work is done elsewhere in the package."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ._version import __version__
+
+Handler = Callable[[argparse.Namespace, list[str]], int]
+
+# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError.
+_USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: Arguments; those of the process if left out.
+
+    Returns:
+        The exit status: 0, 2 for a user's error (one sentence on standard error), 130 when interrupted.
+    """
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command != "train":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.debug:
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    else:
+        warnings.formatwarning = _format_warning
+    handler: Handler = arguments.handler
+    try:
+        return handler(arguments, rest)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except _USER_ERRORS as error:
+        if arguments.debug:
+            raise
+        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        sys.stderr.write(f"sensorlm-hf {arguments.command}: {' '.join(message.split()) or type(error).__name__}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
+        return 130
+
+
+def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:
+    return f"warning: {message}\n"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Builds the parser of all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="sensorlm-hf",
+        description="SensorLM: label, caption, search and learn days of wearable data.",
+    )
+    parser.add_argument("--version", action="version", version=f"sensorlm-hf {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_simulate(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, handler: Handler, help_text: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=help_text,
+        description=help_text,
+        epilog=f"Example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="Show log messages, and the whole traceback of an error.")
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def _option(parser: Any, name: str, **options: Any) -> None:
+    """Adds `--some-name`, which may be spelt `--some_name` as well, as Hugging Face scripts do."""
+    spellings = list(dict.fromkeys([name, f"--{name[2:].replace('-', '_')}"]))
+    parser.add_argument(*spellings, **options)
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        _demo,
+        "Label, caption and plot one day, and write demo/report.html.",
+        "sensorlm-hf demo --fitbit MyFitbitExport --timezone Australia/Melbourne",
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--fitbit", metavar="FOLDER", help="A Fitbit or Google Takeout export, a folder or a zip file.")
+    source.add_argument("--mmash", metavar="FOLDER", help="A folder of the MMASH recordings, or of one of its users.")
+    source.add_argument("--table", metavar="FILE", help="A CSV, Parquet or npy file of minute-level signals.")
+    _option(parser, "--timezone", metavar="ZONE", help="Where the data were recorded, such as Europe/Berlin.")
+    _option(parser, "--date", metavar="YYYY-MM-DD", help="Which day to take, when the source holds several.")
+    _option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
+    _option(parser, "--output-dir", default="demo", metavar="FOLDER", help="Where to write the report (default: demo).")
+    _option(parser, "--json", action="store_true", help="Print the result as JSON.")
+
+
+def _demo(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .demo import run
+
+    return run(
+        fitbit=arguments.fitbit,
+        mmash=arguments.mmash,
+        table=arguments.table,
+        timezone=arguments.timezone,
+        date=arguments.date,
+        model=arguments.model,
+        output_dir=arguments.output_dir,
+        json_output=arguments.json,
+    )
+
+
+def _add_simulate(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "simulate",
+        _simulate,
+        "Write days of simulated people as a Parquet dataset that datasets.load_dataset reads.",
+        "sensorlm-hf simulate 1000 cohort --seed 7",
+    )
+    parser.add_argument("people", type=int, help="Number of simulated people.")
+    parser.add_argument("folder", help="Folder to write; it must not hold a dataset yet.")
+    _option(parser, "--days-per-person", type=int, default=4, metavar="N", help="Days of each person (default: 4).")
+    _option(parser, "--seed", type=int, default=0, help="Seed of the cohort (default: 0).")
+    _option(parser, "--schema", default="sensorlm-26", help="Channel set (default: sensorlm-26).")
+    _option(parser, "--json", action="store_true", help="Print the result as JSON.")
+
+
+def _simulate(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .data.sensor_days import write_cohort
+
+    counts = write_cohort(
+        arguments.folder,
+        people=arguments.people,
+        days_per_person=arguments.days_per_person,
+        seed=arguments.seed,
+        schema=arguments.schema,
+    )
+    if arguments.json:
+        _print_json({"folder": arguments.folder, "days": counts})
+    else:
+        total = ", ".join(f"{count} {split}" for split, count in counts.items())
+        sys.stdout.write(f"Wrote simulated days to {arguments.folder}: {total}.\n")
+    return 0
+
+
+def _add_train(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "train",
+        _train,
+        "Pretrain a SensorLM. Every argument of transformers.TrainingArguments is accepted too.",
+        "sensorlm-hf train --objective coca --size tiny --data simulated:1000 --output_dir my-sensorlm --epochs 3",
+    )
+    _option(
+        parser, "--objective", default="coca", choices=("clip", "siglip", "cap", "coca"), help="Training objective."
+    )
+    _option(parser, "--size", default="tiny", choices=("tiny", "small", "base", "large"), help="Size of the model.")
+    _option(
+        parser,
+        "--data",
+        required=True,
+        help="A folder or Hub dataset of days, or simulated[:PEOPLE[:SEED]] for a cohort made on the spot.",
+    )
+    _option(parser, "--output-dir", required=True, metavar="FOLDER", help="Takes checkpoints, then the model.")
+    _option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
+    _option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
+    _option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
+    _option(parser, "--batch-size", type=int, default=64, help="Days in a batch (default: 64).")
+    _option(
+        parser,
+        "--caption-keys",
+        default="high_level_summary_caption=1",
+        metavar="KEY=WEIGHT,...",
+        help="Kinds of captions and how often each is drawn.",
+    )
+    _option(parser, "--max-text-length", type=int, default=256, help="Longest caption in tokens (default: 256).")
+    _option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
+    _option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
+    _option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
+    _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
+    _option(parser, "--json", action="store_true", help="Print the result as JSON.")
+
+
+def parse_caption_keys(text: str) -> dict[str, float]:
+    """Reads `"key=weight,key=weight"`; a key without a weight has weight 1.
+
+    Raises:
+        ValueError: If a weight is not a number or a key is unknown.
+    """
+    from .processing.captions import CAPTION_KEYS
+
+    weights: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        key, _, weight = part.partition("=")
+        if key not in CAPTION_KEYS:
+            raise ValueError(f"Unknown caption key {key!r}; there are {', '.join(CAPTION_KEYS)}.")
+        try:
+            weights[key] = float(weight or 1)
+        except ValueError:
+            raise ValueError(f"The weight of {key} must be a number, got {weight!r}.") from None
+    if not weights:
+        raise ValueError("Give at least one caption key.")
+    return weights
+
+
+def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from transformers import HfArgumentParser
+
+    from .evaluation.tasks import all_prompts
+    from .training import PretrainOptions, SensorLMTrainingArguments, pretrain
+
+    options = PretrainOptions(
+        objective=arguments.objective,
+        size=arguments.size,
+        data=arguments.data,
+        caption_keys=parse_caption_keys(arguments.caption_keys),
+        max_text_length=arguments.max_text_length,
+        vocab_size=arguments.vocab_size,
+        modality_dropout=arguments.modality_dropout,
+        event_crop=arguments.event_crop,
+        init_from=arguments.init_from,
+        save_dtype=arguments.save_dtype,
+        num_proc=arguments.num_proc,
+        prompts=tuple(all_prompts()),
+    )
+    defaults = {
+        "--output_dir": arguments.output_dir,
+        "--num_train_epochs": arguments.epochs,
+        "--per_device_train_batch_size": arguments.batch_size,
+        "--per_device_eval_batch_size": arguments.batch_size,
+        "--eval_strategy": "epoch",
+        "--save_total_limit": 2,
+        "--logging_steps": 20,
+        "--report_to": "none",
+    }
+    given = {word.split("=")[0] for word in rest}
+    words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
+    (training_arguments,) = HfArgumentParser([SensorLMTrainingArguments]).parse_args_into_dataclasses(words)
+    # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
+    with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
+        metrics = pretrain(options, training_arguments, resume=arguments.resume)
+    if arguments.json:
+        _print_json(metrics)
+    else:
+        loss = f", evaluation loss {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
+        sys.stdout.write(
+            f"Trained {metrics['parameters'] / 1e6:.1f} M parameters on {metrics['days_seen']} days in"
+            f" {metrics['train_runtime'] / 60:.1f} minutes{loss}. The model is in {arguments.output_dir}.\n"
+        )
+    return 0
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "Measure zero-shot classification, retrieval and captioning on labelled days.",
+        "sensorlm-hf evaluate --model sensorlm-coca --data simulated:200:1 --output results.json",
+    )
+    _option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
+    _option(parser, "--data", required=True, help="Dataset of days, as for train.")
+    _option(parser, "--split", default="test", help="Split of the dataset (default: test).")
+    _option(parser, "--tasks", nargs="+", metavar="TASK", help="Zero-shot tasks; by default all that label a day.")
+    _option(
+        parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
+    )
+    _option(parser, "--max-text-length", type=int, default=128, help="Longest caption in tokens (default: 128).")
+    _option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
+    _option(parser, "--caption-days", type=int, default=200, metavar="N", help="Days to caption (default: 200).")
+    _option(parser, "--batch-size", type=int, default=64, help="Days embedded at once (default: 64).")
+    _option(parser, "--device", default="cpu", help="Where to run (default: cpu).")
+    _option(parser, "--seed", type=int, default=0, help="Seed of captions and retrieval pools (default: 0).")
+    _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
+    _option(parser, "--output", metavar="FILE", help="Write the results as JSON.")
+    _option(parser, "--json", action="store_true", help="Print the results as JSON.")
+
+
+def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .checkpoints import demo_checkpoint
+    from .evaluation import evaluate_model, save_results
+
+    results = evaluate_model(
+        arguments.model or demo_checkpoint(),
+        arguments.data,
+        split=arguments.split,
+        tasks=arguments.tasks,
+        caption_key=arguments.caption_key,
+        max_text_length=arguments.max_text_length,
+        max_days=arguments.max_days,
+        caption_days=arguments.caption_days,
+        batch_size=arguments.batch_size,
+        device=arguments.device,
+        seed=arguments.seed,
+        num_proc=arguments.num_proc,
+        progress=sys.stderr.isatty(),
+    )
+    if arguments.output:
+        save_results(results, arguments.output)
+    if arguments.json:
+        from .evaluation.report import finite
+
+        _print_json(finite(results))
+    else:
+        _print_results(results)
+    return 0
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .evaluation.report import number_text, result_rows
+
+    table = Table(
+        title=f"{results['model']} on {results['days']} days of {results['people']} people ({results['data']})"
+    )
+    for name in ("task", "metric", "value", "chance"):
+        table.add_column(name, justify="right" if name in ("value", "chance") else "left")
+    for task, metric, value, chance in result_rows(results):
+        table.add_row(task, metric, number_text(value), number_text(chance))
+    Console().print(table)
+
+
+def _print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

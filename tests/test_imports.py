@@ -1,0 +1,104 @@
+"""Imports point one way, and files that travel to the Hub can travel."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src" / "sensorlm_hf"
+
+# What each part may import, besides itself.
+ALLOWED: dict[str, set[str]] = {
+    "_version": set(),
+    "_lazy": set(),
+    "schema": set(),
+    "days": {"schema"},
+    "modeling": set(),
+    "processing": {"schema", "days", "_lazy"},
+    "checkpoints": set(),
+    "data": {"schema", "days", "processing", "_lazy", "_version"},
+    "training": {"schema", "days", "modeling", "processing", "data", "_version"},
+    "evaluation": {"schema", "days", "modeling", "processing", "data", "_version"},
+    "pipelines": {"_lazy", "schema", "days", "modeling", "processing", "data", "checkpoints"},
+    "plotting": {"schema", "days", "processing"},
+}
+TOP = {"demo", "report", "cli", "__init__", "_registration"}
+FILES = sorted(path for path in SRC.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(SRC).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_parts(path: Path) -> set[str]:
+    """Parts of the package that a file imports, at any depth of its code."""
+    package = ("sensorlm_hf", *path.relative_to(SRC).parts[:-1])
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = base + (node.module.split(".") if node.module else [])
+            names = [module] if len(module) > 1 else [[*module, alias.name] for alias in node.names]
+        else:
+            continue
+        found |= {name[1] for name in names if name[0] == "sensorlm_hf" and len(name) > 1}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
+def test_imports_point_one_way(path: Path) -> None:
+    part = part_of(path)
+    if part in TOP:
+        return
+    assert part in ALLOWED, f"{path.name}: say in this test what {part!r} may import"
+    assert imported_parts(path) - {part} <= ALLOWED[part]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in FILES
+        if path.name != "__init__.py"
+        and (part_of(path) in ("modeling", "pipelines") or path.name.endswith("_sensorlm.py"))
+    ],
+    ids=lambda path: path.name,
+)
+def test_files_that_travel_import_flat(path: Path) -> None:
+    """Remote code is one flat folder: only `from .file import name` between its files."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level == 1, f"line {node.lineno}"
+            assert node.module, f"line {node.lineno}"
+            assert "." not in node.module, f"line {node.lineno}"
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            assert not any(name.split(".")[0] == "sensorlm_hf" for name in names), f"line {node.lineno}"
+
+
+def test_files_that_travel_have_unique_names() -> None:
+    names = [path.name for path in FILES if part_of(path) in ("modeling", "pipelines") or "_sensorlm" in path.name]
+    names = [name for name in names if name != "__init__.py"]
+    assert len(names) == len(set(names))
+
+
+def test_public_names_agree_with_their_type_checked_imports() -> None:
+    import sensorlm_hf
+
+    tree = ast.parse((SRC / "__init__.py").read_text(encoding="utf-8"))
+    checked = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert checked == sensorlm_hf._PUBLIC
+    assert set(sensorlm_hf.__all__) == {*checked, "__version__"}
+    assert all(getattr(sensorlm_hf, name) is not None for name in sensorlm_hf.__all__)

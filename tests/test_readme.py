@@ -1,0 +1,27 @@
+"""The README's Python blocks run as they stand, from the root of the checkout."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python_blocks(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def test_the_readme_has_python_to_run() -> None:
+    assert len(python_blocks(ROOT / "README.md")) >= 2
+
+
+@pytest.mark.parametrize("document", ["README.md", "src/sensorlm_hf/checkpoints/sensorlm-coca/README.md"])
+def test_python_blocks_run(document: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    namespace: dict[str, object] = {"__name__": "readme"}
+    for number, block in enumerate(python_blocks(ROOT / document)):
+        exec(compile(block, f"{document}, block {number}", "exec"), namespace)
+    assert capsys.readouterr().out.strip()
