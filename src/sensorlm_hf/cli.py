@@ -145,7 +145,7 @@ def _add_simulate(commands: Any) -> None:
 
 
 def _simulate(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from .data.sensor_days import write_cohort
+    from .data.folders import write_cohort
 
     counts = write_cohort(
         arguments.folder,

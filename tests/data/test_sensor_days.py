@@ -164,7 +164,10 @@ def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
     builder = SensorDays(cache_dir=str(tmp_path / "cache"), people=20, days_per_person=2, seed=4)
     builder.download_and_prepare()
     for split in counts:
-        assert same_rows(load_sensor_days(tmp_path / "set", split, cache_dir=tmp_path), builder.as_dataset(split))
+        loaded = load_sensor_days(tmp_path / "set", split, cache_dir=tmp_path / "loaded")
+        assert same_rows(loaded, builder.as_dataset(split))
+    with pytest.raises(ValueError, match="would put the cache into the dataset"):
+        load_sensor_days(tmp_path / "set", cache_dir=tmp_path)
     with pytest.raises(FileExistsError, match="already holds a dataset"):
         write_cohort(tmp_path / "set", people=20)
 

@@ -6,26 +6,20 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .collator import SensorDayDataset, SensorLMCollator
-    from .sensor_days import (
-        SensorDays,
-        SensorDaysConfig,
-        load_sensor_days,
-        schema_of,
-        sensor_day_features,
-        write_cohort,
-        write_days,
-    )
+    from .folders import load_sensor_days, schema_of, write_cohort, write_days
+    from .rows import sensor_day_features
+    from .sensor_days import SensorDays, SensorDaysConfig
 
 _HOMES = {
     "SensorDayDataset": "collator",
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
-    "load_sensor_days": "sensor_days",
-    "schema_of": "sensor_days",
-    "sensor_day_features": "sensor_days",
-    "write_cohort": "sensor_days",
-    "write_days": "sensor_days",
+    "load_sensor_days": "folders",
+    "schema_of": "folders",
+    "sensor_day_features": "rows",
+    "write_cohort": "folders",
+    "write_days": "folders",
 }
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..data.collator import SensorDayDataset
-from ..data.sensor_days import load_sensor_days
+from ..data.folders import load_sensor_days
 from ..days import SensorDay
 from ..modeling import SensorLMModel
 from ..processing import SensorLMProcessor

@@ -16,8 +16,8 @@ import torch
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
+from ..data.folders import load_sensor_days, schema_of
 from ..data.pairing import check_pair
-from ..data.sensor_days import load_sensor_days, schema_of
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
