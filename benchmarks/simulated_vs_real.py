@@ -1,10 +1,10 @@
 """Draws simulated days beside real ones, and compares their segments in numbers.
 
 The real recordings are those of MMASH (Rossi et al. 2020, PhysioNet), read from a folder `mmash/user_*`. Nothing of
-them is written but the picture and summaries over all people. The picture holds real people's signals: do not publish
-it without their licence.
+them is written but pictures and summaries over all people. `--out` shows single people's signals: do not publish it
+without their licence. `--people-out` shows medians and quartiles over people only; the one in the docs is made by
 
-    python benchmarks/simulated_vs_real.py --data FOLDER --out simulated_vs_real.png
+    python benchmarks/simulated_vs_real.py --data FOLDER --out days.png --people-out docs/images/simulated_vs_real.svg
 """
 
 from __future__ import annotations
@@ -123,6 +123,49 @@ def draw(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path) -> Non
     plt.close(figure)
 
 
+def _profile(people: list[pd.DataFrame], column: str) -> pd.DataFrame:
+    """Returns quartiles over people of the means in 30-minute bins of the clock, from 10:00 to 10:00."""
+    bins = [p[column].groupby((p.index.to_numpy() % 1440 - 600) % 1440 // 30).mean() for p in people]
+    return pd.concat(bins, axis=1).reindex(range(48)).quantile([0.25, 0.5, 0.75], axis=1).T
+
+
+def draw_people(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path) -> None:
+    """Draws the day of all real people on the left and of as many simulated ones on the right: medians, quartiles."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    matplotlib.rcParams.update({"svg.hashsalt": "sensorlm", "font.size": 9})
+    sides = {f"real: MMASH, {len(real)} people": real, f"SIMULATED: chest strap, {len(simulated)} people": []}
+    for day in simulated:
+        minutes = simulated_minutes(day)
+        offset = day.start.hour * 60 + day.start.minute
+        list(sides.values())[1].append(minutes.set_axis(np.arange(offset, offset + len(minutes))))
+    figure, axes = plt.subplots(2, 2, figsize=(9, 4), sharex=True, sharey="row")
+    hours = 10.25 + np.arange(48) / 2
+    for column, (title, people) in enumerate(sides.items()):
+        axes[0][column].set_title(title, loc="left")
+        for row, (name, label, colour) in enumerate((("HR", "bpm", "#d55e00"), ("steps", "steps/min", "#0072b2"))):
+            profile = _profile(people, name)
+            axis = axes[row][column]
+            axis.fill_between(hours, profile[0.25], profile[0.75], color=colour, alpha=0.25, lw=0)
+            axis.plot(hours, profile[0.5], color=colour, lw=1.4)
+            axis.grid(color="#dddddd", lw=0.6)
+            axis.spines[["top", "right"]].set_visible(False)
+            if column == 0:
+                axis.set_ylabel(label)
+            axis.set_xticks(range(12, 35, 4), [f"{hour % 24:02d}:00" for hour in range(12, 35, 4)])
+            axis.margins(x=0.01)
+    axes[1][0].set_ylim(bottom=0)
+    figure.tight_layout()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
+    figure.savefig(partial, metadata={"Date": None} if out.suffix == ".svg" else None)
+    partial.replace(out)
+    plt.close(figure)
+
+
 def draw_channels(day: SensorDay, out: Path) -> None:
     """Draws every channel of a simulated day with its events."""
     import matplotlib
@@ -154,6 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
     parser.add_argument("--out", type=Path, default=Path("simulated_vs_real.png"))
+    parser.add_argument("--people-out", type=Path, help="picture of medians over people, which shows nobody's day")
     parser.add_argument("--rows", type=int, default=4, help="days to draw")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -167,6 +211,8 @@ def main() -> None:
     real = [read_mmash(folder) for folder in folders]
     draw(real, [d for pair in zip(strap, watch, strict=False) for d in pair][: arguments.rows], arguments.out)
     draw_channels(watch[0], arguments.out.with_name(f"{arguments.out.stem}_channels{arguments.out.suffix}"))
+    if arguments.people_out is not None:
+        draw_people(real, strap, arguments.people_out)
     with pd.option_context("display.width", 160):
         print(f"{datetime.now():%Y-%m-%d} MMASH, {len(real)} people, mean over people")
         print(summarise(real).to_string())

@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     else:
         warnings.formatwarning = _format_warning
+    if not sys.stderr.isatty():
+        _hide_progress_bars()
     handler: Handler = arguments.handler
     try:
         return handler(arguments, rest)
@@ -53,6 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         return 130
+
+
+def _hide_progress_bars() -> None:
+    """Keeps bars, which draw over themselves, out of logs and files."""
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    datasets.disable_progress_bars()
+    transformers_logging.disable_progress_bar()
 
 
 def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:

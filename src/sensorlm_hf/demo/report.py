@@ -165,7 +165,7 @@ def _header(result: DemoResult, day: SensorDay) -> str:
     return (
         "<header><h1>A day of wearable data, put into words</h1>"
         "<p>SensorLM reads the signals of a wearable, minute by minute, and compares them with language: it scores"
-        " labels that it was never trained on, writes a caption, and finds the text that fits a day.</p>"
+        " any labels that are given as text, writes a caption, and finds the text that fits a day.</p>"
         f'<p class="notice">{origin} {trained} This is not a medical device.</p>{notes}</header>'
     )
 

@@ -17,7 +17,7 @@ TEXTS_AT_ONCE = 64
 
 
 class ZeroShotSensorClassificationPipeline(SensorPipeline):
-    """Scores labels that were never trained on against days of wearable data.
+    """Scores labels given as text against days of wearable data, without training a classifier on them.
 
     Each label is put into one or more sentences, the sentences are embedded once per call, and days are compared with
     them. With several sentences a label's embedding is the mean of their normalised embeddings, scaled back to length

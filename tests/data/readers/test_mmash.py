@@ -190,10 +190,10 @@ def test_moods_compare_the_affects_and_scores_outside_their_scale_are_not_labels
     report = ReadReport()
     day = read_one(person(tmp_path / "user_1", monitor=monitor, moods=moods), report=report)
     assert [(e.label, e.start_minute) for e in day.events_of("mood")] == [
-        ("positive mood", 0),
-        ("neutral mood", 240),
-        ("negative mood", 480),
-        ("positive mood", 1380),
+        ("positive", 0),
+        ("neutral", 240),
+        ("negative", 480),
+        ("positive", 1380),
     ]
     assert report.count("mood-missing") == 1
     assert day.labels == {

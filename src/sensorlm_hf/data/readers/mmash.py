@@ -67,8 +67,8 @@ def read_mmash(
     see [`hrv_per_minute`]. All else is missing.
 
     Events: the diary, the sleep log (from in bed to out of bed) and a mood at 10, 14, 18 and 22 h and at 9 h of the
-    next day: `"positive mood"` or `"negative mood"` where that affect of PANAS is ahead by at least 5 points, else
-    `"neutral mood"`. Labels: age, gender and the questionnaires' scores.
+    next day: `"positive"` or `"negative"` where that affect of PANAS is ahead by at least 5 points, else
+    `"neutral"`. Labels: age, gender and the questionnaires' scores.
 
     Args:
         folder: A person's folder, or the folder above them.

@@ -268,7 +268,7 @@ class MmashLogs:
             ahead = positive - negative
             mood = "positive" if ahead >= MOOD_MARGIN else "negative" if ahead <= -MOOD_MARGIN else "neutral"
             minute = self.folder.epoch(hour * 60)
-            spans.append(Span(minute, minute, "mood", f"{mood} mood"))
+            spans.append(Span(minute, minute, "mood", mood))
         return spans
 
     def labels(self) -> dict[str, LabelValue]:
