@@ -268,6 +268,16 @@ def test_summary_lists_names_longest_first() -> None:
     assert "cooking" not in caption
 
 
+def test_a_summary_names_the_eight_longest_kinds_however_often_they_were_logged() -> None:
+    meals = [Event("activity", "meal", 100 * i, 100 * i + 60) for i in range(9)]
+    sports = [Event("activity", f"sport {'abcdefgh'[i]}", 1000 + 40 * i, 1021 + 41 * i) for i in range(8)]
+    caption = CaptionBuilder()(bare_day(*meals, *sports))
+    assert caption.lower().count("meal") == 1
+    assert re.findall(r"sport (\w)", caption) == list("hgfedcb")  # seven beside the meal; "a" was the shortest
+    nights = [Event("sleep", "sleep", 0, 90), Event("sleep", "sleep", 200, 280), Event("sleep", "nap", 400, 430)]
+    assert re.search(r"[sS]leep and a nap", CaptionBuilder()(bare_day(*nights)))
+
+
 def test_all_events_with_clipped_times() -> None:
     events = [Event("activity", f"sport {'abcdefghij'[i]}", 100 * i, 100 * i + 21 + i) for i in range(10)]
     sleeps = [Event("sleep", "sleep", -120, 300), Event("sleep", "nap", 950, 960), Event("sleep", "sleep", 1380, 1700)]

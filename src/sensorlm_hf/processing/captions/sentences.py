@@ -29,7 +29,7 @@ MIN_ACTIVITY_MINUTES = 20
 """Shortest activity told, minutes inside the window."""
 
 MAX_ACTIVITIES, MAX_SLEEPS, MAX_MOODS = 8, 2, 8
-"""Most activities, sleeps and moods told; the longest activities and sleeps, the first moods."""
+"""Most activities, sleeps and moods told (in a summary, names); the longest activities and sleeps, the first moods."""
 
 MIN_GAP_MINUTES = 10
 """Shortest span without any data that is told."""
@@ -344,7 +344,8 @@ class SentenceMaker:
         """
         activities, sleeps, moods = _select(events, minutes)
         sentences = []
-        for kind, chosen, base in (("activities", activities, 0.0), ("sleeps", sleeps, 0.15)):
+        told = (("activities", activities[:MAX_ACTIVITIES], 0.0), ("sleeps", sleeps[:MAX_SLEEPS], 0.15))
+        for kind, chosen, base in told:
             weights = {event: base + 0.1 * rank for rank, event in enumerate(chosen)}
             for event in sorted(chosen, key=lambda e: e[1:]):
                 weight = _WEIGHT_LOGGED + weights[event]
@@ -355,7 +356,10 @@ class SentenceMaker:
         return sentences or [self.empty("no_events", stream)]
 
     def summary(self, events: Sequence[Event], minutes: int, stream: Stream, shorter: int = 0) -> Sentence:
-        """Writes one sentence with the names of what was logged, the longest first.
+        """Writes one sentence with the names of what was logged, the longest first, each name once.
+
+        What was logged several times takes the place of its longest entry, so that three meals do not push a workout
+        out.
 
         Args:
             events: Events, by start.
@@ -364,8 +368,10 @@ class SentenceMaker:
             shorter: How many names to leave out, the last first; at least one stays.
         """
         activities, sleeps, moods = _select(events, minutes)
-        nouns = self._phrases([e[3] for e in activities] + [e[3] for e in sleeps], self._noun)
-        felt = self._phrases([label for _, label in moods[:MAX_MOODS]], self._mood)
+        nouns = self._phrases([e[3] for e in activities], self._noun)[:MAX_ACTIVITIES]
+        rest = self._phrases([e[3] for e in sleeps], self._noun)[:MAX_SLEEPS]
+        nouns += [phrase for phrase in rest if phrase not in nouns]
+        felt = self._phrases([label for _, label in moods], self._mood)[:MAX_MOODS]
         if not nouns and not felt:
             return self.empty("no_events", stream)
         if shorter:
@@ -396,7 +402,7 @@ class SentenceMaker:
 def _select(
     events: Sequence[Event], minutes: int
 ) -> tuple[list[tuple[int, int, int, str]], list[tuple[int, int, int, str]], list[tuple[int, str]]]:
-    """Picks activities and sleeps as `(-duration, start, end, label)`, longest first, moods as `(minute, label)`."""
+    """Lists activities and sleeps as `(-duration, start, end, label)`, longest first, moods as `(minute, label)`."""
     activities, sleeps, moods = [], [], []
     for event in events:
         start = event.start_minute if event.start_minute > 0 else 0
@@ -410,7 +416,7 @@ def _select(
             activities.append((start - end, start, end, event.label))
     activities.sort()
     sleeps.sort()
-    return activities[:MAX_ACTIVITIES], sleeps[:MAX_SLEEPS], moods
+    return activities, sleeps, moods
 
 
 def insights_by_row(table: FactTable) -> list[list[Insight]]:
