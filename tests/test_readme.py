@@ -25,3 +25,17 @@ def test_python_blocks_run(document: str, monkeypatch: pytest.MonkeyPatch, capsy
     for number, block in enumerate(python_blocks(ROOT / document)):
         exec(compile(block, f"{document}, block {number}", "exec"), namespace)
     assert capsys.readouterr().out.strip()
+
+
+def test_the_readme_shows_what_its_first_block_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```text\n(.*?)^```", text, flags=re.M | re.S)[0]
+    exec(compile(python_blocks(ROOT / "README.md")[0], "README.md", "exec"), {"__name__": "readme"})
+    # Scores are rounded on the page; between machines the last digit may differ, and with it a generated word.
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines()] == [line.split()[0] for line in shown.splitlines()]
+    assert printed.splitlines()[0] == shown.splitlines()[0]
+    assert printed.splitlines()[-1] == shown.splitlines()[-1]
