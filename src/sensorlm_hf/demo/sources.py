@@ -89,7 +89,8 @@ def read_source(
     if not named:
         useless = [name for name, value in (("timezone", timezone), ("date", date)) if value is not None]
         if useless:
-            raise ValueError(f"{' and '.join(useless)} only matter for a recording; name one, or leave them out.")
+            verb, them = ("matters", "it") if len(useless) == 1 else ("matter", "them")
+            raise ValueError(f"{' and '.join(useless)} {verb} for a recording only; name one, or leave {them} out.")
         return Chosen(built_in_day(schema), "simulated", ())
     kind, path = next(iter(named.items()))
     report = ReadReport()
