@@ -239,7 +239,7 @@ def test_a_day_that_is_not_there(days: list[SensorDay]) -> None:
 def test_sources(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one source"):
         read_source(fitbit="a", table="b")
-    with pytest.raises(ValueError, match="matter for a recording only"):
+    with pytest.raises(ValueError, match="matters for a recording only"):
         read_source(date="2020-07-05")
     with pytest.raises(FileNotFoundError):
         read_source(mmash=tmp_path / "nowhere")
