@@ -5,7 +5,10 @@
 Both look at the same days and tell the same number of channels. The structural oracle fits 24 lines with
 `scipy.stats.linregress` and calls `scipy.signal.find_peaks` twice per channel, as the SensorLM release does; the
 statistical one calls `scipy.stats.describe` per channel. A further line times bare numpy functions per channel, the
-least that any loop over channels can cost. Times are the processor's, the least of the repeats.
+least that any loop over channels can cost. What the release's own code does on one core of a machine like the one that
+this package was written on, 15 structural and 334 statistical captions a second, stands beside them: `describe` makes
+the statistical oracle slower than the release, so look at that ratio too. Times are the processor's, the least of the
+repeats.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import caption_oracle as oracle
 
 GOALS = {"low_level_caption": 20, "middle_level_caption": 100}
 SEMANTIC_GOAL = 50_000
+RELEASE = {"low_level_caption": 334.0, "middle_level_caption": 15.0}
 
 
 def best(work: Callable[[], object], days: int, repeats: int) -> float:
@@ -110,13 +114,15 @@ def main() -> None:
     }
     bare = best(lambda: numpy_statistical(few, build), len(few), arguments.repeats)
     print(f"{arguments.days} simulated days, {len(build.schema)} channels, one core\n")
-    print(f"{'caption':32} {'oracle/s':>10} {'product/s':>10} {'ratio':>8}  goal")
+    print(f"{'caption':32} {'oracle/s':>10} {'product/s':>10} {'ratio':>8}  {'to the release':>14}  goal")
     for key in CAPTION_KEYS:
         rate = best(lambda key=key: build.batch(days, keys=key), len(days), arguments.repeats)
         reference = slow.get(key)
         ratio = f"{rate / reference:8.1f}" if reference else " " * 8
         goal = f"ratio {GOALS[key]}" if key in GOALS else f"{SEMANTIC_GOAL:,}/s" if "high_level" in key else ""
-        print(f"{key:32} {reference or 0:10.1f} {rate:10.0f} {ratio}  {goal}")
+        released = f"{rate / RELEASE[key]:14.1f}" if key in RELEASE else " " * 14
+        slowly = f"{reference:10.1f}" if reference else " " * 10
+        print(f"{key:32} {slowly} {rate:10.0f} {ratio}  {released}  {goal}")
         if key == "low_level_caption":
             print(f"{'  (bare numpy, numbers only)':32} {bare:10.1f} {rate:10.0f} {rate / bare:8.1f}")
     rate = best(lambda: build.facts_batch([day.values for day in days]), len(days), arguments.repeats)

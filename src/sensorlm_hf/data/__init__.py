@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .captioning import CaptionSummary, caption_folder
     from .collator import SensorDayDataset, SensorLMCollator
     from .folders import load_sensor_days, schema_of, write_cohort, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
 
 _HOMES = {
+    "CaptionSummary": "captioning",
     "SensorDayDataset": "collator",
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
+    "caption_folder": "captioning",
     "load_sensor_days": "folders",
     "schema_of": "folders",
     "sensor_day_features": "rows",
@@ -23,10 +26,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "CaptionSummary",
     "SensorDayDataset",
     "SensorDays",
     "SensorDaysConfig",
     "SensorLMCollator",
+    "caption_folder",
     "load_sensor_days",
     "schema_of",
     "sensor_day_features",

@@ -46,7 +46,7 @@ def spread(points: np.ndarray) -> float:
     if len(seen) == 0:
         return 0.0
     width = float(seen.max() - seen.min())
-    return width if width > 1e-12 * float(np.abs(seen).max()) else 0.0
+    return width if width > 1e-14 * float(np.abs(seen).max()) else 0.0
 
 
 def trends(points: np.ndarray) -> list[list]:

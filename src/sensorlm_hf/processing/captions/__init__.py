@@ -1,7 +1,8 @@
 """Captions of sensor days at three levels: facts (numbers only), wording (templates only), and the builder of text."""
 
 from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
-from .builder import CaptionBuilder, CaptionMapper
+from .builder import CaptionBuilder
+from .mapper import CaptionMapper
 from .paraphrase import Paraphraser, numbers_in
 from .templates import Wording, get_wording, list_languages, register_language
 

@@ -100,12 +100,12 @@ def compose(sentences: Sequence[Sentence]) -> str:
     """Joins sentences, each group under its heading."""
     parts = []
     section: tuple[int, str | None] | None = None
-    for sentence in sentences:
-        if sentence.section != section:
-            section = sentence.section
-            if section[1] is not None:
-                parts.append(f"{section[1]}:")
-        parts.append(sentence.text)
+    for own, _, _, text in sentences:
+        if own != section:
+            section = own
+            if own[1] is not None:
+                parts.append(f"{own[1]}:")
+        parts.append(text)
     return " ".join(parts)
 
 
@@ -123,11 +123,12 @@ def fit(sentences: Sequence[Sentence], budget: int, count: Callable[[str], int] 
     Returns:
         The caption; empty if not even the most important sentence fits.
     """
-    if len(sentences) == 1 and count is None and sentences[0].cost + SPECIAL_TOKENS <= budget:
-        return compose(sentences)
     if count is None:
-        costs = [sentence.cost for sentence in sentences]
+        costs = [sentence[2] for sentence in sentences]
         total = sum(costs) + SPECIAL_TOKENS
+        sections = {sentence[0] for sentence in sentences}
+        if total + sum([_heading_cost(heading) for _, heading in sections]) <= budget:
+            return compose(sentences)
         heading_cost: Callable[[str | None], int] = _heading_cost
     else:
         caption = compose(sentences)
@@ -140,8 +141,6 @@ def fit(sentences: Sequence[Sentence], budget: int, count: Callable[[str], int] 
         total = sum(costs) + bare
     members = Counter(sentence.section for sentence in sentences)
     total += sum(heading_cost(heading) for _, heading in members)
-    if count is None and total <= budget:
-        return compose(sentences)
     kept: list[Sentence | None] = list(sentences)
     for last in sorted(range(len(sentences)), key=lambda i: (sentences[i].weight, i), reverse=True):
         section = sentences[last].section

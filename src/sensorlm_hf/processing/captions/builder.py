@@ -11,6 +11,8 @@ from ...days import SensorDay
 from ...schema import CAPTION_GROUPS, SchemaLike, SensorSchema, get_schema
 from .budget import CAPTION_KEYS, MIN_TOKENS, TOKEN_BUDGETS, Sentence, estimate_tokens, fit, token_counter
 from .facts import BLOCK_DAYS, blocks, fact_table, facts_as_dicts, is_observed
+from .fingerprint import source_fingerprint
+from .mapper import CaptionMapper
 from .paraphrase import Paraphraser
 from .sentences import EXTRA_CHANNELS, Clock, Insight, SentenceMaker, Stream, Told, draws, insights_by_row
 from .structure import POOL_MINUTES
@@ -125,24 +127,32 @@ class CaptionBuilder:
     def __repr__(self) -> str:
         return f"CaptionBuilder({self.schema.name!r}, key={self.key!r}, seed={self.seed}, language={self.language!r})"
 
-    def __reduce__(self) -> tuple[Callable[..., CaptionBuilder], tuple[dict[str, Any], str]]:
-        # Only what the captions hang on is pickled, so that the pickle, and with it the fingerprint under which
-        # `datasets` caches a map, is the same in every process and changes with the wording.
-        arguments = {
+    def settings(self) -> dict[str, Any]:
+        """Returns what decides the captions, beside the key and the models, as plain types.
+
+        `wording` and `code` are hashes of the language's words and of the source of this package's captions: captions
+        made under other ones may differ.
+        """
+        return {
             "schema": self.schema.to_dict(),
-            "key": self.key,
             "seed": self.seed,
             "language": self.language,
             "imputed": self.imputed,
             "time_format": self.time_format,
             "units": self.units,
-            "tokenizer": self.tokenizer,
             "max_tokens": self.max_tokens,
-            "paraphraser": None if self.paraphraser is None else self.paraphraser.model,
-            "templates": self._templates,
             "extra_channels": self.extra_channels,
+            "wording": self.wording.signature(),
+            "code": source_fingerprint(),
         }
-        return _restore, (arguments, self.wording.signature())
+
+    def __reduce__(self) -> tuple[Callable[..., CaptionBuilder], tuple[dict[str, Any], dict[str, str]]]:
+        # Only what the captions hang on is pickled, so that the pickle, and with it the fingerprint under which
+        # `datasets` caches a map, is the same in every process and changes with the wording and with this code.
+        settings = self.settings()
+        hashes = {name: settings.pop(name) for name in ("wording", "code")}
+        models = {"tokenizer": self.tokenizer, "paraphraser": self.paraphraser, "templates": self._templates}
+        return _restore, ({**settings, **models, "key": self.key}, hashes)
 
     # Captions
 
@@ -200,9 +210,7 @@ class CaptionBuilder:
             `{key: captions}`.
         """
         days = list(days)
-        if isinstance(keys, str):
-            raise TypeError(f"`keys` must be a list of keys, got the string {keys!r}; write [{keys!r}].")
-        wanted = tuple(_check_key(key) for key in keys)
+        wanted = check_keys(keys)
         rows = self._captions(days, sample_ids, [wanted] * len(days))
         return {key: [row[i] for row in rows] for i, key in enumerate(wanted)}
 
@@ -215,7 +223,7 @@ class CaptionBuilder:
         Returns:
             A function from a batch of rows of [`SensorDay.to_row`] to caption columns, with a stable fingerprint.
         """
-        return CaptionMapper(self, (self.key,) if keys is None else tuple(keys))
+        return CaptionMapper(self, (self.key,) if keys is None else check_keys(keys))
 
     # Facts
 
@@ -405,49 +413,29 @@ class _Facts(NamedTuple):
     gaps: list[tuple[int, int]]
 
 
-class CaptionMapper:
-    """Adds caption columns to a `datasets.Dataset`: `dataset.map(build.mapper(keys), batched=True, batch_size=64)`.
-
-    Its pickle, and with it the fingerprint of the mapped dataset, hangs only on the builder's arguments, its wording
-    and the keys; the captions do not hang on `batch_size` or `num_proc`.
-    """
-
-    def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
-        self.builder = builder
-        self.keys = tuple(_check_key(key) for key in keys)
-
-    def __call__(self, rows: Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
-        """Captions a batch.
-
-        Args:
-            rows: Columns as [`SensorDay.to_row`] makes them; only `values` must be there. A `sample_id` column, if
-                there is one, names the rows.
-
-        Returns:
-            One column per key.
-        """
-        if "values" not in rows:
-            raise ValueError(
-                f"The rows need a `values` column, they have {', '.join(rows)}; use map(..., batched=True)."
-            )
-        count = len(rows["values"])
-        columns = {name: rows[name] for name in ("values", "start", "timezone", "subject_id", "events") if name in rows}
-        days = [
-            SensorDay.from_row({name: column[i] for name, column in columns.items()}, self.builder.schema)
-            for i in range(count)
-        ]
-        names = [str(name) for name in rows["sample_id"]] if "sample_id" in rows else None
-        return self.builder.columns(days, self.keys, names)
-
-
-def _restore(arguments: dict[str, Any], signature: str) -> CaptionBuilder:
+def _restore(arguments: dict[str, Any], hashes: dict[str, str]) -> CaptionBuilder:
     return CaptionBuilder(**arguments)
 
 
 def _check_key(key: Any) -> str:
-    if key not in _LEVELS:
+    if key not in CAPTION_KEYS:
         raise ValueError(f"`key` must be one of {', '.join(CAPTION_KEYS)}, got {key!r}.")
     return key
+
+
+def check_keys(keys: Sequence[str]) -> tuple[str, ...]:
+    """Returns caption keys as a tuple, each once.
+
+    Raises:
+        ValueError: If a key is unknown, or there is none.
+        TypeError: If `keys` is a single string.
+    """
+    if isinstance(keys, str):
+        raise TypeError(f"`keys` must be a list of keys, got the string {keys!r}; write [{keys!r}].")
+    checked = tuple(dict.fromkeys(_check_key(key) for key in keys))
+    if not checked:
+        raise ValueError(f"`keys` must name at least one caption: {', '.join(CAPTION_KEYS)}.")
+    return checked
 
 
 def _check_extra(extra: Mapping[str, int]) -> dict[str, int]:

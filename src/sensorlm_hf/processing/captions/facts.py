@@ -83,14 +83,15 @@ def fact_table(
         x = np.ascontiguousarray(day.T) if columns is None else day.T[list(wanted)]
         missing = x != x
         whole = not missing.any()
-        observed.append(np.ones(len(x)) if whole else 1 - np.count_nonzero(missing, axis=1) / x.shape[1])
+        gone = np.zeros(len(x), dtype=np.intp) if whole else np.count_nonzero(missing, axis=1)
+        observed.append(1 - gone / x.shape[1])
         if structure:
             gaps.append([] if whole and len(x) else _gaps(day, missing))
         if imputed and not whole:
             x = fill_gaps(x, missing, [schema.channels[c].mean for c in wanted])
-            missing, whole = np.zeros_like(missing), True
+            missing, whole, gone = np.zeros_like(missing), True, np.zeros_like(gone)
         if statistics:
-            numbers.append(_statistics(x, missing, whole))
+            numbers.append(_statistics(x, missing, whole, x.shape[1] - gone))
         if structure:
             points.append(_pool(x, missing, whole))
         offsets.append(offsets[-1] + len(x))
@@ -108,26 +109,23 @@ def fact_table(
     )
 
 
-def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
-    """Mean, max, min and std of each row of `(channels, minutes)`, as `(channels, 4)`."""
-    count: int | np.ndarray = x.shape[1]
-    if whole:
-        first = x[:, :1].astype(np.float64)
-    else:
-        count = count - np.count_nonzero(missing, axis=1)
-        first = x[np.arange(len(x)), missing.argmin(axis=1)].astype(np.float64)[:, None]
+def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool, count: np.ndarray) -> np.ndarray:
+    """Mean, max, min and std of each row of `(channels, minutes)` with `count` observed minutes, as `(channels, 4)`."""
+    first = x[:, 0] if whole else x[np.arange(len(x)), missing.argmin(axis=1)]
+    result = np.empty((len(x), 4))
+    np.fmax.reduce(x, axis=1, out=result[:, 1])
+    np.fmin.reduce(x, axis=1, out=result[:, 2])
     # Sums of differences from one of the values: one pass, exactly 0 for constant channels, and hardly any digits lost,
     # since no value is further from the mean than the square root of their number, in standard deviations.
-    off = x - first
+    off = x.astype(np.float64)  # beforehand: numpy is slow at differences of two types
+    off -= first.astype(np.float64)[:, None]
     if not whole:
         np.copyto(off, 0.0, where=missing)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing observed
-        mean = off.sum(axis=1) / count
-        square = np.einsum("ct,ct->c", off, off) / count
-    result = np.empty((len(x), 4))
-    result[:, 0] = first[:, 0] + mean
-    np.fmax.reduce(x, axis=1, out=result[:, 1])
-    np.fmin.reduce(x, axis=1, out=result[:, 2])
+        mean = np.add.reduce(off, axis=1) / count
+        off *= off
+        square = np.add.reduce(off, axis=1) / count
+    result[:, 0] = first + mean
     result[:, 3] = np.sqrt(np.maximum(square - mean * mean, 0.0))
     return result
 
@@ -161,9 +159,12 @@ def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:
 
 def is_observed(day: np.ndarray) -> list[bool]:
     """Tells for each channel of `(minutes, channels)` whether anything was observed."""
+    if not np.isnan(day[0]).any():
+        return [True] * day.shape[1]
     seen = ~np.isnan(day[::_SAMPLE]).all(axis=0)
-    for column in np.flatnonzero(~seen):
-        seen[column] = not np.isnan(day[:, column]).all()
+    unseen = np.flatnonzero(~seen)
+    if len(unseen):
+        seen[unseen] = ~np.isnan(day.T[unseen]).all(axis=1)
     return seen.tolist()
 
 

@@ -52,6 +52,10 @@ class Paraphraser:
         self.accepted = 0
         self.rejected = 0
 
+    def __reduce__(self) -> tuple[type[Paraphraser], tuple[Any, str]]:
+        # Without the counts: they are no part of what the captions hang on, and begin anew in another process.
+        return Paraphraser, (self.model, self.prompt)
+
     def __call__(self, captions: Sequence[str], fits: Callable[[str, int], bool]) -> list[str]:
         """Rewords captions.
 

@@ -129,7 +129,8 @@ class SentenceMaker:
             self._middle.append((position, wording.groups[group]))
             self._low.append((len(CAPTION_GROUPS) + position, wording.groups[group]))
             members = [i for i, channel in enumerate(schema) if channel.group == group]
-            fixed = [i for i in members if schema.channels[i].in_every_caption]
+            always = [i for i in members if schema.channels[i].in_every_caption]
+            fixed = [Told(c, position, _WEIGHT_FIXED + 0.1 * i) for i, c in enumerate(always)]
             others = [i for i in members if not schema.channels[i].in_every_caption]
             self._groups.append((position, fixed, others, extra_channels.get(group, 0)))
         self._labels = [dict(wording.label(channel.label)) for channel in schema]
@@ -179,10 +180,11 @@ class SentenceMaker:
         Returns:
             The channels by group, those that always come first, each kind in the schema's order.
         """
-        told = []
+        told: list[Told] = []
         at = 0
+        whole = all(observed)
         for group, fixed, others, wanted in self._groups:
-            told += [Told(c, group, _WEIGHT_FIXED + 0.1 * i) for i, c in enumerate(fixed) if observed[c]]
+            told += fixed if whole else [channel for channel in fixed if observed[channel[0]]]
             if not wanted or not others:
                 continue
             pool = others.copy()
@@ -208,14 +210,15 @@ class SentenceMaker:
         """
         sentences = []
         point = self.wording.decimal
+        draw, low = stream.next, self._low
         for (c, group, weight), row in zip(told, numbers, strict=True):
             templates = self._statistics[c] or self._statistic_templates(c)
-            template, cost, arrange = templates[stream.next() % len(templates)]
+            template, cost, arrange = templates[draw() % len(templates)]
             if point == ".":
                 text = template % arrange(row)
             else:
                 text = template % tuple([f"{number:.1f}".replace(".", point) for number in arrange(row)])
-            sentences.append(Sentence(self._low[group], weight, cost + len(text), text))
+            sentences.append(Sentence(low[group], weight, cost + len(text), text))
         return sentences
 
     def _statistic_templates(self, c: int) -> list[tuple[str, int, Callable[[Sequence[float]], tuple[float, ...]]]]:
@@ -317,7 +320,8 @@ class SentenceMaker:
     def _timed(
         self, kind: str, stream: Stream, clock: Clock, start: int, end: int, weight: float, label: str | None = None
     ) -> Sentence:
-        text, cost = stream.pick(self._logged[kind])
+        templates = self._logged[kind]
+        text, cost = templates[stream.next() % len(templates)]
         first, last = clock(start), clock(end)
         slots = {"start": first, "end": last, "time": first}
         cost += len(first) + len(last)

@@ -38,7 +38,7 @@ ANOMALY_TYPES = ("peak", "drop")
 _MIN_CHANGE, _STABLE_SLOPE, _STABLE_RANGE = 0.2, 0.01, 0.1
 _PEAK_HEIGHT, _DROP_HEIGHT = 0.6, -0.4
 _PROMINENCE, _DISTANCE, _WIDTH = 0.5, 5, 4.0
-_ROUNDING = 1e-12  # a range below this share of the values is rounding, not change
+_ROUNDING = 1e-14  # a range below this share of the values is the rounding of a sum of 40 numbers, not change
 _NEAR = 1e-9  # slopes closer than this share of the range are compared with the reference's own arithmetic
 
 FloatArray = np.ndarray

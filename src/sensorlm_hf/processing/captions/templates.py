@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import pkgutil
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 TIME_FORMATS = ("minutes", "clock")
 """How captions tell times: minutes from the window's start, or wall-clock times."""
@@ -170,9 +172,17 @@ class Wording:
         digest = hashlib.blake2b(digest_size=8)
         for field in fields(self):
             value = getattr(self, field.name)
-            if not callable(value):
-                digest.update(repr(value).encode())
+            digest.update((repr(value) if not callable(value) else _source_of(value)).encode())
         return digest.hexdigest()
+
+
+def _source_of(function: Callable[..., Any]) -> str:
+    """The text of the module that a function stands in, with the words that it looks up; else its compiled code."""
+    try:
+        return inspect.getsource(inspect.getmodule(function) or function)
+    except (OSError, TypeError):  # typed into a session, or made by a machine
+        code = getattr(function, "__code__", None)
+        return type(function).__qualname__ if code is None else f"{code.co_code.hex()} {code.co_names}"
 
 
 def slots_of(sentence: str) -> set[str]:

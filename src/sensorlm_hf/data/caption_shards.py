@@ -1,0 +1,315 @@
+"""One Parquet file of days in, the same file with caption columns out: what every worker of a captioning run does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import datasets  # registers the extension types of `Array2D` with pyarrow
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..processing.captions import CaptionBuilder
+from ..processing.captions.mapper import ROW_COLUMNS
+
+ROWS_AT_ONCE = 256
+"""Rows held in memory at a time, and rows of a row group; 256 days of 26 channels are 38 MB."""
+
+PARTIAL = ".partial"
+"""Ending of files that are still being written; `datasets` overlooks names that begin with a dot."""
+
+_METADATA = b"sensorlm_captions"
+_PIECES, _PIECE_BYTES = 32, 32 * 1024
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """What a worker needs to caption one shard; it can be pickled.
+
+    Attributes:
+        source: Folder of the input.
+        target: Folder of the output.
+        name: Path of the shard inside both, such as `data/train-00000.parquet`.
+        builder: Writes the captions.
+        keys: Which captions, a column each.
+        drop_values: Leave the signals out of the output.
+    """
+
+    source: str
+    target: str
+    name: str
+    builder: CaptionBuilder = field(repr=False)
+    keys: tuple[str, ...]
+    drop_values: bool = False
+
+
+@dataclass(frozen=True)
+class ShardCounts:
+    """What is known of a captioned shard.
+
+    Attributes:
+        rows: Days in it.
+        accepted: Captions that a paraphraser reworded.
+        rejected: Captions that kept the template's wording since the paraphrase lost a number or was too long.
+        worker: Process that wrote it, as `host:pid`; empty if an earlier run did.
+    """
+
+    rows: int
+    accepted: int = 0
+    rejected: int = 0
+    worker: str = ""
+
+
+def caption_shard(job: ShardJob) -> ShardCounts:
+    """Captions one shard. The output appears under its name once it is whole and on the disk, never before.
+
+    Args:
+        job: Which shard, and how.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: If the shard is not Parquet, or a row of it is not a day; the message names shard and row.
+        TypeError: If something in a row is of the wrong type.
+    """
+    target = Path(job.target) / job.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        with open_shard(Path(job.source) / job.name) as shard:
+            counts = _write(job, shard, partial)
+        partial.replace(target)
+        _sync(target.parent)  # or a power cut could forget the name
+    except (ValueError, TypeError) as error:
+        if isinstance(error, pa.ArrowInvalid):
+            raise ValueError(f"{job.name} is damaged: {error}") from error
+        raise type(error)(f"{job.name}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return counts
+
+
+def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
+    schema = output_schema(shard.schema_arrow, job.keys, job.drop_values)
+    caption = job.builder.mapper(job.keys)
+    model = job.builder.paraphraser
+    before = (model.accepted, model.rejected) if model else (0, 0)
+    rows = 0
+    with partial.open("wb") as file:
+        with pq.ParquetWriter(file, schema) as writer:
+            for batch in row_batches(shard):
+                captions = caption(_columns(batch), first_row=rows)
+                columns = [
+                    pa.array(captions[name], pa.string()) if name in captions else batch.column(name)
+                    for name in schema.names
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+                rows += len(batch)
+            after = (model.accepted, model.rejected) if model else (0, 0)
+            worker = f"{platform.node()}:{os.getpid()}"
+            counts = ShardCounts(rows, after[0] - before[0], after[1] - before[1], worker)
+            record = {"rows": counts.rows, "accepted": counts.accepted, "rejected": counts.rejected}
+            writer.add_key_value_metadata({_METADATA: json.dumps(record)})
+        file.flush()
+        os.fsync(file.fileno())
+    return counts
+
+
+def _sync(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere folders cannot be opened, and names are written through
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def finished(path: Path, rows: int) -> ShardCounts | None:
+    """Returns what is known of a shard that an earlier run wrote; None if it is not there, whole and `rows` long."""
+    try:
+        with pq.ParquetFile(path) as shard:
+            record = json.loads((shard.metadata.metadata or {})[_METADATA])
+            if shard.metadata.num_rows != rows or record["rows"] != rows:
+                return None
+    except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
+        return None
+    return ShardCounts(rows, record["accepted"], record["rejected"])
+
+
+def find_shards(folder: Path) -> list[str]:
+    """Returns the Parquet files of a folder, sorted, as paths inside it with forward slashes; hidden ones are left out.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no Parquet file.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    found = []
+    for path in folder.rglob("*.parquet"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith((".", "__")) for part in parts):
+            found.append("/".join(parts))
+    if not found:
+        arrow = any(folder.rglob("*.arrow"))
+        hint = (
+            " It looks like the work of save_to_disk: write datasets.load_from_disk(folder) with to_parquet first."
+            if arrow
+            else " Make one with sensorlm_hf.data.write_days or `sensorlm-hf simulate`."
+        )
+        raise ValueError(f"{str(folder)!r} holds no Parquet file.{hint}")
+    return sorted(found)
+
+
+def open_shard(path: Path) -> pq.ParquetFile:
+    """Opens a shard.
+
+    Raises:
+        ValueError: If it is not a Parquet file, or not one of days.
+    """
+    try:
+        shard = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"not a whole Parquet file: {error}") from error
+    if "values" not in shard.schema_arrow.names:
+        raise ValueError(f"no `values` column, it has {', '.join(shard.schema_arrow.names)}.")
+    return shard
+
+
+def shard_digest(path: Path) -> tuple[int, str]:
+    """Returns the rows of a shard and a hash that tells it from others.
+
+    The hash covers the file's size, its footer, which holds place, size and extremes of every column chunk, and 32
+    pieces of 32 KiB spread over the file: a file that was written anew with other days has another one, at the same
+    small cost for shards of any size. One number changed in place, its size in the file unchanged, may go unnoticed.
+
+    Raises:
+        ValueError: If it is not a Parquet file of days.
+    """
+    with open_shard(path) as shard:
+        rows = shard.metadata.num_rows
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=8)
+    with path.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        footer = int.from_bytes(file.read(4), "little")
+        pieces = [(max(size - 8 - footer, 0), footer)]
+        pieces += [(size * i // _PIECES, min(_PIECE_BYTES, size // _PIECES + 1)) for i in range(_PIECES)]
+        for start, length in pieces:
+            file.seek(start)
+            digest.update(file.read(length))
+    return rows, digest.hexdigest()
+
+
+def output_schema(schema: pa.Schema, keys: tuple[str, ...], drop_values: bool) -> pa.Schema:
+    """Returns the columns of the output: those of the input, as they are, and a string column for each caption.
+
+    The features that `datasets` keeps in the metadata are kept up to date.
+
+    Raises:
+        ValueError: If a caption column is there already.
+    """
+    taken = [key for key in keys if key in schema.names]
+    if taken:
+        raise ValueError(
+            f"column {', '.join(taken)} is there already; choose other keys, or take the uncaptioned folder as input."
+        )
+    kept = [column for column in schema if column.name != "values" or not drop_values]
+    metadata = dict(schema.metadata or {})
+    metadata.pop(_METADATA, None)
+    if b"huggingface" in metadata:
+        info = json.loads(metadata[b"huggingface"])
+        features = info.get("info", {}).get("features")
+        if features is not None:
+            text = datasets.Features({key: datasets.Value("string") for key in keys}).to_dict()
+            info["info"]["features"] = {name: features[name] for name in (c.name for c in kept) if name in features}
+            info["info"]["features"] |= text
+            info.pop("fingerprint", None)
+            metadata[b"huggingface"] = json.dumps(info).encode()
+    return pa.schema([*kept, *(pa.field(key, pa.string()) for key in keys)], metadata=metadata)
+
+
+def row_batches(shard: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Yields all rows, [`ROWS_AT_ONCE`] at a time."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in shard.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
+        while count + len(batch) >= ROWS_AT_ONCE:
+            need = ROWS_AT_ONCE - count
+            yield _joined([*waiting, batch.slice(0, need)])
+            batch, waiting, count = batch.slice(need), [], 0
+        if len(batch):
+            waiting.append(batch)
+            count += len(batch)
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+def _columns(batch: pa.RecordBatch) -> dict[str, list[Any]]:
+    columns = {}
+    for name in ROW_COLUMNS:
+        if name in batch.schema.names:
+            column = batch.column(name)
+            columns[name] = arrays_of(column) if name == "values" else column.to_pylist()
+    return columns
+
+
+def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
+    """Turns a column of nested lists or of `Array2D` into arrays `(minutes, channels)`, without a copy where possible.
+
+    Args:
+        column: Lists of lists of numbers, of any list type; missing numbers become NaN.
+
+    Returns:
+        One array per row; None where the row is missing.
+
+    Raises:
+        ValueError: If the column is not made of lists of lists of numbers, or a row's minutes differ in length.
+    """
+    kind = column.type
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    minutes, inner = _unfold(column, kind)
+    channels, flat = _unfold(inner, kind)
+    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+        raise ValueError(f"`values` must hold numbers, got {kind}.")
+    numbers = flat.to_numpy(zero_copy_only=False)
+    ends, bounds = np.cumsum(minutes), np.concatenate([[0], np.cumsum(channels)])
+    arrays: list[np.ndarray | None] = []
+    for row, (end, count) in enumerate(zip(ends.tolist(), minutes.tolist(), strict=True)):
+        if not column[row].is_valid:
+            arrays.append(None)
+            continue
+        widths = channels[end - count : end]
+        if len(widths) and (widths != widths[0]).any():
+            raise ValueError(
+                f"`values` of row {row} of a batch has minutes of {widths.min()} and of {widths.max()} channels."
+            )
+        piece = numbers[bounds[end - count] : bounds[end]]
+        arrays.append(piece.reshape(count, int(widths[0]) if len(widths) else 0))
+    return arrays
+
+
+def _unfold(array: pa.Array, kind: Any) -> tuple[np.ndarray, pa.Array]:
+    """Returns the lengths of the lists in an array, 0 where there is none, and all their items."""
+    if not (
+        pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
+    ):
+        raise ValueError(f"`values` must hold lists of lists of numbers, got {kind}.")
+    lengths = pc.fill_null(pc.list_value_length(array), 0)
+    return lengths.to_numpy(zero_copy_only=False).astype(np.int64), array.flatten()

@@ -1,0 +1,74 @@
+"""Rows of a dataset in, caption columns out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...days import SensorDay
+
+if TYPE_CHECKING:
+    from .builder import CaptionBuilder
+
+ROW_COLUMNS = ("values", "start", "timezone", "subject_id", "events", "sample_id")
+"""Columns that captions are made from; all but `values` may be absent."""
+
+
+class CaptionMapper:
+    """Adds caption columns to a `datasets.Dataset`: `dataset.map(build.mapper(keys), batched=True, batch_size=64)`.
+
+    Its pickle, and with it the fingerprint of the mapped dataset, hangs only on the builder's arguments, its wording,
+    the code of this package's captions and the keys; the captions do not hang on `batch_size` or `num_proc`.
+    """
+
+    def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
+        """Keeps the builder; see [`CaptionBuilder.mapper`].
+
+        Args:
+            builder: Writes the captions.
+            keys: Which captions, checked.
+        """
+        self.builder = builder
+        self.keys = tuple(keys)
+
+    def __call__(self, rows: Mapping[str, Sequence[Any]], first_row: int = 0) -> dict[str, list[str]]:
+        """Captions a batch.
+
+        Args:
+            rows: Columns as [`SensorDay.to_row`] makes them; only `values` must be there. The random choices of a row
+                hang on its `sample_id` if there is such a column, else on its subject and start, else on its values.
+            first_row: Number of the first row in messages.
+
+        Returns:
+            One column per key.
+
+        Raises:
+            ValueError: If a row is not a day of the builder's schema; the message gives its number.
+            TypeError: Likewise, if something in it is of the wrong type.
+        """
+        if "values" not in rows:
+            raise ValueError(
+                f"The rows need a `values` column, they have {', '.join(rows)}; use map(..., batched=True)."
+            )
+        columns = {name: rows[name] for name in ROW_COLUMNS if name in rows}
+        days, names = [], []
+        for i in range(len(columns["values"])):
+            row = {name: column[i] for name, column in columns.items()}
+            try:
+                days.append(SensorDay.from_row(row, self.builder.schema))
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"Row {first_row + i}: {error}") from error
+            names.append(_name_of(row, days[-1]))
+        return self.builder.columns(days, self.keys, names)
+
+
+def _name_of(row: Mapping[str, Any], day: SensorDay) -> str:
+    if row.get("sample_id") is not None:
+        return str(row["sample_id"])
+    if row.get("subject_id") and row.get("start"):
+        return day.sample_id
+    # Days of one made-up name would all be told in the same words.
+    return hashlib.blake2b(np.ascontiguousarray(day.values).data, digest_size=16).hexdigest()

@@ -1,0 +1,82 @@
+"""Captioning on a real Ray cluster: a head without work and two nodes of one processor each, on this machine."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_sensor_days import a_day
+
+from sensorlm_hf.data import caption_folder, write_days
+from sensorlm_hf.processing.captions import CaptionBuilder
+
+KEYS = ("high_level_all_caption", "middle_low_caption")
+BUILD = CaptionBuilder(seed=4, time_format="clock")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("days")
+    write_days([a_day(i, minutes=120) for i in range(24)], folder, days_per_shard=3)
+    return folder
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    ray = pytest.importorskip("ray", reason="needs the extra: pip install 'sensorlm-hf[ray]'")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    paths = [str(Path(__file__).resolve().parents[2] / "src"), *filter(None, sys.path)]
+    monkeypatch.setenv("PYTHONPATH", ":".join(dict.fromkeys(paths)))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_cluster_write_what_one_process_writes(cluster: Any, source: Path, tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    caption_folder(source, alone, BUILD, KEYS)
+    summary = caption_folder(source, together, BUILD, KEYS, num_proc=2, ray_address="auto")
+    assert sum(node["Alive"] for node in cluster.nodes()) == 3
+    assert len(summary.workers) == 2
+    assert (summary.days, summary.shards, summary.resumed) == (24, 8, 0)
+    written = [p.relative_to(alone) for p in sorted(alone.rglob("*")) if p.is_file()]
+    assert written == [p.relative_to(together) for p in sorted(together.rglob("*")) if p.is_file()]
+    for path in written:
+        assert (alone / path).read_bytes() == (together / path).read_bytes(), path
+    # It goes on where it was, and names a row that is no day.
+    (together / "data" / "train-00002.parquet").unlink()
+    assert caption_folder(source, together, BUILD, KEYS, num_proc=2, ray_address="auto").resumed == 21
+    assert (alone / "data" / "train-00002.parquet").read_bytes() == (
+        together / "data" / "train-00002.parquet"
+    ).read_bytes()
+    bad = source / "data" / "train-00009.parquet"
+    pq.write_table(pa.table({"values": pa.array([[[1.0] * 3]])}), bad)
+    with pytest.raises(ValueError, match=r"train-00009\.parquet: Row 0: .* has 3 columns"):
+        caption_folder(source, tmp_path / "bad", BUILD, KEYS, num_proc=2, ray_address="auto")
+    bad.unlink()
+
+
+def test_without_ray_the_extra_is_named(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = builtins.__import__
+
+    def without_ray(name: str, *more: Any, **named: Any) -> Any:
+        if name.split(".")[0] == "ray":
+            raise ImportError("No module named 'ray'")
+        return load(name, *more, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without_ray)
+    with pytest.raises(ImportError, match=r"sensorlm-hf\[ray\]"):
+        caption_folder(source, tmp_path / "out", BUILD, KEYS, ray_address="local")
