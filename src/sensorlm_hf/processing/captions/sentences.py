@@ -363,9 +363,8 @@ class SentenceMaker:
             stream: For the wording.
             shorter: How many names to leave out, the last first; at least one stays.
         """
-        activities, sleeps, moods = _select(events, minutes)
-        nouns = self._phrases([e[3] for e in activities] + [e[3] for e in sleeps], self._noun)
-        felt = self._phrases([label for _, label in moods[:MAX_MOODS]], self._mood)
+        logged, moods = summary_labels(events, minutes)
+        nouns, felt = self._phrases(logged, self._noun), self._phrases(moods, self._mood)
         if not nouns and not felt:
             return self.empty("no_events", stream)
         if shorter:
@@ -391,6 +390,19 @@ class SentenceMaker:
             phrase, _, cost = describe(label)
             phrases.setdefault(phrase, cost)
         return list(phrases.items())
+
+
+def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
+    """Returns what a summary names of a day: labels of activities and sleeps, the longest first, and moods by time.
+
+    Days that agree in both say the same, in whatever words.
+
+    Args:
+        events: Events, by start.
+        minutes: Length of the window.
+    """
+    activities, sleeps, moods = _select(events, minutes)
+    return [e[3] for e in activities] + [e[3] for e in sleeps], [label for _, label in moods[:MAX_MOODS]]
 
 
 def _select(
