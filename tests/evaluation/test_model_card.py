@@ -188,3 +188,14 @@ def test_the_shipped_card_is_what_its_files_give() -> None:
     assert told[("zero-shot activity", "AUROC")] == round(activity["auroc"], 4)
     assert told[("captioning", "ROUGE-L")] == round(results["captioning"]["rougeL"], 4)
     assert activity["auroc"] >= 0.80
+
+
+def test_the_shipped_card_is_what_the_code_writes_today() -> None:
+    folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
+    training, results = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("training.json", "evaluation.json")
+    )
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\| command \| `(.*)` \|$", card, flags=re.M)
+    version = re.compile(r"sensorlm_hf [\d.]+\w*")  # the one that made it
+    assert version.sub("", make("sensorlm-coca", training, results, command)) == version.sub("", card)
