@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from sensorlm_hf.evaluation import evaluate_model, markdown_table, save_results, write_model_card
+from sensorlm_hf.evaluation import evaluate_model, markdown_table, write_model_card
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 
@@ -47,7 +47,6 @@ def main() -> None:
         run_dir, data, split="test", max_text_length=MAX_TEXT_LENGTH, progress=sys.stderr.isatty(), num_proc=2
     )
     results["model"] = target.name
-    save_results(results, run_dir / "evaluation.json")
     write_model_card(run_dir, target.name, results, f"python {shlex.join(sys.argv)}")
     publish(run_dir, target)
     sys.stdout.write(markdown_table(results) + f"\n\nThe model is in {target}.\n")

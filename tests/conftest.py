@@ -10,6 +10,7 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,18 @@ def parity_dir(real_data: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no parity facts beside {real_data}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A dataset of 12 simulated people: 20 days to train on, 2 to validate, 2 to test; `datasets` caches beside it."""
+    import datasets
+
+    from sensorlm_hf.data import write_cohort
+
+    folder = tmp_path_factory.mktemp("cohort") / "days"
+    assert write_cohort(folder, people=12, days_per_person=2) == {"train": 20, "validation": 2, "test": 2}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("datasets"))
+    yield folder
+    patch.undo()

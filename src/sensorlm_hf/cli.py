@@ -370,7 +370,7 @@ def _add_evaluate(commands: Any) -> None:
     _option(
         parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
     )
-    _option(parser, "--max-text-length", type=int, default=128, help="Longest caption in tokens (default: 128).")
+    _option(parser, "--max-text-length", type=int, metavar="N", help="Longest caption in tokens (default: up to 128).")
     _option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
     _option(parser, "--caption-days", type=int, default=200, metavar="N", help="Days to caption (default: 200).")
     _option(parser, "--batch-size", type=int, default=64, help="Days embedded at once (default: 64).")

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMModel
 from sensorlm_hf.training.schedule import RsqrtSchedule, parameter_groups
 
 
@@ -59,3 +60,15 @@ def test_only_weight_matrices_decay() -> None:
             module.logit_scale,
         )
     }
+
+
+@pytest.mark.parametrize("kind", [SensorLMModel, SensorLMForSensorClassification])
+def test_in_a_whole_model_only_maps_decay(kind: type[torch.nn.Module]) -> None:
+    """Positions, tokens, the class token and the queries that pool are tables of vectors, whatever their rank."""
+    config = SensorLMConfig.from_size(
+        "coca", "tiny", hidden_size=32, intermediate_size=32, num_attention_heads=2, classifier_pooling="attentive"
+    )
+    model = kind(config)
+    decay, _ = parameter_groups(model.named_parameters(), 0.1)
+    maps = {id(m.weight) for m in model.modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d))}
+    assert {id(parameter) for parameter in decay["params"]} == maps

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from ..days import SensorDay
-from ..processing.captions import CaptionBuilder
+from ..processing.captions import CAPTION_KEYS, CaptionBuilder, summary_labels
 from ..schema import SensorSchema
 
 MIN_CROP_MINUTES = 10
@@ -37,6 +38,10 @@ class SensorDayDataset(torch.utils.data.Dataset):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        # Every index is valid, so the iteration that Python makes up from `__getitem__` would never end.
+        return (self[row] for row in range(len(self)))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         epoch, row = divmod(int(index), len(self.rows))
@@ -78,7 +83,11 @@ class SensorLMCollator:
     training: bool = True
 
     def __post_init__(self) -> None:
-        if not self.caption_keys or min(self.caption_keys.values()) < 0 or sum(self.caption_keys.values()) <= 0:
+        unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
+        if unknown:
+            raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        total = sum(self.caption_keys.values())
+        if not (0 < total < math.inf and min(self.caption_keys.values()) >= 0):
             raise ValueError(
                 f"`caption_keys` needs non-negative weights with a positive sum, got {self.caption_keys!r}."
             )
@@ -104,6 +113,7 @@ class SensorLMCollator:
             same, which the contrastive losses then treat as positives of each other.
         """
         days, texts, groups = [], [], []
+        contents: dict[str, Any] = {}
         for item in items:
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
@@ -112,11 +122,13 @@ class SensorLMCollator:
                 day = _crop_to_event(day, rng)
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             text = self._builder(day.schema)(day, sample_id=caption_id, key=key)
+            content = _content(day, key, text)
             if self.training and self.modality_dropout:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)
             texts.append(text)
-            groups.append(_content(day, text))
+            # Captions that a budget cut to the same words say the same, whatever was left out.
+            groups.append(contents.setdefault(text, content))
         numbers = {content: number for number, content in enumerate(dict.fromkeys(groups))}
         batch = self.processor(
             sensor=days,
@@ -146,11 +158,15 @@ def _generator(seed: int, sample_id: str, epoch: int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest, "little"))
 
 
-def _content(day: SensorDay, text: str) -> Any:
-    """What a caption says, apart from its wording: two days with the same logs have the same summary."""
+def _content(day: SensorDay, key: str, text: str) -> Any:
+    """What a caption says, apart from its wording: two days with the same names in their logs have the same summary."""
     if any(character.isdigit() for character in text):
         return text
-    return tuple(sorted({(event.kind, event.label) for event in day.events}))
+    # Without a number it tells names alone, if its key speaks of the log; and of the signals that there are none, or
+    # that nothing stands out in them.
+    logged, moods = summary_labels(day.events, len(day)) if key.startswith("high") else ([], [])
+    told = None if key.startswith("high_level") else bool(day.mask.any())
+    return frozenset(logged), frozenset(moods), told
 
 
 def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:

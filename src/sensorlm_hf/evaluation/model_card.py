@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from .._version import __version__
-from .report import markdown_table, result_rows
+from .report import markdown_table, result_rows, save_results
 
 
 def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
@@ -155,13 +155,25 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
         kind = {"zero-shot": "zero-shot-sensor-classification", "retrieval": "sensor-text-retrieval"}.get(
             task.split()[0], "sensor-captioning"
         )
-        entry = kinds.setdefault(task, {"task": {"type": kind, "name": task}, "dataset": dataset, "metrics": []})
+        # huggingface_hub takes results for the same that agree in task type and dataset, whatever the task's name; the
+        # part of the dataset that a task asks about keeps them apart.
+        part = {**dataset, "config": task.partition(" ")[2] or task}
+        entry = kinds.setdefault(task, {"task": {"type": kind, "name": task}, "dataset": part, "metrics": []})
         entry["metrics"].append({"type": metric.lower().replace(" ", "_"), "name": metric, "value": round(value, 4)})
     return list(kinds.values())
 
 
 def write_model_card(folder: str | Path, name: str, results: dict[str, Any], command: str) -> Path:
     """Writes `README.md` and `evaluation.json` into a model folder that [`pretrain`] filled.
+
+    Args:
+        folder: The folder.
+        name: Name of the model.
+        results: What [`evaluate_model`] returned.
+        command: The command that makes the model anew.
+
+    Returns:
+        The path of the card.
 
     Raises:
         FileNotFoundError: If the folder has no `training.json`.
@@ -171,6 +183,7 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; the card tells how the model was trained, so train it first.")
     text = model_card(name, json.loads(path.read_text(encoding="utf-8")), results, command)
+    save_results(results, folder / "evaluation.json")
     card = folder / "README.md"
     partial = card.with_name("README.md.partial")
     partial.write_text(text, encoding="utf-8")

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 RETRIEVAL_POOL = 100
 """Candidates in retrieval, unless there are fewer days."""
 
+TEXT_LENGTH = 128
+"""Longest caption in tokens unless said otherwise, where the model reads as many."""
+
 
 def evaluate_model(
     model_path: str | Path,
@@ -37,7 +40,7 @@ def evaluate_model(
     split: str = "test",
     tasks: Sequence[str] | None = None,
     caption_key: str = "high_level_summary_caption",
-    max_text_length: int = 128,
+    max_text_length: int | None = None,
     max_days: int | None = None,
     caption_days: int = 200,
     batch_size: int = 64,
@@ -54,7 +57,7 @@ def evaluate_model(
         split: Its split; for the demo model that of people held out of training.
         tasks: Names of zero-shot tasks ([`TASKS`]); by default all that label at least one day.
         caption_key: Key of the captions for retrieval and captioning.
-        max_text_length: Longest caption in tokens.
+        max_text_length: Longest caption in tokens; by default as many as the model reads, at most [`TEXT_LENGTH`].
         max_days: Use only the first days.
         caption_days: Days captioned; generating is slow.
         batch_size: Days embedded at once.
@@ -69,7 +72,8 @@ def evaluate_model(
         so is what takes two days where there is one.
 
     Raises:
-        ValueError: If a task is unknown, or was asked for and labels none of the days; if a number is out of range.
+        ValueError: If a task is unknown, or was asked for and labels none of the days or cannot be done by the model;
+            if a number is out of range.
     """
     chosen_tasks = {name: get_task(name) for name in (TASKS if tasks is None else tasks)}
     for what, number, lowest in (("max_days", max_days, 1), ("caption_days", caption_days, 0), ("seed", seed, 0)):
@@ -78,11 +82,23 @@ def evaluate_model(
     _check_device(device)
     began = time.perf_counter()
     model = SensorLMModel.from_pretrained(model_path, dtype=torch.float32).to(device).eval()
+    objective = model.config.objective
+    if tasks is not None and objective == "cap":
+        raise ValueError(
+            f"{model_path} was trained with objective 'cap' and has no text embedding, so it cannot do the zero-shot"
+            f" tasks {', '.join(tasks)}. Leave `tasks` out to evaluate its captions."
+        )
+    positions = model.config.text_config.max_position_embeddings
+    max_text_length = min(positions, TEXT_LENGTH) if max_text_length is None else max_text_length
+    if max_text_length > positions:
+        raise ValueError(
+            f"`max_text_length` is {max_text_length}, but {model_path} reads at most {positions} tokens; choose no"
+            " more."
+        )
     processor = SensorLMProcessor.from_pretrained(model_path)
     rows = load_sensor_days(data, split=split, num_proc=num_proc)
     dataset = SensorDayDataset(rows)
     days = [dataset[row]["day"] for row in range(min(len(dataset), max_days or len(dataset)))]
-    objective = model.config.objective
     results: dict[str, Any] = {
         "model": str(model_path),
         "objective": objective,

@@ -41,6 +41,8 @@ class SensorLMTrainingArguments(TrainingArguments):
         super().__post_init__()
         if self.schedule not in SCHEDULES:
             raise ValueError(f"`schedule` must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}.")
+        if self.schedule_timescale <= 0:
+            raise ValueError(f"`schedule_timescale` must be above 0, got {self.schedule_timescale}.")
         if not 0 <= self.cooldown_ratio < 1:
             raise ValueError(f"`cooldown_ratio` must be in [0, 1), got {self.cooldown_ratio}.")
         if self.remove_unused_columns:

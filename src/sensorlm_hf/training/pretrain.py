@@ -19,6 +19,7 @@ from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..data.folders import load_sensor_days, schema_of
 from ..data.pairing import check_pair
 from ..modeling import SensorLMConfig, SensorLMModel
+from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
 from .arguments import SensorLMTrainingArguments
@@ -68,6 +69,9 @@ class PretrainOptions:
     config_overrides: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, known in (("objective", OBJECTIVES), ("size", SIZES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {getattr(self, name)!r}.")
         unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
         if unknown:
             raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
@@ -92,7 +96,8 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
         The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too.
 
     Raises:
-        ValueError: If the options contradict each other or the dataset lacks a training split.
+        ValueError: If the options contradict each other, the dataset lacks a training split, or the run to resume
+            trains a model of another shape.
         FileExistsError: If `output_dir` holds a run and `resume` is false, or a model without the checkpoint from
             which to resume.
     """
@@ -115,6 +120,8 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
     processor = _processor(options, splits["train"], output if checkpoint else None, arguments.seed)
     model = _model(options, processor)
     check_pair(model, processor)
+    if checkpoint:
+        _check_same_model(model.config, checkpoint)
     train = SensorDayDataset(splits["train"])
     validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
     if validation is None:
@@ -145,10 +152,7 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
         **trainer.whole_run(),
         **(trainer.evaluate() if validation is not None else {}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "days_seen": trainer.state.global_step
-        * arguments.train_batch_size
-        * arguments.gradient_accumulation_steps
-        * arguments.world_size,
+        "days_seen": round((trainer.state.epoch or 0) * len(trainer._get_train_sampler() or train)),
         "train_days": len(train),
         "threads": torch.get_num_threads(),
         "device": str(arguments.device),
@@ -275,6 +279,31 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
         },
     )
     return SensorLMModel(config)
+
+
+def _check_same_model(config: SensorLMConfig, checkpoint: Path) -> None:
+    """Refuses to load a checkpoint into a model of another shape, which torch would tell tensor by tensor."""
+    here, there = (_flat(part.to_dict()) for part in (config, SensorLMConfig.from_pretrained(checkpoint)))
+    # What belongs to the whole model first: its objective says more than the values that follow from it.
+    names = sorted({*here, *there}, key=lambda name: (name.count("."), name))
+    other = [name for name in names if here.get(name) != there.get(name)]
+    if other:
+        told = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in other[:3])
+        raise ValueError(
+            f"{checkpoint} is of another model: {told}{', ...' if len(other) > 3 else ''}. Resume with the options with"
+            " which the run began, or choose another folder."
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns a nested configuration as one level, without what saving adds."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        elif name not in ("architectures", "dtype", "transformers_version", "_name_or_path"):
+            flat[f"{prefix}{name}"] = value
+    return flat
 
 
 def _write_json(path: Path, data: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -371,11 +371,8 @@ class SentenceMaker:
             stream: For the wording.
             shorter: How many names to leave out, the last first; at least one stays.
         """
-        activities, sleeps, moods = _select(events, minutes)
-        nouns = self._phrases([e[3] for e in activities], self._noun)[:MAX_ACTIVITIES]
-        rest = self._phrases([e[3] for e in sleeps], self._noun)[:MAX_SLEEPS]
-        nouns += [phrase for phrase in rest if phrase not in nouns]
-        felt = self._phrases([label for _, label in moods], self._mood)[:MAX_MOODS]
+        logged, moods = summary_labels(events, minutes)
+        nouns, felt = self._phrases(logged, self._noun), self._phrases(moods, self._mood)
         if not nouns and not felt:
             return self.empty("no_events", stream)
         if shorter:
@@ -401,6 +398,28 @@ class SentenceMaker:
             phrase, _, cost = describe(label)
             phrases.setdefault(phrase, cost)
         return list(phrases.items())
+
+
+def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
+    """Returns what a summary names of a day: labels of activities and sleeps, the longest first, and moods by time.
+
+    Each label comes once, however often it was logged. Days that agree in both say the same, in whatever words.
+
+    Args:
+        events: Events, by start.
+        minutes: Length of the window.
+    """
+    activities, sleeps, moods = _select(events, minutes)
+    logged = _first([e[3] for e in activities], MAX_ACTIVITIES) + _first([e[3] for e in sleeps], MAX_SLEEPS)
+    return logged, _first([label for _, label in moods], MAX_MOODS)
+
+
+def _first(labels: Iterable[str], count: int) -> list[str]:
+    """Returns the first labels that differ in more than case and spaces."""
+    different: dict[str, str] = {}
+    for label in labels:
+        different.setdefault(label.strip().lower(), label)
+    return list(different.values())[:count]
 
 
 def _select(

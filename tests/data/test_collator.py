@@ -1,0 +1,355 @@
+"""Training batches: what is drawn and from what, what is left out, and which captions say the same."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sensorlm_hf import Event, SensorDay, get_schema
+from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
+from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder
+
+SUMMARY, LOW = "high_level_summary_caption", "low_level_caption"
+MODALITIES = {channel.modality for channel in get_schema("sensorlm-26")}
+Batch = dict[str, torch.Tensor]
+
+
+@pytest.fixture(scope="module")
+def simulated() -> list[SensorDay]:
+    return simulate_days(24, seed=3, days_per_person=2)
+
+
+@pytest.fixture(scope="module")
+def processor(simulated: list[SensorDay]) -> SensorLMProcessor:
+    texts = [text for key in CAPTION_KEYS for text in CaptionBuilder(key=key).batch(simulated)]
+    return SensorLMProcessor(SensorLMFeatureExtractor(), train_tokenizer(texts, vocab_size=900, max_length=256))
+
+
+@pytest.fixture(scope="module")
+def captions(processor: SensorLMProcessor) -> Callable[[Batch], list[str]]:
+    return lambda batch: processor.batch_decode(batch["input_ids"], skip_special_tokens=True)
+
+
+def a_day(number: int = 0, *events: Event, observed: bool = True) -> SensorDay:
+    """A day of slow waves on which nothing but these events was logged."""
+    means = np.array([channel.mean for channel in get_schema("sensorlm-26")], np.float32)
+    values = np.tile(means, (1440, 1)) if observed else np.full((1440, 26), np.nan)
+    return SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc) + timedelta(days=number), "p", events=events)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def lost(day: SensorDay, mask: torch.Tensor) -> set[str]:
+    """The modalities that a day has and a row of a batch lacks."""
+    gone = day.mask.any(axis=0) & ~mask.any(dim=0).numpy()
+    kept = day.mask.any(axis=0) & mask.any(dim=0).numpy()
+    names = {channel.modality for channel, is_gone in zip(day.schema, gone, strict=True) if is_gone}
+    assert not names & {c.modality for c, is_kept in zip(day.schema, kept, strict=True) if is_kept}, "lost in part"
+    return names
+
+
+# The dataset
+
+
+def test_the_epoch_travels_in_the_index(simulated: list[SensorDay]) -> None:
+    dataset = SensorDayDataset(simulated)
+    assert len(dataset) == 24
+    item = dataset[5 + 3 * 24]
+    assert item["day"] is simulated[5]
+    assert item["epoch"] == 3
+
+
+def test_iterating_gives_each_row_once(simulated: list[SensorDay]) -> None:
+    items = list(itertools.islice(SensorDayDataset(simulated[:3]), 10))
+    assert [(item["day"].sample_id, item["epoch"]) for item in items] == [(d.sample_id, 0) for d in simulated[:3]]
+
+
+def test_rows_of_a_dataset_become_days(simulated: list[SensorDay]) -> None:
+    rows = [day.to_row() for day in simulated[:3]]
+    dataset = SensorDayDataset(rows)
+    assert [item["day"] for item in dataset] == simulated[:3]
+    assert dataset.people() == SensorDayDataset(simulated[:3]).people() == [day.subject_id for day in simulated[:3]]
+
+
+def test_rows_of_a_schema_of_ones_own(simulated: list[SensorDay]) -> None:
+    schema = get_schema({"name": "two", "channels": [get_schema("sensorlm-26")[k].to_dict() for k in ("HR", "steps")]})
+    day = SensorDay(np.zeros((60, 2)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", schema)
+    assert SensorDayDataset([day.to_row()], schema=schema)[0]["day"] == day
+
+
+def test_an_empty_dataset_is_refused() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        SensorDayDataset([])
+
+
+# What a batch holds
+
+
+def test_shapes_types_and_budget(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    collator = SensorLMCollator(processor, {LOW: 1.0}, max_length=60)
+    batch = collator(SensorDayDataset(simulated))
+    assert set(batch) == {"sensor_values", "sensor_mask", "input_ids", "attention_mask", "text_group_ids"}
+    assert batch["sensor_values"].shape == batch["sensor_mask"].shape == (24, 1440, 26)
+    assert (batch["sensor_values"].dtype, batch["sensor_mask"].dtype) == (torch.float32, torch.bool)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape
+    assert batch["text_group_ids"].shape == (24,)
+    assert batch["input_ids"].shape[1] <= 60
+
+
+def test_captions_are_cut_at_sentences_and_end_as_texts_do(
+    simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    tokenizer = processor.tokenizer
+    batch = SensorLMCollator(processor, {LOW: 1.0}, max_length=60)(simulated)
+    assert all(text.endswith(".") for text in captions(batch))
+    for row, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+        real = row[mask.bool()]
+        assert (real[0], real[-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
+
+
+def test_evaluation_takes_days_and_captions_as_they_are(
+    simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    collator = SensorLMCollator(processor, seed=4, training=False, modality_dropout=0.9, event_crop=0.9)
+    batch = collator([{"day": day, "epoch": 7} for day in simulated])
+    assert same(batch, collator(simulated)), "the epoch changes nothing"
+    plain = processor(sensor=simulated)
+    assert torch.equal(batch["sensor_values"], plain["sensor_values"])
+    assert torch.equal(batch["sensor_mask"], plain["sensor_mask"])
+    builder = CaptionBuilder(seed=4, tokenizer=processor.tokenizer, max_tokens=254)
+    assert captions(batch) == [text.lower() for text in builder.batch(simulated)]
+
+
+# Randomness
+
+
+def test_a_day_is_drawn_alike_in_every_batch_process_and_order(
+    simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    options: dict[str, Any] = {"modality_dropout": 0.3, "event_crop": 0.4, "seed": 2}
+    collator = SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, **options)
+    together = collator(simulated)
+    for row, day in reversed(list(enumerate(simulated))):
+        alone = SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, **options)([day])
+        assert captions(alone) == [captions(together)[row]]
+        assert torch.equal(alone["sensor_mask"][0], together["sensor_mask"][row])
+        assert torch.equal(alone["sensor_values"][0], together["sensor_values"][row])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(simulated: list[SensorDay], processor: SensorLMProcessor, workers: int) -> None:
+    def batches(count: int) -> list[Batch]:
+        loader = torch.utils.data.DataLoader(
+            SensorDayDataset(simulated),
+            batch_size=8,
+            sampler=range(24, 48),  # the second epoch
+            collate_fn=SensorLMCollator(processor, modality_dropout=0.3, event_crop=0.4),
+            num_workers=count,
+        )
+        return list(loader)
+
+    assert all(same(one, other) for one, other in zip(batches(0), batches(workers), strict=True))
+
+
+def test_epochs_and_seeds_draw_anew_and_repeat(
+    simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    def drawn(epoch: int, seed: int) -> list[str]:
+        collator = SensorLMCollator(processor, seed=seed)
+        return captions(collator([{"day": day, "epoch": epoch} for day in simulated]))
+
+    assert drawn(0, 0) == drawn(0, 0)
+    for epoch, seed in ((1, 0), (0, 1)):
+        assert sum(one != other for one, other in zip(drawn(0, 0), drawn(epoch, seed), strict=True)) > 12
+
+
+def test_keys_are_drawn_by_their_weights(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    collator = SensorLMCollator(processor, {SUMMARY: 3.0, LOW: 1.0, "middle_level_caption": 0.0})
+    items = [{"day": day, "epoch": epoch} for day in simulated for epoch in range(20)]
+    asked: list[str] = []
+
+    def watched(day: SensorDay, sample_id: str, key: str) -> str:
+        asked.append(key)
+        return "Some text."
+
+    collator._builder = lambda schema: watched  # type: ignore[assignment,method-assign,return-value]
+    for start in range(0, len(items), 48):
+        collator(items[start : start + 48])
+    assert set(asked) == {SUMMARY, LOW}
+    # 480 draws of 3 : 1; three standard deviations are 28.
+    assert abs(asked.count(SUMMARY) - 360) < 29
+
+
+# What is left out
+
+
+def test_modalities_are_left_out_whole_at_the_given_rate(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
+    collator = SensorLMCollator(processor, modality_dropout=0.3)
+    items = [{"day": day, "epoch": epoch} for epoch in range(5) for day in simulated]
+    before = [day.values.copy() for day in simulated]
+    batch = collator(items)
+    gone = [lost(item["day"], mask) for item, mask in zip(items, batch["sensor_mask"], strict=True)]
+    assert set().union(*gone) == MODALITIES
+    # 120 days x 5 modalities at 0.3: 180 on average, three standard deviations are 34.
+    assert abs(sum(map(len, gone)) - 180) < 35
+    assert all(np.array_equal(day.values, old, equal_nan=True) for day, old in zip(simulated, before, strict=True))
+
+
+def test_something_observed_is_always_kept(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    values = np.full_like(simulated[0].values, np.nan)
+    values[:, 0] = simulated[0].values[:, 0]
+    single = replace(simulated[0], values=values)  # a watch that measures the heart rate alone
+    collator = SensorLMCollator(processor, modality_dropout=0.95)
+    batch = collator([{"day": day, "epoch": epoch} for day in (single, simulated[1]) for epoch in range(30)])
+    assert batch["sensor_mask"].any(dim=1).any(dim=1).all()
+
+
+def test_captions_are_written_before_modalities_go(
+    simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    plain = SensorLMCollator(processor, {LOW: 1.0})(simulated)
+    dropped = SensorLMCollator(processor, {LOW: 1.0}, modality_dropout=0.8)(simulated)
+    assert captions(plain) == captions(dropped)
+
+
+def test_a_crop_shows_one_event_and_captions_it(
+    processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
+) -> None:
+    run, nap, mood = (
+        Event("activity", "running", 600, 660),
+        Event("sleep", "nap", 800, 830),
+        Event("mood", "calm", 9, 9),
+    )
+    day = a_day(0, run, nap, mood, Event("activity", "walking", 700, 705))  # too short to show
+    collator = SensorLMCollator(processor, event_crop=0.99)
+    batch = collator([{"day": day, "epoch": epoch} for epoch in range(20)])
+    spans = set()
+    for mask, text in zip(batch["sensor_mask"], captions(batch), strict=True):
+        minutes = mask.any(dim=1).nonzero()[:, 0]
+        span = (int(minutes[0]), int(minutes[-1]) + 1)
+        spans.add(span)
+        if span == (600, 660):
+            assert "running" in text
+            assert "nap" not in text
+        assert "calm" not in text or span == (0, 1440)
+    assert {(600, 660), (800, 830)} <= spans <= {(600, 660), (800, 830), (0, 1440)}
+
+
+def test_a_crop_is_cut_at_the_window(processor: SensorLMProcessor) -> None:
+    day = a_day(0, Event("sleep", "sleep", -200, 300))
+    batch = SensorLMCollator(processor, event_crop=0.99)([day])
+    assert batch["sensor_mask"][0].any(dim=1).nonzero()[:, 0].tolist() == list(range(300))
+
+
+def test_days_without_an_event_to_show_stay_whole(processor: SensorLMProcessor) -> None:
+    values = a_day().values.copy()
+    values[600:700] = np.nan
+    off_wrist = replace(a_day(1, Event("activity", "running", 610, 680)), values=values)
+    collator = SensorLMCollator(processor, event_crop=0.99)
+    for day in (a_day(), a_day(0, Event("mood", "calm", 5, 5)), off_wrist):
+        assert torch.equal(collator([day])["sensor_mask"], processor(sensor=[day])["sensor_mask"])
+
+
+# Captions that say the same
+
+
+def groups(processor: SensorLMProcessor, days: list[SensorDay], key: str = SUMMARY, **options: Any) -> list[int]:
+    return SensorLMCollator(processor, {key: 1.0}, **options)(days)["text_group_ids"].tolist()
+
+
+def test_summaries_of_the_same_names_are_one_group(processor: SensorLMProcessor) -> None:
+    run, swim = Event("activity", "running", 600, 660), Event("activity", "swimming", 700, 730)
+    first_swim = Event("activity", "swimming", 100, 130)
+    brief = Event("activity", "walking", 5, 15)  # too short for a summary to name
+    days = [
+        a_day(0, run, swim),
+        a_day(1, run),
+        a_day(2, first_swim, run, brief),
+        a_day(3, run, Event("mood", "calm", 9, 9)),
+        a_day(4),
+        a_day(5, brief),
+    ]
+    assert groups(processor, days) == [0, 1, 0, 2, 3, 3]
+
+
+def test_a_group_is_what_a_summary_says_and_nothing_else(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
+    """An oracle of its own: which events a summary names, as the caption's definition has it."""
+    told = groups(processor, simulated)
+
+    def names(day: SensorDay) -> tuple[frozenset[str], frozenset[str]]:
+        spans = [(min(e.end_minute, len(day)) - max(e.start_minute, 0), e) for e in day.events if e.kind != "mood"]
+        acts = sorted((-s, max(e.start_minute, 0), e.label) for s, e in spans if e.kind == "activity" and s >= 20)[:8]
+        sleeps = sorted((-s, max(e.start_minute, 0), e.label) for s, e in spans if e.kind == "sleep")[:2]
+        moods = [e.label for e in day.events if e.kind == "mood"][:8]
+        return frozenset(a[2] for a in [*acts, *sleeps]), frozenset(moods)
+
+    for (i, one), (j, other) in itertools.combinations(enumerate(simulated), 2):
+        assert (told[i] == told[j]) == (names(one) == names(other))
+
+
+def test_numbers_make_captions_differ(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    assert groups(processor, simulated, LOW) == list(range(24))
+    assert len(set(groups(processor, [simulated[0], simulated[0]], LOW))) == 1
+
+
+def test_days_on_which_nothing_stands_out_say_the_same_whatever_was_logged(processor: SensorLMProcessor) -> None:
+    run = Event("activity", "running", 600, 660)
+    tolerant = SensorLMProcessor(SensorLMFeatureExtractor(allow_empty=True), processor.tokenizer)
+    unworn = [a_day(2, run, observed=False), a_day(3, observed=False)]
+    assert groups(tolerant, unworn, LOW) == [0, 0]
+    flat = [a_day(0, run), a_day(1)]  # no trend, no peak
+    assert groups(tolerant, [*flat, *unworn], "middle_level_caption") == [0, 0, 1, 1]
+    assert groups(tolerant, [*flat, *unworn], "high_middle_caption") == [0, 1, 2, 3]
+
+
+def test_captions_cut_to_the_same_words_say_the_same(processor: SensorLMProcessor) -> None:
+    many = [Event("activity", name, 60 * i, 60 * i + 50 - i) for i, name in enumerate(["running", "yoga", "dancing"])]
+    days = [a_day(0, *many), a_day(0, *many[:2], Event("activity", "golf", 130, 160))]
+    texts = SensorLMCollator(processor, max_length=256, training=False)
+    assert texts(days)["text_group_ids"].tolist() == [0, 1]
+    short = SensorLMCollator(processor, max_length=20, training=False)
+    batch = short(days)
+    words = processor.batch_decode(batch["input_ids"], skip_special_tokens=True)
+    assert (words[0] == words[1]) == (batch["text_group_ids"][0] == batch["text_group_ids"][1])
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"caption_keys": {}}, "positive sum, got {}"),
+        ({"caption_keys": {SUMMARY: 0.0}}, "positive sum"),
+        ({"caption_keys": {SUMMARY: 1.0, LOW: -0.5}}, "non-negative weights"),
+        ({"caption_keys": {SUMMARY: float("nan")}}, "non-negative weights"),
+        ({"modality_dropout": 1.0}, r"`modality_dropout` must be a probability in \[0, 1\), got 1.0"),
+        ({"event_crop": -0.1}, "`event_crop` must be a probability"),
+        ({"max_length": 7}, "at least 8 tokens, got 7"),
+        ({"caption_keys": {"summary": 1.0}}, "Unknown caption keys summary; there are low_level_caption"),
+    ],
+)
+def test_options_out_of_range(processor: SensorLMProcessor, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SensorLMCollator(processor, **change)
+
+
+def test_days_of_another_schema_than_the_processor_are_refused(processor: SensorLMProcessor) -> None:
+    day = SensorDay(np.ones((1440, 34)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", "sensorlm-34")
+    with pytest.raises(ValueError, match="34"):
+        SensorLMCollator(processor)([day])

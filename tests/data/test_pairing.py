@@ -1,0 +1,55 @@
+"""A model and the processor of another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensorlm_hf.data.pairing import check_pair
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+
+
+def a_model(**overrides: object) -> SensorLMModel:
+    values: dict[str, object] = {
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_attention_heads": 1,
+        "patch_minutes": 120,
+        "sensor_config": {"num_hidden_layers": 1},
+        "text_config": {"num_hidden_layers": 1},
+        "vocab_size": 270,
+        "channel_keys": list(SensorLMFeatureExtractor().channel_keys),
+    }
+    return SensorLMModel(SensorLMConfig.from_size("clip", "tiny", **{**values, **overrides}))
+
+
+def a_processor(words: int = 270, **extractor: object) -> SensorLMProcessor:
+    texts = ["running and swimming and cycling and walking all day"] * 3
+    return SensorLMProcessor(SensorLMFeatureExtractor(**extractor), train_tokenizer(texts, vocab_size=words))
+
+
+def test_what_belongs_together_passes() -> None:
+    check_pair(a_model(), a_processor())
+    check_pair(a_model(vocab_size=300), a_processor())  # room for tokens to be added
+
+
+def test_a_model_that_does_not_know_its_channels_cannot_be_checked_for_them() -> None:
+    check_pair(a_model(channel_keys=None, num_channels=26), a_processor())
+
+
+def test_other_channels_are_named() -> None:
+    with pytest.raises(ValueError, match="channel"):
+        check_pair(a_model(), a_processor(schema="sensorlm-34"))
+    keys = list(SensorLMFeatureExtractor().channel_keys)
+    with pytest.raises(ValueError, match="channel"):
+        check_pair(a_model(channel_keys=[keys[1], keys[0], *keys[2:]]), a_processor())
+
+
+def test_another_window() -> None:
+    with pytest.raises(ValueError, match=r"windows of 720 minutes, but the model reads 1440\. Use the processor saved"):
+        check_pair(a_model(), a_processor(window_minutes=720))
+
+
+def test_a_larger_vocabulary() -> None:
+    with pytest.raises(ValueError, match=r"The tokenizer has 270 pieces, but the model knows 260"):
+        check_pair(a_model(vocab_size=260), a_processor())

@@ -1,0 +1,53 @@
+"""Generated captions against those of the builder."""
+
+from __future__ import annotations
+
+import pytest
+from evaluation_cases import at, embedded_day, stubs
+
+from sensorlm_hf.evaluation import evaluate_captioning
+from sensorlm_hf.evaluation.metrics import caption_scores
+
+EAST, NORTH, WEST = "a day of going far east", "the day went north instead", "west was where it all led"
+TEXTS = {EAST: at(0), NORTH: at(90), WEST: at(180)}
+
+
+def test_right_captions_score_full_marks_whatever_their_case() -> None:
+    model, processor = stubs(TEXTS)
+    days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85, 170))]
+    result = evaluate_captioning(model, processor, days, [EAST.upper(), NORTH.title(), WEST], max_new_tokens=9)
+    assert result["bleu4"] == pytest.approx(100)
+    assert result["rougeL"] == pytest.approx(1)
+    assert result["days"] == 3
+    assert model.options["max_new_tokens"] == 9
+
+
+def test_wrong_captions_score_as_the_metric_says() -> None:
+    model, processor = stubs(TEXTS)
+    days = [embedded_day(at(angle), number) for number, angle in enumerate((85, 85))]
+    result = evaluate_captioning(model, processor, days, [EAST, NORTH])
+    expected = caption_scores([NORTH, NORTH], [EAST, NORTH])
+    assert {name: result[name] for name in expected} == expected
+    assert 0 < result["rougeL"] < 1
+
+
+def test_chance_is_the_caption_of_another_day() -> None:
+    model, processor = stubs(TEXTS)
+    days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85))]
+    chance = evaluate_captioning(model, processor, days, [EAST, NORTH])["chance"]
+    assert chance == caption_scores([NORTH, EAST], [EAST, NORTH]), "of two days, the other's"
+    for seed in range(5):
+        # No day is its own stranger: the captions share no word.
+        model, processor = stubs({"one": at(0), "two": at(90), "three": at(180)})
+        days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85, 170))]
+        result = evaluate_captioning(model, processor, days, ["one", "two", "three"], seed=seed)
+        assert result["chance"]["rougeL"] == 0.0
+
+
+def test_too_few_days_and_references_are_refused() -> None:
+    model, processor = stubs(TEXTS)
+    day = embedded_day(at(5))
+    with pytest.raises(ValueError, match="got 1 days and 1 references"):
+        evaluate_captioning(model, processor, [day], [EAST])
+    with pytest.raises(ValueError, match="got 2 days and 3 references"):
+        evaluate_captioning(model, processor, [day, day], [EAST, NORTH, WEST])

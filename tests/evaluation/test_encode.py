@@ -1,0 +1,98 @@
+"""Days and texts to embeddings and captions, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_cases import at, embedded_day, stubs
+
+from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.evaluation import caption_days, encode_days, encode_texts
+from sensorlm_hf.evaluation.encode import batched
+from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.processing import SensorLMProcessor
+
+TEXTS = {"east": [1.0, 0.0], "north": [0.0, 3.0], "west": [-2.0, 0.0]}
+
+
+def test_a_stream_is_cut_as_it_comes() -> None:
+    def endless() -> Iterator[int]:
+        number = 0
+        while True:
+            yield number
+            number += 1
+
+    batches = batched(endless(), 3)
+    assert [next(batches), next(batches)] == [[0, 1, 2], [3, 4, 5]]
+    assert list(batched("abcde", 2)) == [["a", "b"], ["c", "d"], ["e"]]
+    assert list(batched([], 2)) == []
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        list(batched([1], 0))
+
+
+def test_days_are_embedded_in_order_and_in_batches() -> None:
+    model, processor = stubs(TEXTS)
+    days = [embedded_day(at(angle), number) for number, angle in enumerate((0, 90, 30, 180, 45))]
+    rows = encode_days(model, processor, days, batch_size=2)
+    assert processor.batches == [2, 2, 1]
+    assert rows.dtype == np.float32
+    assert rows == pytest.approx(np.array([at(angle) for angle in (0, 90, 30, 180, 45)]), abs=1e-6)
+
+
+def test_texts_are_embedded_in_order_and_cut_where_the_model_ends() -> None:
+    model, processor = stubs(TEXTS)
+    rows = encode_texts(model, processor, ["west", "east", "north"], batch_size=2)
+    assert rows == pytest.approx(np.array([[-1, 0], [1, 0], [0, 1]]), abs=1e-6)
+    assert processor.batches == [2, 1]
+    assert processor.options["truncation"] is True
+    assert processor.options["max_length"] == 16
+
+
+def test_captions_come_in_order_without_margins() -> None:
+    model, processor = stubs(TEXTS)
+    days = [embedded_day(at(angle), number) for number, angle in enumerate((80, 10, 170))]
+    assert caption_days(model, processor, days, batch_size=2, num_beams=3) == ["north", "east", "west"]
+    assert model.options == {"max_new_tokens": 128, "num_beams": 3}
+
+
+def test_a_progress_bar_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    model, processor = stubs(TEXTS)
+    encode_days(model, processor, [embedded_day(at(0))])
+    assert capsys.readouterr().err == ""
+    encode_days(model, processor, [embedded_day(at(0))] * 3, batch_size=1, progress=True)
+    assert "Embedding days" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("work", [encode_days, encode_texts, caption_days])
+def test_nothing_to_do_and_impossible_batches_are_refused(work: Callable[..., Any]) -> None:
+    model, processor = stubs(TEXTS)
+    with pytest.raises(ValueError, match="give at least one"):
+        work(model, processor, [])
+    items = ["east"] if work is encode_texts else [embedded_day(at(0))]
+    with pytest.raises(ValueError, match="`batch_size` must be at least 1, got 0"):
+        work(model, processor, items, batch_size=0)
+
+
+@pytest.mark.parametrize("work", [encode_days, caption_days])
+def test_the_processor_of_another_model_is_refused(work: Callable[..., Any]) -> None:
+    model, processor = stubs(TEXTS)
+    model.config.sensor_config.window_minutes = 1440
+    with pytest.raises(ValueError, match="Use the processor saved with the model"):
+        work(model, processor, [embedded_day(at(0))])
+
+
+def test_batches_change_no_embedding_of_a_real_model(folder_of: Callable[[str], Path]) -> None:
+    model = SensorLMModel.from_pretrained(folder_of("coca")).eval()
+    processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
+    days = simulate_days(5, seed=9)
+    texts = ["a run", "a day with swimming and a nap", "yoga", "sleep. " * 60]
+    for work, items in ((encode_days, days), (encode_texts, texts)):
+        together, apart = work(model, processor, items), work(model, processor, items, batch_size=1)
+        assert together == pytest.approx(apart, abs=1e-5)
+        assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
+    together = caption_days(model, processor, days, max_new_tokens=6)
+    assert together == caption_days(model, processor, days, batch_size=2, max_new_tokens=6)

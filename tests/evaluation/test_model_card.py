@@ -1,0 +1,201 @@
+"""The card: what the Hub reads of it, and what people do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+from test_report import RESULTS
+
+from sensorlm_hf.evaluation import write_model_card
+from sensorlm_hf.evaluation.model_card import model_card as make
+
+TRAINING: dict[str, Any] = {
+    "options": {
+        "objective": "coca",
+        "size": "tiny",
+        "data": "simulated:5000:0",
+        "caption_keys": {"high_level_summary_caption": 0.65, "high_low_caption": 0.35},
+        "modality_dropout": 0.1,
+        "event_crop": 0.3,
+        "init_from": None,
+    },
+    "train_runtime": 1830.0,
+    "train_loss": 3.14159,
+    "eval_loss": 2.71828,
+    "parameters": 8_900_000,
+    "train_days": 17_000,
+    "days_seen": 101_952,
+    "device": "cpu",
+    "threads": 2,
+    "seed": 0,
+}
+MEASURED = {
+    **RESULTS,
+    "data": "simulated:5000:0",
+    "split": "test",
+    "days": 2000,
+    "people": 500,
+    "caption_key": "high_level_summary_caption",
+    "max_text_length": 128,
+}
+
+
+def a_card(training: dict[str, Any] | None = None, measured: dict[str, Any] | None = None, **options: Any) -> str:
+    told = copy.deepcopy(TRAINING)
+    told["options"].update(options)
+    told.update(training or {})
+    return make("my-model", told, {**MEASURED, **(measured or {})}, "python train.py --seed 0")
+
+
+def test_the_hub_reads_its_metadata_and_numbers() -> None:
+    card = ModelCard(a_card())
+    assert card.data.library_name == "transformers"
+    assert card.data.license == "apache-2.0"
+    assert {"sensorlm", "wearables", "simulated-data"} <= set(card.data.tags)
+    found = {(r.task_type, r.task_name, r.metric_name): r.metric_value for r in card.data.eval_results}
+    assert found[("zero-shot-sensor-classification", "zero-shot activity", "AUROC")] == 0.8437
+    assert found[("sensor-text-retrieval", "retrieval sensor to text", "median rank")] == 7.0
+    assert found[("sensor-captioning", "captioning", "BLEU-4")] == 31.25
+    # 16 headline numbers, of which one is not defined.
+    assert len(found) == 15
+    assert ("zero-shot-sensor-classification", "zero-shot gym_cardio", "AUROC") not in found
+    assert {r.dataset_name for r in card.data.eval_results} == {"simulated:5000:0 (simulated people)"}
+    assert {r.dataset_split for r in card.data.eval_results} == {"test"}
+    assert {r.metric_type for r in card.data.eval_results} >= {"auroc", "balanced_accuracy", "r@1", "bleu-4"}
+
+
+def test_its_metadata_survive_the_loader_of_the_hub() -> None:
+    """What huggingface_hub writes back is what we wrote."""
+    text = a_card()
+    first, again = ModelCard(text), ModelCard(str(ModelCard(text)))
+    assert again.data.eval_results == first.data.eval_results
+    # `metadata_update` and its like take results of one identifier and metric for the same.
+    assert len({(r.unique_identifier, r.metric_name) for r in first.data.eval_results}) == 15
+    header = yaml.safe_load(text.split("---\n")[1])
+    assert [entry["name"] for entry in header["model-index"]] == ["my-model"]
+
+
+@pytest.mark.parametrize("name", ["model: yes", "- x", "'quoted'", "ünïcode"])
+def test_names_cannot_break_the_metadata(name: str) -> None:
+    text = make(name, TRAINING, MEASURED, "train")
+    assert yaml.safe_load(text.split("---\n")[1])["model-index"][0]["name"] == name
+
+
+def test_it_says_that_people_were_simulated_and_held_out() -> None:
+    text = a_card()
+    assert "trained on days of **simulated people**" in text
+    assert "none of whom the model was trained on" in text
+    assert "It has only seen simulated people" in text
+    assert "not a medical device" in text
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        a_card(measured={"data": "simulated:100:7"}),
+        a_card(measured={"split": "train"}),
+        a_card(init_from="another-model"),
+    ],
+    ids=["other data", "training split", "first model unknown"],
+)
+def test_it_promises_held_out_people_only_where_the_splits_do(card: str) -> None:
+    assert "none of whom" not in card
+
+
+def test_it_does_not_call_real_people_simulated() -> None:
+    text = a_card(data="me/my-days", measured={"data": "me/my-days"})
+    assert "simulated" not in re.sub(r"sensorlm_hf\.data\.simulate|simulate_days", "", text)
+    assert "Training data: `me/my-days`." in text
+    assert "simulated-data" not in ModelCard(text).data.tags
+
+
+@pytest.mark.parametrize(
+    ("objective", "pipelines"),
+    [
+        ("clip", {"zero-shot-sensor-classification"}),
+        ("siglip", {"zero-shot-sensor-classification"}),
+        ("cap", {"sensor-captioning"}),
+        ("coca", {"zero-shot-sensor-classification", "sensor-captioning"}),
+    ],
+)
+def test_its_code_uses_what_the_objective_can_do(objective: str, pipelines: set[str]) -> None:
+    text = a_card(objective=objective)
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
+    compile(block, "card", "exec")
+    assert set(re.findall(r'pipeline\("([\w-]+)"', block)) == pipelines
+    assert block.count('model="my-model"') == len(pipelines)
+    assert "{" not in block.replace("{}", "")
+
+
+def test_it_tells_how_the_model_was_made() -> None:
+    text = a_card()
+    for line in (
+        "| command | `python train.py --seed 0` |",
+        "| data | `simulated:5000:0`: 17000 training days, 101952 seen |",
+        "| captions | `high_level_summary_caption` (0.65), `high_low_caption` (0.35) |",
+        "| cost | 30 minutes on cpu (2 threads) |",
+        "| training loss | 3.142 (mean over the run) |",
+        "| evaluation loss | 2.718 |",
+        "| zero-shot activity | AUROC | 0.844 | 0.500 |",
+    ):
+        assert line in text.splitlines()
+    without = dict(TRAINING)
+    del without["eval_loss"]
+    assert "evaluation loss" not in make("m", without, MEASURED, "train")
+
+
+def test_scales_are_told_of_what_was_measured() -> None:
+    assert "Retrieval ranks 100 candidates." in a_card()
+    assert "0 to 1 but the median rank and BLEU-4, which runs to 100." in a_card()
+    parts = {name: value for name, value in MEASURED.items() if name not in ("retrieval", "captioning")}
+    text = make("m", TRAINING, parts, "train")
+    assert "All numbers run from 0 to 1." in text
+    assert "Retrieval ranks" not in text
+
+
+def test_it_is_written_beside_the_numbers_it_tells(tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text(json.dumps(TRAINING), encoding="utf-8")
+    (tmp_path / "README.md").write_text("old", encoding="utf-8")
+    path = write_model_card(tmp_path, "my-model", MEASURED, "python train.py --seed 0")
+    assert path == tmp_path / "README.md"
+    assert path.read_text(encoding="utf-8") == a_card()
+    saved = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert saved["retrieval"] == MEASURED["retrieval"]
+    assert saved["zero_shot"]["gym_cardio"]["auroc"] is None
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["README.md", "evaluation.json", "training.json"]
+
+
+def test_a_folder_that_was_not_trained_gets_no_card(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"training\.json is missing; .* train it first"):
+        write_model_card(tmp_path, "my-model", MEASURED, "train")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_shipped_card_is_what_its_files_give() -> None:
+    """The committed card tells the committed numbers."""
+    folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
+    results = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    card = ModelCard((folder / "README.md").read_text(encoding="utf-8"))
+    told = {(r.task_name, r.metric_name): r.metric_value for r in card.data.eval_results}
+    activity = results["zero_shot"]["activity"]
+    assert told[("zero-shot activity", "AUROC")] == round(activity["auroc"], 4)
+    assert told[("captioning", "ROUGE-L")] == round(results["captioning"]["rougeL"], 4)
+    assert activity["auroc"] >= 0.80
+
+
+def test_the_shipped_card_is_what_the_code_writes_today() -> None:
+    folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
+    training, results = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("training.json", "evaluation.json")
+    )
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\| command \| `(.*)` \|$", card, flags=re.M)
+    version = re.compile(r"sensorlm_hf [\d.]+\w*")  # the one that made it
+    assert version.sub("", make("sensorlm-coca", training, results, command)) == version.sub("", card)

@@ -1,0 +1,84 @@
+"""Retrieval against hand computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_cases import at, embedded_day, stubs
+
+from sensorlm_hf.evaluation import evaluate_retrieval
+
+ANGLES = (0, 40, 80, 120)
+
+
+def days_at(*angles: float) -> list[Any]:
+    return [embedded_day(at(angle), number) for number, angle in enumerate(angles)]
+
+
+def test_a_perfect_model_ranks_first_both_ways() -> None:
+    model, processor = stubs({f"t{angle}": at(angle) for angle in ANGLES})
+    result = evaluate_retrieval(model, processor, days_at(*ANGLES), [f"t{angle}" for angle in ANGLES], pool=4)
+    perfect = {"R@1": 1.0, "R@5": 1.0, "R@10": 1.0, "median_rank": 1.0}
+    assert result["sensor_to_text"] == result["text_to_sensor"] == perfect
+    assert result["chance"] == {"R@1": 0.25, "R@5": 1.0, "R@10": 1.0, "median_rank": 2.5}
+    assert (result["pool"], result["days"]) == (4, 4)
+
+
+def test_the_two_ways_by_hand() -> None:
+    # Captions at 0, 90 and 100 degrees; days at 10, 20 and 98.
+    model, processor = stubs({"a": at(0), "b": at(90), "c": at(100)})
+    result = evaluate_retrieval(model, processor, days_at(10, 20, 98), ["a", "b", "c"], pool=3)
+    # Day 20 is nearest to a, then to its own b. Caption b is nearest to the day at 98, then to its own at 20.
+    assert result["sensor_to_text"] == pytest.approx({"R@1": 2 / 3, "R@5": 1.0, "R@10": 1.0, "median_rank": 1.0})
+    assert result["text_to_sensor"] == pytest.approx({"R@1": 2 / 3, "R@5": 1.0, "R@10": 1.0, "median_rank": 1.0})
+    # Captions at 0 and 65, days at 50 and 70: each caption is nearest to its own day, but the day at 50 to that at 65.
+    model, processor = stubs({"a": at(0), "b": at(65)})
+    result = evaluate_retrieval(model, processor, days_at(50, 70), ["a", "b"], pool=2)
+    assert result["sensor_to_text"]["R@1"] == 0.5
+    assert result["text_to_sensor"]["R@1"] == 1.0
+
+
+def test_captions_that_are_the_same_share_their_ranks() -> None:
+    """A model cannot tell equal captions apart; a day of such a pair is ranked between the two."""
+    model, processor = stubs({"same": at(0), "other": at(90)})
+    result = evaluate_retrieval(model, processor, days_at(0, 0, 90), ["same", "same", "other"], pool=3)
+    assert result["sensor_to_text"]["R@1"] == pytest.approx(1 / 3)
+    assert result["sensor_to_text"]["median_rank"] == 1.5
+
+
+def test_days_are_shuffled_into_pools_of_one_size() -> None:
+    model, processor = stubs({f"t{i}": at(i) for i in range(11)})
+    days, captions = days_at(*range(11)), [f"t{i}" for i in range(11)]
+    result = evaluate_retrieval(model, processor, days, captions, pool=4, seed=3)
+    assert result["days"] == 8, "the three that fill no pool are left out"
+    assert result["sensor_to_text"]["R@1"] == 1.0
+    # Every text one place off: whether the right one is in the pool's first places depends on the pools.
+    wrong = [captions[-1], *captions[:-1]]
+    told = [evaluate_retrieval(model, processor, days, wrong, pool=4, seed=s)["sensor_to_text"] for s in (3, 3, 4)]
+    assert told[0] == told[1]
+
+
+def test_embeddings_that_are_there_already_are_taken() -> None:
+    model, processor = stubs({"a": at(0), "b": at(90)})
+    rows = np.array([at(90), at(0)], np.float32)
+    result = evaluate_retrieval(model, processor, days_at(0, 90), ["a", "b"], pool=2, embeddings=rows)
+    assert result["sensor_to_text"]["R@1"] == 0.0
+    assert processor.batches == [2], "texts only"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"captions": ["a"]}, "one caption a day, got 2 days and 1 captions"),
+        ({"pool": 3}, r"`pool` must be between 2 and the number of days \(2\), got 3"),
+        ({"pool": 1}, "between 2 and"),
+        ({"embeddings": np.zeros((3, 2))}, "a row for each of the 2 days, got 3"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
+    model, processor = stubs({"a": at(0), "b": at(90)})
+    options: dict[str, Any] = {"captions": ["a", "b"], "pool": 2, **change}
+    with pytest.raises(ValueError, match=words):
+        evaluate_retrieval(model, processor, days_at(0, 90), **options)

@@ -1,0 +1,141 @@
+"""The package as its users get it: built, installed into a clean environment, used offline from an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("src", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+SHIPPED = (
+    "sensorlm_hf/py.typed",
+    "sensorlm_hf/cli.py",
+    "sensorlm_hf/processing/captions/languages/de.py",
+    "sensorlm_hf/processing/captions/languages/en.py",
+    "sensorlm_hf/evaluation/metrics/captioning.py",
+    "sensorlm_hf/evaluation/metrics/classification.py",
+    "sensorlm_hf/evaluation/metrics/retrieval.py",
+)
+
+# A socket that connects to nothing stands for a machine without a network, whatever the environment variables say.
+USE = """
+import json, socket, sys
+
+def refuse(*args, **kwargs):
+    raise OSError("this test has no network")
+
+socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = refuse
+
+import sensorlm_hf
+from transformers import pipeline
+
+classifier = pipeline("zero-shot-sensor-classification")
+day = sensorlm_hf.simulate_days(1, seed=2024)[0]
+answers = classifier(day, candidate_labels=["running", "swimming", "yoga"])
+print(json.dumps({"home": sensorlm_hf.__file__, "model": classifier.model.name_or_path, "answers": answers}))
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Runs a command away from the checkout; returns what it wrote to its two outputs."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HF_", "PIP_TARGET"))}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env={**clean, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution and the wheel that is built from it."""
+    copy = tmp_path_factory.mktemp("sources")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        elif (ROOT / name).exists():
+            shutil.copy2(ROOT / name, copy / name)
+    target = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", target, copy], target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a clean environment into which the wheel was installed."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True)
+    interpreter = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    (wheel,) = built.glob("*.whl")
+    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([*pip, "-c", ROOT / "constraints.txt", wheel], folder)
+    return interpreter
+
+
+def checkpoint_files() -> list[str]:
+    folder = ROOT / "src/sensorlm_hf/checkpoints/sensorlm-coca"
+    return [f"sensorlm_hf/checkpoints/sensorlm-coca/{path.name}" for path in folder.iterdir()]
+
+
+def test_the_wheel_holds_code_types_languages_metrics_and_the_demo_model(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        metadata = next(archive.read(name).decode() for name in names if name.endswith("METADATA"))
+    modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/sensorlm_hf").rglob("*.py")}
+    assert {*SHIPPED, *checkpoint_files(), *modules} <= names
+    assert all(name.startswith(("sensorlm_hf/", "sensorlm_hf-")) for name in names), "something else would be installed"
+    assert "Name: sensorlm-hf" in metadata
+    assert "License-File: LICENSE" in metadata
+    assert wheel.stat().st_size < 30 * 2**20
+
+
+def test_the_source_distribution_holds_what_the_wheel_needs(built: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"setup.cfg", "pyproject.toml", "README.md", "LICENSE"} <= names
+    assert {f"src/{name}" for name in (*SHIPPED, *checkpoint_files())} <= names
+
+
+def test_the_installed_wheel_labels_a_day_offline_with_the_model_it_brings_and_says_so(
+    python: Path, tmp_path: Path
+) -> None:
+    out, err = run([python, "-c", USE], tmp_path)
+    result = json.loads(out.splitlines()[-1])
+    assert Path(result["home"]).is_relative_to(python.parents[1]), "not the installed package"
+    assert result["model"].endswith(os.path.join("checkpoints", "sensorlm-coca"))
+    assert [answer["label"] for answer in result["answers"]] != []
+    assert sum(answer["score"] for answer in result["answers"]) == pytest.approx(1)
+    assert "No model was supplied" in err
+    assert result["model"] in err
+    assert not list(tmp_path.iterdir()), "something was written to the folder of the user"
+
+
+def test_the_installed_command_writes_the_report(python: Path, tmp_path: Path) -> None:
+    command = python.with_name("sensorlm-hf.exe" if os.name == "nt" else "sensorlm-hf")
+    assert run([command, "--version"], tmp_path)[0].startswith("sensorlm-hf ")
+    out, _ = run([command, "demo", "--json"], tmp_path, {"HF_HUB_OFFLINE": "1"})
+    assert (tmp_path / json.loads(out)["report"]).is_file()
+    assert "simulated" in (tmp_path / "demo/report.html").read_text(encoding="utf-8")
+
+
+def test_the_installed_package_agrees_with_its_dependencies(python: Path, tmp_path: Path) -> None:
+    run([python, "-m", "pip", "check"], tmp_path)

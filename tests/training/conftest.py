@@ -1,0 +1,36 @@
+"""Days and a processor for the tests of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from training_cases import TEXT_LENGTH
+
+from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.days import SensorDay
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.processing.captions import CaptionBuilder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny models run faster on one thread than they share work among several."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def simulated() -> list[SensorDay]:
+    """Two days each of six simulated people."""
+    return simulate_days(12, seed=3, days_per_person=2)
+
+
+@pytest.fixture(scope="session")
+def processor(simulated: list[SensorDay]) -> SensorLMProcessor:
+    """A processor whose tokenizer knows the captions of these days."""
+    tokenizer = train_tokenizer(CaptionBuilder().batch(simulated), vocab_size=400, max_length=TEXT_LENGTH)
+    return SensorLMProcessor(SensorLMFeatureExtractor(), tokenizer)

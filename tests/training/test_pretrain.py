@@ -1,0 +1,285 @@
+"""Whole runs: what they write, that they resume exactly, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from training_cases import SHAPE, arguments, options
+from transformers import AutoModel, AutoProcessor
+
+from sensorlm_hf import SensorLMModel, write_days
+from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.training import PretrainOptions, pretrain, save_model
+from sensorlm_hf.training.pretrain import last_whole_checkpoint
+
+RUN: dict[str, Any] = {"save_strategy": "steps", "save_steps": 3, "eval_strategy": "epoch", "num_train_epochs": 4}
+
+
+@pytest.fixture(scope="module")
+def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """An uninterrupted run of 20 steps, 5 an epoch, with checkpoints in the middle of epochs."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, pretrain(options(cohort), arguments(folder, **RUN))
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    checkpoint = last_whole_checkpoint(folder)
+    assert checkpoint is not None
+    return json.loads((checkpoint / "trainer_state.json").read_text())["log_history"]
+
+
+def interrupt(folder: Path, target: Path, step: int) -> Path:
+    """Copies a run as it was when it was killed after the checkpoint of a step."""
+    shutil.copytree(folder, target)
+    for path in [*target.glob("model*.safetensors*"), target / "training.json"]:
+        path.unlink()
+    for path in target.glob("checkpoint-*"):
+        if int(path.name.split("-")[1]) > step:
+            shutil.rmtree(path)
+    return target
+
+
+def test_a_run_learns_and_tells_how(whole: tuple[Path, dict[str, Any]]) -> None:
+    folder, metrics = whole
+    logs = history(folder)
+    losses = [entry["loss"] for entry in logs if "loss" in entry]
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+    evaluations = [entry["eval_loss"] for entry in logs if "eval_loss" in entry]
+    assert evaluations[-1] < evaluations[0]
+    assert metrics["eval_loss"] > 0
+    # 20 days, 4 epochs of 5 whole batches
+    assert (metrics["days_seen"], metrics["train_days"], metrics["seed"]) == (80, 20, 42)
+    assert metrics["parameters"] == sum(p.numel() for p in SensorLMModel.from_pretrained(folder).parameters())
+    assert metrics["options"]["objective"] == "coca"
+    assert "prompts" not in metrics["options"], "hundreds of lines that the task table holds already"
+
+
+def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) -> None:
+    folder, metrics = whole
+    assert json.loads((folder / "training.json").read_text()) == metrics
+    model, processor = AutoModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    assert type(model) is SensorLMModel
+    assert len(processor.tokenizer) == model.config.text_config.vocab_size
+    inputs = processor(sensor=simulate_days(1), text=["a day with running"], return_tensors="pt")
+    assert model(**inputs).loss.isfinite()
+    assert not list(folder.glob("*partial*"))
+    assert not list(folder.glob(".partial*"))
+
+
+@pytest.mark.parametrize("step", [3, 9])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, step: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, metrics = whole
+    killed = interrupt(folder, tmp_path / "run", step)
+    # What the kill left of the next checkpoint: weights, but nothing to go on from.
+    shutil.copytree(killed / f"checkpoint-{step}", killed / f"checkpoint-{step + 1}")
+    (killed / f"checkpoint-{step + 1}" / "trainer_state.json").write_text('{"global_step": ')
+    with caplog.at_level(logging.WARNING):
+        resumed = pretrain(options(cohort), arguments(killed, **RUN), resume=True)
+    assert f"checkpoint-{step + 1} was not written to its end" in caplog.text
+    expected, found = load_file(folder / "model.safetensors"), load_file(killed / "model.safetensors")
+    assert set(expected) == set(found)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert resumed["eval_loss"] == metrics["eval_loss"]
+    assert resumed["days_seen"] == metrics["days_seen"]
+    # The mean over the whole run, not over what came after the interruption.
+    assert resumed["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-4)
+    logged = max(e["seconds"] for e in history(killed)[: step + 1] if "seconds" in e)
+    assert resumed["train_runtime"] > logged
+
+
+def test_resuming_a_finished_run_gives_the_same_model(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    folder, metrics = whole
+    again = shutil.copytree(folder, tmp_path / "run")
+    # Steps 19 and 20 once more, from the checkpoint of step 18.
+    resumed = pretrain(options(cohort), arguments(again, **RUN), resume=True)
+    expected, found = load_file(folder / "model.safetensors"), load_file(again / "model.safetensors")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert resumed["eval_loss"] == metrics["eval_loss"]
+
+
+def test_resuming_without_a_checkpoint_begins(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-7").mkdir()  # killed before anything was written
+    metrics = pretrain(options(cohort), arguments(tmp_path, max_steps=1), resume=True)
+    assert metrics["days_seen"] == 4
+
+
+def test_the_last_whole_checkpoint_is_that_of_the_latest_step(tmp_path: Path) -> None:
+    assert last_whole_checkpoint(tmp_path) is None
+    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11", "checkpoint-best", "checkpoint-12.old"):
+        (tmp_path / name).mkdir()
+        if name != "checkpoint-11":
+            (tmp_path / name / "trainer_state.json").write_text("{}")
+    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+@pytest.mark.parametrize("objective", ["clip", "siglip", "cap"])
+def test_every_objective_trains(cohort: Path, tmp_path: Path, objective: str) -> None:
+    metrics = pretrain(options(cohort, objective), arguments(tmp_path, max_steps=2))
+    assert np.isfinite(metrics["eval_loss"])
+    assert SensorLMModel.from_pretrained(tmp_path).config.objective == objective
+
+
+def test_weights_are_saved_in_the_type_that_is_asked_for(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, _ = whole
+    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    model.generation_config.max_new_tokens = 17
+    save_model(model, processor, tmp_path, "bfloat16")
+    saved, exact = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert {tensor.dtype for tensor in saved.values()} == {torch.bfloat16}
+    assert all(torch.equal(saved[name], exact[name].bfloat16()) for name in exact)
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
+    assert SensorLMModel.from_pretrained(tmp_path).generation_config.max_new_tokens == 17
+    assert next(model.parameters()).dtype is torch.float32, "the model in use keeps its type"
+
+
+def test_saving_over_a_model_leaves_none_of_its_weights(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, _ = whole
+    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"old")
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    (tmp_path / ".partial").mkdir()
+    (tmp_path / ".partial" / "junk").write_text("of a run that was killed while saving")
+    (tmp_path / "README.md").write_text("kept")
+    save_model(model, processor, tmp_path)
+    assert [path.name for path in tmp_path.glob("model*")] == ["model.safetensors"]
+    assert (tmp_path / "README.md").read_text() == "kept"
+    assert not (tmp_path / "junk").exists()
+    assert not (tmp_path / ".partial").exists()
+
+
+def test_a_run_starts_from_the_weights_and_words_of_another_model(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    folder, _ = whole
+    given = options(cohort, init_from=str(folder), config_overrides={})
+    # A rate of zero shows what the run began with.
+    pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
+    expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert (tmp_path / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize("objective", ["clip", "cap"])
+def test_a_run_starts_from_a_model_of_another_objective(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, objective: str
+) -> None:
+    folder, _ = whole
+    given = options(cohort, objective, init_from=str(folder), config_overrides={})
+    pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
+    model = SensorLMModel.from_pretrained(tmp_path)
+    assert model.config.objective == objective
+    expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    shared = set(expected) & set(found)
+    assert any("sensor" in name for name in shared)
+    assert any("text" in name for name in shared)
+    assert all(torch.equal(expected[name], found[name]) for name in shared)
+
+
+def test_a_dataset_without_validation_trains_without_evaluation(
+    cohort: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(simulate_days(4), tmp_path / "days")
+    with caplog.at_level(logging.WARNING):
+        metrics = pretrain(
+            options(tmp_path / "days"), arguments(tmp_path / "run", eval_strategy="epoch", num_train_epochs=2)
+        )
+    assert "no `validation` split" in caplog.text
+    assert "eval_loss" not in metrics
+    assert metrics["days_seen"] == 8
+
+
+def test_a_dataset_smaller_than_a_batch_is_counted_as_what_it_is(cohort: Path, tmp_path: Path) -> None:
+    metrics = pretrain(options(cohort), arguments(tmp_path, per_device_train_batch_size=64, num_train_epochs=2))
+    assert metrics["days_seen"] == 40
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    folder, _ = whole
+    with pytest.raises(FileExistsError, match="Resume the run"):
+        pretrain(options(cohort), arguments(folder))
+    killed = interrupt(folder, tmp_path / "killed", 3)
+    with pytest.raises(FileExistsError, match="choose another folder"):
+        pretrain(options(cohort), arguments(killed))
+    finished = tmp_path / "finished"
+    finished.mkdir()
+    shutil.copy2(folder / "model.safetensors", finished)
+    with pytest.raises(FileExistsError, match="--init-from"):
+        pretrain(options(cohort), arguments(finished), resume=True)
+    assert [path.name for path in finished.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"objective": "clip"}, "objective was 'coca' and is 'clip'"),
+        ({"config_overrides": {**SHAPE, "hidden_size": 48}}, "hidden_size was 32 and is 48"),
+        ({"max_text_length": 48}, "max_position_embeddings was 64 and is 48"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another_model(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    killed = interrupt(whole[0], tmp_path / "run", 3)
+    with pytest.raises(ValueError, match=words):
+        pretrain(options(cohort, **change), arguments(killed, **RUN), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"objective": "clap"}, "`objective` must be one of clip, siglip, cap, coca, got 'clap'"),
+        ({"size": "huge"}, "`size` must be one of tiny"),
+        ({"caption_keys": {"summary": 1.0}}, "Unknown caption keys summary"),
+        ({"tokenizer_days": 0}, "`tokenizer_days` must be at least 1"),
+        ({"save_dtype": "int8"}, "floating-point type such as 'bfloat16', got 'int8'"),
+        ({"save_dtype": "nn"}, "got 'nn'"),
+        ({"init_from": "model", "config_overrides": {"hidden_size": 8}}, "keeps its own shape"),
+    ],
+)
+def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        PretrainOptions(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"caption_keys": {}}, "`caption_keys` needs non-negative weights"),
+        ({"modality_dropout": 1.5}, "`modality_dropout` must be a probability"),
+        ({"max_text_length": 4}, "max_length"),
+        ({"vocab_size": 100}, "`vocab_size` must be a whole number, at least 259"),
+        ({"config_overrides": {"width": 3}}, "No part of SensorLMConfig has a value named 'width'"),
+    ],
+)
+def test_options_that_other_parts_refuse(cohort: Path, tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        pretrain(options(cohort, **change), arguments(tmp_path / "run"))
+    assert not list(tmp_path.glob("run/model*"))
+
+
+def test_captions_longer_than_the_first_model_reads_are_refused(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    given = options(cohort, init_from=str(whole[0]), config_overrides={}, max_text_length=65)
+    with pytest.raises(ValueError, match=r"`max_text_length` is 65, but .* reads at most 64"):
+        pretrain(given, arguments(tmp_path))
+
+
+def test_a_dataset_without_a_training_split_is_refused(tmp_path: Path, cohort: Path) -> None:
+    write_days(simulate_days(2), tmp_path / "days", split="test")
+    with pytest.raises(ValueError, match="has the splits test, but no `train`"):
+        pretrain(options(tmp_path / "days"), arguments(tmp_path / "run"))

@@ -1,0 +1,284 @@
+"""The trainer: what it optimises, in which order it sees days, what it logs."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from training_cases import arguments, captions_of, tiny_model
+
+from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
+from sensorlm_hf.days import SensorDay
+from sensorlm_hf.processing import SensorLMProcessor
+from sensorlm_hf.training import PersonSampler, RsqrtSchedule, SensorLMTrainer, SensorLMTrainingArguments
+
+PLAIN: dict[str, Any] = {"schedule": "transformers", "lr_scheduler_type": "constant", "warmup_steps": 0}
+
+
+def make_trainer(
+    folder: Path,
+    processor: SensorLMProcessor,
+    days: list[SensorDay],
+    objective: str = "coca",
+    collator: dict[str, Any] | None = None,
+    shape: dict[str, Any] | None = None,
+    **changes: Any,
+) -> SensorLMTrainer:
+    return SensorLMTrainer(
+        model=tiny_model(processor, objective, **(shape or {})),
+        args=arguments(folder, **changes),
+        train_dataset=SensorDayDataset(days),
+        eval_dataset=SensorDayDataset(days[:4]),
+        data_collator=SensorLMCollator(processor, max_length=64, **(collator or {})),
+        evaluation_collator=SensorLMCollator(processor, max_length=64, training=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("objective", "parts"),
+    [
+        ("clip", {"contrastive_loss", "logit_scale"}),
+        ("siglip", {"contrastive_loss", "logit_scale"}),
+        ("cap", {"caption_loss"}),
+        ("coca", {"contrastive_loss", "caption_loss", "logit_scale"}),
+    ],
+)
+def test_the_log_tells_the_parts_of_the_loss(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], objective: str, parts: set[str]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, objective, max_steps=2, eval_strategy="steps", eval_steps=1)
+    trainer.train()
+    logs = [entry for entry in trainer.state.log_history if "loss" in entry]
+    assert [entry["step"] for entry in logs] == [1, 2]
+    for entry in logs:
+        assert {"contrastive_loss", "caption_loss", "logit_scale"} & set(entry) == parts
+        # Of two parts, the caption's weighs twice as much by default; one part alone is the loss.
+        weight = 2 if objective == "coca" else 1
+        expected = entry.get("contrastive_loss", 0) + weight * entry.get("caption_loss", 0)
+        assert entry["loss"] == pytest.approx(expected, abs=2e-4)
+    evaluations = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert len(evaluations) == 2
+    assert all(entry["eval_loss"] > 0 for entry in evaluations)
+    assert not any(name in entry for entry in evaluations for name in parts)
+
+
+def test_the_parts_are_means_over_the_steps_since_the_last_entry(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    each = make_trainer(tmp_path, processor, simulated, max_steps=4, logging_steps=1)
+    each.train()
+    both = make_trainer(tmp_path, processor, simulated, max_steps=4, logging_steps=2)
+    both.train()
+    for name in ("contrastive_loss", "caption_loss", "loss"):
+        single = [entry[name] for entry in each.state.log_history if "loss" in entry]
+        double = [entry[name] for entry in both.state.log_history if "loss" in entry]
+        assert double == pytest.approx([sum(single[:2]) / 2, sum(single[2:]) / 2], abs=2e-4)
+
+
+def test_gradients_accumulate_to_the_mean_over_the_small_batches(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    """One step over three small batches against the mean of their gradients, taken by hand."""
+    rate = 0.5
+    trainer = make_trainer(
+        tmp_path,
+        processor,
+        simulated,
+        per_device_train_batch_size=4,
+        gradient_accumulation_steps=3,
+        max_steps=1,
+        optim="sgd",
+        learning_rate=rate,
+        weight_decay=0.0,
+        max_grad_norm=0.0,
+        **PLAIN,
+    )
+    model = copy.deepcopy(trainer.model)
+    batches = list(trainer.get_train_dataloader())
+    assert len(batches) == 3
+    for batch in batches:
+        (model(**batch).loss / 3).backward()
+    trainer.train()
+    for (name, before), after in zip(model.named_parameters(), trainer.model.parameters(), strict=True):
+        if before.grad is not None:
+            torch.testing.assert_close(after, before - rate * before.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_only_weight_matrices_decay(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, weight_decay=0.1)
+    groups = trainer.create_optimizer().param_groups
+    names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
+    decayed, plain = ({names[id(p)] for p in group["params"]} for group in groups)
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+    assert decayed | plain == set(names.values())
+    assert {"logit_scale", "sensor_model.head.probe", "decoder.pooler.query"} <= plain
+    assert "sensor_model.embeddings.patch_embedding.weight" in decayed
+    assert trainer.create_optimizer() is trainer.optimizer, "it is made once"
+    assert isinstance(trainer.optimizer, torch.optim.AdamW)
+    assert groups[0]["betas"] == (0.9, 0.999)
+
+
+def test_the_rate_follows_the_schedule_of_the_release(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, max_steps=10, learning_rate=1e-3, schedule_timescale=4.0)
+    trainer.train()
+    rates = [entry["learning_rate"] for entry in trainer.state.log_history if "loss" in entry]
+    schedule = RsqrtSchedule(10, warmup_steps=2, cooldown_steps=2, timescale=4.0)
+    assert rates == pytest.approx([1e-3 * schedule(step) for step in range(10)])
+
+
+def test_a_schedule_of_transformers_can_be_had_instead(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    changes = {"schedule": "transformers", "lr_scheduler_type": "linear", "warmup_steps": 0, "max_steps": 4}
+    trainer = make_trainer(tmp_path, processor, simulated, learning_rate=1e-3, **changes)
+    trainer.train()
+    rates = [entry["learning_rate"] for entry in trainer.state.log_history if "loss" in entry]
+    assert rates == pytest.approx([1e-3, 7.5e-4, 5e-4, 2.5e-4])
+
+
+def test_days_of_one_person_are_kept_apart(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, per_device_train_batch_size=3, data_seed=9)
+    sampler = trainer._get_train_sampler()
+    assert isinstance(sampler, PersonSampler)
+    assert (sampler.batch_size, sampler.seed) == (3, 9)
+    people = [simulated[index].subject_id for index in sampler]
+    assert all(len(set(people[i : i + 3])) == 3 for i in range(0, 12, 3))
+    plain = make_trainer(tmp_path, processor, simulated, spread_people=False)._get_train_sampler()
+    assert isinstance(plain, torch.utils.data.RandomSampler)
+
+
+def test_each_epoch_draws_other_captions_and_a_second_run_the_same(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    def seen() -> list[list[str]]:
+        trainer = make_trainer(tmp_path, processor, simulated, per_device_train_batch_size=12, num_train_epochs=2)
+        batches: list[list[str]] = []
+        collate = trainer.data_collator
+
+        def watched(items: Any) -> Any:
+            batch = collate(items)
+            batches.append(sorted(captions_of(processor, batch)))
+            return batch
+
+        trainer.data_collator = watched
+        trainer.train()
+        return batches
+
+    first, second = seen()
+    assert first != second
+    assert seen() == [first, second]
+
+
+def test_evaluation_sees_the_same_captions_every_time(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, collator={"modality_dropout": 0.9, "event_crop": 0.9})
+    training = trainer.data_collator
+    (one,), (two,) = (list(trainer.get_eval_dataloader()) for _ in range(2))
+    assert trainer.data_collator is training
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    expected = trainer.evaluation_collator(simulated[:4])
+    assert torch.equal(one["sensor_mask"], expected["sensor_mask"]), "nothing is left out of evaluation days"
+    assert captions_of(processor, one) == captions_of(processor, expected)
+    assert trainer.evaluate()["eval_loss"] == trainer.evaluate()["eval_loss"]
+
+
+def test_without_an_evaluation_collator_that_of_training_is_taken(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated)
+    trainer.evaluation_collator = None
+    assert trainer.get_eval_dataloader().collate_fn is trainer.data_collator
+
+
+def test_evaluation_keeps_no_logits(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated)
+    loss, logits, labels = trainer.prediction_step(trainer.model, trainer.data_collator(simulated[:3]), False)
+    assert loss.ndim == 0
+    assert logits is None
+    assert labels is None
+
+
+def test_the_time_and_loss_of_a_whole_run(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated)
+    assert trainer.whole_run() == {}, "nothing was logged"
+    trainer.train()
+    # As a checkpoint brings it along: a run of four steps in 100 s, then one of two more.
+    trainer.state.log_history = [
+        {"loss": 4.0, "step": 3, "seconds": 60.0},
+        {"eval_loss": 9.0, "step": 3},
+        {"loss": 3.0, "step": 4, "seconds": 100.0},
+        {"loss": 1.0, "step": 6, "seconds": 130.0},
+    ]
+    trainer._seconds_before = None
+    told = trainer.whole_run()
+    assert told["train_loss"] == pytest.approx((3 * 4.0 + 1 * 3.0 + 2 * 1.0) / 6)
+    assert 130 <= told["train_runtime"] < 190
+
+
+def test_compute_loss_gives_the_outputs_when_asked(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated)
+    batch = trainer.data_collator(simulated[:3])
+    loss, outputs = trainer.compute_loss(trainer.model, batch, return_outputs=True)
+    assert loss is outputs.loss
+    assert torch.equal(trainer.compute_loss(trainer.model, batch), loss)
+
+
+def test_captions_that_say_the_same_reach_the_loss_as_positives(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, objective="clip")
+    batch = trainer.data_collator(simulated[:4])
+    alone = {**batch, "text_group_ids": torch.arange(4)}
+    shared = {**batch, "text_group_ids": torch.zeros(4, dtype=torch.long)}
+    losses = [trainer.compute_loss(trainer.model, inputs).item() for inputs in (alone, shared)]
+    assert losses[0] != pytest.approx(losses[1])
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_workers_change_nothing(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], workers: int
+) -> None:
+    options = {"modality_dropout": 0.3, "event_crop": 0.3}
+    alone = list(make_trainer(tmp_path, processor, simulated, collator=options).get_train_dataloader())
+    several = list(
+        make_trainer(
+            tmp_path, processor, simulated, collator=options, dataloader_num_workers=workers
+        ).get_train_dataloader()
+    )
+    assert len(alone) == len(several) == 3
+    for one, other in zip(alone, several, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_contrastive_objectives_refuse_several_processes(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SensorLMTrainingArguments, "world_size", property(lambda self: 2))
+    with pytest.raises(ValueError, match=r"'coca' contrasts every day .* 2 are running"):
+        make_trainer(tmp_path, processor, simulated, "coca")
+    assert make_trainer(tmp_path, processor, simulated, "cap")._get_train_sampler().batch_size == 8
+
+
+def test_the_loss_goes_down(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, num_train_epochs=8)
+    with caplog.at_level(logging.WARNING):
+        trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
+    assert Counter(record.levelname for record in caplog.records)["ERROR"] == 0
