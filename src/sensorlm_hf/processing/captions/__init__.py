@@ -3,7 +3,6 @@
 from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
 from .builder import CaptionBuilder, CaptionMapper
 from .paraphrase import Paraphraser, numbers_in
-from .sentences import summary_labels
 from .templates import Wording, get_wording, list_languages, register_language
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "list_languages",
     "numbers_in",
     "register_language",
-    "summary_labels",
 ]

@@ -363,8 +363,9 @@ class SentenceMaker:
             stream: For the wording.
             shorter: How many names to leave out, the last first; at least one stays.
         """
-        logged, moods = summary_labels(events, minutes)
-        nouns, felt = self._phrases(logged, self._noun), self._phrases(moods, self._mood)
+        activities, sleeps, moods = _select(events, minutes)
+        nouns = self._phrases([e[3] for e in activities] + [e[3] for e in sleeps], self._noun)
+        felt = self._phrases([label for _, label in moods[:MAX_MOODS]], self._mood)
         if not nouns and not felt:
             return self.empty("no_events", stream)
         if shorter:
@@ -390,19 +391,6 @@ class SentenceMaker:
             phrase, _, cost = describe(label)
             phrases.setdefault(phrase, cost)
         return list(phrases.items())
-
-
-def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
-    """Returns what a summary names of a day: labels of activities and sleeps, the longest first, and moods by time.
-
-    Days that agree in both say the same, in whatever words.
-
-    Args:
-        events: Events, by start.
-        minutes: Length of the window.
-    """
-    activities, sleeps, moods = _select(events, minutes)
-    return [e[3] for e in activities] + [e[3] for e in sleeps], [label for _, label in moods[:MAX_MOODS]]
 
 
 def _select(
@@ -438,3 +426,24 @@ def insights_by_row(table: FactTable) -> list[list[Insight]]:
     for row, kind, minute, strength in zip(*(column.tolist() for column in columns), strict=True):
         rows[row].append((False, kind, minute, minute, strength))
     return rows
+
+
+def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
+    """Returns what a summary names of a day: activities and sleeps, the longest first, and moods by time, each once.
+
+    Days that agree in both say the same, in whatever words.
+
+    Args:
+        events: Events, by start.
+        minutes: Length of the window.
+    """
+    activities, sleeps, moods = _select(events, minutes)
+    chosen = [
+        list(dict.fromkeys(labels))[:most]
+        for labels, most in (
+            ([event[3] for event in activities], MAX_ACTIVITIES),
+            ([event[3] for event in sleeps], MAX_SLEEPS),
+            ([label for _, label in moods], MAX_MOODS),
+        )
+    ]
+    return chosen[0] + chosen[1], chosen[2]
