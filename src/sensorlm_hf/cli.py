@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.formatwarning = _format_warning
     handler: Handler = arguments.handler
     try:
-        return handler(arguments, rest)
+        status = handler(arguments, rest)
+        sys.stdout.flush()  # or a reader that went away shows only when Python ends
+        return status
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -205,15 +207,17 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     """Reads `"key=weight,key=weight"`; a key without a weight has weight 1.
 
     Raises:
-        ValueError: If a weight is not a number or a key is unknown.
+        ValueError: If a weight is not a number, or a key is unknown or given twice.
     """
     from .processing.captions import CAPTION_KEYS
 
     weights: dict[str, float] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        key, _, weight = part.partition("=")
+        key, _, weight = (piece.strip() for piece in part.partition("="))
         if key not in CAPTION_KEYS:
             raise ValueError(f"Unknown caption key {key!r}; there are {', '.join(CAPTION_KEYS)}.")
+        if key in weights:
+            raise ValueError(f"The caption key {key} is given twice; give it one weight.")
         try:
             weights[key] = float(weight or 1)
         except ValueError:
