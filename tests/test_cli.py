@@ -33,12 +33,10 @@ TRAIN = (
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    """The command chooses how warnings are shown, and training uses few threads here."""
-    shown, threads = warnings.formatwarning, torch.get_num_threads()
-    torch.set_num_threads(1)
+    """The command chooses how warnings are shown."""
+    shown = warnings.formatwarning
     yield
     warnings.formatwarning = shown
-    torch.set_num_threads(threads)
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -50,7 +48,6 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of four steps, evaluated twice, of a model of size tiny."""
     folder = tmp_path_factory.mktemp("trained")
-    torch.set_num_threads(1)
     assert main([*TRAIN.split(), "--data", str(cohort), "--output_dir", str(folder)]) == 0
     return folder
 
@@ -265,6 +262,34 @@ def test_train_writes_a_model_and_says_where(
     assert (training["days_seen"], training["seed"]) == (16, 3)
     assert training["eval_loss"] > 0, "evaluated without being asked"
     assert sorted(path.name for path in trained.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", {"save_strategy": "epoch", "eval_strategy": "epoch", "num_train_epochs": 3.0, "logging_steps": 20}),
+        ("--epochs 2 --batch-size 8", {"num_train_epochs": 2.0, "per_device_train_batch_size": 8}),
+        ("--num-train-epochs 5", {"num_train_epochs": 5.0}),
+        ("--save_steps 7", {"save_strategy": "steps", "save_steps": 7, "eval_strategy": "epoch"}),
+        ("--save-steps=7 --eval_strategy no", {"save_strategy": "steps", "eval_strategy": "no"}),
+        ("--eval_strategy steps --eval_steps 3", {"eval_strategy": "steps", "eval_steps": 3}),
+        ("--save_strategy no --save_total_limit 9", {"save_strategy": "no", "save_total_limit": 9}),
+        ("--learning_rate 1e-3 --cooldown_ratio 0.5", {"learning_rate": 1e-3, "cooldown_ratio": 0.5}),
+    ],
+)
+def test_arguments_of_the_trainer(
+    words: str, expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def pretrain(options: Any, arguments: Any, resume: bool) -> dict[str, Any]:
+        asked.append(arguments)
+        return {"parameters": 0, "days_seen": 0, "train_runtime": 0}
+
+    monkeypatch.setattr("sensorlm_hf.training.pretrain", pretrain)
+    assert main(["train", "--data", "simulated", "--output_dir", str(tmp_path), "--use_cpu", *words.split()]) == 0
+    assert {name: getattr(asked[0], name) for name in expected} == expected
+    assert asked[0].output_dir == str(tmp_path)
 
 
 def test_a_killed_run_is_resumed(

@@ -253,11 +253,14 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--per_device_train_batch_size": arguments.batch_size,
         "--per_device_eval_batch_size": arguments.batch_size,
         "--eval_strategy": "epoch",
+        "--save_strategy": "epoch",
         "--save_total_limit": 2,
         "--logging_steps": 20,
         "--report_to": "none",
     }
-    given = {word.split("=")[0] for word in rest}
+    given = {word.split("=")[0].replace("-", "_").replace("__", "--", 1) for word in rest}
+    # Who says after how many steps means the strategy that counts steps.
+    given |= {f"--{name}_strategy" for name in ("eval", "save") if f"--{name}_steps" in given}
     words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
     (training_arguments,) = HfArgumentParser([SensorLMTrainingArguments]).parse_args_into_dataclasses(words)
     # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
