@@ -18,5 +18,8 @@ parser.add_argument("--timezone", required=True, help="Where the person lived, s
 options = parser.parse_args()
 
 report = ReadReport()
-count = write_days(read_fitbit(options.export, options.timezone, report=report), options.output)
+try:
+    count = write_days(read_fitbit(options.export, options.timezone, report=report), options.output)
+except (ValueError, OSError) as error:
+    parser.error(str(error))
 sys.stdout.write(f"Wrote {count} days to {options.output}.\n{report.summary()}\n")

@@ -17,5 +17,8 @@ parser.add_argument("output", help="Folder to write.")
 options = parser.parse_args()
 
 report = ReadReport()
-count = write_days(read_mmash(options.recordings, report=report), options.output)
+try:
+    count = write_days(read_mmash(options.recordings, report=report), options.output)
+except (ValueError, OSError) as error:
+    parser.error(str(error))
 sys.stdout.write(f"Wrote {count} days to {options.output}.\n{report.summary()}\n")

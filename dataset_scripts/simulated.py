@@ -17,5 +17,11 @@ parser.add_argument("--days_per_person", type=int, default=4)
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
 
-counts = write_cohort(options.output, people=options.people, days_per_person=options.days_per_person, seed=options.seed)
-sys.stdout.write(f"Wrote {counts} simulated days to {options.output}.\n")
+try:
+    counts = write_cohort(
+        options.output, people=options.people, days_per_person=options.days_per_person, seed=options.seed
+    )
+except (ValueError, OSError) as error:
+    parser.error(str(error))
+told = ", ".join(f"{count} {split}" for split, count in counts.items())
+sys.stdout.write(f"Wrote simulated days to {options.output}: {told}.\n")

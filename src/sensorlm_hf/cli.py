@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _hide_progress_bars()
     handler: Handler = arguments.handler
     try:
-        return handler(arguments, rest)
+        status = handler(arguments, rest)
+        sys.stdout.flush()  # or a reader that went away shows only when Python ends
+        return status
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -290,15 +292,17 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     """Reads `"key=weight,key=weight"`; a key without a weight has weight 1.
 
     Raises:
-        ValueError: If a weight is not a number or a key is unknown.
+        ValueError: If a weight is not a number, or a key is unknown or given twice.
     """
     from .processing.captions import CAPTION_KEYS
 
     weights: dict[str, float] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        key, _, weight = part.partition("=")
+        key, _, weight = (piece.strip() for piece in part.partition("="))
         if key not in CAPTION_KEYS:
             raise ValueError(f"Unknown caption key {key!r}; there are {', '.join(CAPTION_KEYS)}.")
+        if key in weights:
+            raise ValueError(f"The caption key {key} is given twice; give it one weight.")
         try:
             weights[key] = float(weight or 1)
         except ValueError:
@@ -334,11 +338,14 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--per_device_train_batch_size": arguments.batch_size,
         "--per_device_eval_batch_size": arguments.batch_size,
         "--eval_strategy": "epoch",
+        "--save_strategy": "epoch",
         "--save_total_limit": 2,
         "--logging_steps": 20,
         "--report_to": "none",
     }
-    given = {word.split("=")[0] for word in rest}
+    given = {word.split("=")[0].replace("-", "_").replace("__", "--", 1) for word in rest}
+    # Who says after how many steps means the strategy that counts steps.
+    given |= {f"--{name}_strategy" for name in ("eval", "save") if f"--{name}_steps" in given}
     words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
     (training_arguments,) = HfArgumentParser([SensorLMTrainingArguments]).parse_args_into_dataclasses(words)
     # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.

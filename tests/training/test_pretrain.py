@@ -109,6 +109,19 @@ def test_resuming_a_finished_run_gives_the_same_model(
     assert resumed["eval_loss"] == metrics["eval_loss"]
 
 
+def test_resuming_a_run_whose_last_checkpoint_is_its_end_trains_no_more(cohort: Path, tmp_path: Path) -> None:
+    given = {"save_strategy": "epoch", "num_train_epochs": 2}
+    metrics = pretrain(options(cohort), arguments(tmp_path, **given))
+    first = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()  # killed just before it was written
+    resumed = pretrain(options(cohort), arguments(tmp_path, **given), resume=True)
+    again = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    for name in ("eval_loss", "days_seen"):
+        assert resumed[name] == metrics[name]
+    assert resumed["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-4)
+
+
 def test_resuming_without_a_checkpoint_begins(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint-7").mkdir()  # killed before anything was written
     metrics = pretrain(options(cohort), arguments(tmp_path, max_steps=1), resume=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from sensorlm_hf.days import SensorDay
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments
@@ -78,11 +77,3 @@ def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int 
 def captions_of(processor: SensorLMProcessor, batch: dict[str, Any]) -> list[str]:
     """The captions of a collated batch, as the tokenizer reads them back."""
     return processor.batch_decode(batch["input_ids"], skip_special_tokens=True)
-
-
-def by_person(days: list[SensorDay]) -> dict[str, list[SensorDay]]:
-    """Days by whose they are."""
-    people: dict[str, list[SensorDay]] = {}
-    for day in days:
-        people.setdefault(day.subject_id, []).append(day)
-    return people

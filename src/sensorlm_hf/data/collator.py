@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from ..days import SensorDay
-from ..processing.captions import CAPTION_KEYS, CaptionBuilder, summary_labels
+from ..processing.captions import CAPTION_KEYS, CaptionBuilder
+from ..processing.captions.sentences import summary_labels
 from ..schema import SensorSchema
 
 MIN_CROP_MINUTES = 10

@@ -4,7 +4,6 @@ from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
 from .builder import CaptionBuilder
 from .mapper import CaptionMapper
 from .paraphrase import Paraphraser, numbers_in
-from .sentences import summary_labels
 from .templates import Wording, get_wording, list_languages, register_language
 
 __all__ = [
@@ -19,5 +18,4 @@ __all__ = [
     "list_languages",
     "numbers_in",
     "register_language",
-    "summary_labels",
 ]

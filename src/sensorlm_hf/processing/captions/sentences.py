@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -400,28 +400,6 @@ class SentenceMaker:
         return list(phrases.items())
 
 
-def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
-    """Returns what a summary names of a day: labels of activities and sleeps, the longest first, and moods by time.
-
-    Each label comes once, however often it was logged. Days that agree in both say the same, in whatever words.
-
-    Args:
-        events: Events, by start.
-        minutes: Length of the window.
-    """
-    activities, sleeps, moods = _select(events, minutes)
-    logged = _first([e[3] for e in activities], MAX_ACTIVITIES) + _first([e[3] for e in sleeps], MAX_SLEEPS)
-    return logged, _first([label for _, label in moods], MAX_MOODS)
-
-
-def _first(labels: Iterable[str], count: int) -> list[str]:
-    """Returns the first labels that differ in more than case and spaces."""
-    different: dict[str, str] = {}
-    for label in labels:
-        different.setdefault(label.strip().lower(), label)
-    return list(different.values())[:count]
-
-
 def _select(
     events: Sequence[Event], minutes: int
 ) -> tuple[list[tuple[int, int, int, str]], list[tuple[int, int, int, str]], list[tuple[int, str]]]:
@@ -455,3 +433,24 @@ def insights_by_row(table: FactTable) -> list[list[Insight]]:
     for row, kind, minute, strength in zip(*(column.tolist() for column in columns), strict=True):
         rows[row].append((False, kind, minute, minute, strength))
     return rows
+
+
+def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
+    """Returns what a summary names of a day: activities and sleeps, the longest first, and moods by time, each once.
+
+    Days that agree in both say the same, in whatever words.
+
+    Args:
+        events: Events, by start.
+        minutes: Length of the window.
+    """
+    activities, sleeps, moods = _select(events, minutes)
+    chosen = [
+        list(dict.fromkeys(labels))[:most]
+        for labels, most in (
+            ([event[3] for event in activities], MAX_ACTIVITIES),
+            ([event[3] for event in sleeps], MAX_SLEEPS),
+            ([label for _, label in moods], MAX_MOODS),
+        )
+    ]
+    return chosen[0] + chosen[1], chosen[2]

@@ -1,0 +1,99 @@
+"""The examples run."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import datasets
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from transformers import pipeline
+
+from sensorlm_hf import simulate_days
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+TRAIN_DEMO = EXAMPLES / "train_demo.py"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["examples/train_demo.py", *map(str, words)])
+    runpy.run_path(str(TRAIN_DEMO), run_name="__main__")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_every_example_explains_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [path.name, "--help"])
+    with pytest.raises(SystemExit) as done:
+        runpy.run_path(str(path), run_name="__main__")
+    assert done.value.code == 0
+    assert f"python examples/{path.name}" in capsys.readouterr().out
+
+
+def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: Path) -> None:
+    publish = runpy.run_path(str(TRAIN_DEMO), run_name="example")["publish"]
+    run_dir, target = tmp_path / "run", tmp_path / "shipped"
+    (run_dir / "checkpoint-9").mkdir(parents=True)
+    (run_dir / "config.json").write_text("new")
+    target.mkdir()
+    (target / "config.json").write_text("old")
+    (target / "gone.json").write_text("old")
+    (tmp_path / "link").symlink_to("shipped")
+    publish(run_dir, tmp_path / "link")
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"config.json": "new"}
+    assert (tmp_path / "link").is_symlink()
+    assert not (tmp_path / ".shipped.partial").exists()
+
+
+def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults of the example are those with which the shipped model was made."""
+    example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
+    asked: list[Any] = []
+    monkeypatch.setitem(example["train"].__globals__, "pretrain", lambda *a, **k: asked.append((a, k)))
+    given = SimpleNamespace(epochs=6.0, batch_size=64, learning_rate=1.5e-3, seed=0, resume=True)
+    example["train"](given, tmp_path, "simulated:5000:0")
+    ((options, arguments), keywords) = asked[0]
+    shipped = EXAMPLES.parent / "src/sensorlm_hf/checkpoints/sensorlm-coca"
+    record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))["options"]
+    for name in ("objective", "size", "data", "caption_keys", "max_text_length", "event_crop", "save_dtype"):
+        assert getattr(options, name) == record[name], name
+    assert options.config_overrides == record["config_overrides"]
+    assert keywords == {"resume": True}
+    assert Path(arguments.output_dir) == tmp_path
+
+
+@pytest.mark.slow
+def test_the_demo_model_from_simulated_people_to_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    target, run_dir = tmp_path / "my-sensorlm", tmp_path / "run"
+    words = ["--output_dir", target, "--run_dir", run_dir, "--people", 30, "--epochs", 1, "--batch_size", 16]
+    run(monkeypatch, *words)
+    out = capsys.readouterr().out
+    assert "| zero-shot activity | AUROC |" in out
+    assert out.endswith(f"The model is in {target}.\n")
+    assert not list(target.glob("checkpoint-*"))
+    assert {tensor.dtype for tensor in load_file(target / "model.safetensors").values()} == {torch.bfloat16}
+    assert sum(path.stat().st_size for path in target.iterdir()) < 20e6, "the limit of a shipped model"
+    card = ModelCard.load(target / "README.md")
+    assert card.data.eval_results
+    assert "simulated:30:0" in card.text
+    day = simulate_days(1, seed=5)[0]
+    answers = pipeline("zero-shot-sensor-classification", model=str(target))(day, candidate_labels=["running", "yoga"])
+    assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-3)
+    # The same run is not begun again over itself, and can be evaluated once more.
+    with pytest.raises(FileExistsError, match="Resume the run"):
+        run(monkeypatch, *words)
+    before = json.loads((target / "evaluation.json").read_text())
+    run(monkeypatch, *words, "--evaluate_only")
+    after = json.loads((target / "evaluation.json").read_text())
+    assert {**before, "seconds": 0} == {**after, "seconds": 0}
