@@ -367,9 +367,9 @@ class CaptionBuilder:
                 elif level == "low":
                     sentences += maker.statistical(facts.statistics, facts.told, stream)
                 else:
-                    found = maker.structural(facts.insights, facts.told, stream, clock)
-                    if not self.imputed:
-                        found += maker.gaps(facts.gaps, stream, clock)
+                    # What is missing comes before the groups: after them, it would read as if it were the last one's.
+                    found = [] if self.imputed else maker.gaps(facts.gaps, stream, clock)
+                    found += maker.structural(facts.insights, facts.told, stream, clock)
                     sentences += found or [maker.empty("no_structure", stream)]
             captions.append(fit(sentences, budget, self._count))
         return captions
