@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from caption_days import make_days
 from datasets import Dataset
 from datasets.fingerprint import Hasher
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, TextGenerationPipeline
 
 from sensorlm_hf.days import Event, SensorDay
 from sensorlm_hf.processing.captions import (
@@ -19,6 +23,7 @@ from sensorlm_hf.processing.captions import (
     CaptionBuilder,
     Paraphraser,
     estimate_tokens,
+    get_wording,
     numbers_in,
 )
 from sensorlm_hf.processing.captions.budget import Sentence, compose, fit
@@ -172,24 +177,54 @@ def test_paraphrases_keep_every_number_or_are_refused() -> None:
         CaptionBuilder(paraphraser=lambda text: 5)(DAYS[0])
 
 
-def test_text_generation_pipelines_paraphrase() -> None:
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, TextGenerationPipeline
+CAPTION = "The person felt calm at minute 600."
+PARAPHRASE = "At minute 600, calm was what the person felt."
 
-    vocabulary = Tokenizer(
-        models.BPE(vocab={c: i for i, c in enumerate(pre_tokenizers.ByteLevel.alphabet())}, merges=[])
-    )
-    vocabulary.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    vocabulary.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=vocabulary, pad_token="!", eos_token="!")
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=512, n_embd=8, n_layer=1, n_head=1, eos_token_id=0))
-    pipe = TextGenerationPipeline(model=model, tokenizer=fast, max_new_tokens=4, do_sample=False)
-    build = CaptionBuilder(key="high_level_all_caption", paraphraser=pipe, max_tokens=60)
-    # An untrained model loses the numbers, so the template's wording stays, and is counted.
-    days = [day for day in DAYS if day.events][:3]
-    assert build.batch(days) == CaptionBuilder(key="high_level_all_caption", max_tokens=60).batch(days)
+
+def tiny_pipeline(text: str, chat_template: str | None = None) -> TextGenerationPipeline:
+    """A text-generation pipeline whose model, two layers over bytes, has learnt one text by heart."""
+    alphabet = {character: i for i, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    alphabet["<end>"] = len(alphabet)
+    bytes_only = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
+    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bytes_only.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=bytes_only, pad_token="<end>", eos_token="<end>")
+    fast.chat_template = chat_template
+    torch.manual_seed(0)
+    size = {"n_positions": 256, "n_embd": 48, "n_layer": 2, "n_head": 2, "vocab_size": len(alphabet)}
+    model = GPT2LMHeadModel(GPT2Config(**size, eos_token_id=256, bos_token_id=256, pad_token_id=256))
+    model.train()
+    ids = torch.tensor([[*fast.encode(text), 256]])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    for _ in range(150):
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss < 0.02:
+            break
+    model.eval()
+    return TextGenerationPipeline(model=model, tokenizer=fast, max_new_tokens=60, do_sample=False)
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_text_generation_pipelines_paraphrase(chat: bool) -> None:
+    asked = f"user: {CAPTION}\nassistant: " if chat else f"Say it otherwise: {CAPTION}\n"
+    template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\nassistant: {% endfor %}" if chat else None
+    pipe = tiny_pipeline(asked + PARAPHRASE, template)
+    prompt = "{caption}" if chat else "Say it otherwise: {caption}\n"
+    only = replace(get_wording("en"), moods=("The person felt {label} at {time}.",))
+    build = CaptionBuilder(key="high_level_all_caption", templates=only, paraphraser=Paraphraser(pipe, prompt))
     assert build.paraphraser is not None
-    assert build.paraphraser.rejected == 3
-    assert build.paraphraser.accepted == 0
+    days = [
+        SensorDay(np.zeros((1440, 26)), DAYS[0].start, "p", "sensorlm-26", (Event("mood", "calm", minute, minute),))
+        for minute in (600, 700)
+    ]
+    # For minute 700 the model still says 600: the template's wording stays.
+    assert build.batch(days) == [PARAPHRASE, CAPTION.replace("600", "700")]
+    assert (build.paraphraser.accepted, build.paraphraser.rejected) == (1, 1)
+    copied = pickle.loads(pickle.dumps(build.paraphraser))
+    assert (copied.prompt, copied.accepted, copied.rejected) == (prompt, 0, 0)
 
 
 def test_paraphraser_checks_its_prompt() -> None:
