@@ -29,12 +29,13 @@ from sensorlm_hf.processing.captions import (
 from sensorlm_hf.processing.captions.budget import Sentence, compose, fit
 
 DAYS = make_days(16)
+LANGUAGES = ("en", "de")
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     """A byte-level BPE trained on captions, digits split, as the package's."""
-    captions = [c for cs in CaptionBuilder().columns(DAYS).values() for c in cs]
+    captions = [c for code in LANGUAGES for cs in CaptionBuilder(language=code).columns(DAYS).values() for c in cs]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -61,24 +62,27 @@ def test_estimate_counts_digits_and_punctuation_one_by_one() -> None:
     assert estimate_tokens("µ_é") == 2 + 1 + 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("max_tokens", [16, 40, 128, 300, None])
-def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, max_tokens: int | None) -> None:
-    build = CaptionBuilder(tokenizer=tokenizer, max_tokens=max_tokens)
-    whole = CaptionBuilder(max_tokens=100_000)
+def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, language: str, max_tokens: int | None) -> None:
+    build = CaptionBuilder(tokenizer=tokenizer, max_tokens=max_tokens, language=language)
+    whole = CaptionBuilder(max_tokens=100_000, language=language)
+    headings = "|".join(build.wording.groups.values())
     for key in CAPTION_KEYS:
         for short, full in zip(build.batch(DAYS, keys=key), whole.batch(DAYS, keys=key), strict=True):
             assert len(tokenizer.encode(short).ids) <= (max_tokens or TOKEN_BUDGETS[key])
             if "high" not in key:
                 position = 0  # sentences are those of the full caption, whole and in order
                 for sentence in re.split(r"(?<=\.) ", short):
-                    bare = re.sub(r"^(Heart|Activity|Sleep|Skin): ", "", sentence)
+                    bare = re.sub(rf"^({headings}): ", "", sentence)
                     position = full.index(bare, position) + len(bare) if bare else position
     assert all(build.batch(DAYS)) or max_tokens == 16
 
 
-def test_estimate_is_above_a_tokenizer_trained_on_captions(tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_estimate_is_above_a_tokenizer_trained_on_captions(tokenizer: Tokenizer, language: str) -> None:
     for key in CAPTION_KEYS:
-        for caption in CaptionBuilder(key=key).batch(DAYS):
+        for caption in CaptionBuilder(key=key, language=language).batch(DAYS):
             assert len(tokenizer.encode(caption).ids) <= estimate_tokens(caption)
 
 
