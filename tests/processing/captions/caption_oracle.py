@@ -26,12 +26,16 @@ def fill(x: np.ndarray, default: float) -> np.ndarray:
 
 
 def pool(x: np.ndarray) -> np.ndarray:
-    """Means of the observed minutes of each 40-minute piece; NaN where a piece has none."""
+    """Means of the observed minutes of each 40-minute piece; NaN where it has none, or a gap of over half of it."""
     points = []
     for start in range(0, len(x), POOL):
         piece = x[start : start + POOL]
         seen = ~np.isnan(piece)
-        if not seen.any():
+        gap, longest = 0, 0
+        for minute in seen.tolist():
+            gap = 0 if minute else gap + 1
+            longest = max(longest, gap)
+        if not seen.any() or longest > POOL // 2:
             points.append(math.nan)
         elif seen.all():
             points.append(float(np.mean(piece)))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from caption_days import make_days
 from datasets import Dataset
 from datasets.fingerprint import Hasher
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, TextGenerationPipeline
 
 from sensorlm_hf.days import Event, SensorDay
 from sensorlm_hf.processing.captions import (
@@ -19,17 +23,19 @@ from sensorlm_hf.processing.captions import (
     CaptionBuilder,
     Paraphraser,
     estimate_tokens,
+    get_wording,
     numbers_in,
 )
 from sensorlm_hf.processing.captions.budget import Sentence, compose, fit
 
 DAYS = make_days(16)
+LANGUAGES = ("en", "de")
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     """A byte-level BPE trained on captions, digits split, as the package's."""
-    captions = [c for cs in CaptionBuilder().columns(DAYS).values() for c in cs]
+    captions = [c for code in LANGUAGES for cs in CaptionBuilder(language=code).columns(DAYS).values() for c in cs]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -56,24 +62,27 @@ def test_estimate_counts_digits_and_punctuation_one_by_one() -> None:
     assert estimate_tokens("µ_é") == 2 + 1 + 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("max_tokens", [16, 40, 128, 300, None])
-def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, max_tokens: int | None) -> None:
-    build = CaptionBuilder(tokenizer=tokenizer, max_tokens=max_tokens)
-    whole = CaptionBuilder(max_tokens=100_000)
+def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, language: str, max_tokens: int | None) -> None:
+    build = CaptionBuilder(tokenizer=tokenizer, max_tokens=max_tokens, language=language)
+    whole = CaptionBuilder(max_tokens=100_000, language=language)
+    headings = "|".join(build.wording.groups.values())
     for key in CAPTION_KEYS:
         for short, full in zip(build.batch(DAYS, keys=key), whole.batch(DAYS, keys=key), strict=True):
             assert len(tokenizer.encode(short).ids) <= (max_tokens or TOKEN_BUDGETS[key])
             if "high" not in key:
                 position = 0  # sentences are those of the full caption, whole and in order
                 for sentence in re.split(r"(?<=\.) ", short):
-                    bare = re.sub(r"^(Heart|Activity|Sleep|Skin): ", "", sentence)
+                    bare = re.sub(rf"^({headings}): ", "", sentence)
                     position = full.index(bare, position) + len(bare) if bare else position
     assert all(build.batch(DAYS)) or max_tokens == 16
 
 
-def test_estimate_is_above_a_tokenizer_trained_on_captions(tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_estimate_is_above_a_tokenizer_trained_on_captions(tokenizer: Tokenizer, language: str) -> None:
     for key in CAPTION_KEYS:
-        for caption in CaptionBuilder(key=key).batch(DAYS):
+        for caption in CaptionBuilder(key=key, language=language).batch(DAYS):
             assert len(tokenizer.encode(caption).ids) <= estimate_tokens(caption)
 
 
@@ -172,24 +181,54 @@ def test_paraphrases_keep_every_number_or_are_refused() -> None:
         CaptionBuilder(paraphraser=lambda text: 5)(DAYS[0])
 
 
-def test_text_generation_pipelines_paraphrase() -> None:
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, TextGenerationPipeline
+CAPTION = "The person felt calm at minute 600."
+PARAPHRASE = "At minute 600, calm was what the person felt."
 
-    vocabulary = Tokenizer(
-        models.BPE(vocab={c: i for i, c in enumerate(pre_tokenizers.ByteLevel.alphabet())}, merges=[])
-    )
-    vocabulary.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    vocabulary.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=vocabulary, pad_token="!", eos_token="!")
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=512, n_embd=8, n_layer=1, n_head=1, eos_token_id=0))
-    pipe = TextGenerationPipeline(model=model, tokenizer=fast, max_new_tokens=4, do_sample=False)
-    build = CaptionBuilder(key="high_level_all_caption", paraphraser=pipe, max_tokens=60)
-    # An untrained model loses the numbers, so the template's wording stays, and is counted.
-    days = [day for day in DAYS if day.events][:3]
-    assert build.batch(days) == CaptionBuilder(key="high_level_all_caption", max_tokens=60).batch(days)
+
+def tiny_pipeline(text: str, chat_template: str | None = None) -> TextGenerationPipeline:
+    """A text-generation pipeline whose model, two layers over bytes, has learnt one text by heart."""
+    alphabet = {character: i for i, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    alphabet["<end>"] = len(alphabet)
+    bytes_only = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
+    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bytes_only.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=bytes_only, pad_token="<end>", eos_token="<end>")
+    fast.chat_template = chat_template
+    torch.manual_seed(0)
+    size = {"n_positions": 256, "n_embd": 48, "n_layer": 2, "n_head": 2, "vocab_size": len(alphabet)}
+    model = GPT2LMHeadModel(GPT2Config(**size, eos_token_id=256, bos_token_id=256, pad_token_id=256))
+    model.train()
+    ids = torch.tensor([[*fast.encode(text), 256]])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    for _ in range(150):
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss < 0.02:
+            break
+    model.eval()
+    return TextGenerationPipeline(model=model, tokenizer=fast, max_new_tokens=60, do_sample=False)
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_text_generation_pipelines_paraphrase(chat: bool) -> None:
+    asked = f"user: {CAPTION}\nassistant: " if chat else f"Say it otherwise: {CAPTION}\n"
+    template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\nassistant: {% endfor %}" if chat else None
+    pipe = tiny_pipeline(asked + PARAPHRASE, template)
+    prompt = "{caption}" if chat else "Say it otherwise: {caption}\n"
+    only = replace(get_wording("en"), moods=("The person felt {label} at {time}.",))
+    build = CaptionBuilder(key="high_level_all_caption", templates=only, paraphraser=Paraphraser(pipe, prompt))
     assert build.paraphraser is not None
-    assert build.paraphraser.rejected == 3
-    assert build.paraphraser.accepted == 0
+    days = [
+        SensorDay(np.zeros((1440, 26)), DAYS[0].start, "p", "sensorlm-26", (Event("mood", "calm", minute, minute),))
+        for minute in (600, 700)
+    ]
+    # For minute 700 the model still says 600: the template's wording stays.
+    assert build.batch(days) == [PARAPHRASE, CAPTION.replace("600", "700")]
+    assert (build.paraphraser.accepted, build.paraphraser.rejected) == (1, 1)
+    copied = pickle.loads(pickle.dumps(build.paraphraser))
+    assert (copied.prompt, copied.accepted, copied.rejected) == (prompt, 0, 0)
 
 
 def test_paraphraser_checks_its_prompt() -> None:

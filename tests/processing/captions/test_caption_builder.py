@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from caption_days import make_day, make_days
+from datasets.fingerprint import Hasher
 
+import sensorlm_hf
 from sensorlm_hf.days import Event, SensorDay
 from sensorlm_hf.processing.captions import (
     CAPTION_KEYS,
@@ -53,6 +55,7 @@ class Reader:
         groups["span"] = self.fill(two, {"start": first, "end": last})
         groups["start"], groups["end"] = self.fill(one, {"time": first}), self.fill(one, {"time": last})
         groups["time"] = self.fill(one, {"time": f"(?P<time>{time})"})
+        groups["moment"] = self.fill((wording.moment or wording.time)[time_format], {"time": f"(?P<time>{time})"})
         for channel in schema:
             label = {name: re.escape(text) for name, text in wording.label(channel.label).items()}
             for sentence in wording.statistics:
@@ -191,10 +194,15 @@ def test_captions_are_the_same_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "days.pickle").write_bytes(pickle.dumps((DAYS[:4], build)))
     script = (
         "import json, pickle, sys\n"
+        "from datasets import Dataset\n"
         "from datasets.fingerprint import Hasher\n"
         "days, build = pickle.load(open(sys.argv[1], 'rb'))\n"
-        "print(json.dumps([build.batch(days), Hasher.hash(build.mapper()), Hasher.hash(build)]))\n"
+        "build.batch(days)\n"
+        "rows = Dataset.from_dict({'values': [days[0].values[:2].tolist()], 'sample_id': ['x']})\n"
+        "mapped = rows.map(build.mapper(), batched=True)._fingerprint\n"
+        "print(json.dumps([build.batch(days), mapped, Hasher.hash(build.mapper()), Hasher.hash(build)]))\n"
     )
+    source = str(Path(sensorlm_hf.__file__).parents[1])
     outputs = []
     for hash_seed in ("1", "2"):
         run = subprocess.run(
@@ -202,11 +210,12 @@ def test_captions_are_the_same_in_another_process(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            env={"PYTHONHASHSEED": hash_seed, "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""},
+            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": source, "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)},
         )
         outputs.append(json.loads(run.stdout))
     assert outputs[0] == outputs[1]
     assert outputs[0][0] == build.batch(DAYS[:4])
+    assert outputs[0][2:] == [Hasher.hash(build.mapper()), Hasher.hash(build)]
 
 
 def test_channels_are_drawn_by_sample_and_shared_between_keys() -> None:
@@ -361,6 +370,15 @@ def test_imputed_captions_do_not_speak_of_gaps() -> None:
     clean = make_day(1, gaps=False)
     for key in CAPTION_KEYS:
         assert CaptionBuilder(key=key)(clean) == CaptionBuilder(key=key, imputed=True)(clean)
+
+
+def test_gaps_are_told_before_the_groups() -> None:
+    read = Reader(get_wording("en"), get_schema("sensorlm-26"), "minutes")
+    build = CaptionBuilder(key="high_middle_low_caption", max_tokens=4000)
+    caption = build(make_day(1))
+    kinds = [match[0][0] for s in read.sentences(caption) if (match := read.read(s))]
+    assert kinds[0] == "gap"
+    assert "gap" not in kinds[kinds.count("gap") :]  # no heading above them that would claim them
 
 
 def test_windows_of_any_length() -> None:

@@ -202,6 +202,23 @@ def test_a_gap_is_no_trend_and_no_drop() -> None:
     assert ONE_IMPUTED.facts(np.full((1440, 1), np.nan))["x"]["mean"] == 5
 
 
+def test_every_gap_longer_than_a_point_parts_trends() -> None:
+    ramp = np.arange(1440.0)
+    for length in (41, 45, 60, 79):
+        for start in range(400, 480, 3):
+            day = ramp.copy()
+            day[start : start + length] = np.nan
+            for first, last, _ in ONE.facts(day[:, None])["x"]["trends"]:
+                # A trend's first and last points reach at most half a point into the gap.
+                assert last - 20 <= start or first - 20 >= start + length, (start, length, first, last)
+    day = ramp.copy()
+    day[610:630] = np.nan  # a short one does not
+    assert any(first < 610 < last for first, last, _ in ONE.facts(day[:, None])["x"]["trends"])
+    sparse = np.full(1440, np.nan)
+    sparse[::5] = ramp[::5]
+    assert [trend[2] for trend in ONE.facts(sparse[:, None])["x"]["trends"]] == ["increasing"] * 3
+
+
 def test_a_constant_channel_with_rounding_and_gaps_has_no_structure() -> None:
     rng = np.random.default_rng(0)
     day = np.full(1440, 0.1)

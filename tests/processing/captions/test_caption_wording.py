@@ -63,6 +63,18 @@ def test_german_names_every_channel() -> None:
     assert words.label("glucose")["at_label"] == "beim Messwert „glucose“"
 
 
+def test_german_names_what_the_package_itself_logs() -> None:
+    from sensorlm_hf.data.readers.mmash_files import ACTIVITIES as diary
+    from sensorlm_hf.data.simulate import ACTIVITIES, MOODS
+
+    words = get_wording("de")
+    for label in [*diary.values(), *(activity.name for activity in ACTIVITIES), "sleep", "nap"]:
+        assert "„" not in words.noun(label), label
+    for mood in (*MOODS, "positive", "neutral", "negative"):
+        assert "„" not in words.mood(mood), mood
+    assert words.noun("Quidditch") == "„Quidditch“"
+
+
 def test_english_nouns() -> None:
     assert [
         ENGLISH.noun(n) for n in ("nap", "easy run", "evening walk", "running", "the commute", "rowing machine")
@@ -91,6 +103,8 @@ def test_filling_templates() -> None:
     assert capitalised("eine Spitze") == "Eine Spitze"
     assert capitalised("") == ""
     timed = prepare_timed("Between {span} or {Time}.", ENGLISH, "minutes")
+    german = prepare_timed("{Moment} war {moment} {label}.", get_wording("de"), "clock")
+    assert german == "Um %(time)s Uhr war um %(time)s Uhr %(label)s."
     assert timed == "Between minutes %(start)s and %(end)s or Minute %(time)s."
     assert prepare_timed("From {start} to {end}.", ENGLISH, "clock") == "From %(start)s to %(end)s."
     assert slots_of("{A_trend} of {label}") == {"a_trend", "label"}
@@ -105,6 +119,10 @@ def test_filling_templates() -> None:
         ({"trends": ("{Label} {moved} up from {start}.",)}, "needs {span}, or {start} and {end}"),
         ({"trends": ("{Label} {danced} between {span}.",)}, r"unknown slots \['danced'\]"),
         ({"anomalies": ("{Label}: {an_anomaly}.",)}, r"lacks the slots \['time'\]"),
+        ({"moods": ("{label}.",)}, r"lacks the slots \['time'\]"),
+        ({"moods": ("{Moment}: {label}.",)}, "give `moment`, or write {time}"),
+        ({"moment": {"minutes": "at {time}"}}, "`moment` lacks clock"),
+        ({"moment": {"minutes": "at {time}", "clock": "then"}}, r"moment\[clock\] 'then' lacks the slots \['time'\]"),
         ({"moods": ("{label",)}, "malformed"),
         ({"moods": ("{} at {time}",)}, "no name"),
         ({"groups": {"Heart": "Heart"}}, "`groups` lacks Activity, Sleep, EDA"),

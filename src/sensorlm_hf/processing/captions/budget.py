@@ -124,6 +124,8 @@ def fit(sentences: Sequence[Sentence], budget: int, count: Callable[[str], int] 
         The caption; empty if not even the most important sentence fits.
     """
     if count is None:
+        if len(sentences) == 1 and sentences[0][0][1] is None and sentences[0][2] + SPECIAL_TOKENS <= budget:
+            return sentences[0][3]
         costs = [sentence[2] for sentence in sentences]
         total = sum(costs) + SPECIAL_TOKENS
         sections = {sentence[0] for sentence in sentences}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 import numpy as np
@@ -294,7 +295,7 @@ class CaptionBuilder:
             names = [str(name) for name in sample_ids]
         else:
             names = [self._name(day, i) for i, day in enumerate(days)]
-        levels = [{level for key in wanted for level in _LEVELS[key]} for wanted in keys]
+        levels = [_levels_of(wanted) for wanted in keys]
         captions: list[list[str]] = [[]] * len(days)
         measured = []
         for i, (day, name, wanted) in enumerate(zip(days, names, keys, strict=True)):
@@ -306,7 +307,8 @@ class CaptionBuilder:
             for block in blocks(len(group), BLOCK_DAYS):
                 places = group[block]
                 members = [arrays[i] for i in places]
-                facts = self._facts_of(members, [names[i] for i in places], set().union(*(levels[i] for i in places)))
+                wanted_levels = frozenset[str]().union(*(levels[i] for i in places))
+                facts = self._facts_of(members, [names[i] for i in places], wanted_levels)
                 for i, found in zip(places, facts, strict=True):
                     captions[i] = self._write(days[i], i, names[i], keys[i], found)
         if self.paraphraser is not None:
@@ -321,7 +323,7 @@ class CaptionBuilder:
             )
         return day.sample_id
 
-    def _facts_of(self, arrays: list[np.ndarray], names: list[str], levels: set[str]) -> Iterator[_Facts]:
+    def _facts_of(self, arrays: list[np.ndarray], names: list[str], levels: frozenset[str]) -> Iterator[_Facts]:
         """Chooses the channels of each day and finds their facts."""
         told = [
             self._maker.choose(is_observed(array), draws(self.seed, name, "channels"))
@@ -367,9 +369,9 @@ class CaptionBuilder:
                 elif level == "low":
                     sentences += maker.statistical(facts.statistics, facts.told, stream)
                 else:
-                    found = maker.structural(facts.insights, facts.told, stream, clock)
-                    if not self.imputed:
-                        found += maker.gaps(facts.gaps, stream, clock)
+                    # What is missing comes before the groups: after them, it would read as if it were the last one's.
+                    found = [] if self.imputed else maker.gaps(facts.gaps, stream, clock)
+                    found += maker.structural(facts.insights, facts.told, stream, clock)
                     sentences += found or [maker.empty("no_structure", stream)]
             captions.append(fit(sentences, budget, self._count))
         return captions
@@ -411,6 +413,11 @@ class _Facts(NamedTuple):
     statistics: list[list[float]]
     insights: list[list[Insight]]
     gaps: list[tuple[int, int]]
+
+
+@lru_cache(maxsize=256)
+def _levels_of(keys: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(level for key in keys for level in _LEVELS[key])
 
 
 def _restore(arguments: dict[str, Any], hashes: dict[str, str]) -> CaptionBuilder:

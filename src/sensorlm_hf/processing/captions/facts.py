@@ -25,6 +25,9 @@ from .structure import (
 BLOCK_DAYS = 32
 """Days held in memory at a time; a day of float64 is about 0.3 MB."""
 
+MAX_GAP_MINUTES = POOL_MINUTES // 2
+"""Longest gap inside a pooled point, minutes."""
+
 _SAMPLE = 60  # minutes between those that are looked at first to tell which channels were observed
 
 
@@ -131,20 +134,41 @@ def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool, count: np.ndarr
 
 
 def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
-    """Means of the observed minutes of each piece, `(channels, pieces)`; NaN where there are none."""
+    """Means of the observed minutes of each piece, `(channels, pieces)`; NaN where too little was observed.
+
+    A piece has no value if none of its minutes was observed, or if a single gap takes more than half of it: so every
+    gap longer than a piece parts what lies before it from what lies after it. Channels that are measured every few
+    minutes only have no such gaps.
+    """
     x = x.astype(np.float64)
     partial = -x.shape[1] % POOL_MINUTES
     shape = (len(x), (x.shape[1] + partial) // POOL_MINUTES, POOL_MINUTES)
     if whole and not partial:
         return x.reshape(shape).sum(axis=2) / POOL_MINUTES
     np.copyto(x, 0.0, where=missing)
+    torn = missing
     if partial:
         x = np.pad(x, ((0, 0), (0, partial)))
+        torn = np.pad(missing, ((0, 0), (0, partial)))
         missing = np.pad(missing, ((0, 0), (0, partial)), constant_values=True)
     sums = x.reshape(shape).sum(axis=2)
     gone = missing.view(np.uint8).reshape(shape).sum(axis=2, dtype=np.uint8)
     with np.errstate(invalid="ignore"):
-        return sums / (POOL_MINUTES - gone.astype(np.float64))
+        points = sums / (POOL_MINUTES - gone.astype(np.float64))
+    if not whole:
+        points[_torn(torn).reshape(shape)[:, :, : POOL_MINUTES - MAX_GAP_MINUTES].any(axis=2)] = np.nan
+    return points
+
+
+def _torn(missing: np.ndarray) -> np.ndarray:
+    """Tells for each minute whether it and the [`MAX_GAP_MINUTES`] after it are missing; flat, over all channels."""
+    run, length = missing.ravel(), 1
+    while length <= MAX_GAP_MINUTES:
+        step = min(length, MAX_GAP_MINUTES + 1 - length)
+        longer = np.zeros_like(run)
+        np.logical_and(run[:-step], run[step:], out=longer[:-step])
+        run, length = longer, length + step
+    return run
 
 
 def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:

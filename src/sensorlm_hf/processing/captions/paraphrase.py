@@ -33,7 +33,8 @@ class Paraphraser:
         """Wraps a model.
 
         Args:
-            model: A transformers text-generation pipeline, or a callable from a caption to a caption.
+            model: A transformers text-generation pipeline, or a callable from a caption to a caption. Pipelines of chat
+                models are asked through their chat template.
             prompt: For pipelines: what to ask, with `{caption}` where the caption goes.
 
         Raises:
@@ -84,7 +85,9 @@ class Paraphraser:
         if all(kind.__name__ != "TextGenerationPipeline" for kind in type(self.model).__mro__):
             answers = [self.model(caption) for caption in captions]
         else:
-            prompts = [self.prompt.replace("{caption}", caption) for caption in captions]
+            prompts: list[Any] = [self.prompt.replace("{caption}", caption) for caption in captions]
+            if getattr(getattr(self.model, "tokenizer", None), "chat_template", None):  # made to be asked as in a chat
+                prompts = [[{"role": "user", "content": prompt}] for prompt in prompts]
             answers = self.model(prompts, return_full_text=False)
         return [_text_of(answer) for answer in answers]
 

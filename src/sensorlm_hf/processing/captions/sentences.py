@@ -323,12 +323,12 @@ class SentenceMaker:
         templates = self._logged[kind]
         text, cost = templates[stream.next() % len(templates)]
         first, last = clock(start), clock(end)
-        slots = {"start": first, "end": last, "time": first}
         cost += len(first) + len(last)
-        if label is not None:
-            slots["label"], slots["Label"], words = (self._mood if kind == "moods" else self._noun)(label)
-            cost += words
-        return Sentence(_PLAIN, weight, cost, text % slots)
+        if label is None:
+            return Sentence(_PLAIN, weight, cost, text % {"start": first, "end": last})
+        lower, upper, words = self._mood(label) if kind == "moods" else self._noun(label)
+        slots = {"start": first, "end": last, "time": first, "label": lower, "Label": upper}
+        return Sentence(_PLAIN, weight, cost + words, text % slots)
 
     def empty(self, kind: str, stream: Stream) -> Sentence:
         """Writes that there is nothing to tell: `"no_events"`, `"no_structure"` or `"no_data"`."""

@@ -7,15 +7,16 @@ templates with named slots:
 |---|---|
 | `statistics` | `{mean}` `{max}` `{min}` `{std}` and the slots of the channel's label |
 | `trends` | `{span}` `{start}` `{end}`, the label's slots and those of the trend's type |
-| `anomalies` | `{time}`, the label's slots and those of the anomaly's type |
+| `anomalies` | `{time}` or `{moment}`, the label's slots and those of the anomaly's type |
 | `activities`, `sleeps` | `{label}` `{span}` `{start}` `{end}` |
-| `moods` | `{label}` `{time}` |
+| `moods` | `{label}`, and `{time}` or `{moment}` |
 | `summaries` | `{items}`; `summaries_with_moods`: `{items}` `{moods}`; `summaries_of_moods`: `{moods}` |
 | `gaps` | `{span}` `{start}` `{end}` |
 | `no_events`, `no_structure`, `no_data` | none |
 
-`{span}` is two times joined ("minutes 400 and 600"), `{start}`, `{end}` and `{time}` are one ("minute 400"). A slot
-written with a capital (`{Label}`) begins with a capital letter.
+`{span}` is two times joined ("minutes 400 and 600"), `{start}`, `{end}` and `{time}` are one ("minute 400"), and
+`{moment}` is one with its preposition ("at minute 400"), for languages whose preposition hangs on the time format. A
+slot written with a capital (`{Label}`) begins with a capital letter.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ TIME_FORMATS = ("minutes", "clock")
 """How captions tell times: minutes from the window's start, or wall-clock times."""
 
 _SPAN = frozenset({"span", "start", "end"})
+_MOMENT = frozenset({"time", "moment"})
 _SLOTS: dict[str, frozenset[str]] = {
     "statistics": frozenset({"mean", "max", "min", "std"}),
     "trends": _SPAN,
-    "anomalies": frozenset({"time"}),
+    "anomalies": _MOMENT,
     "activities": _SPAN | {"label"},
     "sleeps": _SPAN | {"label"},
-    "moods": frozenset({"label", "time"}),
+    "moods": _MOMENT | {"label"},
     "summaries": frozenset({"items"}),
     "summaries_with_moods": frozenset({"items", "moods"}),
     "summaries_of_moods": frozenset({"moods"}),
@@ -49,13 +51,13 @@ _SLOTS: dict[str, frozenset[str]] = {
     "no_structure": frozenset(),
     "no_data": frozenset(),
 }
-# A sentence without its fact would be empty talk: these slots must occur, and of a span either both ends or the pair.
+# A sentence without its fact would be empty talk: these slots must occur, of a span either both ends or the pair, and
+# of a moment one.
 _REQUIRED: dict[str, frozenset[str]] = {
     "statistics": _SLOTS["statistics"],
-    "anomalies": frozenset({"time"}),
     "activities": frozenset({"label"}),
     "sleeps": frozenset({"label"}),
-    "moods": _SLOTS["moods"],
+    "moods": frozenset({"label"}),
     "summaries": _SLOTS["summaries"],
     "summaries_with_moods": _SLOTS["summaries_with_moods"],
     "summaries_of_moods": _SLOTS["summaries_of_moods"],
@@ -94,6 +96,8 @@ class Wording:
         time: Time format -> template of one time, with `{time}`.
         join: Joins phrases: `["a", "b", "c"]` into `"a, b and c"`.
         decimal: Decimal separator.
+        moment: Time format -> template of one time with its preposition, with `{time}`; needed by sentences with a
+            `{moment}`.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Wording:
     time: Mapping[str, str]
     join: Callable[[Sequence[str]], str]
     decimal: str = "."
+    moment: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         from ...schema import CAPTION_GROUPS
@@ -143,12 +148,22 @@ class Wording:
                         f"Wording {self.name!r}: {kind}[{position}] {sentence!r} needs {{span}}, or {{start}} and"
                         " {end}."
                     )
+                if slots >= _MOMENT and not used & _MOMENT:
+                    raise ValueError(
+                        f"Wording {self.name!r}: {kind}[{position}] {sentence!r} lacks the slots ['time']."
+                    )
+                if "moment" in used and self.moment is None:
+                    raise ValueError(
+                        f"Wording {self.name!r}: {kind}[{position}] {sentence!r} has a {{moment}}; give `moment`, or"
+                        " write {time}."
+                    )
         for name, expected in (
             ("trend_words", TREND_TYPES),
             ("anomaly_words", ANOMALY_TYPES),
             ("groups", CAPTION_GROUPS),
             ("span", TIME_FORMATS),
             ("time", TIME_FORMATS),
+            *([("moment", TIME_FORMATS)] if self.moment is not None else []),
         ):
             missing = [key for key in expected if key not in getattr(self, name)]
             if missing:
@@ -156,6 +171,8 @@ class Wording:
         for time_format in TIME_FORMATS:
             self._check(f"span[{time_format}]", self.span[time_format], {"start", "end"}, frozenset({"start", "end"}))
             self._check(f"time[{time_format}]", self.time[time_format], {"time"}, frozenset({"time"}))
+            if self.moment is not None:
+                self._check(f"moment[{time_format}]", self.moment[time_format], {"time"}, frozenset({"time"}))
 
     def _check(self, where: str, sentence: str, allowed: set[str] | frozenset[str], needed: frozenset[str]) -> None:
         used = slots_of(sentence)
@@ -231,7 +248,7 @@ def prepare(sentence: str, **known: str) -> str:
 
 
 def prepare_timed(sentence: str, wording: Wording, time_format: str, **known: str) -> str:
-    """Like [`prepare`], with `{span}`, `{start}`, `{end}` and `{time}` put into the words of the time format.
+    """Like [`prepare`], with `{span}`, `{start}`, `{end}`, `{time}` and `{moment}` in the words of the time format.
 
     What is left open are the bare times, `%(start)s`, `%(end)s` and `%(time)s`.
     """
@@ -242,9 +259,12 @@ def prepare_timed(sentence: str, wording: Wording, time_format: str, **known: st
         "{start}": one.replace("{time}", "{start}"),
         "{end}": one.replace("{time}", "{end}"),
         "{time}": one,
+        "{moment}": (wording.moment or wording.time)[time_format],
     }
     phrases |= {slot[0] + slot[1].upper() + slot[2:]: capitalised(phrase) for slot, phrase in phrases.items()}
-    expanded = re.sub(r"\{([sS]pan|[sS]tart|[eE]nd|[tT]ime)\}", lambda match: phrases[match.group()], sentence)
+    expanded = re.sub(
+        r"\{([sS]pan|[sS]tart|[eE]nd|[tT]ime|[mM]oment)\}", lambda match: phrases[match.group()], sentence
+    )
     return prepare(expanded, **known)
 
 

@@ -189,7 +189,7 @@ WORDING = Wording(
         "From {start} to {end}, nothing was recorded.",
         "Data are missing between {span}.",
         "The device recorded nothing from {start} to {end}.",
-        "There is no data from {start} until {end}.",
+        "There are no data from {start} until {end}.",
     ),
     no_events=(
         "No extended activity, sleep or mood was logged.",
