@@ -85,8 +85,8 @@ def caption_folder(
     Each shard of the input becomes a shard of the same name in the output, with a string column per caption key, so
     that `datasets.load_dataset(target)` has the same splits. The bytes written do not hang on the number of processes
     or machines. A run that was broken off, by whatever means, goes on where it was when it is started again with the
-    same arguments; a shard appears under its name only when it is whole. Memory is that of a few hundred days for
-    each process.
+    same arguments; a shard appears under its name only when it is whole. Memory is that of a few hundred days, and of
+    one row group of the input, for each process.
 
     With more than one process, call it from a file under `if __name__ == "__main__":`, since processes are spawned.
 

@@ -6,8 +6,8 @@ negative. Here both run over a whole matrix of channels with numpy. Where the ou
 its threshold, two slopes or two neighbouring peaks that tie) the few windows or channels concerned are decided by the
 very computation that the release uses, so that the result is the same to the bit.
 
-A pooled point is NaN where nothing was observed. A window that holds such a point is no window, and a peak must be seen
-to rise and to fall: gaps are never described as trends or anomalies.
+A pooled point is NaN where too little was observed. A window that holds such a point is no window, and a peak must be
+seen to rise and to fall: gaps are never described as trends or anomalies.
 """
 
 from __future__ import annotations
