@@ -110,7 +110,9 @@ def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
     """
     from open_clip_reference import copy_weights, reference_coca, translate
 
-    config = small_config("coca", max_position_embeddings=9, intermediate_size=4 * 32)  # open_clip's decoder has no other
+    config = small_config(
+        "coca", max_position_embeddings=9, intermediate_size=4 * 32
+    )  # open_clip's decoder has no other
     torch.manual_seed(0)
     model = SensorLMModel(config).eval()
     model.set_attn_implementation(attention)
