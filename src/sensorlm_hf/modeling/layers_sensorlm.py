@@ -339,6 +339,74 @@ class SensorLMCaptionPooler(nn.Module):
         return self.attention(queries, attention_mask, key_values=key_values)[0]
 
 
+class SensorLMSensorReader:
+    """What a decoder has for the sensor tokens: learned queries that gather them, and cross-attention layers."""
+
+    config: Any
+    pooler: Any
+    cross_layers: Any
+
+    def sensor_tokens(
+        self, states: torch.Tensor, mask: Optional[torch.Tensor]
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        """Gathers the states of the sensor tower for the decoder.
+
+        Args:
+            states: `(B, K, sensor width)`.
+            mask: `(B, K)` bool, True for states that count; `None` if all do.
+
+        Returns:
+            The tokens that the decoder attends to, and their mask.
+        """
+        if self.pooler is None:
+            return states, mask
+        return self.pooler(states, _attention_mask(self.config, mask, self.config.num_caption_queries)), None
+
+    def key_values(self, sensor_tokens: torch.Tensor) -> torch.Tensor:
+        """Projects sensor tokens once for all steps of a generation: `(B, layers, 2, heads, K, d)`."""
+        return torch.stack([torch.stack(layer.key_values(sensor_tokens), 1) for layer in self.cross_layers], 1)
+
+
+def _check_tokens(
+    config: Any, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor], past_length: int
+) -> None:
+    """Raises a ValueError unless token ids and their mask fit each other and the model's positions."""
+    if input_ids.ndim != 2 or input_ids.numel() == 0:
+        raise ValueError(f"`input_ids` must have shape (texts, tokens), both above 0, got {tuple(input_ids.shape)}.")
+    total = past_length + input_ids.shape[1]
+    if total > config.max_position_embeddings:
+        raise ValueError(
+            f"The text is {total} tokens long, but the model has positions for"
+            f" {config.max_position_embeddings}. Truncate it (`truncation=True`), or generate fewer tokens."
+        )
+    if _is_token_mask(attention_mask) and attention_mask.shape != (len(input_ids), total):  # type: ignore[union-attr]
+        raise ValueError(
+            f"`attention_mask` must have shape {(len(input_ids), total)} (texts, tokens seen so far), got"
+            f" {tuple(attention_mask.shape)}."  # type: ignore[union-attr]
+        )
+
+
+def _is_token_mask(attention_mask: Any) -> bool:
+    """Whether a mask has one entry a token; generation with a static cache makes masks of other forms."""
+    return isinstance(attention_mask, torch.Tensor) and attention_mask.ndim == 2
+
+
+def _token_positions(input_ids: torch.Tensor, attention_mask: Any, past_length: int) -> torch.Tensor:
+    """Counts the tokens, `(B or 1, L)`: 0, 1, 2, ... for padding on either side."""
+    length = input_ids.shape[1]
+    if not _is_token_mask(attention_mask):
+        return torch.arange(past_length, past_length + length, device=input_ids.device)[None]
+    return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
+
+
+def _last_tokens(states: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Tensor:
+    """Picks the last token that counts of `(B, L, D)`, given `(B, L)` bool: `(B, D)`."""
+    if keys is None:
+        return states[:, -1]
+    ends = (keys * torch.arange(1, keys.shape[1] + 1, device=keys.device)).argmax(dim=1)
+    return states[torch.arange(len(states), device=states.device), ends]
+
+
 def _mean_of_tokens(tokens: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:
     """Averages `(B, K, D)` over the tokens that count."""
     if mask is None:
@@ -365,5 +433,6 @@ __all__ = [
     "SensorLMEncoder",
     "SensorLMEncoderLayer",
     "SensorLMMLP",
+    "SensorLMSensorReader",
     "eager_attention",
 ]

@@ -15,6 +15,7 @@ vocabulary size.
 """
 
 import math
+import os
 from typing import Any, Optional, Union
 
 import torch
@@ -31,15 +32,27 @@ from .layers_sensorlm import (
     SensorLMCrossAttentionLayer,
     SensorLMEncoder,
     SensorLMEncoderLayer,
+    SensorLMSensorReader,
     _attention_mask,
+    _check_tokens,
     _flag,
     _is_all_true,
+    _last_tokens,
     _marked,
     _mean_of_tokens,
     _normalised,
+    _token_positions,
 )
 from .losses_sensorlm import caption_loss, clip_loss, positive_pairs, siglip_loss
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput, SensorLMTextOutput
+from .text_backbone_sensorlm import (
+    SensorLMHead,
+    SensorLMLanguageModelDecoder,
+    SensorLMTextBackbone,
+    load_language_model,
+    longest_text,
+    saved_pooling,
+)
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
@@ -315,6 +328,11 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     main_input_name = "input_ids"
 
     def __init__(self, config: SensorLMTextConfig) -> None:
+        if config.language_model_config is not None:
+            raise ValueError(
+                "The configuration names a pretrained language model, which is a text tower inside SensorLMModel only:"
+                " load the whole SensorLMModel and take its `text_model`."
+            )
         super().__init__(config)
         self.embeddings = SensorLMTextEmbeddings(config)
         self.encoder = SensorLMEncoder(config)
@@ -331,32 +349,6 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
         self.embeddings.token_embedding = value
-
-    def _positions(
-        self, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor], past_length: int
-    ) -> torch.Tensor:
-        length = input_ids.shape[1]
-        if attention_mask is None or attention_mask.ndim != 2:
-            return torch.arange(past_length, past_length + length, device=input_ids.device)[None]
-        # Counting tokens gives 0, 1, 2, ... for padding on either side.
-        return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
-
-    def _check_inputs(self, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor], past_length: int) -> None:
-        if input_ids.ndim != 2 or input_ids.numel() == 0:
-            raise ValueError(
-                f"`input_ids` must have shape (texts, tokens), both above 0, got {tuple(input_ids.shape)}."
-            )
-        total = past_length + input_ids.shape[1]
-        if total > self.config.max_position_embeddings:
-            raise ValueError(
-                f"The text is {total} tokens long, but the model has positions for"
-                f" {self.config.max_position_embeddings}. Truncate it (`truncation=True`), or generate fewer tokens."
-            )
-        if attention_mask is not None and attention_mask.ndim == 2 and attention_mask.shape != (len(input_ids), total):
-            raise ValueError(
-                f"`attention_mask` must have shape {(len(input_ids), total)} (texts, tokens seen so far), got"
-                f" {tuple(attention_mask.shape)}."
-            )
 
     def forward(
         self,
@@ -392,9 +384,9 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         pool = pool and self.head is not None
         if past_key_values is not None and (pool or not self.config.causal):
             raise ValueError("A cache needs a causal text tower and `pool=False`.")
-        self._check_inputs(input_ids, attention_mask, past_length)
+        _check_tokens(self.config, input_ids, attention_mask, past_length)
         if position_ids is None:
-            position_ids = self._positions(input_ids, attention_mask, past_length)
+            position_ids = _token_positions(input_ids, attention_mask, past_length)
         states = self.embeddings(input_ids, position_ids)
         keys = attention_mask
         if keys is not None and keys.ndim == 2:
@@ -422,8 +414,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         if pool and use_cls:
             pooled = self.head(self.final_layer_norm(states[:, -1]))
         elif pool:
-            ends = -1 if keys is None else (keys * torch.arange(1, keys.shape[1] + 1, device=keys.device)).argmax(dim=1)
-            pooled = self.head(last[torch.arange(len(last), device=last.device), ends])
+            pooled = self.head(_last_tokens(last, keys))
         output = SensorLMTextOutput(
             last_hidden_state=last,
             pooler_output=pooled,
@@ -439,7 +430,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
 # Decoder
 
 
-class SensorLMDecoder(SensorLMPreTrainedModel):
+class SensorLMDecoder(SensorLMPreTrainedModel, SensorLMSensorReader):
     """CoCa's multimodal decoder: each layer is a causal self-attention block and a cross-attention block.
 
     It is a part of [`SensorLMModel`] rather than a model of its own, since it reads the states of both towers.
@@ -469,26 +460,6 @@ class SensorLMDecoder(SensorLMPreTrainedModel):
         self.lm_head = nn.Linear(config.hidden_size, vocab_size, bias=False)
         self.gradient_checkpointing = False
         self.post_init()
-
-    def sensor_tokens(
-        self, states: torch.Tensor, mask: Optional[torch.Tensor]
-    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        """Gathers the states of the sensor tower for the decoder.
-
-        Args:
-            states: `(B, K, sensor width)`.
-            mask: `(B, K)` bool, True for states that count; `None` if all do.
-
-        Returns:
-            The tokens that the decoder attends to, and their mask.
-        """
-        if self.pooler is None:
-            return states, mask
-        return self.pooler(states, _attention_mask(self.config, mask, self.config.num_caption_queries)), None
-
-    def key_values(self, sensor_tokens: torch.Tensor) -> torch.Tensor:
-        """Projects sensor tokens once for all steps of a generation: `(B, layers, 2, heads, K, d)`."""
-        return torch.stack([torch.stack(layer.key_values(sensor_tokens), 1) for layer in self.cross_layers], 1)
 
     def forward(
         self,
@@ -532,6 +503,11 @@ class SensorLMDecoder(SensorLMPreTrainedModel):
 # The whole model
 
 
+def _embedding_name(text_model: nn.Module) -> str:
+    embedding = text_model.get_input_embeddings()
+    return next(name for name, module in text_model.named_modules() if module is embedding)
+
+
 class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
     """SensorLM: a sensor tower, a text tower and, for `cap` and `coca`, a decoder that writes captions.
 
@@ -556,9 +532,18 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.sensor_model = SensorLMSensorModel(config.sensor_config)
-        self.text_model = SensorLMTextModel(config.text_config)
+        text = config.text_config
+        pretrained = text.language_model_config is not None
+        self.text_model: Any = (
+            SensorLMTextBackbone(text, config.is_generative) if pretrained else SensorLMTextModel(text)
+        )
         self.decoder: Any = None
-        if config.is_generative:
+        if config.is_generative and pretrained:
+            self.decoder = SensorLMLanguageModelDecoder(config.decoder_config, text, config.sensor_config.hidden_size)
+            self._tied_weights_keys = {
+                "decoder.lm_head.weight": f"text_model.{_embedding_name(self.text_model)}.weight"
+            }
+        elif config.is_generative:
             self.decoder = SensorLMDecoder(
                 config.decoder_config,
                 config.sensor_config.hidden_size,
@@ -568,6 +553,12 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
         self.logit_scale: Any = nn.Parameter(torch.zeros(())) if config.is_contrastive else None
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
         self.post_init()
+        self._freeze()
+
+    def _freeze(self) -> None:
+        for part in (self.text_model, self.decoder):
+            if hasattr(part, "freeze"):
+                part.freeze()
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -578,6 +569,8 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
         """
         result = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         model = result[0] if isinstance(result, tuple) else result
+        # Loading puts new parameters in place of those that the constructor froze.
+        model._freeze()
         saved = model.config.architectures
         if saved and not {cls.__name__, "SensorLMModel"} & set(saved):
             raise ValueError(
@@ -586,6 +579,97 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
             )
         return result
 
+    @classmethod
+    def from_sensor_text_pretrained(
+        cls,
+        sensor_config: Any,
+        text_model_name_or_path: Any,
+        *,
+        objective: str = "siglip",
+        freeze_text: bool = True,
+        pooling: Optional[str] = None,
+        max_text_length: Optional[int] = None,
+        text_model_options: Optional[dict[str, Any]] = None,
+        decoder_config: Optional[dict[str, Any]] = None,
+        **config_values: Any,
+    ) -> "SensorLMModel":
+        """Puts a sensor tower and a pretrained language model together; words unseen in training then mean something.
+
+        The language model keeps its tokenizer: `SensorLMProcessor(feature_extractor, load_text_tokenizer(name))`. A
+        frozen one (locked-text tuning, Zhai et al., "LiT", 2022) leaves the sensor tower, the projection of the texts
+        and what looks at the sensors to be trained; for LoRA on top of it see `sensorlm_hf.training.lora`.
+
+        For `cap` and `coca` the language model must be decoder-only. Its last layers become the decoder, each followed
+        by a new cross-attention layer that starts without effect: before training, captions are what the language
+        model would write.
+
+        Args:
+            sensor_config: [`SensorLMSensorConfig`], a dict of its values, or the name or path of a SensorLM model whose
+                sensor tower is to be used with its weights.
+            text_model_name_or_path: Name or path of a text model of transformers, or the model itself.
+            objective: `"clip"`, `"siglip"`, `"cap"` or `"coca"`.
+            freeze_text: Whether the language model's weights stay as they are.
+            pooling: How its token states become one vector: `"mean"`, `"first"` or `"last"`. By default what a
+                sentence-transformers repository says, else the mean for encoders and the last token for decoders.
+            max_text_length: Longest text in tokens; by default what the language model has positions for.
+            text_model_options: Keyword arguments of the language model's `from_pretrained`.
+            decoder_config: Values of [`SensorLMDecoderConfig`]; its `num_hidden_layers` says how many layers of the
+                language model see the sensors, by default half of them.
+            config_values: Further values of [`SensorLMConfig`].
+
+        Returns:
+            The model, in evaluation mode; saved and loaded like any other, the language model inside.
+
+        Raises:
+            ValueError: If the language model is of a kind that the objective cannot use.
+
+        Example:
+            ```python
+            model = SensorLMModel.from_sensor_text_pretrained(
+                SensorLMConfig.from_size("siglip", "tiny").sensor_config, "sentence-transformers/all-MiniLM-L6-v2"
+            )
+            ```
+        """
+        options = text_model_options or {}
+        if pooling is not None and pooling not in ("mean", "first", "last"):
+            raise ValueError(f"`pooling` must be 'mean', 'first' or 'last', got {pooling!r}.")
+        writes = objective in ("cap", "coca")
+        language_model, head = load_language_model(text_model_name_or_path, writes, options)
+        of_text: Any = language_model.config
+        positions = longest_text(language_model)
+        if max_text_length is not None and not 0 < max_text_length <= positions:
+            raise ValueError(f"`max_text_length` must be 1 to {positions}, got {max_text_length}.")
+        end = of_text.eos_token_id
+        pad = of_text.pad_token_id
+        tower, sensor = None, sensor_config
+        if isinstance(sensor_config, (str, os.PathLike)):
+            tower = SensorLMSensorModel.from_pretrained(sensor_config)
+            sensor = tower.config
+        config = cls.config_class(
+            objective=objective,
+            sensor_config=sensor,
+            text_config=SensorLMTextConfig(
+                language_model_config=of_text,
+                freeze_language_model=freeze_text,
+                pooling=pooling or saved_pooling(text_model_name_or_path, options) or "cls",
+                max_position_embeddings=max_text_length or positions,
+                pad_token_id=pad if pad is not None else end[0] if isinstance(end, list) else end,
+                bos_token_id=of_text.bos_token_id,
+                eos_token_id=end,
+            ),
+            decoder_config={**(decoder_config or {}), "lm_head_bias": getattr(head, "bias", None) is not None},
+            **{"tie_word_embeddings": writes and bool(of_text.tie_word_embeddings), **config_values},
+        )
+        model = cls(config)
+        model.text_model.load_language_model(language_model)
+        if head is not None:
+            model.decoder.load_language_model(language_model, head)
+        if tower is not None:
+            # A captioner's tower has no pooling head: a new one is made where needed, and one too many left out.
+            model.sensor_model.load_state_dict(tower.state_dict(), strict=False)
+        model.tie_weights()
+        return model.to(next(language_model.parameters()).dtype).eval()
+
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""
         return self.text_model.get_input_embeddings()
@@ -593,6 +677,21 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
         self.text_model.set_input_embeddings(value)
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
+        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, that of a language model too."""
+        head = None if self.decoder is None else self.decoder.lm_head
+        result = super().resize_token_embeddings(*args, **kwargs)
+        language_model = self.config.text_config.language_model_config
+        if language_model is not None:
+            language_model.vocab_size = self.config.text_config.vocab_size
+        if isinstance(head, SensorLMHead) and self.decoder.lm_head is not head:
+            resized = self.decoder.lm_head
+            bias = resized.bias is not None
+            self.decoder.lm_head = SensorLMHead(resized.in_features, resized.out_features, bias=bias, device="meta")
+            self.decoder.lm_head.weight, self.decoder.lm_head.bias = resized.weight, resized.bias
+            self.decoder.lm_head.softcap = head.softcap
+        return result
 
     def get_output_embeddings(self) -> Optional[nn.Module]:
         """Returns the language-model head; `None` without a decoder."""
