@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "modeling": set(),
     "processing": {"schema", "days", "_lazy"},
     "checkpoints": set(),
+    "export": set(),
     "data": {"schema", "days", "processing", "_lazy", "_version"},
     "training": {"schema", "days", "modeling", "processing", "data", "_version"},
     "evaluation": {"schema", "days", "modeling", "processing", "data", "_version"},

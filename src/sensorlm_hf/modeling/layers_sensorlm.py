@@ -15,11 +15,14 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from .configuration_sensorlm import SensorLMDecoderConfig
 
 
+def _is_recording() -> bool:
+    """Whether a graph is being recorded, which must not depend on values."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
 def _is_all_true(mask: torch.Tensor) -> bool:
-    """Whether a mask masks nothing; never while a graph is recorded, which must not depend on values."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return False
-    return bool(mask.all())
+    """Whether a mask masks nothing; never while a graph is recorded."""
+    return not _is_recording() and bool(mask.all())
 
 
 def _attention_mask(
@@ -379,9 +382,9 @@ def _check_tokens(
             f"The text is {total} tokens long, but the model has positions for"
             f" {config.max_position_embeddings}. Truncate it (`truncation=True`), or generate fewer tokens."
         )
-    if _is_token_mask(attention_mask) and attention_mask.shape != (len(input_ids), total):  # type: ignore[union-attr]
+    if _is_token_mask(attention_mask) and attention_mask.shape != (input_ids.shape[0], total):  # type: ignore[union-attr]
         raise ValueError(
-            f"`attention_mask` must have shape {(len(input_ids), total)} (texts, tokens seen so far), got"
+            f"`attention_mask` must have shape {(input_ids.shape[0], total)} (texts, tokens seen so far), got"
             f" {tuple(attention_mask.shape)}."  # type: ignore[union-attr]
         )
 
@@ -404,7 +407,7 @@ def _last_tokens(states: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Te
     if keys is None:
         return states[:, -1]
     ends = (keys * torch.arange(1, keys.shape[1] + 1, device=keys.device)).argmax(dim=1)
-    return states[torch.arange(len(states), device=states.device), ends]
+    return states[torch.arange(states.shape[0], device=states.device), ends]
 
 
 def _mean_of_tokens(tokens: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:

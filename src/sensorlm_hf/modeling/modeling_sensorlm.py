@@ -37,6 +37,7 @@ from .layers_sensorlm import (
     _check_tokens,
     _flag,
     _is_all_true,
+    _is_recording,
     _last_tokens,
     _marked,
     _mean_of_tokens,
@@ -225,7 +226,7 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
                 f"`sensor_values` must span a multiple of {self.config.patch_minutes} minutes (the patch length), got"
                 f" {values.shape[1]}. Pad the window and mark the padding as missing in `sensor_mask`."
             )
-        if len(values) == 0:
+        if values.shape[0] == 0:
             raise ValueError("`sensor_values` has no rows: give at least one day.")
         if not values.is_floating_point():
             raise TypeError(f"`sensor_values` must hold floating-point numbers, got {values.dtype}.")
@@ -265,7 +266,7 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
         index = None
         if observed is not None:
             observed = observed | ~observed.any(dim=1, keepdim=True)
-            if self.config.skip_missing_patches and not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+            if self.config.skip_missing_patches and not _is_recording():
                 counts = observed.sum(dim=1)
                 longest = int(counts.max())
                 if longest <= _WORTH_SKIPPING * observed.shape[1]:
@@ -395,7 +396,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         use_cls = pool and self.embeddings.cls_embedding is not None
         if use_cls:
             states = torch.cat(
-                [states, self.embeddings.cls_embedding.to(states.dtype).expand(len(states), 1, -1)], dim=1
+                [states, self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)], dim=1
             )
             keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
         mask = _attention_mask(self.config, keys, states.shape[1], causal=self.config.causal, past_length=past_length)

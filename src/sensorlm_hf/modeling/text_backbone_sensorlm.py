@@ -30,6 +30,7 @@ from .layers_sensorlm import (
     _attention_mask,
     _check_tokens,
     _flag,
+    _is_recording,
     _is_token_mask,
     _last_tokens,
     _marked,
@@ -250,8 +251,9 @@ class SensorLMTextBackbone(_PretrainedPart):
             inputs["use_cache"] = past_key_values is not None
             if past_key_values is not None:
                 inputs["past_key_values"] = _layers_of(past_key_values, 0, self.config.num_hidden_layers)
-        elif keys is not None and not bool(keys[:, 0].all()):
-            # Encoders count positions in ways of their own, but all of them from the left.
+        elif keys is not None and not _is_recording() and not bool(keys[:, 0].all()):
+            # Encoders count positions in ways of their own, but all of them from the left. A recorded graph reads
+            # texts that are padded on the right.
             order = (~keys).long().argsort(dim=1, stable=True)
             inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
         result = self.language_model(
