@@ -22,7 +22,9 @@ def format(request):
     return request.param
 
 
-@pytest.mark.parametrize("objective", ["siglip", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cap", "coca"))])
+@pytest.mark.parametrize(
+    "objective", ["siglip", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cap", "coca"))]
+)
 def test_exported_encoders_give_the_models_embeddings(format, objective, tmp_path):
     model = small_model(objective)
     paths = export_encoders(model, tmp_path / "out", format=format)
