@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "processing": {"schema", "days", "_lazy"},
     "checkpoints": set(),
     "export": set(),
+    "hub": {"_version", "data", "modeling", "processing"},
     "data": {"schema", "days", "processing", "_lazy", "_version"},
     "training": {"schema", "days", "modeling", "processing", "data", "_version"},
     "evaluation": {"schema", "days", "modeling", "processing", "data", "_version"},

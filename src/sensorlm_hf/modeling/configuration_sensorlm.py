@@ -415,6 +415,10 @@ class SensorLMConfig(PreTrainedConfig):
         for name in ("contrastive_loss_weight", "caption_loss_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"SensorLMConfig: `{name}` must be at least 0, got {getattr(self, name)}.")
+        if not type(self).__module__.startswith("transformers_modules."):
+            # Names the pipelines whose code lies in the repository. Here the package is installed and registers its
+            # own, but with this entry transformers would insist on running the repository's.
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         # The sub-configurations are copied, since they are adapted to the objective and may belong to another model.
         sensor: Any = copy.deepcopy(self.sensor_config)
