@@ -192,8 +192,8 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
     auto_class = "AutoModelForSequenceClassification" if classifies else "AutoModel"
     trust = ", trust_remote_code=True" if remote_code else ""
     without = (
-        "Without the package, the code beside the weights runs, which `trust_remote_code=True` allows; with it installed"
-        " (`import sensorlm_hf`) leave that out."
+        "Without the package, the code beside the weights runs, which `trust_remote_code=True` allows; with it"
+        " installed (`import sensorlm_hf`) leave that out."
         if remote_code
         else "It needs the package: `import sensorlm_hf` first."
     )

@@ -25,6 +25,7 @@ from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache
 
 from .configuration_sensorlm import SensorLMConfig, SensorLMDecoderConfig, SensorLMSensorConfig, SensorLMTextConfig
+from .encoding_sensorlm import SensorLMEncodingMixin
 from .generation_sensorlm import SensorLMGenerationMixin
 from .layers_sensorlm import (
     SensorLMAttentionPoolingHead,
@@ -509,7 +510,7 @@ def _embedding_name(text_model: nn.Module) -> str:
     return next(name for name, module in text_model.named_modules() if module is embedding)
 
 
-class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin):
+class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEncodingMixin):
     """SensorLM: a sensor tower, a text tower and, for `cap` and `coca`, a decoder that writes captions.
 
     Example:
