@@ -7,6 +7,7 @@ for the installed torch breaks transformers' own imports, so none is asked for.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -25,8 +26,8 @@ _STAND_INS = (
 )
 
 
-def import_open_clip() -> Any:
-    """Returns the module `open_clip`, or skips the test that asks for it."""
+def find_open_clip() -> Any:
+    """Returns the module `open_clip`, or `None` if it is not installed."""
     try:
         import torchvision  # noqa: F401
 
@@ -42,12 +43,20 @@ def import_open_clip() -> Any:
         if parent:
             setattr(sys.modules[parent], child, module)
     try:
-        return pytest.importorskip(
-            "open_clip", reason="needs open_clip: pip install --no-deps open_clip_torch ftfy wcwidth"
-        )
+        return importlib.import_module("open_clip")
+    except ModuleNotFoundError:
+        return None
     finally:
         for name in missing:
             del sys.modules[name]
+
+
+def import_open_clip() -> Any:
+    """Returns the module `open_clip`, or skips the test that asks for it."""
+    module = find_open_clip()
+    if module is None:
+        pytest.skip("needs open_clip: pip install --no-deps open_clip_torch ftfy wcwidth")
+    return module
 
 
 class SensorAsVisual(nn.Module):
