@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent / "modeling"))
 from model_cases import days, gaps, small_model, texts
 
+from sensorlm_hf.cli import main
 from sensorlm_hf.export import export_encoders, largest_difference, run_encoder
 
 
@@ -46,6 +48,19 @@ def test_exported_encoders_give_the_models_embeddings(format, objective, tmp_pat
                 result = run_encoder(paths["text"], inputs)
                 wanted = expected[:rows] if length == 9 else model.get_text_features(**inputs)
                 torch.testing.assert_close(result, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_the_command_writes_and_compares(tmp_path, capsys):
+    model = small_model("siglip")
+    model.save_pretrained(tmp_path / "model")
+    arguments = ["--model", str(tmp_path / "model"), "--output-dir", str(tmp_path / "out"), "--format", "torch"]
+    assert main(["export", *arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result) == {"sensor", "text"}
+    for side, entry in result.items():
+        assert Path(entry["path"]) == tmp_path / "out" / f"{side}_encoder.pt2"
+        assert entry["megabytes"] > 0.01
+        assert entry["largest_difference"] < 1e-5
 
 
 @pytest.mark.slow

@@ -180,6 +180,33 @@ def largest_difference(model: Any, paths: dict[str, Path], rows: int = 3, seed: 
     return differences
 
 
+def export_command(model: str | None, folder: str | Path, format: str) -> dict[str, dict[str, Any]]:
+    """Does what `sensorlm-hf export` does: loads a model, writes its encoders and compares them with it.
+
+    Args:
+        model: Model folder or Hub id; the demo model by default.
+        folder: Folder to write to.
+        format: One of [`FORMATS`].
+
+    Returns:
+        For each encoder its `path`, `megabytes` and `largest_difference` from the model.
+    """
+    from .checkpoints import demo_checkpoint
+    from .modeling import SensorLMModel
+
+    loaded = SensorLMModel.from_pretrained(model or demo_checkpoint(), dtype=torch.float32)
+    paths = export_encoders(loaded, folder, format=format)
+    differences = largest_difference(loaded, paths)
+    return {
+        side: {
+            "path": str(path),
+            "megabytes": sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / 1e6,
+            "largest_difference": differences[side],
+        }
+        for side, path in paths.items()
+    }
+
+
 def _require_onnx() -> None:
     try:
         import onnx  # noqa: F401
@@ -191,4 +218,13 @@ def _require_onnx() -> None:
         ) from error
 
 
-__all__ = ["FORMATS", "SensorEncoder", "TextEncoder", "example_inputs", "export_encoders", "largest_difference"]
+__all__ = [
+    "FORMATS",
+    "SensorEncoder",
+    "TextEncoder",
+    "example_inputs",
+    "export_command",
+    "export_encoders",
+    "largest_difference",
+    "run_encoder",
+]
