@@ -299,6 +299,12 @@ def test_eager_and_sdpa_are_equal():
         (lambda: SensorLMTextConfig(language_model_config={"model_type": "gpt9"}), ["'gpt9'", "does not know"]),
         (lambda: SensorLMTextModel(combined("gpt2").config.text_config), ["whole SensorLMModel"]),
         (lambda: combined("llama")(input_ids=IDS.repeat(1, 3)), ["27 tokens", "20"]),
+        (
+            lambda: combined("llama", "coca").generate(
+                sensor_values=VALUES, max_new_tokens=3, cache_implementation="static", disable_compile=True
+            ),
+            ["dynamic cache", "cache_implementation"],
+        ),
         (lambda: combined("bert").text_model(IDS, past_key_values=DynamicCache()), ["cache", "causal"]),
         (
             lambda: combined("llama", "coca")(VALUES, MASK, IDS, past_key_values=DynamicCache()),

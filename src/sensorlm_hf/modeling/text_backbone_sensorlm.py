@@ -119,6 +119,11 @@ def _build(config: Any, attention: Optional[str]) -> Any:
 
 def _layers_of(cache: Cache, first: int, count: int) -> Cache:
     """Returns a cache that shares some layers of another one."""
+    if cache.is_compileable:
+        raise ValueError(
+            "A pretrained language model that is divided between text tower and decoder needs a dynamic cache, the"
+            " default of `generate`: leave `cache_implementation` out."
+        )
     if len(cache.layers) < first + count:
         raise ValueError(
             f"The cache has {len(cache.layers)} layers, too few for this model. Make it with"
