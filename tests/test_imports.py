@@ -18,6 +18,8 @@ ALLOWED: dict[str, set[str]] = {
     "modeling": set(),
     "processing": {"schema", "days", "_lazy"},
     "checkpoints": set(),
+    "export": {"checkpoints", "modeling"},
+    "hub": {"_version", "data", "modeling", "processing"},
     "data": {"schema", "days", "processing", "_lazy", "_version"},
     "training": {"schema", "days", "modeling", "processing", "data", "_version"},
     "evaluation": {"schema", "days", "modeling", "processing", "data", "_version"},

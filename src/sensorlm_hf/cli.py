@@ -85,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_caption(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_export(commands)
     return parser
 
 
@@ -415,6 +416,33 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
         _print_json(finite(results))
     else:
         _print_results(results)
+    return 0
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "export",
+        _export,
+        "Write the encoders of a model as ONNX or torch.export files, and check them against the model.",
+        "sensorlm-hf export --model my-sensorlm --output-dir exported --format onnx",
+    )
+    _option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
+    _option(parser, "--output-dir", required=True, metavar="FOLDER", help="Where to write the files.")
+    _option(parser, "--format", default="onnx", choices=["onnx", "torch"], help="ONNX, or torch.export (.pt2).")
+    _option(parser, "--json", action="store_true", help="Print the result as JSON.")
+
+
+def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .export import export_command
+
+    result = export_command(arguments.model, arguments.output_dir, arguments.format)
+    if arguments.json:
+        _print_json(result)
+    else:
+        for side, entry in result.items():
+            sys.stdout.write(f"{side}: {entry['path']}, {entry['megabytes']:.1f} MB")
+            sys.stdout.write(f", largest difference from the model {entry['largest_difference']:.1e}\n")
     return 0
 
 

@@ -224,13 +224,13 @@ def test_types_are_checked():
 
 def test_model_files_can_travel_to_the_hub():
     folder = Path(sensorlm_hf.__file__).parent / "modeling"
-    for name in ("configuration_sensorlm.py", "modeling_sensorlm.py", "losses_sensorlm.py"):
+    for name in sorted(path.name for path in folder.glob("*_sensorlm.py")):
         lines = (folder / name).read_text().splitlines()
         imports = [line for line in lines if line.startswith(("from ", "import "))]
         relative = [line for line in imports if line.startswith("from .")]
         assert all(line.split()[1].count(".") == 1 for line in relative), relative
         roots = {line.split()[1].split(".")[0] for line in imports if line not in relative}
-        standard = {"copy", "dataclasses", "logging", "math", "typing"}
+        standard = {"collections", "copy", "dataclasses", "functools", "itertools", "json", "math", "os", "typing"}
         # `strict` of huggingface_hub, a dependency of transformers, is how its own configurations are validated.
         assert roots <= standard | {"torch", "transformers", "huggingface_hub"}, roots
     # A postponed annotation is a string, which the validation of configurations cannot check.

@@ -118,3 +118,12 @@ def test_windows_of_another_length_keep_their_patches(folder_of, objective, days
     values[:300] = np.nan
     assert half(values, pool=False).shape == (24, 32)
     assert not half(values, pool=False)[:10].any()
+
+
+def test_a_window_of_two_days(folder_of, objective, days):
+    double = pipeline(
+        TASK, model=str(folder_of(objective)), feature_extractor=SensorLMFeatureExtractor(window_minutes=2880)
+    )
+    values = np.concatenate([days[0].values, days[1].values])
+    assert double(values, pool=False).shape == (96, 32)
+    assert np.linalg.norm(double(values)) == pytest.approx(1, abs=1e-5)

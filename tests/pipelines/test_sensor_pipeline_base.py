@@ -19,9 +19,11 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from transformers.pipelines.pt_utils import KeyDataset
 
 import sensorlm_hf.pipelines as pipelines_package
+from sensorlm_hf.days import SensorDay
 from sensorlm_hf.pipelines import DEFAULT_MODEL, register_pipelines
 from sensorlm_hf.pipelines.sensor_pipeline_items import ResultStream
 from sensorlm_hf.processing import SensorLMFeatureExtractor
+from sensorlm_hf.schema import SensorSchema
 
 ZERO_SHOT, CAPTION, EMBED = "zero-shot-sensor-classification", "sensor-captioning", "sensor-feature-extraction"
 FILES = sorted(path for path in Path(pipelines_package.__file__).parent.glob("*.py") if path.name != "__init__.py")
@@ -271,6 +273,17 @@ def test_a_model_of_another_kind_is_refused(folder_of):
     processor = AutoProcessor.from_pretrained(folder_of("coca"))
     with pytest.raises(TypeError, match="needs a SensorLMModel, but a BertModel reads no sensors"):
         pipeline(EMBED, model=bert, processor=processor)
+
+
+def test_an_extractor_with_fewer_channels_leaves_the_others_missing(folder_of, days, embed):
+    keys = ("steps", "HR", "wrist_temperatures")
+    few = SensorSchema("watch", tuple(days[0].schema[key] for key in keys))
+    day = SensorDay(np.stack([days[0].channel(key) for key in keys], axis=1), days[0].start, "p", few)
+    pipe = pipeline(EMBED, model=str(folder_of("coca")), feature_extractor=SensorLMFeatureExtractor(few))
+    with pytest.warns(UserWarning, match="Channels absent"):
+        expected = embed(day)
+    assert np.array_equal(pipe(day), expected)
+    assert np.array_equal(pipe(day.values), expected)
 
 
 def test_an_extractor_with_other_channels_is_refused(folder_of):

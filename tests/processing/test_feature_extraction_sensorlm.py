@@ -17,7 +17,7 @@ from transformers import AutoFeatureExtractor, FeatureExtractionMixin
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.processing.feature_extraction_sensorlm import SensorLMFeatureExtractor
 from sensorlm_hf.processing.gaps_sensorlm import fill_gaps
-from sensorlm_hf.schema import get_schema
+from sensorlm_hf.schema import SensorSchema, get_schema
 
 SCHEMA = get_schema("sensorlm-26")
 KEYS = list(SCHEMA.keys)
@@ -633,3 +633,36 @@ def test_it_keeps_up_with_a_model(extractor):
     finally:
         torch.set_num_threads(threads)
     assert best > 800, f"{best:.0f} days a second"  # 5,000 and more on an idle core
+
+
+def test_channels_are_matched_to_a_models_by_name(tmp_path):
+    full = SensorLMFeatureExtractor("sensorlm-26")
+    assert full.for_model(full.channel_keys) is full
+    few = SensorSchema("watch", tuple(get_schema("sensorlm-26")[key] for key in ("steps", "HR")))
+    day = np.full((1440, 2), np.nan, dtype=np.float32)
+    day[10:20, 0], day[5:30, 1] = 40.0, 92.1473
+    placed = SensorLMFeatureExtractor(few).for_model(full.channel_keys)
+    out = placed(day, return_tensors="np")
+    assert out["sensor_values"].shape == out["sensor_mask"].shape == (1, 1440, 26)
+    with pytest.warns(UserWarning, match="absent"):
+        expected = full(day, columns=["steps", "HR"], return_tensors="np")
+    np.testing.assert_array_equal(out["sensor_mask"], expected["sensor_mask"])
+    np.testing.assert_array_equal(out["sensor_values"], expected["sensor_values"])
+    placed.check_channels(full.channel_keys)
+    placed.check_channels(full.channel_keys, full.channel_means, full.channel_stds)
+    placed.save_pretrained(tmp_path)
+    loaded = SensorLMFeatureExtractor.from_pretrained(tmp_path)
+    assert loaded.output_keys == full.channel_keys
+    np.testing.assert_array_equal(loaded(day, return_tensors="np")["sensor_values"], out["sensor_values"])
+    np.testing.assert_allclose(
+        loaded.decode(out["sensor_values"][..., [10, 0]], out["sensor_mask"][..., [10, 0]])[0], day
+    )
+    assert placed.for_model(["HR", "steps"])(day)["sensor_mask"][0, 12].tolist() == [True, True]
+
+
+def test_channels_that_a_model_does_not_know_are_named():
+    extractor = SensorLMFeatureExtractor("sensorlm-26")
+    with pytest.raises(ValueError, match=r"not those of the model \(25\): it does not know HR\."):
+        extractor.for_model(extractor.channel_keys[1:])
+    with pytest.raises(ValueError, match="two of the same name"):
+        extractor.for_model([*extractor.channel_keys, "HR"])

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
-from sensorlm_hf.processing import train_tokenizer
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, load_text_tokenizer, train_tokenizer
 
 
 def captions(n: int = 400) -> list[str]:
@@ -174,3 +174,59 @@ def test_few_texts_give_few_tokens():
 def test_invalid_input(texts, options, error, match):
     with pytest.raises(error, match=match):
         train_tokenizer(texts, **options)
+
+
+def gpt2_tokenizer() -> GPT2Tokenizer:
+    """A GPT-2 tokenizer, which neither pads nor marks the beginning and the end of a text."""
+    model = json.loads(train_tokenizer(["A day with running."] * 3, vocab_size=270).backend_tokenizer.to_str())["model"]
+    vocabulary = {**model["vocab"], "<|endoftext|>": len(model["vocab"])}
+    return GPT2Tokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in model["merges"]])
+
+
+def bert_tokenizer() -> BertTokenizer:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "day", "with", "running", "."]
+    return BertTokenizer(vocab={word: number for number, word in enumerate(words)})
+
+
+def test_a_language_models_tokenizer_marks_both_ends(tmp_path):
+    plain = gpt2_tokenizer()
+    assert plain.pad_token is None
+    tokenizer = load_text_tokenizer(plain, max_length=16)
+    assert plain.pad_token is None  # the given one is left alone
+    end = tokenizer.eos_token_id
+    assert tokenizer("A day")["input_ids"] == [end, *plain("A day")["input_ids"], end]
+    assert tokenizer(["A day", "A day with running."], padding=True)["attention_mask"][0][-1] == 0
+    assert len(tokenizer("A day with running. " * 9, truncation=True)["input_ids"]) == 16
+    tokenizer.save_pretrained(tmp_path)
+    for again in (AutoTokenizer.from_pretrained(tmp_path), load_text_tokenizer(tmp_path)):
+        assert (
+            again(["A day", "A day with running."], padding=True)["input_ids"]
+            == (tokenizer(["A day", "A day with running."], padding=True)["input_ids"])
+        )
+    assert load_text_tokenizer(plain, captions=False)("A day")["input_ids"] == plain("A day")["input_ids"]
+
+
+def test_an_encoders_tokenizer_keeps_its_special_tokens():
+    tokenizer = load_text_tokenizer(bert_tokenizer())
+    assert tokenizer("A day.")["input_ids"] == [2, 5, 6, 9, 3]
+
+
+def test_processors_pass_no_token_types_on_and_need_padding():
+    extractor = SensorLMFeatureExtractor()
+    processor = SensorLMProcessor(extractor, bert_tokenizer())
+    assert list(processor(text=["a day", "running"])) == ["input_ids", "attention_mask"]
+    assert processor.model_input_names == ["sensor_values", "sensor_mask", "input_ids", "attention_mask"]
+    with pytest.raises(ValueError, match="load_text_tokenizer"):
+        SensorLMProcessor(extractor, gpt2_tokenizer())
+
+
+def test_tokenizers_that_cannot_serve_are_refused():
+    tokenizer = gpt2_tokenizer()
+    tokenizer.eos_token = None
+    with pytest.raises(ValueError, match="neither a padding nor an end token"):
+        load_text_tokenizer(tokenizer)
+    tokenizer.pad_token = "!"
+    with pytest.raises(ValueError, match="eos_token"):
+        load_text_tokenizer(tokenizer, captions=True)
+    with pytest.raises(ValueError, match="max_length"):
+        load_text_tokenizer(gpt2_tokenizer(), max_length=1)

@@ -13,15 +13,15 @@ def check_pair(model: Any, processor: Any) -> None:
         processor: A [`SensorLMProcessor`].
 
     Raises:
-        ValueError: If their channels, windows or vocabularies differ.
+        ValueError: If their channels or vocabularies differ, or the model cannot cut the windows into patches.
     """
     sensor, extractor = model.config.sensor_config, processor.feature_extractor
     if sensor.channel_keys is not None:
         extractor.check_channels(sensor.channel_keys)
-    if sensor.window_minutes != extractor.window_minutes:
+    if extractor.window_minutes % sensor.patch_minutes:
         raise ValueError(
-            f"The processor prepares windows of {extractor.window_minutes} minutes, but the model reads"
-            f" {sensor.window_minutes}. Use the processor saved with the model."
+            f"The processor prepares windows of {extractor.window_minutes} minutes, which the model cannot cut into"
+            f" patches of {sensor.patch_minutes}. Use the processor saved with the model."
         )
     if len(processor.tokenizer) > model.config.text_config.vocab_size:
         raise ValueError(

@@ -38,14 +38,13 @@ def _batches(items: Sequence[Any], size: int, what: str) -> int:
     return -(-len(items) // size)
 
 
-@torch.inference_mode()
 def encode_days(
     model: Any, processor: Any, days: Sequence[SensorDay], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds days.
+    """Embeds days with a model and a processor that are checked to fit; see [`SensorLMModel.encode_sensor`].
 
     Args:
-        model: A [`SensorLMModel`], in evaluation mode.
+        model: A [`SensorLMModel`].
         processor: Its [`SensorLMProcessor`].
         days: The days.
         batch_size: Days embedded at once.
@@ -58,27 +57,14 @@ def encode_days(
         ValueError: If the processor is not the model's, there are no days, or `batch_size` is below 1.
     """
     check_pair(model, processor)
-    total = _batches(days, batch_size, "days")
-    rows = []
-    for batch in tqdm(batched(days, batch_size), total=total, desc="Embedding days", disable=not progress):
-        inputs = processor(sensor=batch, return_tensors="pt").to(model.device)
-        rows.append(model.get_sensor_features(inputs["sensor_values"], inputs["sensor_mask"]).float().cpu().numpy())
-    return np.concatenate(rows)
+    return model.encode_sensor(days, processor, batch_size=batch_size, show_progress_bar=progress)
 
 
-@torch.inference_mode()
 def encode_texts(
     model: Any, processor: Any, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds texts; see [`encode_days`]. Texts longer than the model reads are cut at its last position."""
-    total = _batches(texts, batch_size, "texts")
-    positions = model.config.text_config.max_position_embeddings
-    rows = []
-    for batch in tqdm(batched(texts, batch_size), total=total, desc="Embedding texts", disable=not progress):
-        inputs = processor(text=batch, return_tensors="pt", padding=True, truncation=True, max_length=positions)
-        inputs = inputs.to(model.device)
-        rows.append(model.get_text_features(inputs["input_ids"], inputs["attention_mask"]).float().cpu().numpy())
-    return np.concatenate(rows)
+    """Embeds texts, `(N, D)` float32 rows of length 1; see [`SensorLMModel.encode_text`]."""
+    return model.encode_text(texts, processor, batch_size=batch_size, show_progress_bar=progress)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """Models of SensorLM: configurations, PyTorch modules and losses. Imports torch and transformers only."""
 
+from .classification_sensorlm import SensorLMForSensorClassification
 from .configuration_sensorlm import (
     OBJECTIVES,
     SIZES,
@@ -10,15 +11,12 @@ from .configuration_sensorlm import (
 )
 from .losses_sensorlm import caption_loss, clip_loss, contrastive_cross_entropy, positive_pairs, siglip_loss
 from .modeling_sensorlm import (
-    SensorLMForSensorClassification,
     SensorLMModel,
-    SensorLMOutput,
     SensorLMPreTrainedModel,
     SensorLMSensorModel,
-    SensorLMSensorOutput,
     SensorLMTextModel,
-    SensorLMTextOutput,
 )
+from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput, SensorLMTextOutput
 
 __all__ = [
     "OBJECTIVES",

@@ -10,6 +10,9 @@ write captions, one for the decoder. The objective decides how the towers are bu
 | `cap` | causal | - | mean of the tokens | yes | caption |
 | `coca` | causal | class token, projected | attention pooling | yes | softmax contrastive + caption |
 
+The text side may also be a pretrained language model of transformers: see `language_model_config` of
+[`SensorLMTextConfig`].
+
 Sizes follow the public SensorLM release (Zhang et al., arXiv:2506.09108); the caption objectives follow CoCa (Yu et
 al., "CoCa: Contrastive Captioners are Image-Text Foundation Models", 2022).
 """
@@ -21,7 +24,11 @@ import math
 from typing import Any, Optional, Union
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 OBJECTIVES = ("clip", "siglip", "cap", "coca")
 """Training objectives, in the order of the paper."""
@@ -31,6 +38,9 @@ SIZES = ("tiny", "small", "base", "large")
 
 POOLINGS = ("last", "cls", "none")
 """Ways to make one vector of a text: last token, appended class token, none at all."""
+
+LANGUAGE_MODEL_POOLINGS = ("mean", "first", "last", "none")
+"""The same for a pretrained language model: mean of the tokens, first token, last token, none at all."""
 
 CLASSIFIER_POOLINGS = ("linear", "attentive")
 """Heads of [`SensorLMForSensorClassification`]."""
@@ -63,6 +73,47 @@ def _check_transformer(config: Any) -> None:
         raise ValueError(
             f"{type(config).__name__}: `attention_dropout` must lie in [0, 1), got {config.attention_dropout}."
         )
+
+
+def is_causal_language_model(config: Any) -> bool:
+    """Whether a configuration of transformers is that of a decoder-only model, such as GPT-2, Llama or Gemma.
+
+    Encoders such as BERT can be built as language models too, but they are trained as masked ones.
+    """
+    if getattr(config, "use_bidirectional_attention", False):
+        return False
+    kind = config.model_type
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    return causal or bool(getattr(config, "is_decoder", False))
+
+
+def _language_model_config(given: Any) -> Any:
+    """Returns the configuration of a text model of transformers, a copy of its own."""
+    if isinstance(given, dict):
+        values = dict(given)
+        kind = values.pop("model_type", None)
+        try:
+            config = AutoConfig.for_model(kind, **values)
+        except ValueError as error:
+            raise ValueError(
+                f"SensorLMTextConfig: `language_model_config` is of `model_type` {kind!r}, which this version of"
+                " transformers does not know. Update transformers, or register the model type with AutoConfig."
+            ) from error
+    else:
+        config = copy.deepcopy(given)
+    if getattr(config, "is_encoder_decoder", False):
+        raise ValueError(
+            f"SensorLMTextConfig: {config.model_type!r} is an encoder-decoder model. Give an encoder (such as BERT) or"
+            " a decoder-only model (such as Llama)."
+        )
+    lacking = [name for name in ("hidden_size", "num_hidden_layers", "vocab_size") if not hasattr(config, name)]
+    if lacking:
+        raise ValueError(
+            f"SensorLMTextConfig: the configuration of {config.model_type!r} has no {', '.join(lacking)}, so it is not"
+            " that of a text model."
+        )
+    config.dtype = None  # the type of the whole model counts
+    return config
 
 
 @strict
@@ -186,9 +237,15 @@ class SensorLMTextConfig(PreTrainedConfig):
         pad_token_id: Padding token.
         bos_token_id: First token of every text; generation starts from it.
         eos_token_id: Last token of every text; generation stops at it.
+        language_model_config: Configuration of a pretrained text model of transformers that takes the place of this
+            tower, or a dict of its values with `model_type`; see
+            [`SensorLMModel.from_sensor_text_pretrained`]. Width, heads, layers and vocabulary are then the model's;
+            `pooling` is `"mean"`, `"first"` or `"last"`, and for the caption objectives `num_hidden_layers` counts the
+            layers that read the text alone, while the decoder has the rest.
+        freeze_language_model: Whether the pretrained weights stay as they are, as in locked-text tuning (LiT).
 
     Raises:
-        ValueError: If a value is out of range.
+        ValueError: If a value is out of range, or the language model is none.
     """
 
     model_type = "sensorlm_text_model"
@@ -209,11 +266,24 @@ class SensorLMTextConfig(PreTrainedConfig):
     pad_token_id: Optional[int] = 0
     bos_token_id: Optional[int] = 1
     eos_token_id: Optional[Union[int, list[int]]] = 2
+    language_model_config: Optional[Union[dict, PreTrainedConfig]] = None
+    freeze_language_model: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
+        if self.language_model_config is None:
+            _check_transformer(self)
+            _check_choice(self, "pooling", POOLINGS)
+        else:
+            model: Any = _language_model_config(self.language_model_config)
+            self.language_model_config = model
+            self.vocab_size, self.hidden_size = model.vocab_size, model.hidden_size
+            self.num_attention_heads = model.num_attention_heads
+            self.intermediate_size = getattr(model, "intermediate_size", None) or 4 * model.hidden_size
+            self.num_hidden_layers = min(self.num_hidden_layers, model.num_hidden_layers)
+            self.causal = is_causal_language_model(model)
+            if self.pooling not in LANGUAGE_MODEL_POOLINGS:  # what the objectives ask of our own tower
+                self.pooling = "last" if self.causal else "mean"
         _check_positive(self, "vocab_size", "max_position_embeddings")
-        _check_transformer(self)
-        _check_choice(self, "pooling", POOLINGS)
         super().__post_init__(**kwargs)
 
 
@@ -233,6 +303,7 @@ class SensorLMDecoderConfig(PreTrainedConfig):
         hidden_act: Activation of the MLP.
         layer_norm_eps: Epsilon of the layer norms.
         attention_dropout: Dropout on attention weights while training.
+        lm_head_bias: Whether the head of a pretrained language model has a bias; our own has none.
 
     Raises:
         ValueError: If a value is out of range.
@@ -249,6 +320,7 @@ class SensorLMDecoderConfig(PreTrainedConfig):
     hidden_act: Optional[str] = None
     layer_norm_eps: Optional[float] = None
     attention_dropout: Optional[Union[float, int]] = None
+    lm_head_bias: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.num_caption_queries < 0:
@@ -343,14 +415,21 @@ class SensorLMConfig(PreTrainedConfig):
         for name in ("contrastive_loss_weight", "caption_loss_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"SensorLMConfig: `{name}` must be at least 0, got {getattr(self, name)}.")
+        if not type(self).__module__.startswith("transformers_modules."):
+            # Names the pipelines whose code lies in the repository. Here the package is installed and registers its
+            # own, but with this entry transformers would insist on running the repository's.
+            kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
         # The sub-configurations are copied, since they are adapted to the objective and may belong to another model.
         sensor: Any = copy.deepcopy(self.sensor_config)
         text: Any = copy.deepcopy(self.text_config)
         decoder: Any = copy.deepcopy(self.decoder_config) if self.is_generative else None
         sensor.use_head = self.is_contrastive
-        text.causal = self.is_generative
-        text.pooling = {"cap": "none", "coca": "cls"}.get(self.objective, "last")
+        if text.language_model_config is None:
+            text.causal = self.is_generative
+            text.pooling = {"cap": "none", "coca": "cls"}.get(self.objective, "last")
+        else:
+            self._divide_language_model(text, decoder)
         if text.projection_size is None:
             text.projection_size = sensor.hidden_size
         if self.is_contrastive and text.projection_size != sensor.hidden_size:
@@ -362,6 +441,32 @@ class SensorLMConfig(PreTrainedConfig):
         if decoder is not None:
             decoder.inherit(text)
         self.sensor_config, self.text_config, self.decoder_config = sensor, text, decoder
+
+    def _divide_language_model(self, text: Any, decoder: Any) -> None:
+        """Gives the layers of a pretrained language model to the text tower and the decoder."""
+        model = text.language_model_config
+        layers = model.num_hidden_layers
+        if decoder is None:
+            text.num_hidden_layers = layers
+        else:
+            if not text.causal:
+                raise ValueError(
+                    f"SensorLMConfig: objective {self.objective!r} writes captions from left to right, which"
+                    f" {model.model_type!r}, an encoder, cannot. Give a decoder-only language model, or use 'clip' or"
+                    " 'siglip'."
+                )
+            if decoder.num_hidden_layers is None:
+                decoder.num_hidden_layers = layers // 2
+            if not 1 <= decoder.num_hidden_layers < layers:
+                raise ValueError(
+                    f"SensorLMConfig: the language model has {layers} layers, of which the decoder may take 1 to"
+                    f" {layers - 1}; `decoder_config` has a `num_hidden_layers` of {decoder.num_hidden_layers}."
+                )
+            text.num_hidden_layers = layers - decoder.num_hidden_layers
+        if self.objective == "cap":
+            text.pooling = "none"
+        elif text.pooling == "none":
+            text.pooling = "last" if text.causal else "mean"
 
     @property
     def is_contrastive(self) -> bool:
@@ -390,11 +495,17 @@ class SensorLMConfig(PreTrainedConfig):
             encoder: Whether the part that reads text is asked for.
 
         Returns:
-            The text tower's configuration, or the copy.
+            The text tower's configuration, or the copy; of a pretrained language model the whole one's.
         """
         text: Any = self.text_config
         multimodal: Any = self.decoder_config
         if decoder and not encoder and multimodal is not None:
+            if text.language_model_config is not None:
+                # Its layers may differ in what they cache.
+                whole = copy.deepcopy(text.language_model_config)
+                for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
+                    setattr(whole, name, getattr(text, name))
+                return whole
             text = copy.deepcopy(text)
             text.num_hidden_layers += multimodal.num_hidden_layers
         return text
@@ -510,6 +621,7 @@ def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]
 
 __all__ = [
     "CLASSIFIER_POOLINGS",
+    "LANGUAGE_MODEL_POOLINGS",
     "OBJECTIVES",
     "POOLINGS",
     "SIZES",
@@ -517,4 +629,5 @@ __all__ = [
     "SensorLMDecoderConfig",
     "SensorLMSensorConfig",
     "SensorLMTextConfig",
+    "is_causal_language_model",
 ]

@@ -46,7 +46,8 @@ class SensorPipeline(Pipeline):
     Raises:
         TypeError: If the model has no sensor tower.
         ValueError: If the feature extractor or a tokenizer that is needed is neither given nor found, or the feature
-            extractor has other channels than the model.
+            extractor has a channel that the model does not know. Channels are matched by name; those of the model that
+            the extractor lacks count as missing.
     """
 
     _load_processor = None
@@ -76,7 +77,7 @@ class SensorPipeline(Pipeline):
             self.tokenizer = self._find("tokenizer", AutoTokenizer)
         channel_keys = self.model.config.sensor_config.channel_keys
         if channel_keys is not None:
-            self.feature_extractor.check_channels(channel_keys)
+            self.feature_extractor = self.feature_extractor.for_model(channel_keys)
         if self._demo_model is not None and self.model.name_or_path == self._demo_model:
             logger.warning(
                 "Using the demo model that comes with sensorlm-hf. It was trained on simulated people only: expect"

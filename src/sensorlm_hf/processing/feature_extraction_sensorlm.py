@@ -49,6 +49,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         allow_empty: Whether a day without a single observed value passes; its values are then all 0.
         channels: The channels in column order, each a dict with `key`, `label`, `unit`, `mean`, `std`, `valid_range`
             and `non_negative`, as a saved configuration has them.
+        model_channels: Keys of the channels of a model that reads more than these, in its order; see [`for_model`].
         **kwargs: Further attributes, kept as they are.
 
     Raises:
@@ -78,6 +79,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         implausible: str = "mask",
         allow_empty: bool = False,
         channels: Sequence[Mapping[str, Any]] | None = None,
+        model_channels: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -98,6 +100,8 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             raise ValueError(f"With `channels`, `schema` must be the name under which they go, got {schema!r}.")
         self.schema: str = schema
         self.channels = _check_channel_dicts(channels)
+        self.model_channels = None if model_channels is None else list(model_channels)
+        self._check_model_channels()
 
     def __repr__(self) -> str:
         options = ", ".join(
@@ -120,6 +124,11 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
     def channel_stds(self) -> list[float]:
         """Standard deviations used for normalisation, physical units."""
         return [channel["std"] for channel in self.channels]
+
+    @property
+    def output_keys(self) -> list[str]:
+        """Keys of the columns of `sensor_values`: the channels' own, or those of the model they are placed into."""
+        return self.channel_keys if self.model_channels is None else list(self.model_channels)
 
     @property
     def num_channels(self) -> int:
@@ -201,7 +210,8 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
 
         Returns:
             `sensor_values`, `(days, minutes, channels)` float32 in standard deviations, without NaN, and
-            `sensor_mask`, the same shape, bool, True where a value was observed and taken.
+            `sensor_mask`, the same shape, bool, True where a value was observed and taken. The channels are
+            `output_keys`.
 
         Raises:
             TypeError: If the input is of a kind that holds no signals.
@@ -228,13 +238,61 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         if not (self.allow_empty if allow_empty is None else allow_empty):
             self._check_not_empty(mask)
         dropped.warn()
+        if self.model_channels is not None:
+            values, mask = self._placed(values), self._placed(mask)
         return BatchFeature({"sensor_values": values, "sensor_mask": mask}, tensor_type=return_tensors)
+
+    def for_model(self, channel_keys: Sequence[str]) -> SensorLMFeatureExtractor:
+        """Returns an extractor whose output fits a model with other channels, matched by name.
+
+        Columns take the model's order, and channels of the model that these lack are missing. The normalisation stays
+        this extractor's.
+
+        Args:
+            channel_keys: Keys of the model's channels, `model.config.sensor_config.channel_keys`.
+
+        Returns:
+            This extractor, if its output fits already, else a copy.
+
+        Raises:
+            ValueError: If the model does not know one of the channels; the message names it.
+
+        Example:
+            ```python
+            watch = SensorLMFeatureExtractor(my_schema_with_heart_rate_alone)
+            processor = SensorLMProcessor(watch.for_model(model.config.sensor_config.channel_keys), tokenizer)
+            ```
+        """
+        if list(channel_keys) == self.output_keys:
+            return self
+        fitting = copy.deepcopy(self)
+        fitting.model_channels = list(channel_keys)
+        fitting._check_model_channels()
+        return fitting
+
+    def _check_model_channels(self) -> None:
+        if self.model_channels is None:
+            return
+        unknown = [key for key in self.channel_keys if key not in self.model_channels]
+        if unknown or len(set(self.model_channels)) != len(self.model_channels):
+            raise ValueError(
+                f"The processor's channels ({self.schema!r}, {self.num_channels}) are not those of the model"
+                f" ({len(self.model_channels)}): it does not know {', '.join(unknown) or 'two of the same name'}. The"
+                f" model reads {', '.join(self.model_channels)}. Leave the unknown channels out of the schema."
+            )
+
+    def _placed(self, array: np.ndarray) -> np.ndarray:
+        """Puts the columns of `(days, minutes, channels)` where the model has them; others are 0 or False."""
+        placed = np.zeros((*array.shape[:2], len(self.output_keys)), dtype=array.dtype)
+        placed[:, :, [self.output_keys.index(key) for key in self.channel_keys]] = array
+        return placed
 
     def decode(self, sensor_values: Any, sensor_mask: Any = None) -> np.ndarray:
         """Returns physical units for normalised values; non-negative channels are cut at 0.
 
         Args:
-            sensor_values: `(..., channels)` array or tensor in standard deviations.
+            sensor_values: `(..., channels)` array or tensor in standard deviations, the channels those of
+                `channel_keys`.
             sensor_mask: `(..., channels)`; values become NaN where it is False.
 
         Returns:
@@ -331,23 +389,26 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         Raises:
             ValueError: On any mismatch, naming the first channel that differs.
         """
-        keys = list(channel_keys)
-        if keys != self.channel_keys:
-            missing = [key for key in keys if key not in self.channel_keys]
-            extra = [key for key in self.channel_keys if key not in keys]
+        keys, own_keys = list(channel_keys), self.output_keys
+        if keys != own_keys:
+            missing = [key for key in keys if key not in own_keys]
+            extra = [key for key in own_keys if key not in keys]
             how = "; ".join(
                 f"{text} {', '.join(names)}" for text, names in [("it lacks", missing), ("it adds", extra)] if names
             )
             raise ValueError(
                 f"The processor's channels ({self.schema!r}, {self.num_channels}) are not those of the model"
-                f" ({len(keys)}): {how or 'they are in another order'}. Use the processor saved with the model."
+                f" ({len(keys)}): {how or 'they are in another order'}. Use the processor saved with the model, or"
+                " `for_model`, which matches channels by name."
             )
         for what, given, own in [("mean", channel_means, self.channel_means), ("std", channel_stds, self.channel_stds)]:
             if given is None:
                 continue
-            if len(given) != len(own):
-                raise ValueError(f"`channel_{what}s` has {len(given)} entries for {len(own)} channels.")
-            for key, theirs, ours in zip(keys, given, own, strict=True):
+            if len(given) != len(keys):
+                raise ValueError(f"`channel_{what}s` has {len(given)} entries for {len(keys)} channels.")
+            of_model = dict(zip(keys, given, strict=True))
+            for key, ours in zip(self.channel_keys, own, strict=True):
+                theirs = of_model[key]
                 if not np.isclose(theirs, ours, rtol=1e-6, atol=1e-9):
                     raise ValueError(
                         f"Channel {key!r} is normalised with {what} {ours}, but the model was trained with {theirs}."

@@ -14,20 +14,29 @@ from typing import Any
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 
+_TEXT_INPUTS = ("input_ids", "attention_mask")  # some tokenizers make more, such as the token types of BERT
+
 
 class SensorLMProcessor(ProcessorMixin):
     """Prepares signals and text for SensorLM models.
 
     Args:
         feature_extractor: A `SensorLMFeatureExtractor`.
-        tokenizer: A fast tokenizer, such as `train_tokenizer` makes.
+        tokenizer: A fast tokenizer, such as `train_tokenizer` makes, or `load_text_tokenizer` for a model with a
+            pretrained language model inside.
 
     Raises:
         TypeError: If one of them is of another kind, as when they are swapped.
+        ValueError: If the tokenizer cannot pad.
     """
 
     def __init__(self, feature_extractor: Any, tokenizer: Any) -> None:
         super().__init__(feature_extractor, tokenizer)
+        if tokenizer.pad_token is None:
+            raise ValueError(
+                "The tokenizer has no padding token, so texts of different length make no batch. Load it with"
+                " `sensorlm_hf.processing.load_text_tokenizer`, or set `tokenizer.pad_token`."
+            )
 
     def __call__(
         self,
@@ -72,22 +81,21 @@ class SensorLMProcessor(ProcessorMixin):
                 self.feature_extractor(sensor, columns=columns, return_tensors=return_tensors, allow_empty=allow_empty)
             )
         if text is not None:
-            data.update(
-                self.tokenizer(
-                    _check_text(text),
-                    return_tensors=return_tensors,
-                    padding=padding,
-                    truncation=truncation,
-                    max_length=max_length,
-                    **kwargs,
-                )
+            encoded = self.tokenizer(
+                _check_text(text),
+                return_tensors=return_tensors,
+                padding=padding,
+                truncation=truncation,
+                max_length=max_length,
+                **kwargs,
             )
+            data.update((name, encoded[name]) for name in _TEXT_INPUTS)
         return BatchFeature(data)
 
     @property
     def model_input_names(self) -> list[str]:
         """Names of the model's inputs that the processor makes."""
-        return [*self.feature_extractor.model_input_names, *self.tokenizer.model_input_names]
+        return [*self.feature_extractor.model_input_names, *_TEXT_INPUTS]
 
     def build_captions(
         self, days: Iterable[Any], key: str = "high_level_summary_caption", seed: int = 0, **kwargs: Any

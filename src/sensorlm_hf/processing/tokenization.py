@@ -1,4 +1,4 @@
-"""Trains the text tokenizer: byte-level BPE that keeps punctuation and spells numbers digit by digit.
+"""Trains the text tokenizer, byte-level BPE that keeps punctuation and spells numbers digit by digit, or loads another.
 
 A caption is full of numbers. Merged digits would make "72.4" and "72.5" unrelated tokens, and tokenizers that
 canonicalise text turn "27.6" into "276". Here every digit is its own token and decoding gives the lower-cased text back
@@ -7,10 +7,12 @@ exactly. Bytes cover all text, so there is no unknown token.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 SPECIAL_TOKENS = (PAD, BOS, EOS)
@@ -104,6 +106,70 @@ def train_tokenizer(
     )
 
 
+def load_text_tokenizer(
+    source: Any, *, max_length: int | None = None, captions: bool | None = None, **options: Any
+) -> PreTrainedTokenizerFast:
+    """Loads the tokenizer of a pretrained language model for a [`SensorLMProcessor`].
+
+    A tokenizer without padding pads with its end token; the attention mask tells the two apart. A caption starts with
+    a token from which it can be generated and ends with one at which generation stops, so tokenizers of decoder-only
+    models, most of which write neither, are made to write both.
+
+    Args:
+        source: Name or path for `AutoTokenizer.from_pretrained`, or a fast tokenizer, of which a copy is returned.
+        max_length: Tokens to which a text is cut when truncation is on; by default the tokenizer's own limit.
+        captions: Whether texts start and end with a special token. By default they do where the tokenizer has a
+            beginning or an end of text and no separator as encoders have, whose own special tokens stay.
+        **options: Keyword arguments of `AutoTokenizer.from_pretrained`.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        TypeError: If it is no fast tokenizer.
+        ValueError: If there is no token that can serve as padding, as beginning or as end.
+
+    Example:
+        ```python
+        tokenizer = load_text_tokenizer("openai-community/gpt2", max_length=256)
+        processor = SensorLMProcessor(SensorLMFeatureExtractor(), tokenizer)
+        ```
+    """
+    loaded = source if hasattr(source, "backend_tokenizer") else AutoTokenizer.from_pretrained(source, **options)
+    if not hasattr(loaded, "backend_tokenizer"):
+        raise TypeError(f"`source` gives a {type(loaded).__name__}; a fast tokenizer is needed (`use_fast=True`).")
+    tokenizer = copy.deepcopy(loaded)
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise ValueError("The tokenizer has neither a padding nor an end token; set `tokenizer.pad_token` first.")
+        tokenizer.pad_token = tokenizer.eos_token
+    if captions is None:
+        captions = tokenizer.sep_token is None and (tokenizer.bos_token or tokenizer.eos_token) is not None
+    if captions:
+        beginning = tokenizer.bos_token or tokenizer.cls_token or tokenizer.eos_token
+        end = tokenizer.eos_token or tokenizer.sep_token
+        if beginning is None or end is None:
+            raise ValueError(
+                f"Captions need a token to start from and one to end with; this tokenizer has {beginning!r}, {end!r}."
+                " Set `tokenizer.bos_token` and `tokenizer.eos_token` first."
+            )
+        tokenizer.bos_token, tokenizer.eos_token = beginning, end
+        for name in ("add_bos_token", "add_eos_token"):  # what its class goes by when it is loaded again
+            setattr(tokenizer, name, True)
+            tokenizer.init_kwargs[name] = True
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{beginning} $A {end}",
+            pair=f"{beginning} $A {end} $B:1 {end}:1",
+            special_tokens=[(token, tokenizer.convert_tokens_to_ids(token)) for token in {beginning, end}],
+        )
+    tokenizer.padding_side = "right"
+    if max_length is not None:
+        if max_length < 3:
+            raise ValueError(f"`max_length` must be at least 3 tokens, got {max_length}.")
+        tokenizer.model_max_length = min(max_length, tokenizer.model_max_length)
+    return tokenizer
+
+
 class _Checked:
     """Hands texts on, refusing what is no string, and counts those that are not empty."""
 
@@ -119,4 +185,4 @@ class _Checked:
             yield text
 
 
-__all__ = ["SPECIAL_TOKENS", "train_tokenizer"]
+__all__ = ["SPECIAL_TOKENS", "load_text_tokenizer", "train_tokenizer"]

@@ -1,6 +1,7 @@
 """Pretraining: arguments, sampling, the trainer and a whole run."""
 
 from .arguments import SensorLMTrainingArguments
+from .lora import lora_config
 from .pretrain import PretrainOptions, pretrain, save_model
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
@@ -12,6 +13,7 @@ __all__ = [
     "RsqrtSchedule",
     "SensorLMTrainer",
     "SensorLMTrainingArguments",
+    "lora_config",
     "parameter_groups",
     "pretrain",
     "save_model",

@@ -1,0 +1,481 @@
+"""Pretrained language models of transformers in the place of the text tower and of the decoder.
+
+A language model is not rewritten here: its own forward pass runs, with its own positions, masks, norms and cache, so
+that any encoder or decoder-only model that `AutoModel` knows will do. For the caption objectives the layers of a
+decoder-only model are divided as in CoCa (Yu et al., 2022): the first ones read the text alone; behind each of the
+others a cross-attention layer looks at the sensor tokens. Those start without effect (the last linear map of each
+block is 0, as the gates of Flamingo are, Alayrac et al., 2022): a new model writes what the language model does.
+
+Each half is a model of the same class with fewer layers. What the second one would do before its first layer, such as
+adding positions, is done already, so its first layer is handed the states of the first half instead.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Optional, Union
+
+import torch
+from torch import nn
+from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel
+from transformers.cache_utils import Cache
+from transformers.utils import cached_file
+
+from .configuration_sensorlm import SensorLMDecoderConfig, SensorLMTextConfig
+from .layers_sensorlm import (
+    SensorLMCaptionPooler,
+    SensorLMCrossAttentionLayer,
+    SensorLMSensorReader,
+    _attention_mask,
+    _check_tokens,
+    _flag,
+    _is_recording,
+    _is_token_mask,
+    _last_tokens,
+    _marked,
+    _mean_of_tokens,
+    _token_positions,
+)
+from .outputs_sensorlm import SensorLMTextOutput
+
+
+class SensorLMHookedLayer(nn.Module):
+    """A layer of a language model that can be handed other inputs, and whose result can be read or changed.
+
+    What else the language model asks of its layer, this one answers in its name.
+
+    Args:
+        layer: The layer.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+        self.before: Optional[torch.Tensor] = None
+        self.after: Optional[Callable[[torch.Tensor], torch.Tensor]] = None
+        self.states: Optional[torch.Tensor] = None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("layer"), name)
+
+    def release(self) -> None:
+        """Forgets what belongs to one forward pass."""
+        self.before = self.after = self.states = None
+
+    def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """Runs the layer as the language model asks for, between what is done before and after it."""
+        if self.before is not None:
+            hidden_states = self.before
+        result = self.layer(hidden_states, *args, **kwargs)
+        states = result[0] if isinstance(result, tuple) else result
+        if self.after is not None:
+            states = self.after(states)
+        self.states = states
+        return (states, *result[1:]) if isinstance(result, tuple) else states
+
+
+class _NoEmbedding(nn.Module):
+    """Stands where the second half of a language model would look something up that the first half added already."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Returns 0."""
+        device = next((value.device for value in args if isinstance(value, torch.Tensor)), None)
+        return torch.zeros((), device=device)
+
+
+def _stage_config(config: Any, first: int, count: int) -> Any:
+    """Returns the configuration of `count` layers of a language model from the layer `first` on."""
+    layers = config.num_hidden_layers
+    stage = copy.deepcopy(config)
+    for name, value in vars(stage).items():
+        if "layer" in name and isinstance(value, (list, tuple)) and len(value) == layers:
+            setattr(stage, name, value[first : first + count])
+    stage.num_hidden_layers = count
+    return stage
+
+
+def _layer_list(model: nn.Module, count: int) -> tuple[str, nn.ModuleList]:
+    """Finds the list of a language model's layers, and its name."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return name, module
+    raise ValueError(
+        f"{type(model).__name__} keeps its {count} layers in no list, so they cannot be divided between text tower and"
+        " decoder. Use it with objective 'clip' or 'siglip', or choose another language model."
+    )
+
+
+def _build(config: Any, attention: Optional[str]) -> Any:
+    options = {} if attention is None else {"attn_implementation": attention}
+    model = AutoModel.from_config(config, **options)
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None  # made for next-sentence prediction; pooling is ours
+    return model
+
+
+def _layers_of(cache: Cache, first: int, count: int) -> Cache:
+    """Returns a cache that shares some layers of another one."""
+    if cache.is_compileable:
+        raise ValueError(
+            "A pretrained language model that is divided between text tower and decoder needs a dynamic cache, the"
+            " default of `generate`: leave `cache_implementation` out."
+        )
+    if len(cache.layers) < first + count:
+        raise ValueError(
+            f"The cache has {len(cache.layers)} layers, too few for this model. Make it with"
+            " `DynamicCache(config=model.config)`."
+        )
+    part = copy.copy(cache)
+    part.layers = cache.layers[first : first + count]
+    return part
+
+
+def _load(module: nn.Module, weights: Mapping[str, torch.Tensor], ignored: tuple[str, ...] = ()) -> None:
+    report = module.load_state_dict({name: tensor.detach().clone() for name, tensor in weights.items()}, strict=False)
+    unexpected = [name for name in report.unexpected_keys if not name.startswith(ignored)]
+    if report.missing_keys or unexpected:
+        raise ValueError(
+            f"The language model's weights do not fit its configuration: {type(module).__name__} lacks"
+            f" {report.missing_keys[:5]} and does not know {unexpected[:5]}."
+        )
+
+
+class _PretrainedPart(nn.Module):
+    """What the two halves share: frozen weights neither learn nor drop out."""
+
+    language_model: Any
+    frozen: bool
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """Returns the parameters that come from the language model."""
+        return list(self.language_model.parameters())
+
+    def freeze(self) -> None:
+        """Excludes the pretrained weights from training, if the configuration says so."""
+        if self.frozen:
+            for parameter in self.pretrained_parameters():
+                parameter.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Any:
+        """Switches training mode; a language model without anything to train stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen and not any(p.requires_grad for p in self.language_model.parameters()):
+            self.language_model.eval()
+        return self
+
+
+class SensorLMTextBackbone(_PretrainedPart):
+    """A pretrained language model as the text tower of [`SensorLMModel`], with the interface of [`SensorLMTextModel`].
+
+    Padding may be on either side, and a text gives the same embedding alone and in any batch.
+
+    Args:
+        config: Configuration with a `language_model_config`.
+        tapped: Whether a decoder reads the states before the last layer norm.
+    """
+
+    def __init__(self, config: SensorLMTextConfig, tapped: bool) -> None:
+        super().__init__()
+        self.config = config
+        self.frozen = config.freeze_language_model
+        stage = _stage_config(config.language_model_config, 0, config.num_hidden_layers)
+        self.language_model = _build(stage, config._attn_implementation)
+        if tapped:
+            _, layers = _layer_list(self.language_model, config.num_hidden_layers)
+            layers[-1] = SensorLMHookedLayer(layers[-1])
+        self._tapped = tapped
+        width = config.projection_size or config.hidden_size
+        self.head = None if config.pooling == "none" else nn.Linear(config.hidden_size, width)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Returns the token embedding."""
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replaces the token embedding."""
+        self.language_model.set_input_embeddings(value)
+
+    def load_language_model(self, model: Any) -> None:
+        """Copies the weights of a whole language model, without its head.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        weights = model.state_dict()
+        ignored: tuple[str, ...] = ("pooler.",)
+        if self._tapped:
+            layers, mine = model.config.num_hidden_layers, self.config.num_hidden_layers
+            name, _ = _layer_list(model, layers)
+            last = f"{name}.{mine - 1}."
+            weights = {
+                key.replace(last, f"{last}layer.", 1) if key.startswith(last) else key: value
+                for key, value in weights.items()
+            }
+            ignored += tuple(f"{name}.{index}." for index in range(mine, layers))
+        _load(self.language_model, weights, ignored)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.Tensor] = None,
+        past_key_values: Optional[Cache] = None,
+        pool: bool = True,
+        output_hidden_states: Optional[bool] = None,
+        output_attentions: Optional[bool] = None,
+        return_dict: Optional[bool] = None,
+    ) -> Union[SensorLMTextOutput, tuple]:
+        """Reads texts; arguments and result are those of [`SensorLMTextModel.forward`].
+
+        Raises:
+            ValueError: If a shape does not fit, the text is too long, or a cache is given to an encoder or to one that
+                is to pool.
+        """
+        past_length = 0 if past_key_values is None else past_key_values.get_seq_length()
+        pool = pool and self.head is not None
+        if past_key_values is not None and (pool or not self.config.causal):
+            raise ValueError("A cache needs a causal text tower and `pool=False`.")
+        _check_tokens(self.config, input_ids, attention_mask, past_length)
+        keys = attention_mask.bool() if _is_token_mask(attention_mask) else None  # type: ignore[union-attr]
+        if keys is not None:
+            # A text without tokens attends to its padding rather than to nothing.
+            keys = keys | ~keys.any(dim=1, keepdim=True)
+        inputs: dict[str, Any] = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask if keys is None else keys.long(),
+        }
+        order = None
+        if self.config.causal:
+            if position_ids is None:
+                position_ids = _token_positions(input_ids, None if keys is None else keys, past_length)
+            inputs["position_ids"] = position_ids
+            inputs["use_cache"] = past_key_values is not None
+            if past_key_values is not None:
+                inputs["past_key_values"] = _layers_of(past_key_values, 0, self.config.num_hidden_layers)
+        elif keys is not None and not _is_recording() and not bool(keys[:, 0].all()):
+            # Encoders count positions in ways of their own, but all of them from the left. A recorded graph reads
+            # texts that are padded on the right.
+            order = (~keys).long().argsort(dim=1, stable=True)
+            inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
+        result = self.language_model(
+            **inputs,
+            output_hidden_states=_flag(output_hidden_states, self.config.output_hidden_states),
+            output_attentions=_flag(output_attentions, self.config.output_attentions),
+            return_dict=True,
+        )
+        last = result.last_hidden_state
+        if order is not None:
+            last = last.gather(1, order.argsort(dim=1)[:, :, None].expand_as(last))
+        token_states = last
+        if self._tapped:
+            tap = _layer_list(self.language_model, self.config.num_hidden_layers)[1][-1]
+            token_states = tap.states
+            tap.release()
+        output = SensorLMTextOutput(
+            last_hidden_state=last,
+            pooler_output=None if self.head is None or not pool else self.head(self._pooled(last, keys)),
+            token_states=token_states,
+            past_key_values=past_key_values,
+            hidden_states=result.get("hidden_states"),
+            attentions=result.get("attentions"),
+        )
+        return output if _flag(return_dict, self.config.return_dict) else output.to_tuple()
+
+    def _pooled(self, states: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Tensor:
+        if self.config.pooling == "mean":
+            return _mean_of_tokens(states, keys)
+        if self.config.pooling == "last":
+            return _last_tokens(states, keys)
+        if keys is None:
+            return states[:, 0]
+        return states[torch.arange(len(states), device=states.device), keys.long().argmax(dim=1)]
+
+
+class SensorLMHead(nn.Linear):
+    """A language-model head; `softcap` bends its scores, as Gemma 2 does."""
+
+    softcap: Optional[float] = None
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Maps states `(..., D)` to scores `(..., V)`."""
+        scores = super().forward(hidden_states)
+        return scores if self.softcap is None else self.softcap * torch.tanh(scores / self.softcap)
+
+
+class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
+    """The last layers of a pretrained language model as the decoder, each followed by a cross-attention layer.
+
+    The interface is that of [`SensorLMDecoder`].
+
+    Args:
+        config: Configuration of the decoder.
+        text_config: Configuration of the text tower, which has the first layers.
+        sensor_size: Width of the sensor tower.
+    """
+
+    def __init__(self, config: SensorLMDecoderConfig, text_config: SensorLMTextConfig, sensor_size: int) -> None:
+        super().__init__()
+        whole: Any = text_config.language_model_config
+        self.config = config
+        self.frozen = text_config.freeze_language_model
+        self.first_layer, self.num_layers = text_config.num_hidden_layers, int(config.num_hidden_layers or 0)
+        self.language_model = _build(
+            _stage_config(whole, self.first_layer, self.num_layers), text_config._attn_implementation
+        )
+        name, layers = _layer_list(self.language_model, self.num_layers)
+        for index, layer in enumerate(layers):
+            layers[index] = SensorLMHookedLayer(layer)
+        for owner, module in list(self.language_model.named_modules()):
+            for child, part in list(module.named_children()):
+                if isinstance(part, nn.Embedding) and not f"{owner}.{child}".strip(".").startswith(f"{name}."):
+                    setattr(module, child, _NoEmbedding())
+        pooled = config.num_caption_queries > 0
+        self.pooler = SensorLMCaptionPooler(config, sensor_size) if pooled else None
+        source = int(config.hidden_size or 0) if pooled else sensor_size
+        self.cross_layers = nn.ModuleList(SensorLMCrossAttentionLayer(config, source) for _ in range(self.num_layers))
+        for cross_layer in self.cross_layers:
+            _marked(cross_layer.cross_attn.out_proj, "zeros")
+            _marked(cross_layer.mlp.fc2, "zeros")
+        self.lm_head = SensorLMHead(whole.hidden_size, whole.vocab_size, bias=config.lm_head_bias)
+        self.lm_head.softcap = getattr(whole, "final_logit_softcapping", None)
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """Returns the parameters that come from the language model."""
+        return [*self.language_model.parameters(), *self.lm_head.parameters()]
+
+    def load_language_model(self, model: Any, head: nn.Module) -> None:
+        """Copies the weights of a whole language model and of its head.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        name, _ = _layer_list(model, model.config.num_hidden_layers)
+        weights = {}
+        mine = set(self.language_model.state_dict())
+        for key, value in model.state_dict().items():
+            if key.startswith(f"{name}."):
+                index, rest = key[len(name) + 1 :].split(".", 1)
+                if int(index) < self.first_layer:
+                    continue
+                key = f"{name}.{int(index) - self.first_layer}.layer.{rest}"
+            elif key not in mine:  # embeddings, which the first half has
+                continue
+            weights[key] = value
+        _load(self.language_model, weights)
+        _load(self.lm_head, head.state_dict())
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: Optional[torch.Tensor] = None,
+        *,
+        sensor_tokens: Optional[torch.Tensor] = None,
+        sensor_token_mask: Optional[torch.Tensor] = None,
+        sensor_key_values: Optional[torch.Tensor] = None,
+        past_key_values: Optional[Cache] = None,
+        past_length: int = 0,
+    ) -> torch.Tensor:
+        """Decodes; arguments and result are those of [`SensorLMDecoder.forward`]."""
+        _, layers = _layer_list(self.language_model, self.num_layers)
+        cross_mask = _attention_mask(self.config, sensor_token_mask, hidden_states.shape[1])
+        inputs: dict[str, Any] = {"use_cache": past_key_values is not None}
+        if past_key_values is not None:
+            inputs["past_key_values"] = _layers_of(past_key_values, self.first_layer, self.num_layers)
+        if _is_token_mask(attention_mask):
+            keys = attention_mask.bool()  # type: ignore[union-attr]
+            attention_mask = (keys | ~keys.any(dim=1, keepdim=True)).long()
+        positions = _token_positions(hidden_states[:, :, 0], attention_mask, past_length)
+        try:
+            layers[0].before = hidden_states
+            for index, (layer, cross_layer) in enumerate(zip(layers, self.cross_layers, strict=True)):
+                key_values = None
+                if sensor_key_values is not None:
+                    key_values = (sensor_key_values[:, index, 0], sensor_key_values[:, index, 1])
+                layer.after = partial(
+                    cross_layer, sensor_tokens=sensor_tokens, attention_mask=cross_mask, key_values=key_values
+                )
+            return self.language_model(
+                inputs_embeds=hidden_states,
+                attention_mask=attention_mask,
+                position_ids=positions,
+                return_dict=True,
+                **inputs,
+            ).last_hidden_state
+        finally:
+            for layer in layers:
+                layer.release()
+
+
+def load_language_model(source: Any, with_head: bool, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Loads a pretrained language model, in float32 unless `options` name a `dtype`.
+
+    Args:
+        source: Name or path for `from_pretrained`, or a model that is already loaded.
+        with_head: Whether its language-model head is needed too.
+        options: Keyword arguments of `from_pretrained`.
+
+    Returns:
+        The bare model, and its head or `None`.
+
+    Raises:
+        ValueError: If a loaded model has no language-model head, but is to write captions.
+    """
+    if isinstance(source, PreTrainedModel):
+        model: Any = source
+    else:
+        kind: Any = AutoModelForCausalLM if with_head else AutoModel
+        model = kind.from_pretrained(source, **{"dtype": torch.float32, **options})
+    head = model.get_output_embeddings() if with_head else None
+    if with_head and head is None:
+        raise ValueError(
+            f"{type(model).__name__} has no language-model head, which objective 'cap' and 'coca' need: give the name"
+            " of the model, or load it with AutoModelForCausalLM."
+        )
+    return model.base_model, head
+
+
+def longest_text(model: Any) -> int:
+    """Returns how many tokens a language model has positions for, 512 where it does not say."""
+    positions = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "seq_length", None)
+    if positions is None:
+        return 512
+    for module in model.modules():
+        # RoBERTa and its kin number the tokens from `padding_idx + 1` on.
+        if isinstance(module, nn.Embedding) and module.num_embeddings == positions and module.padding_idx is not None:
+            return positions - module.padding_idx - 1
+    return positions
+
+
+_SENTENCE_POOLINGS = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "first",
+    "pooling_mode_lasttoken": "last",
+}
+
+
+def saved_pooling(source: Any, options: Mapping[str, Any]) -> Optional[str]:
+    """Returns the pooling that a sentence-transformers repository asks for; `None` if it is no such repository."""
+    if isinstance(source, PreTrainedModel):
+        return None
+    hub = {key: options[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in options}
+    try:
+        path = cached_file(source, "1_Pooling/config.json", **hub)
+    except OSError:  # there is no such file, or no network
+        return None
+    with open(path, encoding="utf-8") as file:
+        modes = json.load(file)
+    return next((pooling for mode, pooling in _SENTENCE_POOLINGS.items() if modes.get(mode)), None)
+
+
+__all__ = [
+    "SensorLMHead",
+    "SensorLMLanguageModelDecoder",
+    "SensorLMTextBackbone",
+    "load_language_model",
+    "longest_text",
+    "saved_pooling",
+]

@@ -1,0 +1,85 @@
+"""Compiled towers: one graph each, equal outputs; quantised loading where the library for it is installed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from model_cases import VOCAB, days, gaps, small_config, small_model, texts
+
+from sensorlm_hf.modeling import SensorLMForSensorClassification, SensorLMModel
+
+VALUES, MASK = days(), gaps()
+IDS, ATTENTION = texts()
+
+
+@pytest.fixture(autouse=True)
+def fresh_graphs():
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize(
+    "objective", ["coca", *(pytest.param(name, marks=pytest.mark.slow) for name in ("clip", "siglip", "cap"))]
+)
+def test_towers_compile_to_one_graph(objective):
+    model = small_model(objective)
+    sensor = torch.compile(model.sensor_model, fullgraph=True, backend="eager")
+    text = torch.compile(model.text_model, fullgraph=True, backend="eager")
+    kept = model.get_sensor_features(VALUES, MASK)
+    torch.testing.assert_close(model._embed_sensor(sensor(VALUES, MASK)), kept, atol=2e-5, rtol=1e-4)
+    read, plain = text(IDS, ATTENTION), model.text_model(IDS, ATTENTION)
+    real = ATTENTION.bool()
+    torch.testing.assert_close(read.token_states[real], plain.token_states[real], atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["linear", "attentive"])
+def test_classifiers_compile_to_one_graph(pooling):
+    torch.manual_seed(0)
+    config = small_config("siglip", classifier_pooling=pooling)
+    config.num_labels = 3
+    model = SensorLMForSensorClassification(config).eval()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(VALUES, MASK).logits, model(VALUES, MASK).logits, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_gradients_of_a_compiled_tower_are_equal():
+    model = small_model("siglip").train()
+    compiled = torch.compile(model.sensor_model, fullgraph=True, backend="aot_eager")
+    gradients = []
+    for tower in (compiled, model.sensor_model):
+        model.zero_grad()
+        tower(VALUES, MASK).pooler_output.square().sum().backward()
+        gradients.append({name: p.grad.clone() for name, p in model.sensor_model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_inductor_gives_the_same():
+    model = small_model("siglip")
+    compiled = torch.compile(model.sensor_model, fullgraph=True)
+    with torch.no_grad():
+        output = compiled(VALUES, MASK)
+        torch.testing.assert_close(
+            output.pooler_output, model.sensor_model(VALUES, MASK).pooler_output, atol=2e-5, rtol=1e-4
+        )
+
+
+def test_loading_in_8_bits(tmp_path):
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes, which quantises")
+    from transformers import BitsAndBytesConfig
+
+    model = small_model("coca")
+    model.save_pretrained(tmp_path)
+    quantised = SensorLMModel.from_pretrained(tmp_path, quantization_config=BitsAndBytesConfig(load_in_8bit=True))
+    assert any("8bit" in type(module).__name__ for module in quantised.modules())
+    device = quantised.device
+    inputs = [tensor.to(device) for tensor in (VALUES, MASK, IDS, ATTENTION)]
+    with torch.no_grad():
+        output = quantised(*inputs)
+    assert (output.sensor_embeds.cpu() * model(VALUES, MASK).sensor_embeds).sum(1).min() > 0.95
+    assert output.caption_logits.shape[-1] == VOCAB
