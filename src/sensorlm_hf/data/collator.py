@@ -101,7 +101,7 @@ class SensorLMCollator:
         Returns:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
             `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
-            same, which the contrastive losses then treat as positives of each other.
+            same, in whichever batch and process, which the contrastive losses then treat as positives of each other.
         """
         days, texts, groups = [], [], []
         for item in items:
@@ -116,8 +116,7 @@ class SensorLMCollator:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)
             texts.append(text)
-            groups.append(_content(day, text))
-        numbers = {content: number for number, content in enumerate(dict.fromkeys(groups))}
+            groups.append(_group_id(_content(day, text)))
         batch = self.processor(
             sensor=days,
             text=texts,
@@ -126,7 +125,7 @@ class SensorLMCollator:
             truncation=True,
             max_length=self.max_length,
         )
-        batch["text_group_ids"] = torch.tensor([numbers[content] for content in groups])
+        batch["text_group_ids"] = torch.tensor(groups)
         return dict(batch)
 
     def _builder(self, schema: SensorSchema) -> CaptionBuilder:
@@ -151,6 +150,12 @@ def _content(day: SensorDay, text: str) -> Any:
     if any(character.isdigit() for character in text):
         return text
     return tuple(sorted({(event.kind, event.label) for event in day.events}))
+
+
+def _group_id(content: Any) -> int:
+    """Returns 63 bits of the content's digest: comparable over batches and processes, which a running number is not."""
+    digest = hashlib.blake2b(repr(content).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
