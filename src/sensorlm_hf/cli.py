@@ -16,8 +16,9 @@ from ._version import __version__
 
 Handler = Callable[[argparse.Namespace, list[str]], int]
 
-# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError.
-_USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError)
+# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError; a
+# loss that is not finite a FloatingPointError.
+_USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -183,6 +184,8 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--output-dir", required=True, metavar="FOLDER", help="Takes checkpoints, then the model.")
     _option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
     _option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
+    _option(parser, "--freeze-sensor", action="store_true", help="Keep the sensor tower as it is.")
+    _option(parser, "--freeze-text", action="store_true", help="Keep the text tower as it is.")
     _option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
     _option(parser, "--batch-size", type=int, default=64, help="Days in a batch (default: 64).")
     _option(
@@ -242,6 +245,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         save_dtype=arguments.save_dtype,
         num_proc=arguments.num_proc,
         prompts=tuple(all_prompts()),
+        freeze=tuple(part for part in ("sensor", "text") if getattr(arguments, f"freeze_{part}")),
     )
     defaults = {
         "--output_dir": arguments.output_dir,
@@ -251,7 +255,6 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--eval_strategy": "epoch",
         "--save_total_limit": 2,
         "--logging_steps": 20,
-        "--report_to": "none",
     }
     given = {word.split("=")[0] for word in rest}
     words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
@@ -259,8 +262,17 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         metrics = pretrain(options, training_arguments, resume=arguments.resume)
+    if training_arguments.world_size > 1:
+        training_arguments.distributed_state.destroy_process_group()
+    if training_arguments.process_index > 0:
+        return 0
     if arguments.json:
         _print_json(metrics)
+    elif "stopped" in metrics:
+        sys.stdout.write(
+            f"Stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
+            f" {arguments.output_dir}. Go on with --resume.\n"
+        )
     else:
         loss = f", evaluation loss {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
         sys.stdout.write(

@@ -19,7 +19,13 @@ import torch.distributed as dist
 from torch.utils.checkpoint import checkpoint
 
 from ..modeling import SensorLMModel
-from ..modeling.losses_sensorlm import caption_loss, contrastive_cross_entropy, positive_pairs, siglip_loss
+from ..modeling.losses_sensorlm import (
+    caption_loss,
+    clip_loss,
+    contrastive_cross_entropy,
+    positive_pairs,
+    siglip_loss,
+)
 
 EXCHANGES = ("gather", "ring")
 """How embeddings travel: all to everyone at once, or texts from neighbour to neighbour (sigmoid loss only)."""
@@ -368,6 +374,59 @@ class GlobalLosses:
         if world_size(self.group) > 1:
             dist.all_reduce(total, group=self.group)
         return total
+
+
+class WholeBatchLosses(GlobalLosses):
+    """The losses of an evaluation batch, the same number on every process; they carry no gradient.
+
+    Loaders fill the last batch of an epoch up with rows that were there before. Given how many rows are real, these are
+    left out, so that an evaluation gives the same numbers on any number of processes.
+
+    Args:
+        rows: Real rows of the global batch, the first ones in the order of ranks; all by default.
+        group: Process group; all processes by default.
+    """
+
+    def __init__(self, rows: int | None = None, group: Any = None) -> None:
+        super().__init__(group=group)
+        self.rows = rows
+
+    def gathered(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Returns the real rows of all processes, without gradient."""
+        tensor = tensor.detach().contiguous()
+        if world_size(self.group) > 1:
+            parts = [torch.empty_like(tensor) for _ in range(world_size(self.group))]
+            dist.all_gather(parts, tensor, group=self.group)
+            tensor = torch.cat(parts)
+        return tensor[: self.rows]
+
+    def is_real(self, count: int) -> torch.Tensor:
+        """Returns which of this process's `count` rows are real, `(count,)` bool."""
+        start = rank_of(self.group) * count
+        end = world_size(self.group) * count if self.rows is None else self.rows
+        return torch.arange(start, start + count) < end
+
+    @torch.compiler.disable
+    def contrastive(
+        self,
+        sensor_embeds: torch.Tensor,
+        text_embeds: torch.Tensor,
+        logit_scale: torch.Tensor,
+        logit_bias: torch.Tensor | None,
+        text_group_ids: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Computes the contrastive loss of the whole batch; see [`GlobalLosses.contrastive`]."""
+        check_even([len(sensor_embeds)], ["number of rows"], sensor_embeds.device, self.group)
+        sensor, text = self.gathered(sensor_embeds), self.gathered(text_embeds)
+        positives = None if text_group_ids is None else positive_pairs(self.gathered(text_group_ids))
+        if logit_bias is not None:
+            return siglip_loss(sensor, text, logit_scale.detach(), logit_bias.detach(), positives)
+        return clip_loss(sensor, text, logit_scale.detach(), positives)
+
+    @torch.compiler.disable
+    def caption(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Computes the caption loss of the whole batch; tokens of rows that are not real must not be among these."""
+        return self.total_over_processes(super().caption(scores, targets)) / world_size(self.group)
 
 
 def _share_of_rows(

@@ -6,14 +6,14 @@ import copy
 import json
 import logging
 import os
-import re
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, set_seed
+from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..data.folders import load_sensor_days, schema_of
@@ -22,6 +22,7 @@ from ..modeling import SensorLMConfig, SensorLMModel
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
 from .arguments import SensorLMTrainingArguments
+from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
 from .trainer import SensorLMTrainer
 
@@ -46,6 +47,7 @@ class PretrainOptions:
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
         prompts: Texts added to the tokenizer's corpus.
+        freeze: Towers that are not trained: `"sensor"`, `"text"`.
         config_overrides: Further values for [`SensorLMConfig.from_size`]; not with `init_from`, whose shape is kept.
 
     Raises:
@@ -65,12 +67,21 @@ class PretrainOptions:
     save_dtype: str | None = None
     num_proc: int | None = None
     prompts: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
     config_overrides: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
         if unknown:
             raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        unknown = [part for part in self.freeze if part not in FREEZABLE]
+        if unknown:
+            raise ValueError(f"`freeze` may name {' and '.join(FREEZABLE)}, got {', '.join(map(repr, unknown))}.")
+        if set(self.freeze) == set(FREEZABLE) and self.objective in ("clip", "siglip"):
+            raise ValueError(
+                f"With both towers frozen there is nothing left of objective {self.objective!r} to train but its"
+                " temperature; freeze one of them, or train 'cap' or 'coca', which have a decoder."
+            )
         if self.tokenizer_days < 1:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
         if self.init_from is not None and self.config_overrides:
@@ -79,7 +90,14 @@ class PretrainOptions:
         _float_type(self.save_dtype)
 
 
-def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, resume: bool = False) -> dict[str, Any]:
+def pretrain(
+    options: PretrainOptions,
+    arguments: SensorLMTrainingArguments,
+    *,
+    resume: bool = False,
+    callbacks: Callable[[SensorLMModel, SensorLMProcessor, SensorDayDataset | None], Sequence[TrainerCallback]]
+    | None = None,
+) -> dict[str, Any]:
     """Trains a model and writes a folder that `from_pretrained` and `push_to_hub` take.
 
     Args:
@@ -87,9 +105,12 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
         arguments: How; `arguments.output_dir` takes checkpoints while training and the model at the end.
         resume: Whether to go on from the last whole checkpoint in `output_dir`, if there is one. One that was being
             written when the run was killed is passed over.
+        callbacks: Makes further callbacks from the model, the processor and the validation days, such as
+            [`ZeroShotCallback`]s.
 
     Returns:
-        The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too.
+        The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too. A run
+        that stopped early (`--max_hours`, SIGTERM) leaves a checkpoint, not a model, and says why under `stopped`.
 
     Raises:
         ValueError: If the options contradict each other or the dataset lacks a training split.
@@ -112,9 +133,15 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
     splits = load_sensor_days(options.data, num_proc=options.num_proc)
     if "train" not in splits:
         raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
-    processor = _processor(options, splits["train"], output if checkpoint else None, arguments.seed)
+    # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
+    with arguments.main_process_first(local=False, desc="tokenizer"):
+        is_first = arguments.process_index == 0
+        processor = _processor(options, splits["train"], output if checkpoint or not is_first else None, arguments.seed)
+        if is_first:
+            processor.save_pretrained(output)
     model = _model(options, processor)
     check_pair(model, processor)
+    freeze(model, options.freeze)
     train = SensorDayDataset(splits["train"])
     validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
     if validation is None:
@@ -137,13 +164,13 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
             seed=arguments.seed,
         ),
         evaluation_collator=SensorLMCollator(**collate, seed=arguments.seed, training=False),
+        callbacks=list(callbacks(model, processor, validation)) if callbacks else None,
     )
-    processor.save_pretrained(output)
     outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     metrics = {
         **{name: value for name, value in outcome.metrics.items() if name != "total_flos"},
         **trainer.whole_run(),
-        **(trainer.evaluate() if validation is not None else {}),
+        **(trainer.evaluate() if validation is not None and not trainer.stops.reason else {}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "days_seen": trainer.state.global_step
         * arguments.train_batch_size
@@ -155,36 +182,45 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
         "seed": arguments.seed,
         "options": {name: value for name, value in asdict(options).items() if name not in ("prompts",)},
     }
+    if trainer.stops.reason:
+        return {**metrics, "stopped": trainer.stops.reason}
+    state = trainer.whole_state_dict()
     if trainer.is_world_process_zero():
-        save_model(model, processor, output, options.save_dtype)
+        save_model(model, processor, output, options.save_dtype, state_dict=state)
         _write_json(output / "training.json", metrics)
     return metrics
 
 
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Returns the checkpoint of the latest step that was written to its end, or None.
+FREEZABLE = ("sensor", "text")
 
-    `Trainer` writes `trainer_state.json` last; a folder without it is what a killed run left.
+
+def freeze(model: SensorLMModel, parts: Sequence[str]) -> None:
+    """Keeps towers as they are while the rest is trained.
+
+    Args:
+        model: The model.
+        parts: `"sensor"`, `"text"` or both. The text tower's token embedding is the decoder's output layer too, where
+            the two are tied; it is frozen with the tower.
+
+    Raises:
+        ValueError: If a part is unknown, or nothing is left to train.
     """
-    steps = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*") if _CHECKPOINT.match(path.name)}
-    whole = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
-    for step in sorted(set(steps) - set(whole)):
-        logger.warning("%s was not written to its end and is passed over.", steps[step])
-    return whole[max(whole)] if whole else None
+    for part in parts:
+        if part not in FREEZABLE:
+            raise ValueError(f"Only {' and '.join(FREEZABLE)} can be frozen, got {part!r}.")
+        getattr(model, f"{part}_model").requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(f"Freezing {', '.join(parts)} leaves nothing to train.")
 
 
-_CHECKPOINT = re.compile(r"checkpoint-\d+$")
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def save_model(model: SensorLMModel, processor: SensorLMProcessor, folder: Path, dtype: str | None = None) -> None:
+def save_model(
+    model: SensorLMModel,
+    processor: SensorLMProcessor,
+    folder: Path,
+    dtype: str | None = None,
+    *,
+    state_dict: dict[str, torch.Tensor] | None = None,
+) -> None:
     """Writes model and processor to a folder; no half model is ever there.
 
     Everything is written to a sub-folder first. Weights that the folder holds already are removed before the other
@@ -196,17 +232,18 @@ def save_model(model: SensorLMModel, processor: SensorLMProcessor, folder: Path,
         processor: Its processor.
         folder: The folder.
         dtype: Type of the saved weights, such as `"bfloat16"`.
+        state_dict: The weights, where the model itself holds only its process's part of them.
 
     Raises:
         ValueError: If `dtype` is not a floating-point type of torch.
     """
     saved = model
     kind = _float_type(dtype)
-    if kind is not None:
+    if kind is not None or state_dict is not None:
         saved = type(model)(copy.deepcopy(model.config))
-        saved.load_state_dict(model.state_dict())
+        saved.load_state_dict(model.state_dict() if state_dict is None else state_dict)
         saved.generation_config = model.generation_config
-        saved = saved.to(kind)
+        saved = saved.to(model.dtype if kind is None else kind)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".partial"
     shutil.rmtree(partial, ignore_errors=True)
