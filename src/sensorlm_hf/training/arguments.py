@@ -56,7 +56,7 @@ class SensorLMTrainingArguments(TrainingArguments):
         default=None, metadata={"help": "Where to log: tensorboard (default, if installed), trackio, wandb, none, ..."}
     )
     dataloader_pin_memory: bool = field(
-        default_factory=torch.accelerator.is_available,
+        default=torch.accelerator.is_available(),
         metadata={"help": "Pin the memory of batches; by default where there is a device to copy them to."},
     )
     # Every objective uses all of its parameters; looking for others costs a walk over the graph in each step.
