@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from .folders import load_sensor_days, schema_of, write_cohort, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
+    from .stream import SensorDayStream
 
 _HOMES = {
     "SensorDayDataset": "collator",
+    "SensorDayStream": "stream",
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
@@ -24,6 +26,7 @@ _HOMES = {
 
 __all__ = [
     "SensorDayDataset",
+    "SensorDayStream",
     "SensorDays",
     "SensorDaysConfig",
     "SensorLMCollator",

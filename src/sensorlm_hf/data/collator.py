@@ -92,19 +92,24 @@ class SensorLMCollator:
         self._cumulative = np.cumsum(weights / weights.sum())
         self._builders: dict[SensorSchema, CaptionBuilder] = {}
 
-    def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay]) -> dict[str, torch.Tensor]:
+    def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay | None]) -> dict[str, torch.Tensor]:
         """Collates days.
 
         Args:
-            items: Items of a [`SensorDayDataset`], or bare days (epoch 0).
+            items: Items of a [`SensorDayDataset`], or bare days (epoch 0); `None` for all, if the batch is one that
+                [`SensorDayStream.skip_batches`] skips, gives an empty batch.
 
         Returns:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
             `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
             same, in whichever batch and process, which the contrastive losses then treat as positives of each other.
         """
+        if all(item is None for item in items):
+            return {}
         days, texts, groups = [], [], []
         for item in items:
+            if item is None:
+                raise ValueError("A batch holds skipped days and others; skip whole batches.")
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
             key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]

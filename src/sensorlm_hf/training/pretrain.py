@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ import torch
 from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
-from ..data.folders import load_sensor_days, schema_of
+from ..data.folders import load_sensor_days
 from ..data.pairing import check_pair
+from ..data.stream import SensorDayStream
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
@@ -47,6 +49,8 @@ class PretrainOptions:
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
         prompts: Texts added to the tokenizer's corpus.
+        streaming: Whether to read the training shards as they are needed rather than to load the dataset first; see
+            [`SensorDayStream`].
         freeze: Towers that are not trained: `"sensor"`, `"text"`.
         config_overrides: Further values for [`SensorLMConfig.from_size`]; not with `init_from`, whose shape is kept.
 
@@ -67,6 +71,7 @@ class PretrainOptions:
     save_dtype: str | None = None
     num_proc: int | None = None
     prompts: tuple[str, ...] = ()
+    streaming: bool = False
     freeze: tuple[str, ...] = ()
     config_overrides: dict[str, Any] = field(default_factory=dict)
 
@@ -95,8 +100,7 @@ def pretrain(
     arguments: SensorLMTrainingArguments,
     *,
     resume: bool = False,
-    callbacks: Callable[[SensorLMModel, SensorLMProcessor, SensorDayDataset | None], Sequence[TrainerCallback]]
-    | None = None,
+    callbacks: Callable[[TrainingParts], Sequence[TrainerCallback]] | None = None,
 ) -> dict[str, Any]:
     """Trains a model and writes a folder that `from_pretrained` and `push_to_hub` take.
 
@@ -105,8 +109,7 @@ def pretrain(
         arguments: How; `arguments.output_dir` takes checkpoints while training and the model at the end.
         resume: Whether to go on from the last whole checkpoint in `output_dir`, if there is one. One that was being
             written when the run was killed is passed over.
-        callbacks: Makes further callbacks from the model, the processor and the validation days, such as
-            [`ZeroShotCallback`]s.
+        callbacks: Makes further callbacks, such as [`ZeroShotCallback`]s.
 
     Returns:
         The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too. A run
@@ -129,42 +132,29 @@ def pretrain(
             f"{output} holds a model, but no checkpoint to resume from; training anew would replace it. Choose another"
             " folder, and start from the model with --init-from if that is meant."
         )
-    set_seed(arguments.seed)
-    splits = load_sensor_days(options.data, num_proc=options.num_proc)
-    if "train" not in splits:
-        raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
-    # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
-    with arguments.main_process_first(local=False, desc="tokenizer"):
-        is_first = arguments.process_index == 0
-        processor = _processor(options, splits["train"], output if checkpoint or not is_first else None, arguments.seed)
-        if is_first:
-            processor.save_pretrained(output)
-    model = _model(options, processor)
-    check_pair(model, processor)
-    freeze(model, options.freeze)
-    train = SensorDayDataset(splits["train"])
-    validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
+    parts = prepare(
+        options,
+        output,
+        seed=arguments.seed,
+        batch_size=arguments.train_batch_size,
+        num_workers=arguments.dataloader_num_workers,
+        rank=arguments.process_index,
+        world_size=arguments.world_size,
+        resume=checkpoint is not None,
+        main_process_first=lambda: arguments.main_process_first(local=False, desc="tokenizer"),
+    )
+    model, processor, train, validation = parts.model, parts.processor, parts.train, parts.validation
     if validation is None:
         logger.warning("%s has no `validation` split: no evaluation loss will be shown.", options.data)
         arguments.eval_strategy = "no"
-    collate: dict[str, Any] = {
-        "processor": processor,
-        "caption_keys": options.caption_keys,
-        "max_length": options.max_text_length,
-    }
     trainer = SensorLMTrainer(
         model=model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=SensorLMCollator(
-            **collate,
-            modality_dropout=options.modality_dropout,
-            event_crop=options.event_crop,
-            seed=arguments.seed,
-        ),
-        evaluation_collator=SensorLMCollator(**collate, seed=arguments.seed, training=False),
-        callbacks=list(callbacks(model, processor, validation)) if callbacks else None,
+        data_collator=parts.collator,
+        evaluation_collator=parts.evaluation_collator,
+        callbacks=list(callbacks(parts)) if callbacks else None,
     )
     outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     metrics = {
@@ -189,6 +179,104 @@ def pretrain(
         save_model(model, processor, output, options.save_dtype, state_dict=state)
         _write_json(output / "training.json", metrics)
     return metrics
+
+
+@dataclass
+class TrainingParts:
+    """What a training loop needs, [`SensorLMTrainer`]'s or any other.
+
+    Attributes:
+        model: The model, on the CPU.
+        processor: Its processor.
+        train: Days to train on: a [`SensorDayDataset`] or a [`SensorDayStream`].
+        validation: Days to evaluate on; `None` if the dataset has no such split.
+        collator: Makes training batches.
+        evaluation_collator: Makes evaluation batches.
+    """
+
+    model: SensorLMModel
+    processor: SensorLMProcessor
+    train: SensorDayDataset | SensorDayStream
+    validation: SensorDayDataset | None
+    collator: SensorLMCollator
+    evaluation_collator: SensorLMCollator
+
+
+def prepare(
+    options: PretrainOptions,
+    output: Path,
+    *,
+    seed: int = 0,
+    batch_size: int = 64,
+    num_workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    resume: bool = False,
+    main_process_first: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> TrainingParts:
+    """Loads the data, and makes or loads processor and model.
+
+    Args:
+        options: What to train.
+        output: Folder of the run; the processor is written to it.
+        seed: Seed of the wording, the weights and the order.
+        batch_size: Days in a batch of one process; used when streaming.
+        num_workers: Loader workers of each process; used when streaming.
+        rank: Number of this process.
+        world_size: Number of processes.
+        resume: Whether to take the processor from `output`.
+        main_process_first: Context in which other processes wait for the first one.
+
+    Returns:
+        The parts, the same on every process but for the shards of a stream.
+
+    Raises:
+        ValueError: If the options contradict each other or the dataset lacks a training split.
+    """
+    set_seed(seed)
+    train: SensorDayDataset | SensorDayStream
+    validation = None
+    if options.streaming:
+        train = SensorDayStream(
+            options.data, batch_size=batch_size, seed=seed, num_workers=num_workers, rank=rank, world_size=world_size
+        )
+        rows: Any = train.first_days(options.tokenizer_days)
+        with suppress(FileNotFoundError):
+            held_out = SensorDayStream(options.data, "validation", batch_size=1, seed=seed)
+            validation = SensorDayDataset(held_out.first_days(MAX_STREAMED_VALIDATION))
+    else:
+        splits = load_sensor_days(options.data, num_proc=options.num_proc)
+        if "train" not in splits:
+            raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
+        rows = splits["train"]
+        train = SensorDayDataset(rows)
+        validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
+    # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
+    with main_process_first():
+        processor = _processor(options, rows, output if resume or rank > 0 else None, seed)
+        if rank == 0:
+            processor.save_pretrained(output)
+    model = _model(options, processor)
+    check_pair(model, processor)
+    freeze(model, options.freeze)
+    collate: dict[str, Any] = {
+        "processor": processor,
+        "caption_keys": options.caption_keys,
+        "max_length": options.max_text_length,
+        "seed": seed,
+    }
+    return TrainingParts(
+        model=model,
+        processor=processor,
+        train=train,
+        validation=validation,
+        collator=SensorLMCollator(**collate, modality_dropout=options.modality_dropout, event_crop=options.event_crop),
+        evaluation_collator=SensorLMCollator(**collate, training=False),
+    )
+
+
+MAX_STREAMED_VALIDATION = 2048
+"""Days of a streamed validation split that are held in memory and evaluated."""
 
 
 FREEZABLE = ("sensor", "text")
@@ -267,8 +355,8 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
     source = options.init_from or saved
     if source is not None:
         return SensorLMProcessor.from_pretrained(source)
-    schema = schema_of(rows)
     days = SensorDayDataset(rows)
+    schema = days[0]["day"].schema
     corpus = tokenizer_corpus(
         (days[i]["day"] for i in range(min(len(days), options.tokenizer_days))),
         list(options.caption_keys),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import sys
@@ -18,6 +19,7 @@ from transformers import ProgressCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import rotate_checkpoints
 
 from ..data.collator import SensorDayDataset
+from ..data.stream import SensorDayStream
 from .callbacks import RichProgress, SavingStops
 from .checkpoints import PARTIAL, last_good_state, put_in_place, writing_failed
 from .distributed import (
@@ -34,6 +36,8 @@ from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .throughput import ForwardFlops, matmul_rate
 
+logger = logging.getLogger(__name__)
+
 _PARTS = ("contrastive_loss", "caption_loss")
 
 
@@ -43,9 +47,10 @@ class SensorLMTrainer(Trainer):
     On several processes the contrastive loss is that of the global batch, and so is every gradient; see
     [`GlobalLosses`]. With `contrastive_mini_batch_size` a process's batch may be larger than its memory; see
     [`cached_backward`]. Beside the loss it logs the two parts of it, the temperature, days per second, the share of the
-    device's matrix-product rate that the model uses (`mfu`) and the seconds since the run began; an evaluation gives
-    R@1 within its batches, both ways. Checkpoints are whole or not there, and a loss that is not finite ends the run.
-    Everything else is `Trainer`: `resume_from_checkpoint`, mixed precision, callbacks.
+    device's matrix-product rate that the model uses (`mfu`), the share of the time spent waiting for data (`data_wait`)
+    and the seconds since the run began; an evaluation gives R@1 within its batches, both ways. Checkpoints are whole or
+    not there, and a loss that is not finite ends the run. Everything else is `Trainer`: `resume_from_checkpoint`, mixed
+    precision, callbacks.
 
     Args:
         args: Arguments of `Trainer`.
@@ -71,8 +76,9 @@ class SensorLMTrainer(Trainer):
         self._seconds_before: float | None = None
         self._work = _Work()
         self._flops = ForwardFlops(sensorlm_of(self.model))
-        self._sampler: PersonSampler | None = None
+        self._sampler: PersonSampler | SensorDayStream | None = None
         self._redirected: str | None = None
+        self._warned_of_waiting = False
         self._check_setting()
         chunked = self.args.loss_chunk_size is not None
         needs_engine = self.args.world_size > 1 or chunked or self.args.contrastive_mini_batch_size is not None
@@ -116,6 +122,38 @@ class SensorLMTrainer(Trainer):
         seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
         self._sampler = PersonSampler(dataset.people(), batch, seed=seed)
         return self._sampler
+
+    def get_train_dataloader(self) -> torch.utils.data.DataLoader:
+        """Returns the loader of training batches; a [`SensorDayStream`] deals out its shards to processes itself."""
+        stream = self.train_dataset
+        if not isinstance(stream, SensorDayStream):
+            return super().get_train_dataloader()
+        here = (stream.rank, stream.world_size, stream.batch_size, stream.num_workers)
+        wanted = (
+            self.args.process_index,
+            self.args.world_size,
+            self.args.train_batch_size,
+            self.args.dataloader_num_workers,
+        )
+        if here != wanted:
+            raise ValueError(
+                "The stream was made for another run: (rank, world_size, batch_size, num_workers) are"
+                f" {here}, but the trainer has {wanted}."
+            )
+        self._sampler = stream
+        return torch.utils.data.DataLoader(
+            stream,
+            batch_size=stream.batch_size,
+            collate_fn=self.data_collator,
+            num_workers=stream.num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+        )
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Takes the next batches from the loader; the time that takes is logged as `data_wait`."""
+        with self._work.waiting():
+            return super().get_batch_samples(*args, **kwargs)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> torch.utils.data.DataLoader:
         """Returns the loader of evaluation batches, collated by `evaluation_collator` where there is one."""
@@ -298,6 +336,13 @@ class SensorLMTrainer(Trainer):
                 whole = scale.full_tensor() if hasattr(scale, "full_tensor") else scale
                 logs["logit_scale"] = round(float(whole.detach().exp()), 4)
             logs.update(self._work.rates(self.args.device, self._compute_type(), self.args.world_size))
+            if logs["data_wait"] > 0.2 and not self._warned_of_waiting:
+                self._warned_of_waiting = True
+                logger.warning(
+                    "Training waits for data %.0f %% of the time; raise --dataloader_num_workers (now %d).",
+                    100 * logs["data_wait"],
+                    self.args.dataloader_num_workers,
+                )
         evaluated = next(
             (name for name in logs if name.endswith("_loss") and name not in (*_PARTS, "train_loss")), None
         )
@@ -395,9 +440,17 @@ class _EpochOfSampler(TrainerCallback):
     def __init__(self, trainer: SensorLMTrainer) -> None:
         self._trainer = trainer
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._trainer._sampler is not None:
-            self._trainer._sampler.set_epoch(math.floor((state.epoch or 0) + 1e-6))
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **kwargs: Any) -> None:
+        sampler, epoch = self._trainer._sampler, math.floor((state.epoch or 0) + 1e-6)
+        if sampler is None:
+            return
+        sampler.set_epoch(epoch)
+        if isinstance(sampler, SensorDayStream) and not args.ignore_data_skip:
+            # `Trainer` takes the batches before the checkpoint from the loader and drops them; they need not be read.
+            batches = len(sampler) // sampler.batch_size
+            steps = -(-batches // args.gradient_accumulation_steps)
+            done = (state.global_step - epoch * steps) * args.gradient_accumulation_steps
+            sampler.skip_batches(min(max(0, done), batches))
 
 
 class _Work:
@@ -405,12 +458,21 @@ class _Work:
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
-        self._days, self._flops = 0, 0.0
+        self._days, self._flops, self._waited = 0, 0.0, 0.0
 
     def add(self, days: int, forward_flops: float) -> None:
         """Counts a batch; a backward pass is twice the work of a forward pass."""
         self._days += days
         self._flops += 3 * days * forward_flops
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts the time of something as waiting for data."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._waited += time.perf_counter() - began
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -422,12 +484,13 @@ class _Work:
             self._since += time.perf_counter() - began
 
     def rates(self, device: torch.device, dtype: torch.dtype, processes: int) -> dict[str, float]:
-        """Returns `days_per_second` of all processes and `mfu` of this one, and begins anew."""
+        """Returns `days_per_second` of all processes, `mfu` and `data_wait` of this one, and begins anew."""
         seconds = time.perf_counter() - self._since
         rates = {
             "days_per_second": round(self._days * processes / seconds, 2),
             "mfu": round(self._flops / seconds / matmul_rate(device, dtype), 4),
+            "data_wait": round(self._waited / seconds, 4),
         }
         self._since = time.perf_counter()
-        self._days, self._flops = 0, 0.0
+        self._days, self._flops, self._waited = 0, 0.0, 0.0
         return rates
