@@ -200,6 +200,12 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
     _option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
     _option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    _option(
+        parser,
+        "--zero-shot",
+        metavar="TASK,...",
+        help="Zero-shot tasks to score on validation days at each evaluation.",
+    )
     _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--json", action="store_true", help="Print the result as JSON.")
@@ -225,6 +231,17 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     if not weights:
         raise ValueError("Give at least one caption key.")
     return weights
+
+
+def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
+    from .evaluation import ZeroShotCallback
+
+    if not tasks:
+        return []
+    if parts.validation is None:
+        raise ValueError("--zero-shot needs a `validation` split; the dataset has none.")
+    days = [parts.validation[row]["day"] for row in range(len(parts.validation))]
+    return [ZeroShotCallback(parts.processor, days, [name.strip() for name in tasks.split(",")])]
 
 
 def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -263,7 +280,12 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     (training_arguments,) = HfArgumentParser([SensorLMTrainingArguments]).parse_args_into_dataclasses(words)
     # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
-        metrics = pretrain(options, training_arguments, resume=arguments.resume)
+        metrics = pretrain(
+            options,
+            training_arguments,
+            resume=arguments.resume,
+            callbacks=lambda parts: _zero_shot_callbacks(parts, arguments.zero_shot),
+        )
     if training_arguments.world_size > 1:
         training_arguments.distributed_state.destroy_process_group()
     if training_arguments.process_index > 0:

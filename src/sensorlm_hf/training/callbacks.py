@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
 
@@ -65,9 +66,14 @@ class SavingStops(TrainerCallback):
 
 
 class RichProgress(TrainerCallback):
-    """A progress bar with the loss, the speed and the time left, for terminals."""
+    """A progress bar with the loss, the speed and the time left, for terminals.
 
-    def __init__(self) -> None:
+    Args:
+        console: Where to draw; standard error by default.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._training: Any = None
         self._evaluating: Any = None
@@ -83,6 +89,7 @@ class RichProgress(TrainerCallback):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
+            console=self._console,
         )
         self._training = self._progress.add_task(
             "Training", total=state.max_steps, completed=state.global_step, numbers=""

@@ -56,7 +56,7 @@ class SensorLMTrainer(Trainer):
         args: Arguments of `Trainer`.
         evaluation_collator: Collator of evaluation batches, when it is to differ from that of training: the same days
             with the same captions every time, so that the loss can be compared along the run.
-        kwargs: Keyword arguments of `Trainer`.
+        kwargs: Keyword arguments of `Trainer`. Callbacks with a method `set_trainer` are given the trainer.
 
     Raises:
         ValueError: If one process drives several GPUs (every GPU would see only its own negatives), the ring is asked
@@ -88,6 +88,9 @@ class SensorLMTrainer(Trainer):
         self.stops = SavingStops(self.args.max_hours)
         self.add_callback(self.stops)
         self.add_callback(_EpochOfSampler(self))
+        for callback in kwargs.get("callbacks") or ():
+            if hasattr(callback, "set_trainer"):
+                callback.set_trainer(self)
         if not self.args.disable_tqdm and sys.stderr.isatty():
             self.remove_callback(ProgressCallback)
             self.add_callback(RichProgress())
@@ -206,6 +209,11 @@ class SensorLMTrainer(Trainer):
         self._began, self._seconds_before = time.perf_counter(), None
         self._work = _Work()
         return super().train(*args, **kwargs)
+
+    def _finalize_training(self, *args: Any, **kwargs: Any) -> Any:
+        # `Trainer` adds up the losses since the last log entry without the other processes' shares.
+        self._tr_loss.fill_(self._mean_over_processes(self._tr_loss))
+        return super()._finalize_training(*args, **kwargs)
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """Computes the loss of a batch and its gradients; a loss that is not finite ends the run before they are used.
@@ -354,10 +362,10 @@ class SensorLMTrainer(Trainer):
         super().log(logs, start_time)
 
     def _mean_over_processes(self, number: torch.Tensor) -> float:
+        number = number.detach().clone()
         if world_size() > 1:
             dist.all_reduce(number)
-            number = number / world_size()
-        return number.item()
+        return number.item() / world_size()
 
     def _compute_type(self) -> torch.dtype:
         return torch.bfloat16 if self.args.bf16 else torch.float16 if self.args.fp16 else torch.float32
