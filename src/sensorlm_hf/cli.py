@@ -185,6 +185,12 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
     _option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
     _option(parser, "--streaming", action="store_true", help="Read shards as they are needed, without loading first.")
+    _option(
+        parser,
+        "--lora",
+        metavar="PART,...",
+        help="Adapt sensor, text or decoder with LoRA and freeze the rest; with --init-from.",
+    )
     _option(parser, "--freeze-sensor", action="store_true", help="Keep the sensor tower as it is.")
     _option(parser, "--freeze-text", action="store_true", help="Keep the text tower as it is.")
     _option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
@@ -264,6 +270,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         num_proc=arguments.num_proc,
         prompts=tuple(all_prompts()),
         streaming=arguments.streaming,
+        lora=tuple(part.strip() for part in (arguments.lora or "").split(",") if part.strip()),
         freeze=tuple(part for part in ("sensor", "text") if getattr(arguments, f"freeze_{part}")),
     )
     defaults = {

@@ -51,6 +51,8 @@ class PretrainOptions:
         prompts: Texts added to the tokenizer's corpus.
         streaming: Whether to read the training shards as they are needed rather than to load the dataset first; see
             [`SensorDayStream`].
+        lora: Parts that are adapted with LoRA while everything else is frozen: `"sensor"`, `"text"`, `"decoder"`; see
+            [`lora_config`]. The adapter is saved beside the merged model, in `adapter/`.
         freeze: Towers that are not trained: `"sensor"`, `"text"`.
         config_overrides: Further values for [`SensorLMConfig.from_size`]; not with `init_from`, whose shape is kept.
 
@@ -73,12 +75,15 @@ class PretrainOptions:
     prompts: tuple[str, ...] = ()
     streaming: bool = False
     freeze: tuple[str, ...] = ()
+    lora: tuple[str, ...] = ()
     config_overrides: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
         if unknown:
             raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        if self.lora and self.freeze:
+            raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
         unknown = [part for part in self.freeze if part not in FREEZABLE]
         if unknown:
             raise ValueError(f"`freeze` may name {' and '.join(FREEZABLE)}, got {', '.join(map(repr, unknown))}.")
@@ -148,7 +153,7 @@ def pretrain(
         logger.warning("%s has no `validation` split: no evaluation loss will be shown.", options.data)
         arguments.eval_strategy = "no"
     trainer = SensorLMTrainer(
-        model=model,
+        model=_adapted(model, options.lora) if options.lora else model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
@@ -174,7 +179,12 @@ def pretrain(
     }
     if trainer.stops.reason:
         return {**metrics, "stopped": trainer.stops.reason}
-    state = trainer.whole_state_dict()
+    if options.lora:
+        if trainer.is_world_process_zero():
+            trainer.model.save_pretrained(output / "adapter")
+            processor.save_pretrained(output / "adapter")
+        model = trainer.model.merge_and_unload()
+    state = None if options.lora else trainer.whole_state_dict()
     if trainer.is_world_process_zero():
         save_model(model, processor, output, options.save_dtype, state_dict=state)
         _write_json(output / "training.json", metrics)
@@ -400,6 +410,15 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
         },
     )
     return SensorLMModel(config)
+
+
+def _adapted(model: SensorLMModel, parts: Sequence[str]) -> Any:
+    """Returns a model whose parts learn by LoRA."""
+    from peft import get_peft_model
+
+    from .lora import lora_config
+
+    return get_peft_model(model, lora_config(model, parts=parts))
 
 
 def _write_json(path: Path, data: Any) -> None:
