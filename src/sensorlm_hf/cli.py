@@ -239,6 +239,15 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     return weights
 
 
+def _loader_workers() -> int:
+    """Writing captions and reading days takes a core or more for each GPU; a CPU that trains has none to spare."""
+    import torch
+
+    if not torch.accelerator.is_available():
+        return 0
+    return max(1, min(8, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
+
+
 def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
     from .evaluation import ZeroShotCallback
 
@@ -281,6 +290,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--eval_strategy": "epoch",
         "--save_total_limit": 2,
         "--logging_steps": 20,
+        "--dataloader_num_workers": _loader_workers(),
     }
     given = {word.split("=")[0] for word in rest}
     words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest

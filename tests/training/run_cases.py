@@ -13,6 +13,7 @@ from transformers import TrainerCallback, set_seed
 
 from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
+from sensorlm_hf.data.stream import SensorDayStream
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
@@ -56,6 +57,8 @@ class Recorder(SensorLMCollator):
     """Remembers which rows, people and epochs it collated."""
 
     def __call__(self, items: Any) -> dict[str, torch.Tensor]:
+        if items[0] is None:
+            return super().__call__(items)
         self.seen.append([(item["day"].sample_id, item["day"].subject_id, item["epoch"]) for item in items])
         return super().__call__(items)
 
@@ -78,6 +81,7 @@ def run(
     resume: bool = False,
     learning_rate: float = 1e-3,
     poison: int | None = None,
+    stream: str | None = None,
     **arguments: Any,
 ) -> None:
     """Trains, and writes `result-<rank>.pt`: log history, weights, what was seen.
@@ -94,6 +98,7 @@ def run(
         resume: Whether to go on from the last whole checkpoint.
         learning_rate: Peak learning rate.
         poison: Step in which the loss is NaN.
+        stream: Folder of shards to train on instead of the days in memory.
         arguments: Further arguments of the trainer.
     """
     torch.set_num_threads(1)
@@ -149,7 +154,9 @@ def run(
     trainer = Dying(
         model=SensorLMModel(config),
         args=SensorLMTrainingArguments(output_dir=folder, **values),
-        train_dataset=SensorDayDataset(days(DAYS, 0)),
+        train_dataset=SensorDayDataset(days(DAYS, 0))
+        if stream is None
+        else SensorDayStream(stream, batch_size=6 // world, seed=3, rank=rank, world_size=world),
         eval_dataset=SensorDayDataset(days(EVALUATION_DAYS, 100)),
         data_collator=collator,
         evaluation_collator=SensorLMCollator(**collate, seed=3, training=False),

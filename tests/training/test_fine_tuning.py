@@ -74,6 +74,7 @@ def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(f
         ({"freeze": ("decoder",)}, "may name sensor and text, got 'decoder'"),
         ({"freeze": ("sensor", "text"), "objective": "clip"}, "nothing left of objective 'clip'"),
         ({"freeze": ("sensor",), "lora": ("text",)}, "leave `freeze` out"),
+        ({"data": "simulated:9", "streaming": True}, "'simulated:9' is made on the spot and has no shards to stream"),
     ],
 )
 def test_contradictions_are_named_before_anything_is_loaded(options: dict[str, Any], words: str) -> None:

@@ -142,3 +142,29 @@ def test_bfloat16_computes_in_half_precision_and_keeps_float32_weights(
     assert losses == [torch.float32]
     assert {parameter.dtype for parameter in run.model.parameters()} == {torch.float32}
     assert {value.dtype for state in run.optimizer.state.values() for value in state.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"loss_exchange": "star"}, "`loss_exchange` must be one of gather, ring, got 'star'"),
+        ({"loss_chunk_size": 0}, "`loss_chunk_size` must be at least 1, got 0"),
+        ({"contrastive_mini_batch_size": -1}, "`contrastive_mini_batch_size` must be at least 1, got -1"),
+        ({"max_hours": 0}, "`max_hours` must be above 0, got 0"),
+    ],
+)
+def test_arguments_out_of_range_are_named(tmp_path: Path, values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        arguments(tmp_path, **values)
+
+
+def test_settings_that_would_train_another_loss_are_refused(
+    processor: SensorLMProcessor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = arguments(tmp_path, loss_exchange="ring")
+    coca = SensorLMModel(SensorLMConfig.from_size("coca", "tiny", vocab_size=99))
+    with pytest.raises(ValueError, match=r"`loss_exchange='ring'` is for the sigmoid loss.*objective 'coca'"):
+        SensorLMTrainer(model=coca, args=args)
+    monkeypatch.setattr(SensorLMTrainingArguments, "n_gpu", property(lambda self: 2))
+    with pytest.raises(ValueError, match="One process drives 2 GPUs"):
+        trainer(processor, tmp_path)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from run_cases import curve, make_processor, train
+from run_cases import DAYS, curve, days, make_processor, train
 
+from sensorlm_hf.data import write_days
 from sensorlm_hf.training.checkpoints import PARTIAL, last_whole_checkpoint, put_in_place
 
 
@@ -56,6 +57,21 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     assert_same_run(result, uninterrupted)
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-4", "checkpoint-6"]
     assert not (tmp_path / PARTIAL).exists()
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_killed_run_goes_on_in_its_stream(processor: Path, tmp_path: Path, world: int) -> None:
+    shards = tmp_path / "days"
+    write_days(days(DAYS, 0), shards, days_per_shard=3)
+    options = {"stream": str(shards), **DROPOUT}
+    expected = train(tmp_path / "whole", processor, world, **options)
+    assert len(curve(expected[0])) >= 6
+    assert train(tmp_path / "killed", processor, world, die=("step", 5), **options) == []
+    results = train(tmp_path / "killed", processor, world, resume=True, **options)
+    for result, wanted in zip(results, expected, strict=True):
+        assert_same_run(result, wanted)
+        # What was seen before is not read again.
+        assert result["seen"] == wanted["seen"][4:]
 
 
 def test_a_run_that_is_asked_to_end_saves_and_goes_on(

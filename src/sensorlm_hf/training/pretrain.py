@@ -82,6 +82,11 @@ class PretrainOptions:
         unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
         if unknown:
             raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        if self.streaming and self.data.partition(":")[0] == "simulated" and not Path(self.data).exists():
+            raise ValueError(
+                f"{self.data!r} is made on the spot and has no shards to stream; write it first (sensorlm-hf simulate),"
+                " or leave `streaming` out."
+            )
         if self.lora and self.freeze:
             raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
         unknown = [part for part in self.freeze if part not in FREEZABLE]
