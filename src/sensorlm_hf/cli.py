@@ -16,8 +16,9 @@ from ._version import __version__
 
 Handler = Callable[[argparse.Namespace, list[str]], int]
 
-# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError.
-_USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError)
+# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError; a
+# loss that is not finite a FloatingPointError.
+_USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -271,6 +272,15 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--output-dir", required=True, metavar="FOLDER", help="Takes checkpoints, then the model.")
     _option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
     _option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
+    _option(parser, "--streaming", action="store_true", help="Read shards as they are needed, without loading first.")
+    _option(
+        parser,
+        "--lora",
+        metavar="PART,...",
+        help="Adapt sensor, text or decoder with LoRA and freeze the rest; with --init-from.",
+    )
+    _option(parser, "--freeze-sensor", action="store_true", help="Keep the sensor tower as it is.")
+    _option(parser, "--freeze-text", action="store_true", help="Keep the text tower as it is.")
     _option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
     _option(parser, "--batch-size", type=int, default=64, help="Days in a batch (default: 64).")
     _option(
@@ -284,6 +294,12 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
     _option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
     _option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    _option(
+        parser,
+        "--zero-shot",
+        metavar="TASK,...",
+        help="Zero-shot tasks to score on validation days at each evaluation.",
+    )
     _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--json", action="store_true", help="Print the result as JSON.")
@@ -313,6 +329,26 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     return weights
 
 
+def _loader_workers() -> int:
+    """Writing captions and reading days takes a core or more for each GPU; a CPU that trains has none to spare."""
+    import torch
+
+    if not torch.accelerator.is_available():
+        return 0
+    return max(1, min(8, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
+
+
+def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
+    from .evaluation import ZeroShotCallback
+
+    if not tasks:
+        return []
+    if parts.validation is None:
+        raise ValueError("--zero-shot needs a `validation` split; the dataset has none.")
+    days = [parts.validation[row]["day"] for row in range(len(parts.validation))]
+    return [ZeroShotCallback(parts.processor, days, [name.strip() for name in tasks.split(",")])]
+
+
 def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     from transformers import HfArgumentParser
 
@@ -332,6 +368,9 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         save_dtype=arguments.save_dtype,
         num_proc=arguments.num_proc,
         prompts=tuple(all_prompts()),
+        streaming=arguments.streaming,
+        lora=tuple(part.strip() for part in (arguments.lora or "").split(",") if part.strip()),
+        freeze=tuple(part for part in ("sensor", "text") if getattr(arguments, f"freeze_{part}")),
     )
     defaults = {
         "--output_dir": arguments.output_dir,
@@ -342,7 +381,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--save_strategy": "epoch",
         "--save_total_limit": 2,
         "--logging_steps": 20,
-        "--report_to": "none",
+        "--dataloader_num_workers": _loader_workers(),
     }
     given = {word.split("=")[0].replace("-", "_").replace("__", "--", 1) for word in rest}
     # Who says after how many steps means the strategy that counts steps.
@@ -351,9 +390,23 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
     (training_arguments,) = HfArgumentParser([SensorLMTrainingArguments]).parse_args_into_dataclasses(words)
     # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
-        metrics = pretrain(options, training_arguments, resume=arguments.resume)
+        metrics = pretrain(
+            options,
+            training_arguments,
+            resume=arguments.resume,
+            callbacks=lambda parts: _zero_shot_callbacks(parts, arguments.zero_shot),
+        )
+    if training_arguments.world_size > 1:
+        training_arguments.distributed_state.destroy_process_group()
+    if training_arguments.process_index > 0:
+        return 0
     if arguments.json:
         _print_json(metrics)
+    elif "stopped" in metrics:
+        sys.stdout.write(
+            f"Stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
+            f" {arguments.output_dir}. Go on with --resume.\n"
+        )
     else:
         loss = f", evaluation loss {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
         sys.stdout.write(

@@ -267,7 +267,9 @@ def test_days_without_an_event_to_show_stay_whole(processor: SensorLMProcessor) 
 
 
 def groups(processor: SensorLMProcessor, days: list[SensorDay], key: str = SUMMARY, **options: Any) -> list[int]:
-    return SensorLMCollator(processor, {key: 1.0}, **options)(days)["text_group_ids"].tolist()
+    """The groups, numbered in the order in which they come."""
+    ids = SensorLMCollator(processor, {key: 1.0}, **options)(days)["text_group_ids"].tolist()
+    return [list(dict.fromkeys(ids)).index(number) for number in ids]
 
 
 def test_summaries_of_the_same_names_are_one_group(processor: SensorLMProcessor) -> None:
@@ -324,7 +326,7 @@ def test_captions_cut_to_the_same_words_say_the_same(processor: SensorLMProcesso
     many = [Event("activity", name, 60 * i, 60 * i + 50 - i) for i, name in enumerate(["running", "yoga", "dancing"])]
     days = [a_day(0, *many), a_day(0, *many[:2], Event("activity", "golf", 130, 160))]
     texts = SensorLMCollator(processor, max_length=256, training=False)
-    assert texts(days)["text_group_ids"].tolist() == [0, 1]
+    assert len(set(texts(days)["text_group_ids"].tolist())) == 2
     short = SensorLMCollator(processor, max_length=20, training=False)
     batch = short(days)
     words = processor.batch_decode(batch["input_ids"], skip_special_tokens=True)

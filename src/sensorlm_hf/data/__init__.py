@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from .folders import load_sensor_days, schema_of, write_cohort, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
+    from .stream import SensorDayStream
 
 _HOMES = {
     "CaptionSummary": "captioning",
     "SensorDayDataset": "collator",
+    "SensorDayStream": "stream",
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
@@ -28,6 +30,7 @@ _HOMES = {
 __all__ = [
     "CaptionSummary",
     "SensorDayDataset",
+    "SensorDayStream",
     "SensorDays",
     "SensorDaysConfig",
     "SensorLMCollator",

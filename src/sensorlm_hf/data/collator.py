@@ -102,20 +102,25 @@ class SensorLMCollator:
         self._cumulative = np.cumsum(weights / weights.sum())
         self._builders: dict[SensorSchema, CaptionBuilder] = {}
 
-    def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay]) -> dict[str, torch.Tensor]:
+    def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay | None]) -> dict[str, torch.Tensor]:
         """Collates days.
 
         Args:
-            items: Items of a [`SensorDayDataset`], or bare days (epoch 0).
+            items: Items of a [`SensorDayDataset`], or bare days (epoch 0); `None` for all, if the batch is one that
+                [`SensorDayStream.skip_batches`] skips, gives an empty batch.
 
         Returns:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
             `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
-            same, which the contrastive losses then treat as positives of each other.
+            same, in whichever batch and process, which the contrastive losses then treat as positives of each other.
         """
+        if all(item is None for item in items):
+            return {}
         days, texts, groups = [], [], []
-        contents: dict[str, Any] = {}
+        contents: dict[str, int] = {}
         for item in items:
+            if item is None:
+                raise ValueError("A batch holds skipped days and others; skip whole batches.")
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
             key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]
@@ -129,8 +134,7 @@ class SensorLMCollator:
             days.append(day)
             texts.append(text)
             # Captions that a budget cut to the same words say the same, whatever was left out.
-            groups.append(contents.setdefault(text, content))
-        numbers = {content: number for number, content in enumerate(dict.fromkeys(groups))}
+            groups.append(contents.setdefault(text, _group_id(content)))
         batch = self.processor(
             sensor=days,
             text=texts,
@@ -139,7 +143,7 @@ class SensorLMCollator:
             truncation=True,
             max_length=self.max_length,
         )
-        batch["text_group_ids"] = torch.tensor([numbers[content] for content in groups])
+        batch["text_group_ids"] = torch.tensor(groups)
         return dict(batch)
 
     def _builder(self, schema: SensorSchema) -> CaptionBuilder:
@@ -167,7 +171,13 @@ def _content(day: SensorDay, key: str, text: str) -> Any:
     # that nothing stands out in them.
     logged, moods = summary_labels(day.events, len(day)) if key.startswith("high") else ([], [])
     told = None if key.startswith("high_level") else bool(day.mask.any())
-    return frozenset(logged), frozenset(moods), told
+    return sorted(set(logged)), sorted(set(moods)), told
+
+
+def _group_id(content: Any) -> int:
+    """Returns 63 bits of the content's digest: comparable over batches and processes, which a running number is not."""
+    digest = hashlib.blake2b(repr(content).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:

@@ -1,5 +1,6 @@
 """Evaluation: zero-shot classification, retrieval and captioning on labelled days."""
 
+from .callbacks import ZeroShotCallback
 from .captioning import evaluate_captioning
 from .encode import caption_days, encode_days, encode_texts
 from .model_card import model_card, write_model_card
@@ -11,6 +12,7 @@ from .zero_shot import class_embeddings, evaluate_zero_shot
 __all__ = [
     "TASKS",
     "Task",
+    "ZeroShotCallback",
     "caption_days",
     "class_embeddings",
     "encode_days",

@@ -15,6 +15,12 @@ def _wide(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
+def _cosines(sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor:
+    """Returns all products of two sets of embeddings, in float32 at least, under autocast too."""
+    with torch.autocast(sensor_embeds.device.type, enabled=False):
+        return _wide(sensor_embeds) @ _wide(text_embeds).T
+
+
 def positive_pairs(
     sensor_groups: torch.Tensor, text_groups: Optional[torch.Tensor] = None, *, offset: int = 0
 ) -> torch.Tensor:
@@ -101,7 +107,7 @@ def clip_loss(
     Returns:
         The loss, a scalar.
     """
-    logits = _wide(logit_scale) * _wide(sensor_embeds) @ _wide(text_embeds).T
+    logits = _wide(logit_scale) * _cosines(sensor_embeds, text_embeds)
     columns = None if positives is None else positives.T
     return (contrastive_cross_entropy(logits, positives) + contrastive_cross_entropy(logits.T, columns)) / 2
 
@@ -132,7 +138,7 @@ def siglip_loss(
     Raises:
         ValueError: If `positives` is missing for a chunk that is not square, or has another shape.
     """
-    logits = _wide(logit_scale) * _wide(sensor_embeds) @ _wide(text_embeds).T + _wide(logit_bias)
+    logits = _wide(logit_scale) * _cosines(sensor_embeds, text_embeds) + _wide(logit_bias)
     if positives is None:
         if logits.shape[0] != logits.shape[1]:
             raise ValueError(
@@ -145,20 +151,28 @@ def siglip_loss(
     return -nn.functional.logsigmoid(signs * logits).sum(dim=1).mean()
 
 
-def caption_loss(logits: torch.Tensor, targets: torch.Tensor, ignore_index: int = -100) -> torch.Tensor:
+def caption_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    ignore_index: int = -100,
+    total: Optional[torch.Tensor] = None,
+) -> torch.Tensor:
     """Mean negative log-likelihood of caption tokens, in float32 at least.
 
     Args:
         logits: `(..., V)` scores of the next token.
         targets: `(...)` token ids, already shifted; positions that hold `ignore_index` do not count.
         ignore_index: Marks targets that do not count.
+        total: Tokens to divide by, when these are a part of a batch whose other tokens are scored elsewhere. By default
+            those that count here.
 
     Returns:
         The mean over the tokens that count, a scalar; 0 where there are none.
     """
     logits, targets = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
-    total = nn.functional.cross_entropy(_wide(logits), targets, ignore_index=ignore_index, reduction="sum")
-    return total / (targets != ignore_index).sum().clamp(min=1)
+    summed = nn.functional.cross_entropy(_wide(logits), targets, ignore_index=ignore_index, reduction="sum")
+    total = (targets != ignore_index).sum() if total is None else total
+    return summed / total.clamp(min=1)
 
 
 __all__ = ["caption_loss", "clip_loss", "contrastive_cross_entropy", "positive_pairs", "siglip_loss"]

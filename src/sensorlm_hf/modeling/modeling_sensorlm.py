@@ -554,6 +554,9 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
             )
         self.logit_scale: Any = nn.Parameter(torch.zeros(())) if config.is_contrastive else None
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
+        # Computes the losses in place of this model where a batch is larger than what it sees at once: an object with
+        # `contrastive`, `caption` and `embeddings_only` (see `training/distributed.py`). Not a part of the model.
+        self.loss_engine: Any = None
         self.post_init()
         self._freeze()
 
@@ -770,14 +773,16 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
     def _contrastive_loss(
         self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor, text_group_ids: Optional[torch.Tensor]
     ) -> torch.Tensor:
-        positives = None
-        if text_group_ids is not None:
-            if text_group_ids.shape != (len(sensor_embeds),):
-                raise ValueError(
-                    f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
-                    f" {tuple(text_group_ids.shape)}."
-                )
-            positives = positive_pairs(text_group_ids)
+        if text_group_ids is not None and text_group_ids.shape != (len(sensor_embeds),):
+            raise ValueError(
+                f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
+                f" {tuple(text_group_ids.shape)}."
+            )
+        if self.loss_engine is not None:
+            return self.loss_engine.contrastive(
+                sensor_embeds, text_embeds, self._temperature(), self.logit_bias, text_group_ids
+            )
+        positives = None if text_group_ids is None else positive_pairs(text_group_ids)
         if self.logit_bias is not None:
             return siglip_loss(sensor_embeds, text_embeds, self._temperature(), self.logit_bias, positives)
         return clip_loss(sensor_embeds, text_embeds, self._temperature(), positives)
@@ -892,7 +897,9 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
                 text_embeds = _normalised(text_output.pooler_output)
 
         logits_per_sensor = None
-        if sensor_embeds is not None and text_embeds is not None:
+        embedded = sensor_embeds is not None and text_embeds is not None
+        # An engine makes its own similarities, of more rows than these or in parts.
+        if embedded and (self.loss_engine is None or not self.training):
             logits_per_sensor = self._scaled_similarities(sensor_embeds, text_embeds)
         contrastive = caption = caption_logits = None
         sources = sensor_key_values if sensor_tokens is None else sensor_tokens
@@ -907,9 +914,10 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
                 raise ValueError(
                     f"A loss needs one text for each recording, got {rows} recordings and {len(input_ids)} texts."
                 )
-        if return_loss and paired and logits_per_sensor is not None:
+        if return_loss and paired and embedded:
             contrastive = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
-        if self.decoder is not None and sources is not None and paired:
+        wants_captions = self.loss_engine is None or not self.loss_engine.embeddings_only
+        if self.decoder is not None and sources is not None and paired and wants_captions:
             caption, caption_logits = self._captions(
                 text_output.token_states,
                 input_ids,
@@ -977,7 +985,8 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
                 if logits is not None and not logits_to_keep
                 else self.decoder.lm_head(hidden[:, :-1][scored])
             )
-            loss = caption_loss(scores, targets[scored])
+            score = caption_loss if self.loss_engine is None else self.loss_engine.caption
+            loss = score(scores, targets[scored])
         return loss, logits
 
 

@@ -1,20 +1,30 @@
-"""Pretraining: arguments, sampling, the trainer and a whole run."""
+"""Pretraining: arguments, sampling, losses over processes, the trainer and a whole run."""
 
 from .arguments import SensorLMTrainingArguments
+from .checkpoints import last_whole_checkpoint, put_in_place
+from .distributed import GlobalLosses, losses_by
+from .grad_cache import cached_backward
 from .lora import lora_config
-from .pretrain import PretrainOptions, pretrain, save_model
+from .pretrain import PretrainOptions, TrainingParts, prepare, pretrain, save_model
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .trainer import SensorLMTrainer
 
 __all__ = [
+    "GlobalLosses",
     "PersonSampler",
     "PretrainOptions",
     "RsqrtSchedule",
     "SensorLMTrainer",
     "SensorLMTrainingArguments",
+    "TrainingParts",
+    "cached_backward",
+    "last_whole_checkpoint",
     "lora_config",
+    "losses_by",
     "parameter_groups",
+    "prepare",
     "pretrain",
+    "put_in_place",
     "save_model",
 ]

@@ -6,23 +6,26 @@ import copy
 import json
 import logging
 import os
-import re
 import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, set_seed
+from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
-from ..data.folders import load_sensor_days, schema_of
+from ..data.folders import load_sensor_days
 from ..data.pairing import check_pair
+from ..data.stream import SensorDayStream
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
 from .arguments import SensorLMTrainingArguments
+from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
 from .trainer import SensorLMTrainer
 
@@ -47,6 +50,11 @@ class PretrainOptions:
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
         prompts: Texts added to the tokenizer's corpus.
+        streaming: Whether to read the training shards as they are needed rather than to load the dataset first; see
+            [`SensorDayStream`].
+        lora: Parts that are adapted with LoRA while everything else is frozen: `"sensor"`, `"text"`, `"decoder"`; see
+            [`lora_config`]. The adapter is saved beside the merged model, in `adapter/`.
+        freeze: Towers that are not trained: `"sensor"`, `"text"`.
         config_overrides: Further values for [`SensorLMConfig.from_size`]; not with `init_from`, whose shape is kept.
 
     Raises:
@@ -66,6 +74,9 @@ class PretrainOptions:
     save_dtype: str | None = None
     num_proc: int | None = None
     prompts: tuple[str, ...] = ()
+    streaming: bool = False
+    freeze: tuple[str, ...] = ()
+    lora: tuple[str, ...] = ()
     config_overrides: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,6 +86,21 @@ class PretrainOptions:
         unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
         if unknown:
             raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        if self.streaming and self.data.partition(":")[0] == "simulated" and not Path(self.data).exists():
+            raise ValueError(
+                f"{self.data!r} is made on the spot and has no shards to stream; write it first (sensorlm-hf simulate),"
+                " or leave `streaming` out."
+            )
+        if self.lora and self.freeze:
+            raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
+        unknown = [part for part in self.freeze if part not in FREEZABLE]
+        if unknown:
+            raise ValueError(f"`freeze` may name {' and '.join(FREEZABLE)}, got {', '.join(map(repr, unknown))}.")
+        if set(self.freeze) == set(FREEZABLE) and self.objective in ("clip", "siglip"):
+            raise ValueError(
+                f"With both towers frozen there is nothing left of objective {self.objective!r} to train but its"
+                " temperature; freeze one of them, or train 'cap' or 'coca', which have a decoder."
+            )
         if self.tokenizer_days < 1:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
         if self.init_from is not None and self.config_overrides:
@@ -83,7 +109,13 @@ class PretrainOptions:
         _float_type(self.save_dtype)
 
 
-def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, resume: bool = False) -> dict[str, Any]:
+def pretrain(
+    options: PretrainOptions,
+    arguments: SensorLMTrainingArguments,
+    *,
+    resume: bool = False,
+    callbacks: Callable[[TrainingParts], Sequence[TrainerCallback]] | None = None,
+) -> dict[str, Any]:
     """Trains a model and writes a folder that `from_pretrained` and `push_to_hub` take.
 
     Args:
@@ -91,9 +123,11 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
         arguments: How; `arguments.output_dir` takes checkpoints while training and the model at the end.
         resume: Whether to go on from the last whole checkpoint in `output_dir`, if there is one. One that was being
             written when the run was killed is passed over.
+        callbacks: Makes further callbacks, such as [`ZeroShotCallback`]s.
 
     Returns:
-        The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too.
+        The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too. A run
+        that stopped early (`--max_hours`, SIGTERM) leaves a checkpoint, not a model, and says why under `stopped`.
 
     Raises:
         ValueError: If the options contradict each other, the dataset lacks a training split, or the run to resume
@@ -113,82 +147,197 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
             f"{output} holds a model, but no checkpoint to resume from; training anew would replace it. Choose another"
             " folder, and start from the model with --init-from if that is meant."
         )
-    set_seed(arguments.seed)
-    splits = load_sensor_days(options.data, num_proc=options.num_proc)
-    if "train" not in splits:
-        raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
-    processor = _processor(options, splits["train"], output if checkpoint else None, arguments.seed)
-    model = _model(options, processor)
-    check_pair(model, processor)
-    if checkpoint:
+    parts = prepare(
+        options,
+        output,
+        seed=arguments.seed,
+        batch_size=arguments.train_batch_size,
+        num_workers=arguments.dataloader_num_workers,
+        rank=arguments.process_index,
+        world_size=arguments.world_size,
+        resume=checkpoint is not None,
+        main_process_first=lambda: arguments.main_process_first(local=False, desc="tokenizer"),
+    )
+    model, processor, train, validation = parts.model, parts.processor, parts.train, parts.validation
+    if checkpoint and not options.lora:  # with LoRA it holds the adapter alone
         _check_same_model(model.config, checkpoint)
-    train = SensorDayDataset(splits["train"])
-    validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
     if validation is None:
         logger.warning("%s has no `validation` split: no evaluation loss will be shown.", options.data)
         arguments.eval_strategy = "no"
-    collate: dict[str, Any] = {
-        "processor": processor,
-        "caption_keys": options.caption_keys,
-        "max_length": options.max_text_length,
-    }
     trainer = SensorLMTrainer(
-        model=model,
+        model=_adapted(model, options.lora) if options.lora else model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=SensorLMCollator(
-            **collate,
-            modality_dropout=options.modality_dropout,
-            event_crop=options.event_crop,
-            seed=arguments.seed,
-        ),
-        evaluation_collator=SensorLMCollator(**collate, seed=arguments.seed, training=False),
+        data_collator=parts.collator,
+        evaluation_collator=parts.evaluation_collator,
+        callbacks=list(callbacks(parts)) if callbacks else None,
     )
-    processor.save_pretrained(output)
     outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     metrics = {
         **{name: value for name, value in outcome.metrics.items() if name != "total_flos"},
         **trainer.whole_run(),
-        **(trainer.evaluate() if validation is not None else {}),
+        **(trainer.evaluate() if validation is not None and not trainer.stops.reason else {}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "days_seen": round((trainer.state.epoch or 0) * len(trainer._get_train_sampler() or train)),
+        "days_seen": round((trainer.state.epoch or 0) * _days_of_epoch(trainer, train)),
         "train_days": len(train),
         "threads": torch.get_num_threads(),
         "device": str(arguments.device),
         "seed": arguments.seed,
-        "options": {name: value for name, value in asdict(options).items() if name not in ("prompts",)},
+        "options": {
+            name: list(value) if isinstance(value, tuple) else value  # as JSON reads them back
+            for name, value in asdict(options).items()
+            if name != "prompts"
+        },
     }
+    if trainer.stops.reason:
+        return {**metrics, "stopped": trainer.stops.reason}
+    if options.lora:
+        if trainer.is_world_process_zero():
+            trainer.model.save_pretrained(output / "adapter")
+            processor.save_pretrained(output / "adapter")
+        model = trainer.model.merge_and_unload()
+    state = None if options.lora else trainer.whole_state_dict()
     if trainer.is_world_process_zero():
-        save_model(model, processor, output, options.save_dtype)
+        save_model(model, processor, output, options.save_dtype, state_dict=state)
         _write_json(output / "training.json", metrics)
     return metrics
 
 
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Returns the checkpoint of the latest step that was written to its end, or None.
+def _days_of_epoch(trainer: SensorLMTrainer, train: SensorDayDataset | SensorDayStream) -> int:
+    """Days that all processes see in an epoch; a stream knows its own share, a sampler the whole."""
+    sampler = trainer._get_train_sampler()
+    return len(train) * trainer.args.world_size if sampler is None else len(sampler)
 
-    `Trainer` writes `trainer_state.json` last; a folder without it is what a killed run left.
+
+@dataclass
+class TrainingParts:
+    """What a training loop needs, [`SensorLMTrainer`]'s or any other.
+
+    Attributes:
+        model: The model, on the CPU.
+        processor: Its processor.
+        train: Days to train on: a [`SensorDayDataset`] or a [`SensorDayStream`].
+        validation: Days to evaluate on; `None` if the dataset has no such split.
+        collator: Makes training batches.
+        evaluation_collator: Makes evaluation batches.
     """
-    steps = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*") if _CHECKPOINT.match(path.name)}
-    whole = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
-    for step in sorted(set(steps) - set(whole)):
-        logger.warning("%s was not written to its end and is passed over.", steps[step])
-    return whole[max(whole)] if whole else None
+
+    model: SensorLMModel
+    processor: SensorLMProcessor
+    train: SensorDayDataset | SensorDayStream
+    validation: SensorDayDataset | None
+    collator: SensorLMCollator
+    evaluation_collator: SensorLMCollator
 
 
-_CHECKPOINT = re.compile(r"checkpoint-\d+$")
+def prepare(
+    options: PretrainOptions,
+    output: Path,
+    *,
+    seed: int = 0,
+    batch_size: int = 64,
+    num_workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
+    resume: bool = False,
+    main_process_first: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> TrainingParts:
+    """Loads the data, and makes or loads processor and model.
+
+    Args:
+        options: What to train.
+        output: Folder of the run; the processor is written to it.
+        seed: Seed of the wording, the weights and the order.
+        batch_size: Days in a batch of one process; used when streaming.
+        num_workers: Loader workers of each process; used when streaming.
+        rank: Number of this process.
+        world_size: Number of processes.
+        resume: Whether to take the processor from `output`.
+        main_process_first: Context in which other processes wait for the first one.
+
+    Returns:
+        The parts, the same on every process but for the shards of a stream.
+
+    Raises:
+        ValueError: If the options contradict each other or the dataset lacks a training split.
+    """
+    set_seed(seed)
+    train: SensorDayDataset | SensorDayStream
+    validation = None
+    if options.streaming:
+        train = SensorDayStream(
+            options.data, batch_size=batch_size, seed=seed, num_workers=num_workers, rank=rank, world_size=world_size
+        )
+        rows: Any = train.first_days(options.tokenizer_days)
+        with suppress(FileNotFoundError):
+            held_out = SensorDayStream(options.data, "validation", batch_size=1, seed=seed)
+            validation = SensorDayDataset(held_out.first_days(MAX_STREAMED_VALIDATION))
+    else:
+        splits = load_sensor_days(options.data, num_proc=options.num_proc)
+        if "train" not in splits:
+            raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
+        rows = splits["train"]
+        train = SensorDayDataset(rows)
+        validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
+    # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
+    with main_process_first():
+        processor = _processor(options, rows, output if resume or rank > 0 else None, seed)
+        if rank == 0:
+            processor.save_pretrained(output)
+    model = _model(options, processor)
+    check_pair(model, processor)
+    freeze(model, options.freeze)
+    collate: dict[str, Any] = {
+        "processor": processor,
+        "caption_keys": options.caption_keys,
+        "max_length": options.max_text_length,
+        "seed": seed,
+    }
+    return TrainingParts(
+        model=model,
+        processor=processor,
+        train=train,
+        validation=validation,
+        collator=SensorLMCollator(**collate, modality_dropout=options.modality_dropout, event_crop=options.event_crop),
+        evaluation_collator=SensorLMCollator(**collate, training=False),
+    )
 
 
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+MAX_STREAMED_VALIDATION = 2048
+"""Days of a streamed validation split that are held in memory and evaluated."""
 
 
-def save_model(model: SensorLMModel, processor: SensorLMProcessor, folder: Path, dtype: str | None = None) -> None:
+FREEZABLE = ("sensor", "text")
+
+
+def freeze(model: SensorLMModel, parts: Sequence[str]) -> None:
+    """Keeps towers as they are while the rest is trained.
+
+    Args:
+        model: The model.
+        parts: `"sensor"`, `"text"` or both. The text tower's token embedding is the decoder's output layer too, where
+            the two are tied; it is frozen with the tower.
+
+    Raises:
+        ValueError: If a part is unknown, or nothing is left to train.
+    """
+    for part in parts:
+        if part not in FREEZABLE:
+            raise ValueError(f"Only {' and '.join(FREEZABLE)} can be frozen, got {part!r}.")
+        getattr(model, f"{part}_model").requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(f"Freezing {', '.join(parts)} leaves nothing to train.")
+
+
+def save_model(
+    model: SensorLMModel,
+    processor: SensorLMProcessor,
+    folder: Path,
+    dtype: str | None = None,
+    *,
+    state_dict: dict[str, torch.Tensor] | None = None,
+) -> None:
     """Writes model and processor to a folder; no half model is ever there.
 
     Everything is written to a sub-folder first. Weights that the folder holds already are removed before the other
@@ -200,17 +349,18 @@ def save_model(model: SensorLMModel, processor: SensorLMProcessor, folder: Path,
         processor: Its processor.
         folder: The folder.
         dtype: Type of the saved weights, such as `"bfloat16"`.
+        state_dict: The weights, where the model itself holds only its process's part of them.
 
     Raises:
         ValueError: If `dtype` is not a floating-point type of torch.
     """
     saved = model
     kind = _float_type(dtype)
-    if kind is not None:
+    if kind is not None or state_dict is not None:
         saved = type(model)(copy.deepcopy(model.config))
-        saved.load_state_dict(model.state_dict())
+        saved.load_state_dict(model.state_dict() if state_dict is None else state_dict)
         saved.generation_config = model.generation_config
-        saved = saved.to(kind)
+        saved = saved.to(model.dtype if kind is None else kind)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -234,8 +384,8 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
     source = options.init_from or saved
     if source is not None:
         return SensorLMProcessor.from_pretrained(source)
-    schema = schema_of(rows)
     days = SensorDayDataset(rows)
+    schema = days[0]["day"].schema
     corpus = tokenizer_corpus(
         (days[i]["day"] for i in range(min(len(days), options.tokenizer_days))),
         list(options.caption_keys),
@@ -304,6 +454,15 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         elif name not in ("architectures", "dtype", "transformers_version", "_name_or_path"):
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def _adapted(model: SensorLMModel, parts: Sequence[str]) -> Any:
+    """Returns a model whose parts learn by LoRA."""
+    from peft import get_peft_model
+
+    from .lora import lora_config
+
+    return get_peft_model(model, lora_config(model, parts=parts))
 
 
 def _write_json(path: Path, data: Any) -> None:

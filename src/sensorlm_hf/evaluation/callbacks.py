@@ -1,0 +1,101 @@
+"""Zero-shot scores along a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import TrainerCallback
+
+from ..days import SensorDay
+from .encode import encode_days
+from .tasks import Task, get_task
+from .zero_shot import evaluate_zero_shot
+
+SCORES = ("auroc", "f1", "balanced_accuracy")
+
+
+class ZeroShotCallback(TrainerCallback):
+    """Classifies held-out days without training on them, after each evaluation of a trainer.
+
+    The scores are logged as `eval_zero_shot_<task>_auroc` and so on, beside the evaluation loss. On several processes
+    the first one computes them while the others wait.
+
+    Args:
+        processor: The processor of the model that is trained.
+        days: Held-out days with labels.
+        tasks: Tasks or their names.
+        batch_size: Days embedded at once.
+        max_days: Use only the first days.
+
+    Raises:
+        ValueError: If there is no such task, or one that labels none of the days: said now, not after an epoch.
+
+    Example:
+        >>> trainer.add_callback(ZeroShotCallback(processor, days, ["activity"]))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        days: Sequence[SensorDay],
+        tasks: Sequence[Task | str] = ("activity",),
+        *,
+        batch_size: int = 64,
+        max_days: int = 512,
+    ) -> None:
+        self.processor = processor
+        self.days = [days[i] for i in range(min(len(days), max_days))]
+        self.tasks = [task if isinstance(task, Task) else get_task(task) for task in tasks]
+        self.batch_size = batch_size
+        for task in self.tasks:
+            if not any(task.class_of(day) is not None for day in self.days):
+                raise ValueError(
+                    f"None of the {len(self.days)} held-out days has a label for task {task.name!r}; it reads"
+                    f" labels[{task.label_key!r}]. Leave the task out, or give labelled days."
+                )
+        self._trainer: Any = None
+
+    def set_trainer(self, trainer: Any) -> None:
+        """Takes the trainer whose log the scores go to.
+
+        Raises:
+            ValueError: If its model has no text embedding to compare with.
+        """
+        objective = getattr(getattr(trainer.model, "config", None), "objective", None)
+        if objective == "cap":
+            raise ValueError(
+                "Objective 'cap' has no text embedding to compare days with. Leave this callback out, and score texts"
+                " with `model.score_text` afterwards."
+            )
+        self._trainer = trainer
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: dict[str, float] | None = None, **kwargs: Any
+    ) -> None:
+        """Computes the scores, logs them and adds them to the evaluation's `metrics`."""
+        if self._trainer is None or not state.is_world_process_zero:
+            return
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        was_training = model.training
+        model.eval()
+        try:
+            scores = self.scores(model)
+        finally:
+            model.train(was_training)
+        if metrics is not None:
+            metrics.update(scores)
+        self._trainer.log(dict(scores))
+
+    def scores(self, model: Any) -> dict[str, float]:
+        """Returns the scores of all tasks; days are embedded once.
+
+        Args:
+            model: The model, in evaluation mode.
+        """
+        embeddings = encode_days(model, self.processor, self.days, batch_size=self.batch_size)
+        scores: dict[str, float] = {}
+        for task in self.tasks:
+            result = evaluate_zero_shot(model, self.processor, self.days, task, embeddings=embeddings)
+            scores.update({f"eval_zero_shot_{task.name}_{name}": round(float(result[name]), 4) for name in SCORES})
+        return scores

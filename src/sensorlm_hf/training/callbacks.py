@@ -1,0 +1,144 @@
+"""Callbacks of a training run: stops that save, and progress on a terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from transformers import TrainerCallback
+
+from .distributed import world_size
+
+
+class SavingStops(TrainerCallback):
+    """Ends a run with a checkpoint when its time is up, its steps are done or the system asks it to end (SIGTERM).
+
+    All processes agree on the step, since a signal or a clock may reach one of them first.
+
+    Args:
+        max_hours: Longest time of this start, hours; unlimited by default.
+    """
+
+    def __init__(self, max_hours: float | None = None) -> None:
+        self.max_hours = max_hours
+        self.reason: str | None = None
+        self._asked = False
+        self._began = 0.0
+        self._former: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Starts the clock and listens for SIGTERM."""
+        self._began, self._asked, self.reason = time.monotonic(), False, None
+        # Only the main thread may set handlers; elsewhere whoever runs us listens.
+        if threading.current_thread() is threading.main_thread():
+            self._former = signal.signal(signal.SIGTERM, self._on_signal) or signal.SIG_DFL
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Gives SIGTERM back."""
+        if self._former is not None:
+            signal.signal(signal.SIGTERM, self._former)
+            self._former = None
+
+    def _on_signal(self, *_: Any) -> None:
+        self._asked = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stops and saves, if it is time."""
+        late = self.max_hours is not None and time.monotonic() - self._began >= 3600 * self.max_hours
+        code = 2 if self._asked else 1 if late else 0
+        if world_size() > 1:
+            code_of_all = torch.tensor(code, device=args.device)
+            dist.all_reduce(code_of_all, op=dist.ReduceOp.MAX)
+            code = int(code_of_all)
+        if code:
+            self.reason = "SIGTERM" if code == 2 else f"the {self.max_hours:g} hours of --max_hours are over"
+            control.should_training_stop = True
+        done = args.max_steps > 0 and state.global_step >= state.max_steps
+        # Whoever asks for no checkpoints at the end of steps still wants them when a run is cut short.
+        if code or (done and args.save_strategy != "no"):
+            control.should_save = True
+
+
+class RichProgress(TrainerCallback):
+    """A progress bar with the loss, the speed and the time left, for terminals.
+
+    Args:
+        console: Where to draw; standard error by default.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._training: Any = None
+        self._evaluating: Any = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Shows the bar, at the step from which the run goes on."""
+        if not state.is_world_process_zero:
+            return
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=self._console,
+        )
+        self._training = self._progress.add_task(
+            "Training", total=state.max_steps, completed=state.global_step, numbers=""
+        )
+        self._progress.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Moves the bar."""
+        if self._progress is not None:
+            self._progress.update(self._training, completed=state.global_step)
+
+    def on_prediction_step(
+        self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any
+    ) -> None:
+        """Moves the bar of the evaluation, which appears with its first batch."""
+        if self._progress is None:
+            return
+        if self._evaluating is None:
+            total = len(eval_dataloader) if hasattr(eval_dataloader, "__len__") else None
+            self._evaluating = self._progress.add_task("Evaluating", total=total, numbers="")
+        self._progress.advance(self._evaluating)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Takes the bar of the evaluation away."""
+        if self._progress is not None and self._evaluating is not None:
+            self._progress.remove_task(self._evaluating)
+            self._evaluating = None
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Shows the newest numbers beside the bar, and keeps a line of an evaluation above it."""
+        if self._progress is None or not logs:
+            return
+        if "loss" in logs:
+            self._progress.update(self._training, numbers=_numbers(logs, ("loss", "days_per_second", "mfu")))
+        elif any(name.startswith("eval_") for name in logs):
+            names = tuple(name for name in logs if name.startswith("eval_") and not name.endswith("_per_second"))
+            self._progress.console.print(f"step {state.global_step}: {_numbers(logs, names)}", highlight=False)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Leaves the bar as it is and gives the terminal back."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def _numbers(logs: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Returns `name value` for the names that are there."""
+    pieces = []
+    for name in names:
+        if isinstance(logs.get(name), (int, float)):
+            pieces.append(f"{name.replace('_per_second', '/s').replace('eval_', '')} {logs[name]:.4g}")
+    return ", ".join(pieces)

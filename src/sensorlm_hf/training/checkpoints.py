@@ -1,0 +1,82 @@
+"""Checkpoints that are whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+PARTIAL = ".checkpoint.partial"
+"""Folder in which a checkpoint is written before it gets its name."""
+
+_CHECKPOINT = re.compile(r"checkpoint-\d+$")
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """Returns the checkpoint of the latest step that was written to its end, or None.
+
+    `Trainer` writes `trainer_state.json` last; a folder without it is what a killed run left.
+    """
+    steps = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*") if _CHECKPOINT.match(path.name)}
+    whole = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
+    for step in sorted(set(steps) - set(whole)):
+        logger.warning("%s was not written to its end and is passed over.", steps[step])
+    return whole[max(whole)] if whole else None
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def last_good_state(folder: Path) -> str:
+    """Returns a sentence that names the checkpoint from which a run can go on."""
+    checkpoint = last_whole_checkpoint(folder)
+    if checkpoint is None:
+        return f"There is no checkpoint in {folder} yet, so the run has to begin anew."
+    return f"The last good state is {checkpoint}; a run with --resume goes on from there."
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Gives a folder that was written to its end its name, in one step.
+
+    Its files reach the disk first, so that not even a loss of power leaves a folder with half a file. A folder that
+    has the name already makes way.
+
+    Args:
+        partial: The folder as it was written, on the same file system.
+        target: Its name.
+    """
+    for path in partial.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def writing_failed(target: Path, error: BaseException) -> OSError:
+    """Returns the error of a checkpoint that could not be written, with what to do.
+
+    Args:
+        target: The checkpoint.
+        error: What went wrong; a full disk comes as an OSError, or from torch and safetensors as errors of their own.
+    """
+    free = shutil.disk_usage(target.parent).free
+    return OSError(
+        f"{target.name} could not be written to {target.parent} ({type(error).__name__}: {str(error).splitlines()[0]});"
+        f" {free / 2**20:.0f} MiB are free there. Nothing of it was kept. {last_good_state(target.parent)} Free some"
+        " space, or keep fewer checkpoints with --save_total_limit."
+    )

@@ -1,0 +1,232 @@
+"""Small training runs in processes of their own, for the tests of restarts and of several processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, set_seed
+
+from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
+from sensorlm_hf.data.simulate import iter_simulated_days
+from sensorlm_hf.data.stream import SensorDayStream
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.processing.captions import CaptionBuilder
+from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
+from sensorlm_hf.training.checkpoints import last_whole_checkpoint
+from sensorlm_hf.training.distributed import sensorlm_of
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from distributed_parity import free_port, start
+
+DAYS, EVALUATION_DAYS, LENGTH = 18, 7, 48
+KEYS = {"high_level_summary_caption": 0.5, "middle_level_caption": 0.5}
+
+
+def days(count: int, first_person: int) -> list[Any]:
+    """Days of simulated people, two each."""
+    return list(iter_simulated_days(count, seed=5, days_per_person=2, start_person=first_person))
+
+
+def make_processor(folder: Path) -> None:
+    """Writes a processor whose tokenizer knows the words of the training days."""
+    rows = days(DAYS, 0)
+    texts = [text for key in KEYS for text in CaptionBuilder(rows[0].schema, key=key, seed=0).batch(rows)]
+    tokenizer = train_tokenizer(iter(texts), vocab_size=300, max_length=LENGTH)
+    SensorLMProcessor(SensorLMFeatureExtractor(schema=rows[0].schema), tokenizer).save_pretrained(folder)
+
+
+class Terminate(TrainerCallback):
+    """Asks the process to end while a step is computed, as a queue does with a job whose time is up."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step + 1 == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Recorder(SensorLMCollator):
+    """Remembers which rows, people and epochs it collated."""
+
+    def __call__(self, items: Any) -> dict[str, torch.Tensor]:
+        if items[0] is None:
+            return super().__call__(items)
+        self.seen.append([(item["day"].sample_id, item["day"].subject_id, item["epoch"]) for item in items])
+        return super().__call__(items)
+
+
+def kill() -> None:
+    """What `kill -9` and the kernel's memory killer do."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(
+    rank: int,
+    world: int,
+    port: int,
+    folder: str,
+    processor_folder: str,
+    *,
+    objective: str = "coca",
+    dropout: float = 0.0,
+    die: tuple[str, int] | None = None,
+    resume: bool = False,
+    learning_rate: float = 1e-3,
+    poison: int | None = None,
+    stream: str | None = None,
+    **arguments: Any,
+) -> None:
+    """Trains, and writes `result-<rank>.pt`: log history, weights, what was seen.
+
+    Args:
+        rank: Number of this process.
+        world: Number of processes.
+        port: Where they meet.
+        folder: Output folder of the run.
+        processor_folder: The processor of [`make_processor`].
+        objective: Objective of the model.
+        dropout: Dropout on attention weights.
+        die: Where to be killed and in which step: `"step"`, `"checkpoint"`, `"evaluation"` or `"term"`.
+        resume: Whether to go on from the last whole checkpoint.
+        learning_rate: Peak learning rate.
+        poison: Step in which the loss is NaN.
+        stream: Folder of shards to train on instead of the days in memory.
+        arguments: Further arguments of the trainer.
+    """
+    torch.set_num_threads(1)
+    if world > 1:
+        os.environ.update(
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=str(port),
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(world),
+        )
+    set_seed(3)
+    processor = SensorLMProcessor.from_pretrained(processor_folder)
+    config = SensorLMConfig.from_size(
+        objective,
+        "tiny",
+        vocab_size=len(processor.tokenizer),
+        max_position_embeddings=LENGTH,
+        patch_minutes=60,
+        channel_keys=list(processor.feature_extractor.channel_keys),
+        hidden_size=16,
+        intermediate_size=24,
+        num_attention_heads=2,
+        num_caption_queries=3,
+        attention_dropout=dropout,
+        sensor_config={"num_hidden_layers": 1},
+        text_config={"num_hidden_layers": 1},
+        decoder_config={"num_hidden_layers": 1},
+        bos_token_id=processor.tokenizer.bos_token_id,
+        eos_token_id=processor.tokenizer.eos_token_id,
+        pad_token_id=processor.tokenizer.pad_token_id,
+    )
+    values: dict[str, Any] = {
+        "num_train_epochs": 2,
+        "per_device_train_batch_size": 6 // world,
+        "per_device_eval_batch_size": 6 // world,
+        "eval_strategy": "steps",
+        "eval_steps": 2,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "learning_rate": learning_rate,
+        "warmup_steps": 1,
+        "report_to": "none",
+        "use_cpu": True,
+        "disable_tqdm": True,
+        **arguments,
+    }
+    collate = {"processor": processor, "caption_keys": KEYS, "max_length": LENGTH}
+    collator = Recorder(**collate, modality_dropout=0.2, event_crop=0.2, seed=3)
+    collator.seen = []
+    trainer = Dying(
+        model=SensorLMModel(config),
+        args=SensorLMTrainingArguments(output_dir=folder, **values),
+        train_dataset=SensorDayDataset(days(DAYS, 0))
+        if stream is None
+        else SensorDayStream(stream, batch_size=6 // world, seed=3, rank=rank, world_size=world),
+        eval_dataset=SensorDayDataset(days(EVALUATION_DAYS, 100)),
+        data_collator=collator,
+        evaluation_collator=SensorLMCollator(**collate, seed=3, training=False),
+    )
+    trainer.die, trainer.poison = die, poison
+    if die is not None and die[0] == "term":
+        trainer.add_callback(Terminate(die[1]))
+    result: dict[str, Any] = {"error": None}
+    checkpoint = last_whole_checkpoint(Path(folder)) if resume else None
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Exception as error:
+        result["error"] = f"{type(error).__name__}: {error}"
+    result.update(
+        history=trainer.state.log_history,
+        weights={name: tensor.clone() for name, tensor in sensorlm_of(trainer.model).state_dict().items()},
+        seen=collator.seen,
+        reason=trainer.stops.reason,
+        step=trainer.state.global_step,
+    )
+    torch.save(result, Path(folder) / f"result-{rank}.pt")
+    if world > 1:
+        torch.distributed.destroy_process_group()
+
+
+class Dying(SensorLMTrainer):
+    """A trainer that is killed in the middle of something."""
+
+    die: tuple[str, int] | None = None
+    poison: int | None = None
+
+    def is_time(self, where: str, step: int) -> bool:
+        return self.die == (where, step)
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+        if self.is_time("step" if model.training else "evaluation", self.state.global_step + int(model.training)):
+            kill()
+        outcome = super().compute_loss(model, inputs, return_outputs, **kwargs)
+        if model.training and self.poison == self.state.global_step + 1:
+            return outcome * float("nan")
+        return outcome
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        if self.is_time("checkpoint", self.state.global_step):
+            # Weights and optimiser are on the disk, the rest is not.
+            kill()
+        super()._save_rng_state(output_dir)
+
+
+def train(folder: Path, processor: Path, world: int = 1, **options: Any) -> list[dict[str, Any]]:
+    """Trains on `world` processes and returns the results of all ranks; none of a run that was killed."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("result-*.pt"):
+        path.unlink()
+    try:
+        start(_call, world, world, free_port(), str(folder), str(processor), options)
+    except torch.multiprocessing.ProcessExitedException as error:
+        if error.signal_name != "SIGKILL":
+            raise
+    return [torch.load(path, weights_only=False) for path in sorted(folder.glob("result-*.pt"))]
+
+
+def _call(rank: int, world: int, port: int, folder: str, processor: str, options: dict[str, Any]) -> None:
+    run(rank, world, port, folder, processor, **options)
+
+
+NOT_EXACT = ("seconds", "mfu", "days_per_second", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
+
+
+def curve(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The log history without what a clock decides, and without the entry at the end of a start."""
+    entries = [entry for entry in result["history"] if "train_loss" not in entry]
+    return [{name: value for name, value in entry.items() if name not in NOT_EXACT} for entry in entries]

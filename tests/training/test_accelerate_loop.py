@@ -1,0 +1,113 @@
+"""The plain Accelerate loop of the examples gives the loss curve of the trainer."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from sensorlm_hf.data import write_cohort
+from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
+from sensorlm_hf.training.pretrain import prepare
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cohort") / "days"
+    write_cohort(path, people=24, days_per_person=1, seed=4)
+    return path
+
+
+def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+    words = ["--data", str(folder), "--output_dir", str(output), "--batch_size", "8", "--epochs", "2", "--cpu"]
+    words += ["--max_text_length", "48", "--vocab_size", "300", "--seed", "5", "--objective", "coca", *extra]
+    return example("train_accelerate").main(words)
+
+
+@pytest.fixture(scope="module")
+def losses(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+    output = tmp_path_factory.mktemp("loop")
+    return loop(folder, output, "--save_steps", "2"), output
+
+
+class Record(TrainerCallback):
+    """Keeps the losses that a trainer logs."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if "loss" in logs:
+            self.losses.append(logs["loss"])
+
+
+def trainer_losses(folder: Path, output: Path, **options: bool) -> list[float]:
+    arguments = SensorLMTrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=2,
+        per_device_train_batch_size=8,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        disable_tqdm=True,
+        seed=5,
+    )
+    what = PretrainOptions(objective="coca", data=str(folder), max_text_length=48, vocab_size=300, **options)
+    record = Record()
+    pretrain(what, arguments, callbacks=lambda parts: [record])
+    return record.losses
+
+
+def test_the_loop_gives_the_loss_curve_of_the_trainer(
+    losses: tuple[list[float], Path], folder: Path, tmp_path: Path
+) -> None:
+    expected = trainer_losses(folder, tmp_path)
+    assert len(expected) == len(losses[0]) >= 4
+    assert losses[0] == pytest.approx(expected, rel=1e-6)
+    assert expected[-1] < expected[0]
+    one, other = (SensorLMModel.from_pretrained(path) for path in (losses[1], tmp_path))
+    for name, weight in one.state_dict().items():
+        if name.endswith("k_proj.bias"):
+            continue  # Attention does not depend on it: its gradient is rounding noise, which Adam makes a step of.
+        torch.testing.assert_close(other.state_dict()[name], weight, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(losses[1] / "checkpoint-2", tmp_path / "checkpoint-2")
+    for path in losses[1].iterdir():
+        if path.is_file() and "safetensors" not in path.name:
+            shutil.copy(path, tmp_path)
+    assert loop(folder, tmp_path) == losses[0][2:]
+
+
+def test_a_streamed_run_trains_and_evaluates(folder: Path, tmp_path: Path) -> None:
+    expected = trainer_losses(folder, tmp_path, streaming=True)
+    assert len(expected) >= 4
+    assert expected[-1] < expected[0]
+    assert '"eval_loss"' in (tmp_path / "training.json").read_text()
+
+
+def test_parts_are_the_same_for_the_same_seed(folder: Path, tmp_path: Path) -> None:
+    options = PretrainOptions(objective="clip", data=str(folder), max_text_length=48, vocab_size=300)
+    one, other = (prepare(options, tmp_path / name, seed=1) for name in ("one", "other"))
+    assert one.processor.tokenizer.get_vocab() == other.processor.tokenizer.get_vocab()
+    assert all(torch.equal(a, b) for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))

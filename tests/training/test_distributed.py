@@ -1,0 +1,214 @@
+"""Losses over several real processes, against one process with the whole batch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from sensorlm_hf.modeling.losses_sensorlm import clip_loss, positive_pairs, siglip_loss
+from sensorlm_hf.training.distributed import (
+    GlobalLosses,
+    Ring,
+    all_gather,
+    losses_by,
+    ring_siglip_loss,
+    scalars_to_vectors,
+    sensorlm_of,
+)
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from distributed_parity import CASES, TOLERANCE, WRONG, compare, free_port, micro_batches, small_model, start
+
+THREE = [
+    "clip gather DDP",
+    "siglip gather DDP",
+    "siglip ring chunked DDP",
+    "cap gather DDP",
+    "coca gather DDP",
+    "coca gather FSDP2",
+    "coca GradCache DDP",
+]
+
+
+@pytest.fixture(scope="module")
+def two_ranks() -> list[dict[str, Any]]:
+    return compare(2)
+
+
+@pytest.fixture(scope="module")
+def three_ranks() -> list[dict[str, Any]]:
+    return compare(3, {name: CASES[name] for name in THREE})
+
+
+def assert_equal(ranks: list[dict[str, Any]], name: str) -> None:
+    for rank in ranks:
+        assert rank[name]["loss"] < TOLERANCE
+        assert {key: diff for key, diff in rank[name]["gradients"].items() if not diff < TOLERANCE} == {}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_give_the_loss_and_every_gradient_of_one(two_ranks: list[dict[str, Any]], name: str) -> None:
+    assert_equal(two_ranks, name)
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_three_processes_give_the_loss_and_every_gradient_of_one(three_ranks: list[dict[str, Any]], name: str) -> None:
+    assert_equal(three_ranks, name)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_comparison_sees_what_common_code_gets_wrong(two_ranks: list[dict[str, Any]], name: str) -> None:
+    assert max(two_ranks[0][name]["gradients"].values()) > 1e-2
+
+
+@pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
+def test_the_learned_numbers_are_among_the_compared(two_ranks: list[dict[str, Any]], objective: str) -> None:
+    expected = {"logit_scale", "logit_bias"} if objective == "siglip" else {"logit_scale"}
+    assert expected <= set(two_ranks[0][f"{objective} gather DDP"]["gradients"])
+
+
+def collectives(rank: int, port: int, folder: str) -> None:
+    """What two processes see of each primitive; runs in a process of its own."""
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    seen: dict[str, Any] = {}
+    rows = torch.full((2, 3), float(rank + 1), requires_grad=True)
+    gathered = all_gather(rows)
+    seen["gathered"] = gathered.detach()
+    (gathered * torch.arange(4.0)[:, None] * (rank + 1)).sum().backward()
+    seen["grad"] = rows.grad
+    (arrived,), requests = Ring().pass_on([torch.tensor([float(rank)])])
+    for request in requests:
+        request.wait()
+    seen["arrived"] = arrived
+    half = dist.new_group([0, 1])
+    (arrived,), requests = Ring(half).pass_on([torch.tensor([rank + 10.0])])
+    for request in requests:
+        request.wait()
+    seen["arrived in a group"] = arrived
+    embeds = torch.nn.functional.normalize(torch.randn(2 + rank, 4), dim=1)
+    scale = torch.tensor(5.0)
+    groups = torch.zeros(2, dtype=torch.long) if rank else None
+    for name, batch, ids in (("uneven", embeds, None), ("groups", embeds[:2], groups)):
+        try:
+            GlobalLosses().contrastive(batch, batch, scale, None, ids)
+        except ValueError as error:
+            seen[name] = str(error)
+    # The processes are still in step after an error.
+    total = GlobalLosses().total_over_processes(torch.tensor(rank + 1))
+    seen["total"] = int(total)
+    torch.save(seen, Path(folder) / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("collectives")
+    start(collectives, 2, free_port(), str(folder))
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def test_gathered_rows_come_by_rank_and_their_gradients_are_summed(seen: list[dict[str, Any]]) -> None:
+    expected = torch.tensor([1.0, 1.0, 2.0, 2.0])[:, None].expand(4, 3)
+    assert torch.equal(seen[0]["gathered"], expected)
+    assert torch.equal(seen[1]["gathered"], expected)
+    # Row k gets factor k from rank 0 and 2 k from rank 1.
+    assert torch.equal(seen[0]["grad"], torch.tensor([[0.0], [3.0]]).expand(2, 3))
+    assert torch.equal(seen[1]["grad"], torch.tensor([[6.0], [9.0]]).expand(2, 3))
+
+
+def test_a_ring_passes_to_the_next_rank(seen: list[dict[str, Any]]) -> None:
+    assert [float(rank["arrived"]) for rank in seen] == [1.0, 0.0]
+    assert [float(rank["arrived in a group"]) for rank in seen] == [11.0, 10.0]
+
+
+def test_uneven_batches_raise_on_every_process_and_leave_them_in_step(seen: list[dict[str, Any]]) -> None:
+    for rank in seen:
+        assert "same number of rows, got [2, 3] on ranks 0 to 1" in rank["uneven"]
+        assert "with or without `text_group_ids`" in rank["groups"]
+        assert rank["total"] == 3
+
+
+def unit_rows(count: int, seed: int) -> torch.Tensor:
+    rows = torch.randn(count, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.nn.functional.normalize(rows, dim=1)
+
+
+GROUPS = torch.tensor([4, 7, 4, 1, 0, 7, 9])
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 3, 7, 100])
+@pytest.mark.parametrize("sigmoid", [False, True])
+def test_chunks_on_one_device_give_the_loss_and_gradients_of_the_whole(chunk: int | None, sigmoid: bool) -> None:
+    def leaves() -> list[torch.Tensor]:
+        numbers = [torch.tensor(4.0, dtype=torch.float64), torch.tensor(-3.0, dtype=torch.float64)]
+        return [leaf.requires_grad_() for leaf in [unit_rows(7, 0), unit_rows(7, 1), *numbers[: 1 + sigmoid]]]
+
+    whole, parts = leaves(), leaves()
+    positives = positive_pairs(GROUPS)
+    expected = siglip_loss(*whole, positives) if sigmoid else clip_loss(*whole, positives)
+    bias = parts[3] if sigmoid else None
+    found = GlobalLosses(chunk_size=chunk).contrastive(*parts[:3], bias, GROUPS)
+    (3 * expected).backward()
+    (3 * found).backward()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-14)
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(other.grad, one.grad, rtol=1e-12, atol=1e-14)
+
+
+def test_the_ring_has_the_gradients_of_finite_differences() -> None:
+    inputs = (unit_rows(4, 2), unit_rows(4, 3), torch.tensor(2.0).double(), torch.tensor(-1.0).double())
+    leaves = tuple(tensor.requires_grad_() for tensor in inputs)
+    assert torch.autograd.gradcheck(lambda *x: ring_siglip_loss(*x, GROUPS[:4], chunk_size=3), leaves)
+
+
+def test_half_precision_embeddings_are_compared_in_single_precision() -> None:
+    sensor, text = unit_rows(6, 4).bfloat16(), unit_rows(6, 5).bfloat16()
+    scale, bias, groups = torch.tensor(9.0), torch.tensor(-5.0), torch.arange(6)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = ring_siglip_loss(sensor, text, scale, bias, groups)
+        whole = siglip_loss(sensor, text, scale, bias)
+    assert found.dtype == whole.dtype == torch.float32
+    assert found.item() == pytest.approx(siglip_loss(sensor.float(), text.float(), scale, bias).item(), rel=1e-6)
+    assert whole.item() == pytest.approx(found.item(), rel=1e-6)
+
+
+def test_an_engine_serves_one_forward_pass_and_is_taken_off_again() -> None:
+    model = small_model("coca")
+    batch = micro_batches()[0]
+    expected = model(**batch).loss
+    with losses_by(GlobalLosses(chunk_size=2), torch.nn.ModuleList([model])):
+        output = model(**batch)
+    assert output.loss.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert output.logits_per_sensor is None
+    assert model.loss_engine is None
+    assert sensorlm_of(model) is model
+
+
+def test_scalars_become_vectors_without_changing_the_loss() -> None:
+    model = small_model("siglip")
+    batch = micro_batches()[0]
+    expected = model(**batch).loss.item()
+    scalars_to_vectors(model)
+    assert model.logit_scale.shape == model.logit_bias.shape == (1,)
+    assert model(**batch).loss.item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"exchange": "star"}, "gather, ring, got 'star'"), ({"chunk_size": 0}, "at least 1, got 0")]
+)
+def test_bad_options_are_named(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        GlobalLosses(**options)
+
+
+def test_a_model_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="SensorLMModel, plain or wrapped, got Linear"):
+        sensorlm_of(torch.nn.Linear(1, 1))

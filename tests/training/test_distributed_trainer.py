@@ -1,0 +1,107 @@
+"""The trainer on several real processes, against the trainer on one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from run_cases import DAYS, curve, make_processor, train
+
+from sensorlm_hf.data.collator import SensorLMCollator
+from sensorlm_hf.data.simulate import iter_simulated_days
+from sensorlm_hf.processing import SensorLMProcessor
+
+
+@pytest.fixture(scope="module")
+def processor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("processor")
+    make_processor(folder)
+    return folder
+
+
+# Batches of six days in all, each made of three micro-batches of two; the epoch is three steps, or one and a remainder.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "coca": {"objective": "coca"},
+    "siglip ring": {"objective": "siglip", "loss_exchange": "ring", "loss_chunk_size": 2},
+    "clip": {"objective": "clip"},
+    "coca cached": {"objective": "coca", "contrastive_mini_batch_size": 2},
+    "coca accumulated": {"objective": "coca", "gradient_accumulation_steps": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(processor: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    def run(name: str, world: int) -> list[dict[str, Any]]:
+        options = dict(SETTINGS[name])
+        if world == 1:
+            options = {
+                key: value for key, value in options.items() if key in ("objective", "gradient_accumulation_steps")
+            }
+        return train(tmp_path_factory.mktemp("run"), processor, world, **options)
+
+    return {name: {1: run(name, 1), 2: run(name, 2)} for name in SETTINGS}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_two_processes_log_what_one_logs(runs: dict[str, Any], name: str) -> None:
+    """Losses, parts, gradient norms, temperature, evaluation losses and R@1, step by step, on both ranks."""
+    (expected,) = runs[name][1]
+    for result in runs[name][2]:
+        assert len(curve(result)) == len(curve(expected))
+        for found, wanted in zip(curve(result), curve(expected), strict=True):
+            assert found == pytest.approx(wanted, rel=2e-3, abs=2e-4)
+    assert any("eval_loss" in entry for entry in curve(expected))
+    assert any("eval_r1_sensor_to_text" in entry for entry in curve(expected))
+    assert all(entry["grad_norm"] > 0 for entry in curve(expected) if "loss" in entry)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_both_processes_end_with_the_same_weights(runs: dict[str, Any], name: str) -> None:
+    one, other = (result["weights"] for result in runs[name][2])
+    assert all(torch.equal(weight, other[key]) for key, weight in one.items())
+
+
+def seen(results: list[dict[str, Any]]) -> list[list[Any]]:
+    """Global batches: what the ranks saw in a step, in their order. Workers are not used, so calls are in order."""
+    return [[item for part in parts for item in part] for parts in zip(*(r["seen"] for r in results), strict=True)]
+
+
+def test_processes_share_each_global_batch_as_one_process_sees_it(runs: dict[str, Any]) -> None:
+    assert seen(runs["coca"][2]) == seen(runs["coca"][1])
+
+
+def test_a_global_batch_holds_nobody_twice_and_an_epoch_every_day_once(runs: dict[str, Any]) -> None:
+    batches = seen(runs["coca"][2])
+    assert len(batches) == 6
+    for batch in batches:
+        assert len({person for _, person, _ in batch}) == len(batch) == 6
+    for epoch in range(2):
+        items = [item for batch in batches[3 * epoch : 3 * epoch + 3] for item in batch]
+        assert len({day for day, _, _ in items}) == DAYS
+        assert {number for _, _, number in items} == {epoch}
+    assert seen(runs["coca"][2])[:3] != seen(runs["coca"][2])[3:]
+
+
+def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
+    runs: dict[str, Any], processor: Path, tmp_path: Path
+) -> None:
+    """The sampler's epoch must reach it through what accelerate wraps around it on several processes."""
+    assert train(tmp_path, processor, 2, die=("step", 6), **SETTINGS["coca"]) == []
+    assert (tmp_path / "checkpoint-4").is_dir()
+    results = train(tmp_path, processor, 2, resume=True, **SETTINGS["coca"])
+    for result, expected in zip(results, runs["coca"][2], strict=True):
+        assert curve(result) == curve(expected)
+        assert all(torch.equal(weight, expected["weights"][key]) for key, weight in result["weights"].items())
+
+
+def test_equal_captions_have_equal_groups_in_whichever_batch(processor: Path) -> None:
+    days = list(iter_simulated_days(6, seed=5))
+    collator = SensorLMCollator(SensorLMProcessor.from_pretrained(processor), max_length=48)
+    together = collator(days)["text_group_ids"]
+    apart = torch.cat([collator([day])["text_group_ids"] for day in reversed(days)]).flip(0)
+    assert torch.equal(together, apart)
+    assert torch.equal(collator([days[0], days[0]])["text_group_ids"], together[:1].expand(2))
+    assert len(together.unique()) > 1
+    assert (together >= 0).all()
