@@ -179,8 +179,7 @@ def open_shard(path: Path) -> pq.ParquetFile:
         ValueError: If it is not a Parquet file, or not one of days.
     """
     try:
-        # Buffered, or whole row groups would be read at once, which may be of any size.
-        shard = pq.ParquetFile(path, buffer_size=1 << 20)
+        shard = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"not a whole Parquet file: {error}") from error
     if "values" not in shard.schema_arrow.names:
