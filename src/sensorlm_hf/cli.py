@@ -207,6 +207,12 @@ def _add_train(commands: Any) -> None:
     _option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
     _option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
     _option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    _option(
+        parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words."
+    )
+    _option(
+        parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees."
+    )
     _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--json", action="store_true", help="Print the result as JSON.")
@@ -249,6 +255,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         vocab_size=arguments.vocab_size,
         modality_dropout=arguments.modality_dropout,
         event_crop=arguments.event_crop,
+        label_rewording=arguments.label_rewording,
+        held_out_activities=tuple(arguments.hold_out),
         init_from=arguments.init_from,
         save_dtype=arguments.save_dtype,
         num_proc=arguments.num_proc,

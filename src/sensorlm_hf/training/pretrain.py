@@ -17,7 +17,9 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..data.folders import load_sensor_days, schema_of
+from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
+from ..data.rewording import all_other_words
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.captions import CAPTION_KEYS
@@ -42,6 +44,9 @@ class PretrainOptions:
         tokenizer_days: Days whose captions train the tokenizer.
         modality_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
+        label_rewording: See [`SensorLMCollator`].
+        held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
+            unseen classes.
         init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept.
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
@@ -61,6 +66,8 @@ class PretrainOptions:
     tokenizer_days: int = 4000
     modality_dropout: float = 0.1
     event_crop: float = 0.2
+    label_rewording: float = 0.0
+    held_out_activities: tuple[str, ...] = ()
     init_from: str | None = None
     save_dtype: str | None = None
     num_proc: int | None = None
@@ -75,6 +82,7 @@ class PretrainOptions:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
         if self.init_from is not None and self.config_overrides:
             raise ValueError("`config_overrides` shape a new model; one from `init_from` keeps its own shape.")
+        self.held_out_activities = check_activities(self.held_out_activities)
         # Said now rather than after hours of training.
         _float_type(self.save_dtype)
 
@@ -112,6 +120,8 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
     splits = load_sensor_days(options.data, num_proc=options.num_proc)
     if "train" not in splits:
         raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
+    if options.held_out_activities:
+        splits = {name: without_activities(rows, options.held_out_activities) for name, rows in splits.items()}
     processor = _processor(options, splits["train"], output if checkpoint else None, arguments.seed)
     model = _model(options, processor)
     check_pair(model, processor)
@@ -134,6 +144,7 @@ def pretrain(options: PretrainOptions, arguments: SensorLMTrainingArguments, *, 
             **collate,
             modality_dropout=options.modality_dropout,
             event_crop=options.event_crop,
+            label_rewording=options.label_rewording,
             seed=arguments.seed,
         ),
         evaluation_collator=SensorLMCollator(**collate, seed=arguments.seed, training=False),
@@ -236,7 +247,7 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
         (days[i]["day"] for i in range(min(len(days), options.tokenizer_days))),
         list(options.caption_keys),
         schema=schema,
-        prompts=options.prompts,
+        prompts=(*options.prompts, *(all_other_words() if options.label_rewording else ())),
         seed=seed,
     )
     tokenizer: PreTrainedTokenizerFast = train_tokenizer(
