@@ -12,10 +12,21 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .day import default_channels, plot_day
+    from .embedding_map import plot_embedding_map
     from .heatmap import plot_heatmap
     from .theme import THEMES, Theme, get_theme
+    from .timeline import plot_timeline
 
-__all__ = ["THEMES", "Theme", "default_channels", "get_theme", "plot_day", "plot_heatmap"]
+__all__ = [
+    "THEMES",
+    "Theme",
+    "default_channels",
+    "get_theme",
+    "plot_day",
+    "plot_embedding_map",
+    "plot_heatmap",
+    "plot_timeline",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -25,6 +36,8 @@ __getattr__, __dir__ = lazy_names(
         "default_channels": "day",
         "get_theme": "theme",
         "plot_day": "day",
+        "plot_embedding_map": "embedding_map",
         "plot_heatmap": "heatmap",
+        "plot_timeline": "timeline",
     },
 )
