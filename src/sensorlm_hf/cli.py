@@ -300,7 +300,14 @@ def _add_evaluate(commands: Any) -> None:
     _option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
     _option(parser, "--data", required=True, help="Dataset of days, as for train.")
     _option(parser, "--split", default="test", help="Split of the dataset (default: test).")
-    _option(parser, "--tasks", nargs="+", metavar="TASK", help="Zero-shot tasks; by default all that label a day.")
+    _option(
+        parser,
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="Zero-shot tasks; by default all that label a day. With --output-dir also events, probes, few_shot,"
+        " retrieval, captioning, baselines and single ones of these.",
+    )
     _option(
         parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
     )
@@ -312,6 +319,9 @@ def _add_evaluate(commands: Any) -> None:
     _option(parser, "--seed", type=int, default=0, help="Seed of captions and retrieval pools (default: 0).")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--output", metavar="FILE", help="Write the results as JSON.")
+    _option(parser, "--output-dir", metavar="FOLDER", help="Run everything, resumably, and write report.html there.")
+    _option(parser, "--meteor", action="store_true", help="Compute METEOR of captions (with --output-dir).")
+    _option(parser, "--bertscore-model", metavar="FOLDER", help="Text encoder for BERTScore (with --output-dir).")
     _option(parser, "--json", action="store_true", help="Print the results as JSON.")
 
 
@@ -319,6 +329,13 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     from .checkpoints import demo_checkpoint
     from .evaluation import evaluate_model, save_results
 
+    if arguments.output_dir:
+        from .evaluation.command import evaluate_with_report
+
+        results = evaluate_with_report(arguments, arguments.model or demo_checkpoint())
+        if "rank" not in results:
+            _report_results(arguments, results)
+        return 0
     results = evaluate_model(
         arguments.model or demo_checkpoint(),
         arguments.data,
@@ -336,13 +353,19 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     )
     if arguments.output:
         save_results(results, arguments.output)
+    _report_results(arguments, results)
+    return 0
+
+
+def _report_results(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
     if arguments.json:
         from .evaluation.report import finite
 
         _print_json(finite(results))
-    else:
-        _print_results(results)
-    return 0
+        return
+    _print_results(results)
+    if arguments.output_dir:
+        sys.stdout.write(f"The report is {os.path.join(arguments.output_dir, 'report.html')}.\n")
 
 
 def _print_results(results: dict[str, Any]) -> None:

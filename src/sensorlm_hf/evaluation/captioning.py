@@ -49,21 +49,53 @@ def evaluate_captioning(
     Raises:
         ValueError: If there are fewer than two days, or not one reference a day.
     """
-    if len(days) != len(references) or len(days) < 2:
-        raise ValueError(
-            "Give one reference a day and at least two days (chance is the caption of another day), got"
-            f" {len(days)} days and {len(references)} references."
-        )
+    _check(days, references)
     predictions = caption_days(
         model, processor, days, batch_size=batch_size, max_new_tokens=max_new_tokens, progress=progress
     )
+    return score_captions(
+        predictions,
+        references,
+        days,
+        seed=seed,
+        meteor=meteor,
+        bertscore_model=bertscore_model,
+        language=language,
+    )
+
+
+def score_captions(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    days: Sequence[SensorDay],
+    *,
+    seed: int = 0,
+    meteor: bool = False,
+    bertscore_model: str | Path | None = None,
+    language: str = "en",
+) -> dict[str, Any]:
+    """Scores captions that are there already; see [`evaluate_captioning`] for arguments and result.
+
+    Args:
+        predictions: Generated captions, in lower case.
+        references: The builder's caption of each.
+        days: The days.
+        seed: Seed of the chance row.
+        meteor: Whether to compute METEOR.
+        bertscore_model: Folder of a text encoder, for BERTScore.
+        language: Language of the captions.
+
+    Raises:
+        ValueError: If there are fewer than two days, or not one reference and caption a day.
+    """
+    _check(days, references)
     # Captions are matched lower-cased, as the tokenizer writes them.
     lowered = [text.lower() for text in references]
     order = np.random.default_rng(seed).permutation(len(days))
     strangers = np.empty(len(days), dtype=object)
     strangers[order] = [lowered[row] for row in np.roll(order, 1)]
 
-    def score(captions: list[str]) -> dict[str, Any]:
+    def score(captions: Sequence[str]) -> dict[str, Any]:
         facts = fact_faithfulness(captions, days, language=language)
         return {**caption_scores(captions, lowered, meteor=meteor, bertscore_model=bertscore_model), **facts}
 
@@ -71,3 +103,11 @@ def evaluate_captioning(
     for name in ("confirmed_per_caption", "claims_per_caption"):
         del chance[name]
     return {**score(predictions), "chance": chance, "days": len(days)}
+
+
+def _check(days: Sequence[SensorDay], references: Sequence[str]) -> None:
+    if len(days) != len(references) or len(days) < 2:
+        raise ValueError(
+            "Give one reference a day and at least two days (chance is the caption of another day), got"
+            f" {len(days)} days and {len(references)} references."
+        )

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from ..days import Event, SensorDay
 from .encode import encode_days
-from .tasks import EventTask
+from .tasks import EventTask, Task
 from .zero_shot import class_embeddings, scored
 
 
@@ -62,8 +62,8 @@ def event_crops(days: Sequence[SensorDay], task: EventTask) -> EventCrops:
     return EventCrops(crops, np.array(classes), np.array(rows))
 
 
-def event_scores(model: Any, processor: Any, embeddings: np.ndarray, task: EventTask) -> np.ndarray:
-    """Returns the probability of each class of a task for embedded crops, `(N, classes)`."""
+def event_scores(model: Any, processor: Any, embeddings: np.ndarray, task: Task | EventTask) -> np.ndarray:
+    """Returns the probability of each class of a task for embedded crops or days, `(N, classes)`."""
     cosine = embeddings @ class_embeddings(model, processor, task.phrases, task.templates).T
     return softmax(cosine * float(model.logit_scale.detach().exp()), axis=1)
 

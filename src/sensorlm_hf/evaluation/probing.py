@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +57,10 @@ def person_folds(references: np.ndarray, people: Sequence[str], folds: int = FOL
     folds = min(folds, len(set(people)))
     part = np.empty(len(references), dtype=int)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, test) in enumerate(splitter.split(np.zeros((len(references), 1)), references, list(people))):
-        part[test] = number
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class of few items cannot be in every part
+        for number, (_, test) in enumerate(splitter.split(np.zeros((len(references), 1)), references, list(people))):
+            part[test] = number
     return part
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .day import default_channels, plot_day
     from .embedding_map import plot_embedding_map
     from .heatmap import plot_heatmap
+    from .results import plot_confusion, plot_lines, plot_roc
     from .theme import THEMES, Theme, get_theme
     from .timeline import plot_timeline
 
@@ -22,9 +23,12 @@ __all__ = [
     "Theme",
     "default_channels",
     "get_theme",
+    "plot_confusion",
     "plot_day",
     "plot_embedding_map",
     "plot_heatmap",
+    "plot_lines",
+    "plot_roc",
     "plot_timeline",
 ]
 
@@ -35,9 +39,12 @@ __getattr__, __dir__ = lazy_names(
         "Theme": "theme",
         "default_channels": "day",
         "get_theme": "theme",
+        "plot_confusion": "results",
         "plot_day": "day",
         "plot_embedding_map": "embedding_map",
         "plot_heatmap": "heatmap",
+        "plot_lines": "results",
+        "plot_roc": "results",
         "plot_timeline": "timeline",
     },
 )

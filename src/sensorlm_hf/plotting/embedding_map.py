@@ -101,15 +101,41 @@ def plot_embedding_map(
     Example:
         >>> plot_embedding_map(embeddings, [day.labels["main_activity"] for day in days]).savefig("map.png")
     """
+    if len(labels) != len(embeddings):
+        raise ValueError(f"Give one label a row, got {len(labels)} labels and {len(embeddings)} embeddings.")
+    return plot_points(project(embeddings, method, seed), labels, theme, method=method, width=width, title=title)
+
+
+def plot_points(
+    points: np.ndarray,
+    labels: Sequence[str],
+    theme: str | Theme = "light",
+    *,
+    method: str = "pca",
+    width: int = 800,
+    title: str | None = None,
+) -> Figure:
+    """Draws points that [`project`] made; see [`plot_embedding_map`].
+
+    Args:
+        points: `(N, 2)`.
+        labels: `(N,)` class of each.
+        theme: `"light"`, `"dark"` or a [`Theme`].
+        method: How they were projected, for the remark.
+        width: Width in pixels.
+        title: First line.
+
+    Raises:
+        ValueError: If there is not one label a point, or there are more than [`MAX_CLASSES`] classes.
+    """
     colours = get_theme(theme)
     check_width(width)
     names = [str(label) for label in labels]
-    if len(names) != len(embeddings):
-        raise ValueError(f"Give one label a row, got {len(names)} labels and {len(embeddings)} embeddings.")
+    if len(names) != len(points):
+        raise ValueError(f"Give one label a point, got {len(names)} labels and {len(points)} points.")
     classes = sorted(set(names), key=lambda name: (-names.count(name), name))
     if len(classes) > MAX_CLASSES:
         raise ValueError(f"A map tells at most {MAX_CLASSES} classes apart, got {len(classes)}; group some of them.")
-    points = project(embeddings, method, seed)
     palette = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, colours.text if colours.name == "light" else YELLOW)
     styles = {name: (palette[i % 7], _SHAPES[(i // 7 + i) % 5]) for i, name in enumerate(classes)}
     member = np.array([classes.index(name) for name in names])

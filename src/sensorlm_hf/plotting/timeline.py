@@ -111,7 +111,7 @@ def _table(
     return names, np.array(scores), edges
 
 
-def _colormap(theme: Theme) -> LinearSegmentedColormap:
+def score_colormap(theme: Theme) -> LinearSegmentedColormap:
     """From the background to one deep colour: lightness alone tells the score."""
     deep = theme.diverging[0] if theme.name == "light" else theme.diverging[2]
     return LinearSegmentedColormap.from_list(f"scores-{theme.name}", [theme.gap, deep])
@@ -126,7 +126,7 @@ def _draw_scores(
         minutes,
         np.arange(len(names) + 1) - 0.5,
         np.ma.masked_invalid(scores),
-        cmap=_colormap(theme),
+        cmap=score_colormap(theme),
         norm=Normalize(0, 1),
         zorder=1,
     )
@@ -188,7 +188,7 @@ def _draw_legend(figure: Figure, theme: Theme) -> None:
     width, height = figure.get_size_inches() * figure.dpi
     bar = 96
     scale = figure.add_axes((MARGIN / width, 24 / height, bar / width, 12 / height))
-    scale.imshow(np.linspace(0, 1, 128)[None], aspect="auto", cmap=_colormap(theme))
+    scale.imshow(np.linspace(0, 1, 128)[None], aspect="auto", cmap=score_colormap(theme))
     scale.set_axis_off()
     x: float = MARGIN + bar + 6
     write(figure, x, 30, "score 0 to 1", TICK_SIZE, theme.muted, room=width - x - MARGIN)
