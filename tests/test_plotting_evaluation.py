@@ -12,7 +12,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from sensorlm_hf.days import Event, SensorDay
-from sensorlm_hf.plotting import plot_embedding_map, plot_timeline
+from sensorlm_hf.plotting import plot_confusion, plot_embedding_map, plot_lines, plot_roc, plot_timeline
 from sensorlm_hf.plotting.embedding_map import project
 
 LABELS = ["sleep", "office work", "a very long label that nobody would ever fit into a row of this picture"]
@@ -124,3 +124,38 @@ def test_bad_maps() -> None:
         project(x, "umap")
     with pytest.raises(ValueError, match="N >= 3"):
         project(x[:2])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_roc_curves_are_drawn_as_given_and_named(theme: str) -> None:
+    curves = {f"class {k}": ([0, 0.1 * k / 9, 1], [0, 0.8, 1]) for k in range(9)}
+    figure = plot_roc(curves, theme, areas={"class 3": 0.876}, width=360)
+    lines = figure.axes[0].get_lines()[:9]
+    assert [line.get_xdata()[1] for line in lines] == pytest.approx([0.1 * k / 9 for k in range(9)])
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+    assert "class 3  0.88" in texts(figure)
+    with pytest.raises(ValueError, match="no curve"):
+        plot_roc({})
+
+
+def test_a_confusion_tells_shares_of_the_true_class() -> None:
+    figure = plot_confusion(np.array([[9, 1], [0, 0]]), ["sleep", "light"], "dark")
+    assert {"90", "10"} <= set(texts(figure))
+    drawn = figure.axes[0].images[0].get_array()
+    assert drawn.tolist() == [[0.9, 0.1], [0, 0]]
+    with pytest.raises(ValueError, match=r"\(3, 3\)"):
+        plot_confusion(np.zeros((2, 2)), ["a", "b", "c"])
+
+
+def test_lines_over_a_logarithmic_axis() -> None:
+    lines = {"R@1": ([100, 1000], [0.5, 0.2]), "R@10": ([100, 1000], [0.9, 0.6])}
+    bands = {"R@1": ([0.4, 0.1], [0.6, 0.3])}
+    fits = {"R@10": ([100, 1000], [0.9, 0.6])}
+    figure = plot_lines(lines, x_label="candidates", y_label="share", bands=bands, fits=fits)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["100", "1,000"]
+    assert len(axes.collections) == 1
+    assert {"R@1", "R@10"} <= set(texts(figure))
+    with pytest.raises(ValueError, match="logarithmic"):
+        plot_lines({"x": ([0, 1], [1, 2])}, x_label="", y_label="")

@@ -53,6 +53,17 @@ class Row(NamedTuple):
     supervised: float = float("nan")
 
 
+BASELINE_WORDS = {
+    "gradient_boosting": "gradient boosting",
+    "supervised": "same tower with labels",
+    "simclr": "SimCLR, probe",
+    "mae": "masked autoencoder, probe",
+    "llm": "language model, prompted",
+    "llm_lora": "language model, LoRA",
+}
+"""What the table calls the baselines."""
+
+
 def table_rows(results: dict[str, Any]) -> Iterator[Row]:
     """Yields every number of [`run_suite`] that belongs into a table."""
     boosted = results.get("baselines", {}).get("gradient_boosting", {})
@@ -68,6 +79,12 @@ def table_rows(results: dict[str, Any]) -> Iterator[Row]:
                     scores["majority"][metric],
                     boosted[name][metric] if group != "event_level" and name in boosted else float("nan"),
                 )
+    for baseline, by_task in results.get("baselines", {}).items():
+        for name, scores in by_task.items():
+            for metric, label in CLASS_METRICS:
+                ends, guess = scores.get("intervals", {}).get(metric), scores["chance"][metric]
+                task = f"{BASELINE_WORDS.get(baseline, baseline)} {name}"
+                yield Row(task, label, scores[metric], ends, guess, scores["majority"][metric])
     for name, entry in results.get("few_shot", {}).items():
         for shots, scores in entry["shots"].items():
             chance = entry["chance"]["auroc"]

@@ -57,6 +57,10 @@ SUITE_TASKS = (
 )
 """All tasks, in the order in which they run."""
 
+TRAINED_BASELINES = ("supervised", "simclr", "mae", "llm_lora", "llm")
+"""Baselines that are trained or prompted apart (`examples/baselines.py`); their `tasks/<baseline>_<task>.json` join the
+table."""
+
 MAP_POINTS = 1000
 """Most days on the embedding map."""
 
@@ -197,6 +201,12 @@ def collect(folder: str | Path) -> dict[str, Any]:
             results.setdefault("event_level", {})[name] = entry
         elif name in ("retrieval", "captioning", "embedding_map"):
             results[name] = entry
+    for name in TRAINED_BASELINES:
+        for task in (*TASKS, *PROBE_TASKS):
+            path = folder / "tasks" / f"{name}_{task}.json"
+            if path.is_file():
+                entry = _nan(json.loads(path.read_text(encoding="utf-8")))
+                results.setdefault("baselines", {}).setdefault(name, {})[task] = entry
     results["seconds"] = round(seconds, 1)
     return results
 
