@@ -48,6 +48,12 @@ def test_parts_keep_people_together_and_classes_spread() -> None:
     assert (part != person_folds(references, people, seed=1)).any()
 
 
+def test_classes_of_few_days_are_split_by_person_at_random() -> None:
+    part = person_folds(np.array([0, 1, 2, 0, 1, 2]), ["a", "a", "b", "c", "d", "e"])
+    assert part[0] == part[1]
+    assert set(part) == set(range(5))
+
+
 def test_a_probe_learns_the_label_but_not_the_person() -> None:
     features, days = make()
     result = evaluate_probe(features, days, COLOURS)

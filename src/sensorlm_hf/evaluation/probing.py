@@ -54,7 +54,10 @@ def person_folds(references: np.ndarray, people: Sequence[str], folds: int = FOL
     Returns:
         `(N,)` number of the part of each item.
     """
-    folds = min(folds, len(set(people)))
+    names, person = np.unique(np.asarray(people, dtype=str), return_inverse=True)
+    folds = min(folds, len(names))
+    if np.bincount(references).max() < folds:  # too few of any class to spread: split people at random
+        return np.random.default_rng(seed).permutation(len(names))[person] % folds
     part = np.empty(len(references), dtype=int)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():

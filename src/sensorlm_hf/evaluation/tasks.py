@@ -295,7 +295,10 @@ def get_task(name: str) -> Task:
         ValueError: If there is no such task.
     """
     if name not in TASKS:
-        raise ValueError(f"Unknown task {name!r}; there are {', '.join(TASKS)}.")
+        raise ValueError(
+            f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines are"
+            " tasks of run_suite, on the command line with --output-dir."
+        )
     return TASKS[name]
 
 
