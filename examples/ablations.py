@@ -34,7 +34,13 @@ LEVELS = {
 """Levels of captions in training, and the key that has them."""
 
 OBJECTIVES = ("clip", "siglip", "cap", "coca")
-TASKS = ("zero_shot", "probes", "retrieval", "captioning")
+TASKS = {
+    "clip": ("zero_shot", "probes", "retrieval"),
+    "siglip": ("zero_shot", "probes", "retrieval"),
+    "cap": ("probes", "captioning"),
+    "coca": ("zero_shot", "probes", "retrieval", "captioning"),
+}
+"""What each objective can do."""
 
 
 def main() -> None:
@@ -66,7 +72,7 @@ def main() -> None:
             folder / "model",
             options.data,
             folder / "evaluation",
-            tasks=[t for t in TASKS if t != "captioning" or objective in ("cap", "coca")],
+            tasks=TASKS[objective],
             max_text_length=options.max_text_length,
             max_days=options.max_days,
             caption_count=options.caption_days,

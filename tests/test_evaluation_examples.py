@@ -45,8 +45,9 @@ def test_ablations(tmp_path: Path) -> None:
     ]
     assert rows[1]["zero_shot_activity"] is None
     assert rows[2]["faithfulness"] is None
-    assert out == (tmp_path / "a" / "ablations.md").read_text()
-    assert run("ablations.py", *arguments) == out  # nothing is trained again
+    text = (tmp_path / "a" / "ablations.md").read_text()
+    assert out.endswith(text)
+    assert run("ablations.py", *arguments) == text  # nothing is trained again, so the trainer prints nothing
 
 
 @pytest.mark.slow

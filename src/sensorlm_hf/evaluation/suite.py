@@ -239,8 +239,9 @@ class _Run:
             if objective not in ("cap", "coca"):
                 return f"a {objective} model writes no captions."
             return "" if min(len(self.days), self.facts["caption_count"]) > 1 else "it takes two days."
-        if objective == "cap" and not name.startswith("gradient_boosting_"):
-            return "a cap model has no embeddings that were trained to be compared."
+        compares = name in TASKS or name in EVENT_TASKS or name in (UNSEEN_TASK.name, "retrieval")
+        if objective == "cap" and compares:
+            return "a cap model has no embeddings that were trained to be compared with texts."
         if name == UNSEEN_TASK.name and not set(UNSEEN_TASK.class_names) <= set(held_out):
             return "the model was not trained with these activities held out (see UNSEEN_ACTIVITIES)."
         if name == "retrieval" or name == "embedding_map":
