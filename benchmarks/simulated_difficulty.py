@@ -12,25 +12,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import warnings
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from sensorlm_hf.data.simulate import ACTIVITIES, iter_simulated_days
-from sensorlm_hf.days import SensorDay
+from sensorlm_hf.evaluation.baselines import gradient_boosting, summary_features
 
 CLASSES = tuple(activity.name for activity in ACTIVITIES if activity.benchmark)
-
-
-def summary_features(day: SensorDay) -> np.ndarray:
-    """Returns mean, standard deviation, quantiles and observed share of each channel, shape `(9 * channels,)`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an absent channel has NaN for a mean
-        quantiles = np.nanquantile(day.values, (0.01, 0.1, 0.5, 0.9, 0.97, 0.99), axis=0)
-        moments = [np.nanmean(day.values, axis=0), np.nanstd(day.values, axis=0)]
-    return np.concatenate([*moments, *quantiles, day.mask.mean(axis=0)]).astype(np.float32)
 
 
 def main() -> int:
@@ -51,9 +40,7 @@ def main() -> int:
     numbers = np.unique(people, return_inverse=True)[1]
     test = numbers % 4 == 3
     active = np.isin(labels, CLASSES)
-    model = HistGradientBoostingClassifier(
-        max_iter=arguments.iterations, learning_rate=0.1, max_leaf_nodes=12, max_features=0.3, random_state=0
-    )
+    model = gradient_boosting(len(CLASSES), iterations=arguments.iterations)
     model.fit(features[~test & active], labels[~test & active])
     scores, truth = model.predict_proba(features[test & active]), labels[test & active]
     guesses = model.classes_[scores.argmax(axis=1)]
@@ -71,7 +58,7 @@ def main() -> int:
     for name, value in sorted(each.items(), key=lambda item: item[1]):
         print(f"    {name:20s} AUROC {value:.3f}  days {(truth == name).sum()}")
     for column, name in enumerate(("anxiety", "hypertension")):
-        binary = HistGradientBoostingClassifier(max_iter=40, learning_rate=0.08, max_leaf_nodes=8, random_state=0)
+        binary = gradient_boosting(2)
         binary.fit(features[~test], traits[~test, column])
         value = roc_auc_score(traits[test, column], binary.predict_proba(features[test])[:, 1])
         print(f"  {name}: AUROC {value:.3f}, prevalence {traits[:, column].mean():.2f}")

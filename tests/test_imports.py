@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "hub": {"_version", "data", "modeling", "processing"},
     "data": {"schema", "days", "processing", "_lazy", "_version"},
     "training": {"schema", "days", "modeling", "processing", "data", "_version"},
-    "evaluation": {"schema", "days", "modeling", "processing", "data", "_version"},
+    "evaluation": {"schema", "days", "modeling", "processing", "data", "plotting", "training", "_version"},
     "pipelines": {"_lazy", "schema", "days", "modeling", "processing", "data", "checkpoints"},
     "plotting": {"schema", "days", "processing", "_lazy"},
 }

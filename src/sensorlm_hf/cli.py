@@ -300,6 +300,12 @@ def _add_train(commands: Any) -> None:
         metavar="TASK,...",
         help="Zero-shot tasks to score on validation days at each evaluation.",
     )
+    _option(
+        parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words."
+    )
+    _option(
+        parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees."
+    )
     _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--json", action="store_true", help="Print the result as JSON.")
@@ -364,6 +370,8 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         vocab_size=arguments.vocab_size,
         modality_dropout=arguments.modality_dropout,
         event_crop=arguments.event_crop,
+        label_rewording=arguments.label_rewording,
+        held_out_activities=tuple(arguments.hold_out),
         init_from=arguments.init_from,
         save_dtype=arguments.save_dtype,
         num_proc=arguments.num_proc,
@@ -427,7 +435,14 @@ def _add_evaluate(commands: Any) -> None:
     _option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
     _option(parser, "--data", required=True, help="Dataset of days, as for train.")
     _option(parser, "--split", default="test", help="Split of the dataset (default: test).")
-    _option(parser, "--tasks", nargs="+", metavar="TASK", help="Zero-shot tasks; by default all that label a day.")
+    _option(
+        parser,
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        help="Zero-shot tasks; by default all that label a day. With --output-dir also events, probes, few_shot,"
+        " retrieval, captioning, baselines and single ones of these.",
+    )
     _option(
         parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
     )
@@ -439,6 +454,9 @@ def _add_evaluate(commands: Any) -> None:
     _option(parser, "--seed", type=int, default=0, help="Seed of captions and retrieval pools (default: 0).")
     _option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     _option(parser, "--output", metavar="FILE", help="Write the results as JSON.")
+    _option(parser, "--output-dir", metavar="FOLDER", help="Run everything, resumably, and write report.html there.")
+    _option(parser, "--meteor", action="store_true", help="Compute METEOR of captions (with --output-dir).")
+    _option(parser, "--bertscore-model", metavar="FOLDER", help="Text encoder for BERTScore (with --output-dir).")
     _option(parser, "--json", action="store_true", help="Print the results as JSON.")
 
 
@@ -446,6 +464,13 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     from .checkpoints import demo_checkpoint
     from .evaluation import evaluate_model, save_results
 
+    if arguments.output_dir:
+        from .evaluation.command import evaluate_with_report
+
+        results = evaluate_with_report(arguments, arguments.model or demo_checkpoint())
+        if "rank" not in results:
+            _report_results(arguments, results)
+        return 0
     results = evaluate_model(
         arguments.model or demo_checkpoint(),
         arguments.data,
@@ -463,13 +488,19 @@ def _evaluate(arguments: argparse.Namespace, rest: list[str]) -> int:
     )
     if arguments.output:
         save_results(results, arguments.output)
+    _report_results(arguments, results)
+    return 0
+
+
+def _report_results(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
     if arguments.json:
         from .evaluation.report import finite
 
         _print_json(finite(results))
-    else:
-        _print_results(results)
-    return 0
+        return
+    _print_results(results)
+    if arguments.output_dir:
+        sys.stdout.write(f"The report is {os.path.join(arguments.output_dir, 'report.html')}.\n")
 
 
 def _add_export(commands: Any) -> None:

@@ -15,6 +15,7 @@ from ..days import SensorDay
 from ..processing.captions import CAPTION_KEYS, CaptionBuilder
 from ..processing.captions.sentences import summary_labels
 from ..schema import SensorSchema
+from .rewording import reword_events
 
 MIN_CROP_MINUTES = 10
 """Shortest event that a crop may show, minutes: one patch of the default model."""
@@ -71,8 +72,10 @@ class SensorLMCollator:
             model can read devices that lack it. At least one modality with data is always kept.
         event_crop: Probability with which a day becomes one of its activities or sleeps: everything outside the event
             is masked, and the caption is the event's.
+        label_rewording: Probability with which an event's name is told in other words (see [`reword_events`]), so that
+            the model learns synonyms and attributes, and not only the names of classes.
         seed: Seed of all draws.
-        training: If false, nothing is left out or cropped, and each day's caption is the one of epoch 0.
+        training: If false, nothing is left out, cropped or reworded, and each day's caption is the one of epoch 0.
     """
 
     processor: Any
@@ -80,6 +83,7 @@ class SensorLMCollator:
     max_length: int = 256
     modality_dropout: float = 0.0
     event_crop: float = 0.0
+    label_rewording: float = 0.0
     seed: int = 0
     training: bool = True
 
@@ -92,7 +96,7 @@ class SensorLMCollator:
             raise ValueError(
                 f"`caption_keys` needs non-negative weights with a positive sum, got {self.caption_keys!r}."
             )
-        for name in ("modality_dropout", "event_crop"):
+        for name in ("modality_dropout", "event_crop", "label_rewording"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(self, name)}.")
         if self.max_length < 8:
@@ -127,8 +131,11 @@ class SensorLMCollator:
             if self.training and rng.random() < self.event_crop:
                 day = _crop_to_event(day, rng)
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
-            text = self._builder(day.schema)(day, sample_id=caption_id, key=key)
-            content = _content(day, key, text)
+            told = day
+            if self.training and self.label_rewording:
+                told = reword_events(day, self.label_rewording, rng)
+            text = self._builder(day.schema)(told, sample_id=caption_id, key=key)
+            content = _content(told, key, text)
             if self.training and self.modality_dropout:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)

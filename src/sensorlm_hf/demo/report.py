@@ -12,9 +12,9 @@ import numpy as np
 from .._version import __version__
 from ..days import SensorDay
 from ..plotting import default_channels, plot_day, plot_heatmap
-from .pictures import picture
+from ..plotting.page_style import STYLE
+from ..plotting.pictures import picture
 from .result import DemoResult, Stopwatch
-from .style import STYLE
 
 FILE_NAME = "report.html"
 """Name of the report in its folder."""

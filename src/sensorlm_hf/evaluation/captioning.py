@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..days import SensorDay
 from .encode import caption_days
-from .metrics import caption_scores
+from .metrics import caption_scores, fact_faithfulness
 
 
 def evaluate_captioning(
@@ -22,6 +23,9 @@ def evaluate_captioning(
     batch_size: int = 32,
     max_new_tokens: int = 128,
     progress: bool = False,
+    meteor: bool = False,
+    bertscore_model: str | Path | None = None,
+    language: str = "en",
 ) -> dict[str, Any]:
     """Scores generated captions.
 
@@ -34,29 +38,76 @@ def evaluate_captioning(
         batch_size: Days captioned at once.
         max_new_tokens: Longest generated caption.
         progress: Whether to show a progress bar.
+        meteor: Whether to compute METEOR; see [`meteor_scores`].
+        bertscore_model: Folder of a text encoder, for BERTScore; see [`bert_scores`].
+        language: Language of the captions, for their facts.
 
     Returns:
-        The scores of [`caption_scores`]; `chance`, the same scores for the builder's caption of another day drawn at
-        random; and `days`.
+        The scores of [`caption_scores`] and of [`fact_faithfulness`]; `chance`, the same scores for the builder's
+        caption of another day drawn at random; and `days`.
 
     Raises:
         ValueError: If there are fewer than two days, or not one reference a day.
     """
-    if len(days) != len(references) or len(days) < 2:
-        raise ValueError(
-            "Give one reference a day and at least two days (chance is the caption of another day), got"
-            f" {len(days)} days and {len(references)} references."
-        )
+    _check(days, references)
     predictions = caption_days(
         model, processor, days, batch_size=batch_size, max_new_tokens=max_new_tokens, progress=progress
     )
+    return score_captions(
+        predictions,
+        references,
+        days,
+        seed=seed,
+        meteor=meteor,
+        bertscore_model=bertscore_model,
+        language=language,
+    )
+
+
+def score_captions(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    days: Sequence[SensorDay],
+    *,
+    seed: int = 0,
+    meteor: bool = False,
+    bertscore_model: str | Path | None = None,
+    language: str = "en",
+) -> dict[str, Any]:
+    """Scores captions that are there already; see [`evaluate_captioning`] for arguments and result.
+
+    Args:
+        predictions: Generated captions, in lower case.
+        references: The builder's caption of each.
+        days: The days.
+        seed: Seed of the chance row.
+        meteor: Whether to compute METEOR.
+        bertscore_model: Folder of a text encoder, for BERTScore.
+        language: Language of the captions.
+
+    Raises:
+        ValueError: If there are fewer than two days, or not one reference and caption a day.
+    """
+    _check(days, references)
     # Captions are matched lower-cased, as the tokenizer writes them.
     lowered = [text.lower() for text in references]
     order = np.random.default_rng(seed).permutation(len(days))
     strangers = np.empty(len(days), dtype=object)
     strangers[order] = [lowered[row] for row in np.roll(order, 1)]
-    return {
-        **caption_scores(predictions, lowered),
-        "chance": caption_scores(strangers.tolist(), lowered),
-        "days": len(days),
-    }
+
+    def score(captions: Sequence[str]) -> dict[str, Any]:
+        facts = fact_faithfulness(captions, days, language=language)
+        return {**caption_scores(captions, lowered, meteor=meteor, bertscore_model=bertscore_model), **facts}
+
+    chance = score(strangers.tolist())
+    for name in ("confirmed_per_caption", "claims_per_caption"):
+        del chance[name]
+    return {**score(predictions), "chance": chance, "days": len(days)}
+
+
+def _check(days: Sequence[SensorDay], references: Sequence[str]) -> None:
+    if len(days) != len(references) or len(days) < 2:
+        raise ValueError(
+            "Give one reference a day and at least two days (chance is the caption of another day), got"
+            f" {len(days)} days and {len(references)} references."
+        )

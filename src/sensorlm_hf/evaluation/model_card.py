@@ -97,6 +97,8 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 | captions | {keys} |
 | modality left out | with probability {options["modality_dropout"]:g} each |
 | day cropped to an event | with probability {options["event_crop"]:g} |
+| labels told in other words | with probability {options.get("label_rewording", 0):g} |
+| activities held out | {", ".join(options.get("held_out_activities", ())) or "none"} |
 | seed | {training["seed"]} |
 | cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads) |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
@@ -120,9 +122,9 @@ def _scales(results: dict[str, Any]) -> str:
     sentences = []
     if "retrieval" in results:
         sentences.append(f"Retrieval ranks {results['retrieval']['pool']} candidates.")
-    outliers = ["the median rank"] * ("retrieval" in results) + ["BLEU-4, which runs to 100"] * (
-        "captioning" in results
-    )
+    outliers = ["the median rank"] * ("retrieval" in results) + [
+        "BLEU-4, which runs to 100, and CIDEr-D, which runs to 10"
+    ] * ("captioning" in results)
     sentences.append(f"All numbers run from 0 to 1{' but ' if outliers else ''}{' and '.join(outliers)}.")
     return " ".join(sentences)
 
@@ -152,9 +154,12 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
     for task, metric, value, _ in result_rows(results):
         if not math.isfinite(value):  # undefined on these days; the Hub takes numbers only
             continue
-        kind = {"zero-shot": "zero-shot-sensor-classification", "retrieval": "sensor-text-retrieval"}.get(
-            task.split()[0], "sensor-captioning"
-        )
+        kind = {
+            "zero-shot": "zero-shot-sensor-classification",
+            "events": "zero-shot-sensor-event-classification",
+            "probe": "sensor-linear-probe",
+            "retrieval": "sensor-text-retrieval",
+        }.get(task.split()[0], "sensor-captioning")
         # huggingface_hub takes results for the same that agree in task type and dataset, whatever the task's name; the
         # part of the dataset that a task asks about keeps them apart.
         part = {**dataset, "config": task.partition(" ")[2] or task}

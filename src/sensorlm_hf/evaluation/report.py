@@ -168,16 +168,26 @@ def result_rows(results: dict[str, Any]) -> Iterator[tuple[str, str, float, floa
 
     A number is nan where it is not defined: the AUROC of days that are all of one class.
     """
-    for name, scores in results.get("zero_shot", {}).items():
-        for metric, label in (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy")):
-            yield f"zero-shot {name}", label, scores[metric], scores["chance"][metric]
+    for group, word in (("zero_shot", "zero-shot"), ("event_level", "events"), ("probes", "probe")):
+        for name, scores in results.get(group, {}).items():
+            for metric, label in (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy")):
+                yield f"{word} {name}", label, scores[metric], scores["chance"][metric]
     retrieval = results.get("retrieval", {})
     for way in ("sensor_to_text", "text_to_sensor"):
         for metric, value in retrieval.get(way, {}).items():
+            if metric == "intervals":
+                continue
             label = metric.replace("_", " ")
             yield f"retrieval {way.replace('_', ' ')}", label, value, retrieval["chance"][metric]
     captioning = results.get("captioning", {})
-    for metric, label in (("bleu4", "BLEU-4"), ("rougeL", "ROUGE-L")):
+    for metric, label in (
+        ("bleu4", "BLEU-4"),
+        ("rougeL", "ROUGE-L"),
+        ("cider", "CIDEr-D"),
+        ("meteor", "METEOR"),
+        ("bertscore", "BERTScore"),
+        ("faithfulness", "faithfulness"),
+    ):
         if metric in captioning:
             yield "captioning", label, captioning[metric], captioning["chance"][metric]
 

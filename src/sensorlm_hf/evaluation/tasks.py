@@ -1,16 +1,17 @@
-"""The zero-shot tasks: classes, the phrases and sentences that describe them, and which day belongs to which.
+"""The tasks: classes, the phrases and sentences that describe them, and which day or event belongs to which.
 
 The paper names its tasks but publishes neither class lists nor prompts; these are ours, all in this file, derived from
-the one table of activities (`sensorlm_hf.data.simulate.activities.ACTIVITIES`).
+the one table of activities (`sensorlm_hf.data.simulate.activities.ACTIVITIES`; [`activity_table`] prints it).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..data.simulate.activities import ACTIVITIES, Activity
-from ..days import SensorDay
+from ..data.rewording import SEDENTARY_MET, attribute_words, intensity_words
+from ..data.simulate.activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity
+from ..days import Event, SensorDay
 
 ACTIVITY_TEMPLATES = (
     "A day with {}.",
@@ -91,6 +92,202 @@ TASKS: dict[str, Task] = {task.name: task for task in _TASKS}
 """The zero-shot tasks of the paper, by name."""
 
 
+UNSEEN_ACTIVITIES = ("treadmill running", "hiking", "pilates", "football", "basketball")
+"""Activities held out of training for the task of unseen classes: pretrain with
+`PretrainOptions(held_out_activities=UNSEEN_ACTIVITIES)`, or `sensorlm-hf train --hold-out`. Each is another pair of
+place and kind (indoor and outdoor cardio, indoor strength, outdoor and indoor sport), so that attributes tell them
+apart."""
+
+
+def _unseen_task() -> Task:
+    """The task of unseen classes: a class is described by its name and its attributes.
+
+    To a model that never read the names, only the attributes say something, and those only if its captions spoke of
+    attributes (`PretrainOptions.label_rewording`).
+    """
+    phrases = tuple(
+        (name, *intensity_words(ACTIVITY_BY_NAME[name])[:2], *attribute_words(ACTIVITY_BY_NAME[name]))
+        for name in UNSEEN_ACTIVITIES
+    )
+    return Task(
+        "unseen",
+        "Which of five kinds of exercise that were held out of training.",
+        UNSEEN_ACTIVITIES,
+        phrases,
+        {name: k for k, name in enumerate(UNSEEN_ACTIVITIES)},
+    )
+
+
+UNSEEN_TASK = _unseen_task()
+"""The task of unseen classes. It is no member of [`TASKS`], as to a model that was trained on these activities it is
+a task like any other."""
+
+
+@dataclass(frozen=True)
+class EventTask:
+    """A classification task over events: a window in which everything but one event is masked.
+
+    Attributes:
+        name: Name of the task, as the command line takes it.
+        description: One sentence.
+        class_names: The classes.
+        phrases: For each class the phrases that stand for it in a prompt; their embeddings are averaged.
+        members: `{label of the event in lower case: class index}`.
+        kinds: Kinds of events that belong to the task.
+        templates: Prompt sentences.
+        min_minutes: Shortest part of an event inside the window that is classified, minutes.
+    """
+
+    name: str
+    description: str
+    class_names: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...]
+    members: dict[str, int] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("activity", "sleep")
+    templates: tuple[str, ...] = ACTIVITY_TEMPLATES
+    min_minutes: int = 10
+
+    def class_of(self, event: Event) -> int | None:
+        """Returns the class of an event, or None if the task does not label it."""
+        return self.members.get(event.label.lower()) if event.kind in self.kinds else None
+
+
+_SEDENTARY = tuple(
+    a.name
+    for a in ACTIVITIES
+    if not a.benchmark
+    and a.met <= SEDENTARY_MET
+    and a.name not in ("sleeping", "meal", "socialising")
+    and not a.locomotion
+)
+_LIGHT = tuple(
+    a.name
+    for a in ACTIVITIES
+    if not a.benchmark and a.met > SEDENTARY_MET and (not a.locomotion or a.name == "walking to work")
+)
+_VIGOROUS = tuple(a.name for a in ACTIVITIES if a.benchmark and a.met >= 3)
+
+
+def _intensity_task() -> EventTask:
+    """Sleep, sedentary, light and vigorous: the four classes of MMASH's diary, and of any log with our activities.
+
+    MMASH's diary (Rossi et al. 2020) has codes, to which `read_mmash` gives words. A class takes these codes: sleep 0;
+    sedentary 2 (sitting), 7 (small screen) and 8 (large screen); light 3; vigorous 4 (medium: fast walking, cycling)
+    and 5 (heavy: gym, running). Lying down (1), meals (6) and the others belong to none. The phrases are the names of
+    our own activities, grouped by the METs of the Compendium: they are the words that captions teach a model, and were
+    chosen before any MMASH recording was scored.
+    """
+    sleep = ("sleep", "nap")
+    diary = (
+        (),
+        ("sitting", "small screen use", "large screen use"),
+        ("light movement",),
+        ("medium activity", "heavy activity"),
+    )
+    groups = (sleep, _SEDENTARY, _LIGHT, _VIGOROUS)
+    members = {
+        label.lower(): k
+        for k, (own, foreign) in enumerate(zip(groups, diary, strict=True))
+        for label in (*own, *foreign)
+    }
+    phrases = (("sleep", "a nap"), *groups[1:])
+    names = ("sleep", "sedentary", "light", "vigorous")
+    return EventTask("intensity", "Whether an event was sleep, sedentary, light or vigorous.", names, phrases, members)
+
+
+def _exercise_events() -> EventTask:
+    names = tuple(a.name for a in ACTIVITIES if a.benchmark)
+    return EventTask(
+        "exercise_events",
+        "Which of 20 kinds of exercise an event was.",
+        names,
+        tuple((name,) for name in names),
+        {name.lower(): k for k, name in enumerate(names)},
+        kinds=("activity",),
+    )
+
+
+EVENT_TASKS: dict[str, EventTask] = {task.name: task for task in (_intensity_task(), _exercise_events())}
+"""Tasks over single events, which the paper does not have, by name."""
+
+
+@dataclass(frozen=True)
+class ProbeTask:
+    """What a linear probe, or a baseline that is trained with labels, is to predict of a day.
+
+    Attributes:
+        name: Name of the task.
+        description: One sentence.
+        label_key: Which of the day's labels is read.
+        class_names: The classes, in the order of their index.
+        members: `{value of the label as a string: class index}`.
+    """
+
+    name: str
+    description: str
+    label_key: str
+    class_names: tuple[str, ...]
+    members: dict[str, int]
+
+    def class_of(self, day: SensorDay) -> int | None:
+        """Returns the class of a day, or None if the task does not label it."""
+        value = day.labels.get(self.label_key)
+        return None if value is None else self.members.get(str(value))
+
+
+def _condition(name: str, description: str) -> ProbeTask:
+    return ProbeTask(name, description, name, (f"no {name}", name), {"False": 0, "True": 1, "0": 0, "1": 1})
+
+
+PROBE_TASKS: dict[str, ProbeTask] = {
+    task.name: task
+    for task in (
+        ProbeTask(
+            "activity",
+            TASKS["activity"].description,
+            "main_activity",
+            TASKS["activity"].class_names,
+            TASKS["activity"].members,
+        ),
+        _condition("anxiety", "Whether the person lives with an anxiety disorder."),
+        _condition("hypertension", "Whether the person lives with hypertension."),
+    )
+}
+"""Tasks of linear probes and few-shot learning, by name."""
+
+SHOTS = (1, 5, 10, 20, 50)
+"""Labelled days of each class in few-shot learning."""
+
+RETRIEVAL_POOLS = (100, 200, 500, 1000, 2000, 5000, 10_000)
+"""Numbers of candidates in retrieval; those above the number of days are left out."""
+
+
+def activity_table() -> str:
+    """Returns the 20 activities of the benchmark with their attributes, as a Markdown table."""
+    lines = [
+        "| activity | METs | intensity | environment | category | moves | gym cardio | outdoor sport | held out |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for a in ACTIVITIES:
+        if a.benchmark:
+            yes = ["yes" if v else "" for v in (a.gym_cardio, a.outdoor_sport, a.name in UNSEEN_ACTIVITIES)]
+            moves = "locomotion" if a.locomotion else "stationary"
+            cells = [a.name, f"{a.met:g}", intensity_words(a)[0].split()[0], a.environment, a.category, moves, *yes]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def get_event_task(name: str) -> EventTask:
+    """Returns a task over events by name.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if name not in EVENT_TASKS:
+        raise ValueError(f"Unknown event task {name!r}; there are {', '.join(EVENT_TASKS)}.")
+    return EVENT_TASKS[name]
+
+
 def get_task(name: str) -> Task:
     """Returns a task by name.
 
@@ -98,15 +295,19 @@ def get_task(name: str) -> Task:
         ValueError: If there is no such task.
     """
     if name not in TASKS:
-        raise ValueError(f"Unknown task {name!r}; there are {', '.join(TASKS)}.")
+        raise ValueError(
+            f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines"
+            " are tasks of run_suite, on the command line with --output-dir."
+        )
     return TASKS[name]
 
 
 def all_prompts() -> list[str]:
     """Returns every prompt of every task, each once, in a fixed order."""
+    tasks: list[Task | EventTask] = [*TASKS.values(), UNSEEN_TASK, *EVENT_TASKS.values()]
     prompts = (
         template.format(phrase)
-        for task in TASKS.values()
+        for task in tasks
         for group in task.phrases
         for phrase in group
         for template in task.templates

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from ..days import SensorDay
 from .encode import encode_days, encode_texts
-from .metrics import classification_scores
+from .metrics import classification_intervals, classification_scores
 from .tasks import Task
 
 
@@ -65,8 +65,7 @@ def evaluate_zero_shot(
         embeddings: `(len(days), D)` embeddings of `days`, when they are there already.
 
     Returns:
-        The scores of [`classification_scores`], `days` (how many were used), and the same scores for `chance` (AUROC
-        0.5; F1 and balanced accuracy of guessing uniformly at random) and `majority` (always the largest class).
+        What [`scored`] returns, and `days`, how many were used.
 
     Raises:
         ValueError: If the task labels none of the days, or `embeddings` do not fit them.
@@ -89,17 +88,37 @@ def evaluate_zero_shot(
     # The probabilities that the pipeline gives. A softmax over the classes keeps the order within a day and makes days
     # comparable: a day that lies close to every text would otherwise outrank the rest for all classes.
     scores = softmax(cosine * float(model.logit_scale.detach().exp()), axis=1)
-    support = np.bincount(references, minlength=len(task.class_names))
+    people = [days[i].subject_id for i in used]
+    return {**scored(references, scores, people, task.class_names), "days": len(used)}
+
+
+def scored(
+    references: np.ndarray, scores: np.ndarray, people: Sequence[str], class_names: Sequence[str], *, seed: int = 0
+) -> dict[str, Any]:
+    """Scores a classifier, with what guessing would reach and with intervals.
+
+    Args:
+        references: `(N,)` class of each item.
+        scores: `(N, K)` scores.
+        people: `(N,)` whose each item is.
+        class_names: The classes.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The scores of [`classification_scores`]; `intervals`, 95 % bootstrap intervals over people; `classes`;
+        `chance` (AUROC 0.5; F1 and balanced accuracy of a uniform guess) and `majority` (always the largest class).
+    """
+    support = np.bincount(references, minlength=len(class_names))
     share = support[support > 0] / len(references)
     # A uniform guess over K classes is right for a class of share p with recall 1/K and precision p.
-    guess = 1 / len(task.class_names)
+    guess = 1 / len(class_names)
     largest = np.zeros_like(scores)
     largest[:, support.argmax()] = 1
     majority = classification_scores(references, largest)
     return {
         **classification_scores(references, scores),
-        "days": len(used),
-        "classes": list(task.class_names),
+        "intervals": classification_intervals(references, scores, people, seed=seed),
+        "classes": list(class_names),
         "chance": {
             "auroc": 0.5,
             "f1": float(np.mean(2 * share * guess / (share + guess))),

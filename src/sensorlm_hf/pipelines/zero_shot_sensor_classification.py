@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from .sensor_pipeline_base import SensorPipeline
+from .sensor_timeline import TIMELINE_STEP, TIMELINE_WINDOW, check_window, masked_windows
 
 DEFAULT_TEMPLATE = "A day with {}."
 """Sentence into which a label is put when the caller names none."""
@@ -48,6 +49,10 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         # [{"label": "running", "score": 0.93}]
         ```
 
+    With `return_timeline=True` a day is also read in windows of an hour, every ten minutes, each with all else masked:
+    the answer then tells when the labels apply. `sensorlm_hf.plotting.plot_timeline` draws it. A model that skips
+    masked patches, as the demo model does, takes a small part of the time of 144 days for it.
+
     See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
     """
 
@@ -66,15 +71,21 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
                   them; defaults to `"A day with {}."`. Use `"{}"` if the labels are sentences.
                 - `multi_label` (`bool`): whether labels are scored independently; defaults to False.
                 - `top_k` (`int`): how many labels to return, the best first; defaults to all.
+                - `return_timeline` (`bool`): whether to score the labels over the day as well; defaults to False.
+                - `timeline_window` (`int`): minutes that each window of the timeline shows; defaults to 60.
                 - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
 
         Returns:
             For a day a list of `{"label", "score"}`, highest score first; equal scores keep the order of the labels.
+            With `return_timeline=True`, a dictionary: `scores` is that list, and `timeline` a list of `{"start_minute",
+            "end_minute", "scores"}` for each ten minutes of the window, where `scores` maps every label to its score
+            in the window around these minutes, or is None where that window has nothing observed.
 
         Raises:
             ValueError: If there are no labels, or they are empty or repeated, if a template lacks `{}`, if a sentence
-                is longer than the model reads, if `top_k` is below 1, or if a day is malformed.
-            TypeError: If labels or templates are no strings.
+                is longer than the model reads, if `top_k` is below 1, if `timeline_window` is below 10, or if a day is
+                malformed.
+            TypeError: If labels or templates are no strings, or a flag is no bool.
         """
         if candidate_labels is not None:
             kwargs["candidate_labels"] = candidate_labels
@@ -86,6 +97,8 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         hypothesis_template: Any = None,
         multi_label: bool | None = None,
         top_k: int | None = None,
+        return_timeline: bool | None = None,
+        timeline_window: int | None = None,
         timezone: str | None = None,
         columns: Sequence[str] | None = None,
         allow_empty: bool | None = None,
@@ -99,6 +112,12 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             if not isinstance(multi_label, bool):
                 raise TypeError(f"`multi_label` must be True or False, got {multi_label!r}.")
             forward_params["multi_label"] = multi_label
+        if return_timeline is not None:
+            if not isinstance(return_timeline, bool):
+                raise TypeError(f"`return_timeline` must be True or False, got {return_timeline!r}.")
+            forward_params["return_timeline"] = return_timeline
+        if timeline_window is not None:
+            forward_params["timeline_window"] = check_window(timeline_window)
         postprocess_params: dict[str, Any] = {}
         if top_k is not None:
             if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
@@ -122,11 +141,17 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         texts = self._tokenize([prompt for of_label in prompts for prompt in of_label])
         sizes = [len(of_label) for of_label in prompts]
         label_embeds = None if self.model.config.objective == "cap" else self._embed(texts, sizes)
+        given = forward_params
         forward_params = {
             "texts": texts,
             "sizes": sizes,
             "label_embeds": label_embeds,
-            "multi_label": forward_params.get("multi_label", False),
+            "multi_label": given.get("multi_label", False),
+            "timeline_window": (
+                forward_params.get("timeline_window", TIMELINE_WINDOW)
+                if forward_params.get("return_timeline")
+                else None
+            ),
         }
         return forward_params, {**postprocess_params, "labels": list(phrases)}
 
@@ -161,27 +186,65 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         sizes: Sequence[int] = (),
         label_embeds: torch.Tensor | None = None,
         multi_label: bool = False,
+        timeline_window: int | None = None,
     ) -> dict[str, torch.Tensor]:
         if of == "text":
             return {"embeds": self.model.get_text_features(**model_inputs).float()}
+        outputs = {"scores": self._scores(model_inputs, texts, sizes, label_embeds, multi_label)}
+        if timeline_window is not None:
+            minutes = model_inputs["sensor_values"].shape[1]
+            steps = -(-minutes // TIMELINE_STEP)
+            # What stays nan was not observed.
+            timeline = outputs["scores"].new_full(
+                (len(outputs["scores"]), steps, outputs["scores"].shape[1]), torch.nan
+            )
+            for day in range(len(timeline)):
+                one = {key: value[day : day + 1] for key, value in model_inputs.items()}
+                for some, windows in masked_windows(one, timeline_window):
+                    timeline[day, some] = self._scores(windows, texts, sizes, label_embeds, multi_label)
+            outputs["timeline"] = timeline
+            outputs["minutes"] = torch.full((len(timeline),), minutes)
+        return outputs
+
+    def _scores(
+        self,
+        model_inputs: dict[str, torch.Tensor],
+        texts: dict[str, torch.Tensor] | None,
+        sizes: Sequence[int],
+        label_embeds: torch.Tensor | None,
+        multi_label: bool,
+    ) -> torch.Tensor:
+        """Returns the score of every label for every window of a batch, `(B, labels)` float32."""
         if label_embeds is None:
             texts = self._ensure_tensor_on_device(texts, self.device)
             likelihoods = self.model.score_text(**model_inputs, **texts).float().split(list(sizes), dim=1)
             means = torch.stack([of_label.mean(dim=1) for of_label in likelihoods], dim=1)
-            return {"scores": means.exp() if multi_label else means.softmax(dim=-1)}
+            return means.exp() if multi_label else means.softmax(dim=-1)
         embeds, label_embeds = self.model.get_sensor_features(**model_inputs), label_embeds.to(self.device)
         if multi_label and self.model.config.objective != "siglip":
-            return {"scores": (1 + embeds.float() @ label_embeds.T).clamp(0, 2) / 2}
+            return (1 + embeds.float() @ label_embeds.T).clamp(0, 2) / 2
         logits = self.model._scaled_similarities(embeds.float(), label_embeds)
-        return {"scores": logits.sigmoid() if multi_label else logits.softmax(dim=-1)}
+        return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
 
     def postprocess(
         self, model_outputs: dict[str, torch.Tensor], labels: Sequence[str] = (), top_k: int | None = None
-    ) -> list[dict[str, Any]]:
-        """Returns `{"label", "score"}` of one day, highest score first."""
+    ) -> list[dict[str, Any]] | dict[str, Any]:
+        """Returns `{"label", "score"}` of one day, highest score first, and its timeline if that was asked for."""
         scores = model_outputs["scores"][0].tolist()
         ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
-        return [{"label": label, "score": score} for label, score in ranked[:top_k]]
+        best = [{"label": label, "score": score} for label, score in ranked[:top_k]]
+        if "timeline" not in model_outputs:
+            return best
+        minutes = int(model_outputs["minutes"][0])
+        timeline = [
+            {
+                "start_minute": TIMELINE_STEP * step,
+                "end_minute": min(TIMELINE_STEP * (step + 1), minutes),
+                "scores": None if row[0] != row[0] else dict(zip(labels, row, strict=True)),
+            }
+            for step, row in enumerate(model_outputs["timeline"][0].tolist())
+        ]
+        return {"scores": best, "timeline": timeline}
 
 
 def _phrases(labels: Any) -> dict[str, list[str]]:

@@ -12,10 +12,25 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .day import default_channels, plot_day
+    from .embedding_map import plot_embedding_map
     from .heatmap import plot_heatmap
+    from .results import plot_confusion, plot_lines, plot_roc
     from .theme import THEMES, Theme, get_theme
+    from .timeline import plot_timeline
 
-__all__ = ["THEMES", "Theme", "default_channels", "get_theme", "plot_day", "plot_heatmap"]
+__all__ = [
+    "THEMES",
+    "Theme",
+    "default_channels",
+    "get_theme",
+    "plot_confusion",
+    "plot_day",
+    "plot_embedding_map",
+    "plot_heatmap",
+    "plot_lines",
+    "plot_roc",
+    "plot_timeline",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -24,7 +39,12 @@ __getattr__, __dir__ = lazy_names(
         "Theme": "theme",
         "default_channels": "day",
         "get_theme": "theme",
+        "plot_confusion": "results",
         "plot_day": "day",
+        "plot_embedding_map": "embedding_map",
         "plot_heatmap": "heatmap",
+        "plot_lines": "results",
+        "plot_roc": "results",
+        "plot_timeline": "timeline",
     },
 )

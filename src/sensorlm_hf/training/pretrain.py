@@ -18,7 +18,9 @@ from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..data.folders import load_sensor_days
+from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
+from ..data.rewording import all_other_words
 from ..data.stream import SensorDayStream
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
@@ -46,6 +48,9 @@ class PretrainOptions:
         tokenizer_days: Days whose captions train the tokenizer.
         modality_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
+        label_rewording: See [`SensorLMCollator`].
+        held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
+            unseen classes.
         init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept.
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
@@ -70,6 +75,8 @@ class PretrainOptions:
     tokenizer_days: int = 4000
     modality_dropout: float = 0.1
     event_crop: float = 0.2
+    label_rewording: float = 0.0
+    held_out_activities: tuple[str, ...] = ()
     init_from: str | None = None
     save_dtype: str | None = None
     num_proc: int | None = None
@@ -91,6 +98,11 @@ class PretrainOptions:
                 f"{self.data!r} is made on the spot and has no shards to stream; write it first (sensorlm-hf simulate),"
                 " or leave `streaming` out."
             )
+        if self.streaming and self.held_out_activities:
+            raise ValueError(
+                "A stream cannot leave days out, since processes must agree on their number beforehand; write a dataset"
+                " without the activities, or leave `streaming` out."
+            )
         if self.lora and self.freeze:
             raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
         unknown = [part for part in self.freeze if part not in FREEZABLE]
@@ -105,6 +117,7 @@ class PretrainOptions:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
         if self.init_from is not None and self.config_overrides:
             raise ValueError("`config_overrides` shape a new model; one from `init_from` keeps its own shape.")
+        self.held_out_activities = check_activities(self.held_out_activities)
         # Said now rather than after hours of training.
         _float_type(self.save_dtype)
 
@@ -277,6 +290,8 @@ def prepare(
         splits = load_sensor_days(options.data, num_proc=options.num_proc)
         if "train" not in splits:
             raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
+        if options.held_out_activities:
+            splits = {name: without_activities(rows, options.held_out_activities) for name, rows in splits.items()}
         rows = splits["train"]
         train = SensorDayDataset(rows)
         validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
@@ -299,7 +314,12 @@ def prepare(
         processor=processor,
         train=train,
         validation=validation,
-        collator=SensorLMCollator(**collate, modality_dropout=options.modality_dropout, event_crop=options.event_crop),
+        collator=SensorLMCollator(
+            **collate,
+            modality_dropout=options.modality_dropout,
+            event_crop=options.event_crop,
+            label_rewording=options.label_rewording,
+        ),
         evaluation_collator=SensorLMCollator(**collate, training=False),
     )
 
@@ -390,7 +410,7 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
         (days[i]["day"] for i in range(min(len(days), options.tokenizer_days))),
         list(options.caption_keys),
         schema=schema,
-        prompts=options.prompts,
+        prompts=(*options.prompts, *(all_other_words() if options.label_rewording else ())),
         seed=seed,
     )
     tokenizer: PreTrainedTokenizerFast = train_tokenizer(

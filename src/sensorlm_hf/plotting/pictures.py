@@ -1,4 +1,4 @@
-"""Pictures of a day for a page: inlined, in two widths, light and dark."""
+"""Pictures for a page: inlined, in two widths, light and dark."""
 
 from __future__ import annotations
 

@@ -1,0 +1,147 @@
+"""Ablations of the paper: which levels of captions to train on, and which objective.
+
+    python examples/ablations.py --output_dir ablations --data simulated:2000 --epochs 4
+
+trains a model for each set of caption levels (CoCa) and for each objective (all levels), evaluates all on the same test
+people, and writes `ablations.json` and `ablations.md`. A run that was interrupted goes on. Every model costs as much as
+the demo model; `--size`, `--data` and `--epochs` make it cheaper.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from sensorlm_hf.evaluation import save_results
+from sensorlm_hf.evaluation.report import number_text
+from sensorlm_hf.evaluation.suite import run_suite
+from sensorlm_hf.evaluation.tasks import all_prompts
+from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
+
+LEVELS = {
+    "statistical": "low_level_caption",
+    "structural": "middle_level_caption",
+    "semantic": "high_level_summary_caption",
+    "statistical + structural": "middle_low_caption",
+    "semantic + statistical": "high_low_caption",
+    "semantic + structural": "high_middle_caption",
+    "all": "high_middle_low_caption",
+}
+"""Levels of captions in training, and the key that has them."""
+
+OBJECTIVES = ("clip", "siglip", "cap", "coca")
+TASKS = {
+    "clip": ("zero_shot", "probes", "retrieval"),
+    "siglip": ("zero_shot", "probes", "retrieval"),
+    "cap": ("probes", "captioning"),
+    "coca": ("zero_shot", "probes", "retrieval", "captioning"),
+}
+"""What each objective can do."""
+
+
+def main() -> None:
+    """Trains and evaluates every variant."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_dir", required=True, type=Path)
+    parser.add_argument("--data", default="simulated:2000")
+    parser.add_argument("--size", default="tiny")
+    parser.add_argument("--levels", nargs="*", default=list(LEVELS), choices=list(LEVELS))
+    parser.add_argument("--objectives", nargs="*", default=list(OBJECTIVES), choices=OBJECTIVES)
+    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--max_steps", type=int, default=-1)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--max_text_length", type=int, default=256)
+    parser.add_argument("--max_days", type=int, help="test days")
+    parser.add_argument("--caption_days", type=int, default=100)
+    parser.add_argument("--overrides", type=json.loads, default={}, help="JSON of further values of the configuration")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    variants = [("levels", name, "coca", LEVELS[name]) for name in options.levels]
+    variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
+    rows = []
+    for kind, name, objective, key in variants:
+        folder = options.output_dir / f"{kind}-{name.replace(' + ', '-')}"
+        if not (folder / "model" / "training.json").is_file():
+            train(options, folder / "model", objective, key)
+        results = run_suite(
+            folder / "model",
+            options.data,
+            folder / "evaluation",
+            tasks=TASKS[objective],
+            max_text_length=options.max_text_length,
+            max_days=options.max_days,
+            caption_count=options.caption_days,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        rows.append({"kind": kind, "name": name, "objective": objective, "caption_key": key, **headline(results)})
+    save_results({"data": options.data, "seed": options.seed, "rows": rows}, options.output_dir / "ablations.json")
+    text = table(rows)
+    (options.output_dir / "ablations.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def train(options: argparse.Namespace, folder: Path, objective: str, key: str) -> None:
+    """Trains one variant."""
+    pretrain(
+        PretrainOptions(
+            objective=objective,
+            size=options.size,
+            data=options.data,
+            caption_keys={key: 1.0},
+            max_text_length=options.max_text_length,
+            config_overrides=options.overrides,
+            prompts=tuple(all_prompts()),
+        ),
+        SensorLMTrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=options.epochs,
+            max_steps=options.max_steps,
+            per_device_train_batch_size=options.batch_size,
+            per_device_eval_batch_size=options.batch_size,
+            learning_rate=1.5e-3,
+            warmup_steps=0.1,
+            use_cpu=not torch.cuda.is_available(),
+            eval_strategy="no",
+            save_strategy="epoch",
+            save_total_limit=1,
+            seed=options.seed,
+            report_to="none",
+        ),
+        resume=True,
+    )
+
+
+def headline(results: dict) -> dict:
+    """Returns one number of each kind; nan where the objective has none."""
+    nan = float("nan")
+    return {
+        "zero_shot_activity": results.get("zero_shot", {}).get("activity", {}).get("auroc", nan),
+        "probe_activity": results.get("probes", {}).get("activity", {}).get("auroc", nan),
+        "R@1": results.get("retrieval", {}).get("sensor_to_text", {}).get("R@1", nan),
+        "pool": results.get("retrieval", {}).get("pool", 0),
+        "faithfulness": results.get("captioning", {}).get("faithfulness", nan),
+        "rougeL": results.get("captioning", {}).get("rougeL", nan),
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """Returns the rows as a Markdown table."""
+    columns = ("zero_shot_activity", "probe_activity", "R@1", "faithfulness", "rougeL")
+    lines = [
+        "| | variant | zero-shot AUROC | probe AUROC | R@1 | faithfulness | ROUGE-L |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row["kind"], row["name"], *(number_text(float(row[c])) for c in columns)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

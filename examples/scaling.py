@@ -1,0 +1,152 @@
+"""Scaling in data, model size and compute, with fitted power laws and a picture.
+
+    python examples/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
+
+trains a CLIP model for each number of people and each width, on the same number of passes, evaluates all on the test
+people of the largest cohort, and writes `scaling.json`, `scaling.md` and `scaling.svg`. A run that was interrupted goes
+on. Compute is counted as 6 operations a parameter and sensor token of every day seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from sensorlm_hf.evaluation import save_results
+from sensorlm_hf.evaluation.scaling import fit_power_law
+from sensorlm_hf.evaluation.suite import run_suite
+from sensorlm_hf.evaluation.tasks import all_prompts
+from sensorlm_hf.plotting import plot_lines
+from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
+
+
+def main() -> None:
+    """Trains and evaluates every size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output_dir", required=True, type=Path)
+    parser.add_argument("--people", nargs="+", type=int, default=[250, 500, 1000, 2000, 4000])
+    parser.add_argument("--widths", nargs="+", type=int, default=[96, 192, 384], help="hidden sizes, multiples of 32")
+    parser.add_argument("--test_people", type=int, default=1000, help="people of the cohort of which a tenth is tested")
+    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--max_steps", type=int, default=-1)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--max_text_length", type=int, default=128)
+    parser.add_argument("--overrides", type=json.loads, default={}, help="JSON of further values of the configuration")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    middle = sorted(options.widths)[len(options.widths) // 2]
+    runs = sorted({(max(options.people), width) for width in options.widths} | {(n, middle) for n in options.people})
+    rows = []
+    for people, width in runs:
+        folder = options.output_dir / f"people-{people}-width-{width}"
+        if not (folder / "model" / "training.json").is_file():
+            train(options, folder / "model", people, width)
+        training = json.loads((folder / "model" / "training.json").read_text(encoding="utf-8"))
+        results = run_suite(
+            folder / "model",
+            f"simulated:{options.test_people}:{options.seed + 1}",  # other people than any model was trained on
+            folder / "evaluation",
+            tasks=["activity", "retrieval"],
+            max_text_length=options.max_text_length,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))["sensor_config"]
+        tokens = (
+            config["window_minutes"] // config["patch_minutes"] * -(-config["num_channels"] // config["patch_channels"])
+        )
+        rows.append(
+            {
+                "people": people,
+                "width": width,
+                "train_days": training["train_days"],
+                "parameters": training["parameters"],
+                "compute": 6.0 * training["parameters"] * tokens * training["days_seen"],
+                "auroc": results["zero_shot"]["activity"]["auroc"],
+                "R@1": results["retrieval"]["sensor_to_text"]["R@1"],
+            }
+        )
+    axes = {
+        "data": ("train_days", [row for row in rows if row["width"] == middle]),
+        "model size": ("parameters", [row for row in rows if row["people"] == max(options.people)]),
+        "compute": ("compute", rows),
+    }
+    fits = {}
+    for name, (column, chosen) in axes.items():
+        sizes, losses = [row[column] for row in chosen], [max(1 - row["auroc"], 1e-6) for row in chosen]
+        if len(set(sizes)) > 1:
+            fits[name] = vars(fit_power_law(sizes, losses))
+    save_results({"rows": rows, "fits_of_1_minus_auroc": fits}, options.output_dir / "scaling.json")
+    data_rows = sorted(axes["data"][1], key=lambda row: row["train_days"])
+    size_of = [row["train_days"] for row in data_rows]
+    lines = {metric: (size_of, [row[metric] for row in data_rows]) for metric in ("auroc", "R@1")}
+    curve = {}
+    if "data" in fits:
+        law = fit_power_law(size_of, [max(1 - row["auroc"], 1e-6) for row in data_rows])
+        curve["auroc"] = (size_of, (1 - law(size_of)).tolist())
+    plot_lines(lines, x_label="training days", y_label="score", fits=curve, title="Scaling in data").savefig(
+        options.output_dir / "scaling.svg"
+    )
+    text = table(rows, fits)
+    (options.output_dir / "scaling.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def train(options: argparse.Namespace, folder: Path, people: int, width: int) -> None:
+    """Trains one size."""
+    pretrain(
+        PretrainOptions(
+            objective="clip",
+            size="tiny",
+            data=f"simulated:{people}:{options.seed}",
+            max_text_length=options.max_text_length,
+            config_overrides={
+                "hidden_size": width,
+                "intermediate_size": 4 * width,
+                "num_attention_heads": max(1, width // 32),
+                **options.overrides,
+            },
+            prompts=tuple(all_prompts()),
+        ),
+        SensorLMTrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=options.epochs,
+            max_steps=options.max_steps,
+            per_device_train_batch_size=options.batch_size,
+            per_device_eval_batch_size=options.batch_size,
+            learning_rate=1.5e-3,
+            warmup_steps=0.1,
+            use_cpu=not torch.cuda.is_available(),
+            eval_strategy="no",
+            save_strategy="epoch",
+            save_total_limit=1,
+            seed=options.seed,
+            report_to="none",
+        ),
+        resume=True,
+    )
+
+
+def table(rows: list[dict], fits: dict[str, dict]) -> str:
+    """Returns the rows and the fitted laws as Markdown."""
+    lines = ["| people | training days | parameters | compute | AUROC | R@1 |", "|---|---|---|---|---|---|"]
+    for r in rows:
+        lines.append(
+            f"| {r['people']} | {r['train_days']} | {r['parameters']} | {r['compute']:.2e} | {r['auroc']:.3f} |"
+            f" {r['R@1']:.3f} |"
+        )
+    for name, law in fits.items():
+        lines.append(
+            f"\n1 - AUROC over {name}: {law['floor']:.3f} + {law['factor']:.3g} x size^-{law['exponent']:.3f}"
+            f" (R2 {law['r2']:.2f})"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Other words for activities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sensorlm_hf.data.collator import SensorLMCollator
+from sensorlm_hf.data.rewording import all_other_words, attribute_words, intensity_words, other_words, reword_events
+from sensorlm_hf.data.simulate import ACTIVITIES, simulate_days
+from sensorlm_hf.data.simulate.activities import ACTIVITY_BY_NAME
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+
+
+def test_words_follow_the_attributes() -> None:
+    assert intensity_words(ACTIVITY_BY_NAME["office work"])[0] == "sitting"
+    assert intensity_words(ACTIVITY_BY_NAME["housework"])[0] == "light activity"
+    assert intensity_words(ACTIVITY_BY_NAME["hiking"])[0] == "moderate activity"
+    assert intensity_words(ACTIVITY_BY_NAME["running"])[0] == "vigorous activity"
+    assert attribute_words(ACTIVITY_BY_NAME["tennis"])[0] == "outdoor sport"
+    assert attribute_words(ACTIVITY_BY_NAME["pilates"])[0] == "indoor strength training"
+    assert attribute_words(ACTIVITY_BY_NAME["cooking"]) == ()
+
+
+def test_every_activity_has_other_words_and_unknown_labels_have_none() -> None:
+    assert all(other_words("activity", activity.name) for activity in ACTIVITIES)
+    assert other_words("activity", "juggling") == ()
+    assert other_words("mood", "calm") == ()
+    words = all_other_words()
+    assert len(words) == len(set(words))
+    assert {"jog", "sitting", "outdoor sport", "sleeping"} <= set(words)
+
+
+def test_rewording_keeps_everything_but_names() -> None:
+    day = next(d for d in simulate_days(12, seed=5) if len(d.events_of("activity")) > 3)
+    other = reword_events(day, 1.0, np.random.default_rng(0))
+    assert other.values is day.values or np.array_equal(other.values, day.values, equal_nan=True)
+    assert other.labels == day.labels
+    spans = sorted((e.kind, e.start_minute, e.end_minute) for e in day.events)
+    assert sorted((e.kind, e.start_minute, e.end_minute) for e in other.events) == spans
+    before = {(e.kind, e.start_minute, e.end_minute): e.label for e in day.events}
+    pairs = {(before[e.kind, e.start_minute, e.end_minute], e.label) for e in other.events if e.kind != "mood"}
+    assert all(old != new for old, new in pairs)
+    assert len({old for old, _ in pairs}) == len(pairs)  # one word for all events of a label
+    for event in other.events:
+        old = before[event.kind, event.start_minute, event.end_minute]
+        assert event.kind == "mood" or event.label in [w for group in other_words(event.kind, old) for w in group]
+
+
+def test_a_share_of_nothing_changes_nothing() -> None:
+    day = simulate_days(1, seed=5)[0]
+    assert reword_events(day, 0.0, np.random.default_rng(0)) == day
+
+
+@pytest.fixture(scope="module")
+def processor() -> SensorLMProcessor:
+    return SensorLMProcessor(SensorLMFeatureExtractor(), train_tokenizer(["The person logged running and sleep."] * 3))
+
+
+def test_the_collator_rewords_in_training_only(processor: SensorLMProcessor) -> None:
+    days = simulate_days(24, seed=6)
+    plain = SensorLMCollator(processor, max_length=200)
+    reworded = SensorLMCollator(processor, max_length=200, label_rewording=0.9)
+    told, other = (
+        [processor.tokenizer.decode(ids, skip_special_tokens=True) for ids in collator(days)["input_ids"]]
+        for collator in (plain, reworded)
+    )
+    assert sum(a != b for a, b in zip(told, other, strict=True)) > 15
+    # What belongs together is decided by what happened, not by the words for it.
+    assert plain(days)["text_group_ids"].tolist() == reworded(days)["text_group_ids"].tolist()
+    same = SensorLMCollator(processor, max_length=200, label_rewording=0.9, training=False)
+    quiet = SensorLMCollator(processor, max_length=200, training=False)
+    assert same(days)["input_ids"].tolist() == quiet(days)["input_ids"].tolist()
+
+
+def test_bad_share(processor: SensorLMProcessor) -> None:
+    with pytest.raises(ValueError, match="label_rewording"):
+        SensorLMCollator(processor, label_rewording=1.5)
