@@ -58,7 +58,7 @@ def main() -> int:
     rng = np.random.default_rng(0)
     seconds = arguments.hours * 3600
     minutes = seconds // 60
-    acc = rng.normal(0, 0.3, (seconds * RATE, 3)) + [0, 0, 1]
+    acc = rng.normal(0, 0.3, (seconds * RATE, 3)) + np.array([0.0, 0.0, 1.0])
     ppg, eda = pulses(seconds, rng), 3 + rng.normal(0, 0.1, seconds * 4)
     temperature, altitude = 32 + rng.normal(0, 0.1, seconds * 4), 100 + rng.normal(0, 0.1, seconds)
     jobs: dict[str, Callable[[], object]] = {
