@@ -77,8 +77,8 @@ MIN_SLEEP_MINUTES = 20
 
 _ACTIVITIES = {"walking": "walking", "running": "running"}
 _NAME = re.compile(
-    rf"(?:.*[_/])?({'|'.join([*BIOMARKERS, *LOGS, *UNUSED])})(?:[_-](\d{{4}}-\d{{2}}-\d{{2}}))?\.csv", re.IGNORECASE
-)
+    rf"(?:.*[_/])?({'|'.join([*BIOMARKERS, *LOGS, *UNUSED])})(?:[_-](\d{{4}}-\d{{2}}-\d{{2}}))?\.csv"
+)  # in lower case: EDA.csv is a file of the E4
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHY_ZONE = "The EmbracePlus records in UTC and its files do not say which zone the wearer was in."
 
@@ -86,7 +86,7 @@ _WHY_ZONE = "The EmbracePlus records in UTC and its files do not say which zone 
 def classify(name: str) -> str | None:
     """Returns the biomarker that a file holds by its name, or None."""
     match = _NAME.fullmatch(name)
-    return match[1].lower() if match else None
+    return match[1] if match else None
 
 
 def read_embraceplus(
