@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_simulate(commands)
+    _add_convert(commands)
     _add_train(commands)
     _add_evaluate(commands)
     return parser
@@ -160,6 +161,19 @@ def _simulate(arguments: argparse.Namespace, rest: list[str]) -> int:
         total = ", ".join(f"{count} {split}" for split, count in counts.items())
         sys.stdout.write(f"Wrote simulated days to {arguments.folder}: {total}.\n")
     return 0
+
+
+def _add_convert(commands: Any) -> None:
+    from .data.convert_command import add_arguments, run
+
+    parser = _command(
+        commands,
+        "convert",
+        lambda arguments, rest: run(arguments),
+        "Convert a recording into a dataset folder, and report what could not be used and why.",
+        "sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
+    )
+    add_arguments(parser, _option)
 
 
 def _add_train(commands: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -217,7 +218,7 @@ class DayWriter:
         held.clear()
 
 
-def fresh_folder(output: str | Path) -> Path:
+def fresh_folder(output: str | os.PathLike) -> Path:
     """Returns a new folder beside `output` to write into; [`settle_folder`] puts it there once it is whole.
 
     Raises:
@@ -233,7 +234,7 @@ def fresh_folder(output: str | Path) -> Path:
     return partial
 
 
-def settle_folder(partial: Path, output: str | Path) -> None:
+def settle_folder(partial: Path, output: str | os.PathLike) -> None:
     """Renames what [`fresh_folder`] gave to its true name."""
     path = Path(output)
     if path.is_dir():

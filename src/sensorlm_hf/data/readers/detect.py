@@ -21,6 +21,7 @@ from .embraceplus import BIOMARKERS, read_embraceplus
 from .embraceplus import classify as classify_embrace
 from .fitbit import classify, read_fitbit
 from .mmash import is_mmash_folder, read_mmash
+from .mmash_files import SCORES
 from .quality import ReadReport
 from .sources import Source
 from .table import TABLE_SUFFIXES, TableLike, read_table
@@ -28,6 +29,13 @@ from .table_mapping import TableMapping
 
 SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
 """Kinds of sources that [`read_any`] knows."""
+
+LABEL_TYPES: dict[str, dict[str, float | str]] = {
+    "fitbit": {"resting_heart_rate": 0.0},
+    "apple-health": {"resting_heart_rate": 0.0},
+    "mmash": {**dict.fromkeys(SCORES, 0.0), "gender": ""},
+}
+"""An example of every label that days of a source may carry, none of which all of them do."""
 
 
 def _tables(folder: Path) -> list[Path]:
