@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
 from .readers.table_mapping import TableMapping
+from .rows import split_of
 from .sensor_days import SPLITS
 from .shards import DayWriter, fresh_folder, settle_folder
 
@@ -83,21 +83,6 @@ class Conversion:
             "statistics": self.statistics.to_dict(),
             "quality": report,
         }
-
-
-def split_of(subject_id: str, validation_share: float, test_share: float, seed: int = 0) -> str:
-    """Returns the split of a person, which depends on nothing but the name, the shares and the seed.
-
-    All days of a person are in one split, and people who come later move nobody.
-
-    Args:
-        subject_id: Whose days they are, before any pseudonym.
-        validation_share: Expected share of the people in the validation split.
-        test_share: Expected share of the people in the test split.
-        seed: Another seed deals people out anew.
-    """
-    draw = int(hashlib.sha256(f"{seed}:{subject_id}".encode()).hexdigest()[:12], 16) / 16**12
-    return "test" if draw < test_share else "validation" if draw < test_share + validation_share else "train"
 
 
 def convert(

@@ -124,7 +124,7 @@ def load_sensor_days(
     cache = None if cache_dir is None else str(cache_dir)
     if cohort:
         people, seed = cohort.groups()
-        options = {"people": int(people)} if people else {}
+        options: dict[str, Any] = {"people": int(people)} if people else {}
         builder = SensorDays(cache_dir=cache, seed=int(seed or 0), **options)
         builder.download_and_prepare(num_proc=num_proc)
         loaded = builder.as_dataset(split)
