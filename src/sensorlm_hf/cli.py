@@ -84,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_simulate(commands)
     _add_caption(commands)
+    _add_convert(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_export(commands)
@@ -249,6 +250,19 @@ def _caption(arguments: argparse.Namespace, rest: list[str]) -> int:
             f" are in {summary.target}.\n"
         )
     return 0
+
+
+def _add_convert(commands: Any) -> None:
+    from .data.convert_command import add_arguments, run
+
+    parser = _command(
+        commands,
+        "convert",
+        lambda arguments, rest: run(arguments),
+        "Convert a recording into a dataset folder, and report what could not be used and why.",
+        "sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
+    )
+    add_arguments(parser, _option)
 
 
 def _add_train(commands: Any) -> None:

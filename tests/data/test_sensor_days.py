@@ -24,6 +24,7 @@ from sensorlm_hf.data import (
     write_days,
 )
 from sensorlm_hf.data import sensor_days as module
+from sensorlm_hf.data.shards import round_values
 from sensorlm_hf.data.simulate import simulate_days
 
 PEOPLE = 150  # 135 of them in training: three blocks for two processes
@@ -165,7 +166,10 @@ def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
     builder.download_and_prepare()
     for split in counts:
         loaded = load_sensor_days(tmp_path / "set", split, cache_dir=tmp_path / "loaded")
-        assert same_rows(loaded, builder.as_dataset(split))
+        built = builder.as_dataset(split).with_format("numpy", columns=["values"], output_all_columns=True)
+        for stored, made in zip(loaded, built, strict=True):
+            day = SensorDay.from_row(made)
+            assert SensorDay.from_row(stored) == dataclasses.replace(day, values=round_values(day.values, day.schema))
     with pytest.raises(ValueError, match="would put the cache into the dataset"):
         load_sensor_days(tmp_path / "set", cache_dir=tmp_path)
     with pytest.raises(FileExistsError, match="already holds a dataset"):

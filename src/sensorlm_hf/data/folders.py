@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import datasets
 
 from ..days import SensorDay
 from ..schema import SensorSchema, get_schema
-from .rows import dataset_row, sensor_day_features
 from .sensor_days import SPLITS, SensorDays, SensorDaysConfig
+from .shards import DayWriter
 from .simulate import iter_simulated_days
 
 
@@ -27,6 +26,7 @@ def write_days(
     split: str = "train",
     days_per_shard: int = 512,
     label_types: Mapping[str, Any] | None = None,
+    precision: str = "exact",
 ) -> int:
     """Writes days to `folder/data/<split>-00000.parquet` and so on, which `datasets.load_dataset(folder)` reads.
 
@@ -36,6 +36,8 @@ def write_days(
         split: Name of the split.
         days_per_shard: Days in one file.
         label_types: An example of every label, when the first day does not carry them all.
+        precision: `"exact"` stores every bit; `"compact"` rounds to what a channel can tell, 40 kB a day instead of 90,
+            see [`round_values`].
 
     Returns:
         The number of days written.
@@ -44,43 +46,13 @@ def write_days(
         FileExistsError: If the folder holds shards of this split.
         ValueError: If there is no day, the days differ in schema, length or labels, or `split` is no name.
     """
-    target = Path(folder) / "data"
-    if not re.fullmatch(r"\w+(\.\w+)*", split):
-        raise ValueError(f"`split` must be a name of letters, digits and underscores, got {split!r}.")
-    if any(target.glob(f"{split}-*.parquet")):
-        raise FileExistsError(
-            f"{target} already holds shards of split {split!r}; remove them or choose another folder."
-        )
-    if days_per_shard < 1:
-        raise ValueError(f"`days_per_shard` must be at least 1, got {days_per_shard}.")
-    stream = iter(days)
-    first = next(stream, None)
-    if first is None:
-        raise ValueError("There are no days to write.")
-    features = sensor_day_features(first.schema, len(first), {**first.labels, **(label_types or {})})
-    target.mkdir(parents=True, exist_ok=True)
-    stream, count = chain([first], stream), 0
-    partials: list[Path] = []
-    try:
-        while block := list(islice(stream, days_per_shard)):
-            for position, day in enumerate(block):
-                if day.schema != first.schema or len(day) != len(first):
-                    raise ValueError(
-                        f"days[{count + position}] ({day.sample_id}) has schema {day.schema.name!r} and {len(day)}"
-                        f" minutes, the first day has {first.schema.name!r} and {len(first)}; a dataset holds one of"
-                        " each."
-                    )
-            table = datasets.Dataset.from_list([dataset_row(day, features) for day in block], features=features)
-            partials.append(target / f".{split}-{len(partials):05d}.partial")
-            table.to_parquet(str(partials[-1]))
-            count += len(block)
-        # Only whole splits get names that readers look for.
-        for partial in partials:
-            partial.replace(partial.with_name(partial.name[1:]).with_suffix(".parquet"))
-    finally:
-        for partial in partials:
-            partial.unlink(missing_ok=True)
-    return count
+    with DayWriter(folder, days_per_shard=days_per_shard, label_types=label_types, precision=precision) as writer:
+        writer.start_split(split)
+        for day in days:
+            writer.add(split, day)
+        if not writer.counts:
+            raise ValueError("There are no days to write.")
+    return writer.counts[split]
 
 
 def write_cohort(
@@ -91,7 +63,7 @@ def write_cohort(
     seed: int = 0,
     schema: str = "sensorlm-26",
 ) -> dict[str, int]:
-    """Writes a cohort of simulated people as a Parquet dataset with splits by person.
+    """Writes a cohort of simulated people as a Parquet dataset with splits by person, rounded by [`round_values`].
 
     Args:
         folder: Where to write; see [`write_days`].
@@ -121,7 +93,7 @@ def write_cohort(
                 days_per_person=days_per_person,
                 start_person=chosen.start,
             )
-            counts[split] = write_days(days, folder, split=split)
+            counts[split] = write_days(days, folder, split=split, precision="compact")
     return counts
 
 
@@ -152,7 +124,7 @@ def load_sensor_days(
     cache = None if cache_dir is None else str(cache_dir)
     if cohort:
         people, seed = cohort.groups()
-        options = {"people": int(people)} if people else {}
+        options: dict[str, Any] = {"people": int(people)} if people else {}
         builder = SensorDays(cache_dir=cache, seed=int(seed or 0), **options)
         builder.download_and_prepare(num_proc=num_proc)
         loaded = builder.as_dataset(split)

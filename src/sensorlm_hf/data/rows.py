@@ -1,7 +1,8 @@
-"""The columns of a dataset of days, and a day as their row."""
+"""The columns of a dataset of days, a day as their row, and the split that it belongs to."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,3 +74,18 @@ def dataset_row(day: SensorDay, features: datasets.Features) -> dict[str, Any]:
         )
     row["labels"] = {key: row["labels"].get(key) for key in known}
     return row
+
+
+def split_of(subject_id: str, validation_share: float, test_share: float, seed: int = 0) -> str:
+    """Returns the split of a person, which depends on nothing but the name, the shares and the seed.
+
+    All days of a person are in one split, and people who come later move nobody.
+
+    Args:
+        subject_id: Whose days they are, before any pseudonym.
+        validation_share: Expected share of the people in the validation split.
+        test_share: Expected share of the people in the test split.
+        seed: Another seed deals people out anew.
+    """
+    draw = int(hashlib.sha256(f"{seed}:{subject_id}".encode()).hexdigest()[:12], 16) / 16**12
+    return "test" if draw < test_share else "validation" if draw < test_share + validation_share else "train"

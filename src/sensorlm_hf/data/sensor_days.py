@@ -16,7 +16,9 @@ from typing import Any
 import datasets
 
 from .._version import __version__
-from .rows import dataset_row, sensor_day_features
+from .readers.detect import SOURCES
+from .readers.recordings import Recording
+from .rows import dataset_row, sensor_day_features, split_of
 from .simulate import iter_simulated_days
 
 SPLITS = ("train", "validation", "test")
@@ -44,26 +46,45 @@ def simulator_fingerprint() -> str:
 
 _SOURCES = ("schema.py", "days.py", "data/rows.py", "data/sensor_days.py")
 
+SIMULATED = "simulated"
+"""Name of the configuration of simulated people; the others are named after their source."""
+
 
 @dataclass
 class SensorDaysConfig(datasets.BuilderConfig):
-    """Configuration of [`SensorDays`]: a cohort of simulated people.
+    """Configuration of [`SensorDays`]: a cohort of simulated people, or a recording.
 
     Attributes:
         people: Number of simulated people, dealt out to the splits by `validation_share` and `test_share`.
         days_per_person: Days of each person.
         seed: Seed of the cohort; another seed gives other people.
         schema: Name of the channel set.
-        validation_share: Share of the people in the validation split.
-        test_share: Share of the people in the test split.
+        validation_share: Share of the people in the validation split; of a recording an expected one, 0 by default.
+        test_share: Share of the people in the test split; of a recording an expected one, 0 by default.
+        recording: Path of a recording; for all configurations but the simulated one.
+        timezone: Local zone of the recording.
+        day_start: Local time at which its windows start.
+        mapping: YAML file that says what a table's columns mean.
+        subject_id: Name of the person, for recordings that do not tell people apart.
+        skip_bad: Whether to go on without unreadable files.
+        salt: Secret of the people's pseudonyms, so that a rebuilt dataset has the same ones.
+        keep_ids: Whether people keep the names that the recording gives them.
     """
 
     people: int = 1000
     days_per_person: int = 4
     seed: int = 0
     schema: str = "sensorlm-26"
-    validation_share: float = 0.05
-    test_share: float = 0.1
+    validation_share: float | None = None
+    test_share: float | None = None
+    recording: str | None = None
+    timezone: str | None = None
+    day_start: str | None = None
+    mapping: str | None = None
+    subject_id: str | None = None
+    skip_bad: bool = False
+    salt: str | None = None
+    keep_ids: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,6 +96,11 @@ class SensorDaysConfig(datasets.BuilderConfig):
         Raises:
             ValueError: If a number is out of range.
         """
+        simulated = self.name not in SOURCES
+        if self.validation_share is None:
+            self.validation_share = 0.05 if simulated else 0.0
+        if self.test_share is None:
+            self.test_share = 0.1 if simulated else 0.0
         for name in ("people", "days_per_person"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -84,10 +110,38 @@ class SensorDaysConfig(datasets.BuilderConfig):
                 f" {self.validation_share} and {self.test_share}."
             )
 
+    def as_recording(self) -> Recording | None:
+        """Returns the recording of the configuration; None for the simulated one.
+
+        Raises:
+            ValueError: If the recording is missing, or it is not said what people are to be called.
+        """
+        kind = self.name
+        if kind not in SOURCES:
+            return None
+        if not self.recording:
+            raise ValueError(f"The configuration {kind!r} needs `recording`, the path of what to read.")
+        if not self.keep_ids and not self.salt:
+            raise ValueError(
+                "Give `salt`, the secret by which people get pseudonyms, so that building again gives the same ones; or"
+                " `keep_ids=True` to keep the names that the recording gives them."
+            )
+        return Recording(
+            path=self.recording,
+            kind=kind,
+            schema=self.schema,
+            timezone=self.timezone,
+            day_start=self.day_start,
+            mapping=self.mapping,
+            subject_id=self.subject_id,
+            skip_bad=self.skip_bad,
+            salt=None if self.keep_ids else self.salt,
+        )
+
     def people_of(self, split: str) -> range:
         """Returns the numbers of the people in a split; no person is in two."""
-        validation = round(self.people * self.validation_share)
-        test = round(self.people * self.test_share)
+        validation = round(self.people * (self.validation_share or 0.0))
+        test = round(self.people * (self.test_share or 0.0))
         ends = {"train": self.people - validation - test, "validation": self.people - test, "test": self.people}
         starts = {"train": 0, "validation": ends["train"], "test": ends["validation"]}
         if split not in ends:
@@ -96,9 +150,12 @@ class SensorDaysConfig(datasets.BuilderConfig):
 
 
 class SensorDays(datasets.GeneratorBasedBuilder):
-    """Builds a cohort of **simulated** people as a dataset with splits by person.
+    """Builds a cohort of **simulated** people, or a recording, as a dataset with splits by person.
 
-    Prepared data are kept in the cache of `datasets`, by configuration and by [`simulator_fingerprint`].
+    Configurations are `"simulated"` and the kinds of sources: `"fitbit"`, `"mmash"`, `"e4"`, `"embraceplus"`,
+    `"apple-health"` and `"table"`. Prepared data are kept in the cache of `datasets`, by configuration and by
+    [`simulator_fingerprint`], or the names, sizes and times of a recording's files. Several processes share the people
+    of a cohort or of MMASH and the files of a folder of tables; other recordings are read by one.
 
     Args:
         args: Arguments of `datasets.GeneratorBasedBuilder`, such as `cache_dir`.
@@ -109,20 +166,29 @@ class SensorDays(datasets.GeneratorBasedBuilder):
         builder = SensorDays(people=200, seed=7)
         builder.download_and_prepare(num_proc=2)
         train = builder.as_dataset("train").with_format("numpy")
+
+        builder = SensorDays("mmash", recording="MMASH/DataPaper", salt="a secret", test_share=0.2)
         ```
     """
 
     BUILDER_CONFIG_CLASS = SensorDaysConfig
     BUILDER_CONFIGS = [  # noqa: RUF012 - `datasets` reads a list
-        SensorDaysConfig(name="simulated", description="Simulated people; no real person's data.")
+        SensorDaysConfig(name=SIMULATED, description="Simulated people; no real person's data."),
+        *(SensorDaysConfig(name=source, description=f"Days of a recording: {source}.") for source in SOURCES),
     ]
-    DEFAULT_CONFIG_NAME = "simulated"
+    DEFAULT_CONFIG_NAME = SIMULATED
     DEFAULT_WRITER_BATCH_SIZE = 256
     VERSION = datasets.Version("1.0.0")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("hash", simulator_fingerprint())
-        super().__init__(*args, **kwargs)
+    def __init__(self, config_name: str | None = None, *, cache_dir: str | None = None, **kwargs: Any) -> None:
+        if "hash" not in kwargs:
+            name = config_name or kwargs.get("name") or self.DEFAULT_CONFIG_NAME
+            options = {key: value for key, value in kwargs.items() if key in SensorDaysConfig.__dataclass_fields__}
+            recording = None
+            if name in SOURCES:
+                recording = SensorDaysConfig(**{**options, "name": name}).as_recording()
+            kwargs["hash"] = simulator_fingerprint() if recording is None else recording.fingerprint()
+        super().__init__(cache_dir=cache_dir, config_name=config_name, **kwargs)
 
     def _create_builder_config(self, *args: Any, **kwargs: Any) -> Any:
         config, config_id = super()._create_builder_config(*args, **kwargs)
@@ -130,6 +196,13 @@ class SensorDays(datasets.GeneratorBasedBuilder):
         return config, config_id
 
     def _info(self) -> datasets.DatasetInfo:
+        recording = self.config.as_recording()
+        if recording is not None:
+            minutes, labels = recording.example()
+            return datasets.DatasetInfo(
+                description=f"Days of minute-level wearable signals with logged events, from {recording.kind}.",
+                features=sensor_day_features(self.config.schema, minutes, labels),
+            )
         example = next(iter_simulated_days(1, seed=self.config.seed, schema=self.config.schema))
         return datasets.DatasetInfo(
             description="Simulated days of minute-level wearable signals with logged events. No real person's data.",
@@ -138,17 +211,33 @@ class SensorDays(datasets.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        # `datasets` deals lists in gen_kwargs out to its processes; a person's days do not depend on the block.
+        recording = self.config.as_recording()
+        if recording is not None:
+            shares = {"train": 1.0, "validation": self.config.validation_share, "test": self.config.test_share}
+            return [
+                datasets.SplitGenerator(name=split, gen_kwargs={"blocks": [(split, p) for p in recording.parts()]})
+                for split in SPLITS
+                if shares[split] > 0
+            ]
         generators = []
         for split in SPLITS:
             people = self.config.people_of(split)
             blocks = [people[i : i + _PEOPLE_PER_BLOCK] for i in range(0, len(people), _PEOPLE_PER_BLOCK)]
             if blocks:
-                # `datasets` deals lists in gen_kwargs out to its processes; a person's days do not depend on the block.
                 kwargs = {"blocks": [(block.start, len(block)) for block in blocks]}
                 generators.append(datasets.SplitGenerator(name=split, gen_kwargs=kwargs))
         return generators
 
-    def _generate_examples(self, blocks: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+    def _generate_examples(self, blocks: list[Any]) -> Iterator[tuple[tuple[Any, int], dict[str, Any]]]:
+        recording = self.config.as_recording()
+        if recording is not None:
+            shares = self.config.validation_share, self.config.test_share
+            for split, part in blocks:
+                for number, (who, day) in enumerate(recording.days(part)):
+                    if split_of(who, *shares, self.config.seed) == split:
+                        yield (part, number), dataset_row(day, self.info.features)
+            return
         for start, count in blocks:
             days = iter_simulated_days(
                 count * self.config.days_per_person,

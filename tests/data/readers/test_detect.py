@@ -82,3 +82,36 @@ def test_what_cannot_be_read_says_what_was_looked_for(fitbit: Path, mmash: Path,
         read_any(tmp_path / "broken.zip")
     with pytest.raises(TypeError, match="dict"):
         read_any({})  # type: ignore[arg-type]
+
+
+def test_every_kind_of_source_is_told_apart(tmp_path: Path) -> None:
+    folders = {}
+    for kind, name, text in (
+        ("e4", "s1/EDA.csv", "1680686620.0\n4.0\n1.0\n"),
+        ("embraceplus", "P/2026-05-16/eda.csv", "timestamp_unix,participant_full_id,eda_scl_usiemens\n"),
+        ("apple-health", "apple_health_export/export.xml", "<HealthData></HealthData>"),
+    ):
+        path = tmp_path / kind / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        folders[kind] = tmp_path / kind
+    (tmp_path / "e4" / "s1" / "ACC.csv").write_text("1680686620.0\n32.0\n1,2,3\n")
+    for kind, folder in folders.items():
+        assert detect_source(folder) == kind
+        with pytest.raises(ValueError, match="`timezone` is missing"):
+            read_any(folder)
+    assert detect_source(tmp_path / "apple-health" / "apple_health_export" / "export.xml") == "apple-health"
+    with pytest.raises(ValueError, match="column mapping is for tables"):
+        read_any(folders["e4"], mapping={"columns": {}})
+    with pytest.raises(ValueError, match="`kind` must be one of fitbit"):
+        read_any(folders["e4"], kind="garmin")
+
+
+def test_bad_tables_in_a_folder_may_be_passed_over(tmp_path: Path) -> None:
+    table(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("time,HR\nnoon,60\n")
+    with pytest.raises(ValueError, match=r"b\.csv, line 2"):
+        list(read_any(tmp_path, timezone="UTC"))
+    report = ReadReport()
+    assert len(list(read_any(tmp_path, timezone="UTC", skip_bad=True, report=report))) == 1
+    assert report.count("bad-file") == 1

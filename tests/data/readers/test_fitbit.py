@@ -264,17 +264,13 @@ def test_resting_heart_rate_is_a_label_and_empty_days_of_it_are_skipped(tmp_path
     assert [day.labels for day in days] == [{"resting_heart_rate": 57.3}, {}]
 
 
-def test_hrv_rows_are_local_hold_for_five_minutes_and_temperature_is_not_taken_for_celsius(tmp_path: Path) -> None:
+def test_hrv_rows_are_local_and_hold_for_five_minutes(tmp_path: Path) -> None:
     files = {
         f"{TREE}/heart_rate-2021-07-05.json": [heart(utc(2021, 7, 5, 10), 60)],
         "Takeout/Fitbit/Heart Rate Variability/Heart Rate Variability Details - 2021-07-05.csv": (
             "timestamp,rmssd,coverage,low_frequency,high_frequency\n"
             "2021-07-05T02:00:00,38.5,0.95,512.1,301.2\n2021-07-05T02:05:00,41.25,0.9,500.0,280.0\n"
         ),
-        "Takeout/Fitbit/Temperature/Wrist Temperature - 2021-07-05.csv": (
-            "recorded_time,temperature\n2021-07-05T02:00,-1.2\n"
-        ),
-        "Takeout/Fitbit/Temperature/Computed Temperature - 2021-07-01.csv": "type\n",
         f"{TREE}/calories-2021-07-05.json": [],
     }
     report = ReadReport()
@@ -282,10 +278,7 @@ def test_hrv_rows_are_local_hold_for_five_minutes_and_temperature_is_not_taken_f
     rmssd = day.channel("rmssd_percentile_0595")
     assert rmssd[120:130].tolist() == [38.5] * 5 + [41.25] * 5
     assert int((~np.isnan(rmssd)).sum()) == 10
-    assert np.isnan(day.channel("wrist_temperatures")).all()
-    reasons = [reason for name, reason in report.files_unused.items() if "Temperature" in name]
-    assert len(reasons) == 2
-    assert all("baseline" in reason for reason in reasons)
+    assert report.files_unused == {f"{TREE}/calories-2021-07-05.json": "no channel holds it"}
 
 
 def test_stages_and_oxygen_fill_the_34_channel_schema(tmp_path: Path) -> None:

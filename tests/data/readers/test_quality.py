@@ -46,4 +46,5 @@ def test_days_and_notes_become_text_and_json() -> None:
     assert plain["days"][0]["observed_minutes"] == {"HR": 10}
     assert plain["notes"][0] == {
         "code": "gone", "level": "dropped", "message": "lost things", "count": 3, "examples": ["this one"],
+        "places": {"this one": 3},
     }  # fmt: skip

@@ -202,7 +202,7 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"day\.parquet: not a readable Parquet"):
         read_table(tmp_path / "day.parquet")
     (tmp_path / "day.csv").write_bytes(b"time,HR\n\xff\xfe,1\n")
-    with pytest.raises(ValueError, match=r"day\.csv: not valid CSV"):
+    with pytest.raises(ValueError, match=r"day\.csv, line 2: not UTF-8"):
         read_table(tmp_path / "day.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ValueError, match=r"empty\.csv: not valid CSV"):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from .apple_health import read_apple_health
 from .detect import detect_source, read_any
+from .e4 import read_e4
+from .embraceplus import read_embraceplus
 from .fitbit import read_fitbit
 from .mmash import read_mmash
 from .quality import DayQuality, Note, ReadReport
 from .table import read_table
+from .zones import Itinerary
 
 __all__ = [
     "DayQuality",
+    "Itinerary",
     "Note",
     "ReadReport",
     "detect_source",
     "read_any",
+    "read_apple_health",
+    "read_e4",
+    "read_embraceplus",
     "read_fitbit",
     "read_mmash",
     "read_table",

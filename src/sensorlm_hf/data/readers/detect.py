@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import tzinfo
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...days import SensorDay
 from ...schema import SchemaLike
+from .apple_health import read_apple_health
+from .apple_health_files import find_export
+from .e4 import find_sessions, read_e4
+from .embraceplus import BIOMARKERS, read_embraceplus
+from .embraceplus import classify as classify_embrace
 from .fitbit import classify, read_fitbit
 from .mmash import is_mmash_folder, read_mmash
+from .mmash_files import SCORES
 from .quality import ReadReport
 from .sources import Source
 from .table import TABLE_SUFFIXES, TableLike, read_table
+from .table_mapping import TableMapping
 
-SOURCES = ("fitbit", "mmash", "table")
+SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
 """Kinds of sources that [`read_any`] knows."""
+
+LABEL_TYPES: dict[str, dict[str, float | str]] = {
+    "fitbit": {"resting_heart_rate": 0.0},
+    "apple-health": {"resting_heart_rate": 0.0},
+    "mmash": {**dict.fromkeys(SCORES, 0.0), "gender": ""},
+}
+"""An example of every label that days of a source may carry, none of which all of them do."""
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -32,7 +46,8 @@ def detect_source(path: str | os.PathLike) -> str:
     """Tells what kind of source a path is.
 
     Args:
-        path: A Fitbit export (folder or zip), an MMASH folder, or a table file or a folder above such files.
+        path: A Fitbit or Apple Health export (folder or zip), an MMASH folder, sessions of an Empatica E4, biomarkers
+            of an EmbracePlus, or a table file or a folder above such files.
 
     Returns:
         One of [`SOURCES`].
@@ -47,44 +62,59 @@ def detect_source(path: str | os.PathLike) -> str:
     if path.is_file():
         if path.name.lower().endswith(TABLE_SUFFIXES):
             return "table"
+        if path.suffix.lower() == ".xml":
+            return "apple-health"
         if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
             raise ValueError(
-                f"{path} is no source that can be read: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit export"
-                " (folder or zip) or an MMASH folder."
+                f"{path} is no source that can be read: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
+                " Health export (folder or zip), or a folder of MMASH, Empatica E4 or EmbracePlus recordings."
             )
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
         return "mmash"
     with Source(path) as source:
+        if any(classify_embrace(name) in BIOMARKERS for name in source.names):
+            return "embraceplus"
         if any(classify(name) for name in source.names):
             return "fitbit"
+        if find_export(source) is not None:
+            return "apple-health"
         held = len(source.names)
+    if find_sessions(path):
+        return "e4"
     if path.is_dir() and _tables(path):
         return "table"
     raise ValueError(
         f"Nothing readable in {path} ({held} files): looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
-        f" steps-YYYY-MM-DD.json, ...), MMASH (user_N/Actigraph.csv, RR.csv) and tables ({', '.join(TABLE_SUFFIXES)})."
+        " steps-YYYY-MM-DD.json, ...), an Apple Health export (export.xml), MMASH (user_N/Actigraph.csv, RR.csv),"
+        " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...)"
+        f" and tables ({', '.join(TABLE_SUFFIXES)})."
     )
 
 
 def read_any(
     source: TableLike,
     *,
+    kind: str | None = None,
     timezone: str | tzinfo | None = None,
     schema: SchemaLike = "sensorlm-26",
     subject_id: str | None = None,
     day_start: str | None = None,
+    mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None,
     report: ReadReport | None = None,
+    skip_bad: bool = False,
 ) -> Iterator[SensorDay]:
-    """Reads a recording, whatever it is; see [`read_fitbit`], [`read_mmash`] and [`read_table`].
+    """Reads a recording, whatever it is; see the reader of each kind, such as [`read_fitbit`].
 
     Args:
-        source: Path, DataFrame or array.
-        timezone: Local zone. Required for Fitbit and for tables whose times name none; `"Europe/Rome"` for MMASH
-            unless given.
+        source: Path, DataFrame, `datasets` dataset or array.
+        kind: One of [`SOURCES`]; found out by default.
+        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`) and tables whose times name one.
         schema: Schema of the days.
         subject_id: Name of the person, for sources that do not tell people apart.
         day_start: Local time at which windows start; not for MMASH, whose window starts with the recording.
+        mapping: What a table's columns mean; for tables only.
         report: Filled with what was used, dropped and found odd.
+        skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
 
     Yields:
         The days of the source.
@@ -93,23 +123,62 @@ def read_any(
         FileNotFoundError: If there is nothing at the path.
         ValueError: If the source is of no known kind, or damaged.
     """
-    start = day_start or "00:00"
-    if isinstance(source, (np.ndarray, pd.DataFrame)):
-        return read_table(
-            source, schema=schema, timezone=timezone, subject_id=subject_id, day_start=start, report=report
-        )
     if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"`source` must be a path, a DataFrame or a NumPy array, got {type(source).__name__}.")
-    path = Path(source)
-    kind = detect_source(path)
-    if kind == "fitbit":
-        return read_fitbit(path, timezone, schema=schema, subject_id=subject_id, day_start=start, report=report)
+        if not isinstance(source, (np.ndarray, pd.DataFrame)) and not hasattr(source, "features"):
+            raise TypeError(
+                "`source` must be a path, a DataFrame, a `datasets` dataset or a NumPy array, got"
+                f" {type(source).__name__}."
+            )
+        kind = "table"
+    elif kind is None:
+        kind = detect_source(source)
+    if kind not in SOURCES:
+        raise ValueError(f"`kind` must be one of {', '.join(SOURCES)}, got {kind!r}.")
+    if mapping is not None and kind != "table":
+        raise ValueError(f"A column mapping is for tables, but {source} is {kind}. Leave it out.")
+    if kind == "table":
+        return _read_tables(
+            source,
+            skip_bad,
+            schema=schema,
+            timezone=timezone,
+            subject_id=subject_id,
+            day_start=day_start,
+            mapping=mapping,
+            report=report,
+        )
+    path: Any = source
     if kind == "mmash":
         if day_start is not None:
             raise ValueError("`day_start` does not apply to MMASH: its window starts with the recording. Leave it out.")
-        return read_mmash(path, timezone=timezone or "Europe/Rome", schema=schema, report=report)
-    tables = [path] if path.is_file() else _tables(path)
-    return chain.from_iterable(
-        read_table(table, schema=schema, timezone=timezone, subject_id=subject_id, day_start=start, report=report)
-        for table in tables
-    )
+        return read_mmash(path, timezone=timezone or "Europe/Rome", schema=schema, report=report, skip_bad=skip_bad)
+    options: dict[str, Any] = {
+        "schema": schema,
+        "subject_id": subject_id,
+        "day_start": day_start or "00:00",
+        "report": report,
+    }
+    if kind == "apple-health":  # one file: without it there is nothing to go on with
+        return read_apple_health(path, timezone, **options)
+    readers: dict[str, Any] = {"fitbit": read_fitbit, "e4": read_e4, "embraceplus": read_embraceplus}
+    return readers[kind](path, timezone, skip_bad=skip_bad, **options)
+
+
+def _read_tables(source: Any, skip_bad: bool, **options: Any) -> Iterator[SensorDay]:
+    """Days of a table, or of all tables below a folder, one after the other."""
+    if not isinstance(source, (str, os.PathLike)):
+        return read_table(source, **options)
+    path = Path(source)
+    if not path.is_dir():
+        return read_table(path, **options)
+
+    def days() -> Iterator[SensorDay]:
+        for table in _tables(path):
+            try:
+                yield from read_table(table, **options)
+            except ValueError as error:
+                if not skip_bad or options["report"] is None:
+                    raise
+                options["report"].note("bad-file", "dropped", "files that could not be read", str(error))
+
+    return days()

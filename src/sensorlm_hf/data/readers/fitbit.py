@@ -12,9 +12,10 @@ Files are found by name anywhere below the folder:
 | `Heart Rate Variability Details - YYYY-MM-DD.csv` | RMSSD, five minutes a row, asleep only | local |
 | `Minute SpO2 - YYYY-MM-DD.csv` | channel `spo2`, where the schema has it | UTC |
 
-Known, but without a channel to go to, and named in the report: calories, distance and altitude; Fitbit's wrist
-temperature, which is relative to the wearer's own baseline and so no temperature in degC; the red to infrared ratio,
-which is no oxygen saturation.
+The newer tree's further files (tables of `*_GoogleData`, altitude, temperature, skin conductance, moods) are listed in
+[`sensorlm_hf.data.readers.fitbit_takeout`]. Known, but without a channel to go to, and named in the report: calories
+and distance, unless a schema of your own has channels of those names; the red to infrared ratio, which is no oxygen
+saturation.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ import numpy as np
 
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
-from .fitbit_files import CHANNELS_OF_FILE, MINUTE_FILES, UNUSED, FitbitFiles, classify
+from .fitbit_files import CHANNELS_OF_FILE, UNUSED
+from .fitbit_files import classify as classify_classic
+from .fitbit_takeout import PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles, drop_twins
 from .logs import events_in_window, note_overlaps, without_duplicates
 from .minutes import (
     MinuteStore,
@@ -43,6 +46,9 @@ from .minutes import (
 from .quality import ReadReport, finish
 from .sources import Source
 
+_CHANNELS = {**CHANNELS_OF_FILE, **TAKEOUT_CHANNELS}
+_UNLISTED_IS_ZERO = ("steps", "altim_std", "distance")
+_SUMMED = ("steps", "calories", "distance")
 _STAGE_CHANNELS = {
     "wake": "sleep_stage_awake",
     "light": "sleep_stage_light",
@@ -56,6 +62,26 @@ _WHY_ZONE = (
 # Which values a file named after a date may hold: from two days before it on. Fitbit cuts files at local or at UTC
 # midnight; local time is at most 14 hours ahead of UTC.
 _MARGIN = timedelta(days=2)
+
+
+def classify(name: str) -> tuple[str, date | None] | None:
+    """Tells what an export's file is from its name.
+
+    Args:
+        name: Path inside the export.
+
+    Returns:
+        `(kind, date in the name or None)`, or None if it is no file that the reader uses.
+    """
+    base = name.rsplit("/", 1)[-1]
+    for kind, pattern in PATTERNS.items():
+        match = pattern.fullmatch(base)
+        if match:
+            try:
+                return kind, date.fromisoformat(match[1]) if match.re.groups and match[1] else None
+            except ValueError:
+                return kind, None
+    return classify_classic(name)
 
 
 def read_fitbit(
@@ -124,9 +150,9 @@ class _FitbitReader:
     ) -> None:
         self.zone, self.schema, self.subject_id = zone, schema, subject_id
         self.day_start, self.report, self.skip_bad = day_start, report, skip_bad
-        self.store = MinuteStore(keep_largest=("steps",))
+        self.store = MinuteStore(keep_largest=_SUMMED)
         self.emitted_until: int | None = None
-        self.parser = FitbitFiles(zone, schema, report, self._add)
+        self.parser = TakeoutFiles(zone, schema, report, self._add)
         self.logs = self.parser.logs
 
     def find(self, source: Source) -> dict[str, list[tuple[str, date | None]]]:
@@ -141,7 +167,8 @@ class _FitbitReader:
                 if pattern.match(name.rsplit("/", 1)[-1]):
                     self.report.files_unused[name] = reason
                     break
-        if not any(kind in files for kind in MINUTE_FILES):
+        drop_twins(files, self.report.files_unused)
+        if not any(files.get(kind) for kind in _CHANNELS):
             raise FileNotFoundError(
                 f"No Fitbit minute data in or below {source.path}: looked for heart_rate-YYYY-MM-DD.json,"
                 " steps-YYYY-MM-DD.json, 'Heart Rate Variability Details - YYYY-MM-DD.csv' and 'Minute SpO2 -"
@@ -156,30 +183,26 @@ class _FitbitReader:
         with Source(path) as source:
             ordered = sorted(
                 (dated or date.min, name, kind)
-                for kind in MINUTE_FILES
+                for kind in _CHANNELS
                 for name, dated in files.get(kind, [])
                 if self._wanted(kind, name)
             )
             if self.subject_id is None:
-                entries = sorted((dated or date.min, name) for k in MINUTE_FILES for name, dated in files.get(k, []))
+                entries = sorted((dated or date.min, name) for k in _CHANNELS for name, dated in files.get(k, []))
                 self.subject_id = self._hashed_id(source, [name for _, name in entries])
             for kind, load in (
                 ("exercise", self.parser.exercises),
                 ("sleep", self.parser.sleeps),
                 ("resting_heart_rate", self.parser.resting),
+                ("night_temperature", self.parser.night_temperature),
+                ("mood", self.parser.mood),
             ):
                 for name, _ in files.get(kind, []):
                     self._load(source, name, load)
             self.logs.spans = without_duplicates(self.logs.spans, self.report)
             note_overlaps(self.logs.spans, self.report)
-            loaders: dict[str, Callable[[str, str], None]] = {
-                "heart_rate": self.parser.heart_rate,
-                "steps": self.parser.steps,
-                "hrv": self.parser.hrv,
-                "spo2": self.parser.spo2,
-            }
             for position, (_, name, kind) in enumerate(ordered):
-                self._load(source, name, loaders[kind])
+                self._load(source, name, getattr(self.parser, kind))
                 upcoming = ordered[position + 1][0] if position + 1 < len(ordered) else date.max
                 if upcoming == date.max:
                     yield from self._emit(None)
@@ -189,9 +212,10 @@ class _FitbitReader:
 
     def _wanted(self, kind: str, name: str) -> bool:
         """Tells whether the schema has a channel for a file; heart rate also tells when steps are 0."""
-        if any(key in self.schema for key in CHANNELS_OF_FILE[kind]):
+        if any(key in self.schema for key in _CHANNELS[kind]):
             return True
-        self.report.files_unused[name] = f"schema {self.schema.name!r} has no channel for it"
+        reason = next((why for pattern, why in UNUSED if pattern.match(name.rsplit("/", 1)[-1])), None)
+        self.report.files_unused[name] = reason or f"schema {self.schema.name!r} has no channel for it"
         return False
 
     def _hashed_id(self, source: Source, names: list[str]) -> str:
@@ -261,14 +285,11 @@ class _FitbitReader:
     def _day(self, start: int) -> SensorDay | None:
         values = np.full((MINUTES_PER_DAY, len(self.schema)), np.nan)
         worn = self.store.window("HR", start)[1] > 0
-        for key in ("HR", "spo2", "rmssd_percentile_0595", "rmssd0595"):
-            if key in self.schema:
-                values[:, self.schema.index(key)] = self.store.mean(key, start)
-        if "steps" in self.schema:
-            steps = self.store.sum("steps", start)
-            if not np.isnan(steps).all():
-                steps[np.isnan(steps) & worn] = 0.0
-            values[:, self.schema.index("steps")] = steps
+        for key in sorted({key for keys in _CHANNELS.values() for key in keys if key in self.schema}):
+            minutes = (self.store.sum if key in _SUMMED else self.store.mean)(key, start)
+            if key in _UNLISTED_IS_ZERO and not np.isnan(minutes).all():
+                minutes[np.isnan(minutes) & worn] = 0.0
+            values[:, self.schema.index(key)] = minutes
         if np.isnan(values).all():
             return None
         self._fill_stages(values, start, worn)

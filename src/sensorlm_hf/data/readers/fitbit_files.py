@@ -40,12 +40,11 @@ CHANNELS_OF_FILE = {
 MINUTE_FILES = tuple(CHANNELS_OF_FILE)
 """Kinds of files that hold minute values."""
 
-_RELATIVE = "Fitbit's temperature is relative to the wearer's baseline, not in degC"
 UNUSED = (
-    (re.compile(r"(Wrist|Device|Computed) Temperature", re.IGNORECASE), _RELATIVE),
     (re.compile(r"estimated_oxygen_variation", re.IGNORECASE), "a red to infrared ratio is no oxygen saturation"),
-    (re.compile(r"altitude", re.IGNORECASE), "climbed metres per minute, not the variation that the channel holds"),
-    (re.compile(r"(calories|distance)", re.IGNORECASE), "no channel holds it"),
+    (re.compile(r"(calories|distance|altitude|floors|live_pace)", re.IGNORECASE), "no channel holds it"),
+    (re.compile(r"(gps_location|.*\.tcx$)", re.IGNORECASE), "it tells where the person was"),
+    (re.compile(r"(Profile|Your Profile|Account)", re.IGNORECASE), "it tells who the person is"),
 )
 """Files of an export that fill no channel, and why."""
 
@@ -202,8 +201,10 @@ class FitbitFiles:
 
     def spo2(self, text: str, label: str) -> None:
         """Parses `Minute SpO2*.csv`: minutes, UTC, percent."""
-        frame = load_csv(text, label, ("timestamp", "value"))
-        values = numbers(frame, "value", label).to_numpy()
+        self._add_spo2(load_csv(text, label, ("timestamp", "value")), "value", label)
+
+    def _add_spo2(self, frame: pd.DataFrame, column: str, label: str) -> None:
+        values = numbers(frame, column, label).to_numpy()
         # 50.0 stands for "could not be measured".
         placeholder = values <= 50.0
         self.report.note(
@@ -212,15 +213,21 @@ class FitbitFiles:
         values = self._plausible("spo2", np.where(placeholder, np.nan, values))
         self._add("spo2", self._csv_minutes(frame, label, local=False), values)
 
-    def _csv_minutes(self, frame: pd.DataFrame, label: str, *, local: bool) -> np.ndarray:
-        """Epoch minutes of `timestamp`; ISO 8601. An offset or Z in a cell overrules `local`."""
+    def _csv_minutes(self, frame: pd.DataFrame, label: str, *, local: bool, column: str = "timestamp") -> np.ndarray:
+        """Epoch minutes of a column; ISO 8601. An offset or Z in a cell overrules `local`."""
+        cells = frame[column].str.strip()
+        if not local and len(cells) and cells.str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z").all():
+            # A year of samples every few seconds: all at once, which is a hundred times faster.
+            times = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
+            if not times.isna().any():
+                return times.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64) // 60
         minutes = np.empty(len(frame), dtype=np.int64)
-        for row, cell in enumerate(frame["timestamp"]):
+        for row, cell in enumerate(frame[column]):
             try:
                 moment = datetime.fromisoformat(cell.strip().replace("Z", "+00:00"))
             except ValueError:
                 raise ValueError(
-                    f"{label}, line {row + 2}: `timestamp` must be an ISO 8601 time, got {cell!r}."
+                    f"{label}, line {row + 2}: `{column}` must be an ISO 8601 time, got {cell!r}."
                 ) from None
             if moment.tzinfo is None:
                 minutes[row] = local_epoch_minute(moment, self.zone if local else UTC)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...days import MINUTES_PER_DAY
+from .zones import parse_itinerary, plain_zone
 
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +26,9 @@ def resolve_timezone(zone: str | tzinfo | None, why: str) -> tzinfo:
     """Returns the time zone that a user named.
 
     Args:
-        zone: IANA name (`"Australia/Melbourne"`), or a `tzinfo`.
+        zone: IANA name (`"Australia/Melbourne"`), or a `tzinfo`; or, for a person who travelled, zones separated by
+            commas, each but the first after the local time of arrival in it:
+            `"Europe/Berlin, 2024-05-03T18:00 America/New_York"`. See [`Itinerary`].
         why: Why the zone is needed, for the message if it is missing.
 
     Raises:
@@ -41,6 +44,8 @@ def resolve_timezone(zone: str | tzinfo | None, why: str) -> tzinfo:
         return zone
     if not isinstance(zone, str):
         raise TypeError(f"`timezone` must be an IANA name or a tzinfo, got {type(zone).__name__}.")
+    if "," in zone:
+        return parse_itinerary(zone, lambda name: resolve_timezone(name, why))
     try:
         return zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -98,8 +103,9 @@ def local_epoch_minute(moment: datetime, zone: tzinfo, *, up: bool = False) -> i
 
 
 def moment_of(minute: int, zone: tzinfo) -> datetime:
-    """Returns the local time of an epoch minute."""
-    return (EPOCH + timedelta(minutes=int(minute))).astimezone(zone)
+    """Returns the local time of an epoch minute, in the zone that its person was in."""
+    moment = EPOCH + timedelta(minutes=int(minute))
+    return moment.astimezone(plain_zone(zone, moment))
 
 
 def window_start(day: date, day_start: int, zone: tzinfo) -> int:

@@ -14,7 +14,7 @@ What the reader does with the traps of the data set:
   would otherwise start after the recording's end. Longer ones are slips of the pen and are dropped.
 * Entries without an end, of zero minutes or of activity 12 (unknown) are dropped, overlapping ones kept, and all are
   counted in the report. So is a sleep in the diary that the sleep log holds too.
-* Intervals outside 0.3 to 2 s are artefacts; see [`sensorlm_hf.data.readers.hrv`].
+* Intervals outside 0.3 to 2 s are artefacts; see [`sensorlm_hf.data.signals.heartbeats`].
 * The accelerometer's counts are on another scale than the reference's device codes, so they fill no channel.
 """
 
@@ -31,7 +31,7 @@ import pandas as pd
 
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
-from .hrv import RR_RANGE_MS, fill_hrv, hrv_per_minute
+from ..signals.heartbeats import RR_RANGE_MS, fill_hrv, hrv_per_minute
 from .logs import events_in_window, note_overlaps, without_duplicates
 from .minutes import MinuteStore, moment_of, resolve_timezone, within
 from .mmash_files import MmashFolder, MmashLogs

@@ -51,6 +51,9 @@ _LABELS = {
 }
 """Columns, their labels and the scales' bounds; a score outside was not answered."""
 
+SCORES = tuple(label for label, _, _ in _LABELS.values())
+"""Labels that are numbers."""
+
 
 @dataclass
 class _Entry:

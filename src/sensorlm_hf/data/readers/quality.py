@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
 
 from ...days import SensorDay
 
@@ -25,6 +27,7 @@ class Note:
         message: What it means, one sentence.
         count: How often it occurred (rows, minutes, entries or files, as the message says).
         examples: Up to five places or descriptions, in the order met.
+        places: How often in which place (a file, a person or a day, as the reader says), for the first thousand.
     """
 
     code: str
@@ -32,6 +35,7 @@ class Note:
     message: str
     count: int = 0
     examples: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -43,12 +47,24 @@ class DayQuality:
         subject_id: Whose day it is.
         observed_minutes: `{channel key: minutes with a value}`, only channels with at least one.
         events: Number of events of each kind.
+        start: Start of the window, ISO 8601.
+        unobserved_minutes: Minutes without any value.
+        longest_gap: Most minutes in a row without any value.
+        implausible_minutes: `{channel key: minutes with a value that no working sensor reports}`.
+        overlapping_logs: Activities that begin while another one lasts.
+        dropped: `{why: how often}` of what the reader left out while it made this day.
     """
 
     sample_id: str
     subject_id: str
     observed_minutes: dict[str, int]
     events: dict[str, int]
+    start: str = ""
+    unobserved_minutes: int = 0
+    longest_gap: int = 0
+    implausible_minutes: dict[str, int] = field(default_factory=dict)
+    overlapping_logs: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
 class ReadReport:
@@ -64,8 +80,10 @@ class ReadReport:
     """
 
     MAX_EXAMPLES = 5
+    MAX_PLACES = 1000
 
     def __init__(self) -> None:
+        self._dropped_before: dict[str, int] = {}
         self.files_read: list[str] = []
         self.files_unused: dict[str, str] = {}
         self.notes: dict[str, Note] = {}
@@ -85,6 +103,8 @@ class ReadReport:
         entry.count += count
         if example and len(entry.examples) < self.MAX_EXAMPLES:
             entry.examples.append(example)
+        if example and (example in entry.places or len(entry.places) < self.MAX_PLACES):
+            entry.places[example] = entry.places.get(example, 0) + count
 
     def count(self, code: str) -> int:
         """Returns how often `code` was noted; 0 if never."""
@@ -97,7 +117,30 @@ class ReadReport:
         for event in day.events:
             kinds[event.kind] = kinds.get(event.kind, 0) + 1
         minutes = {key: int(n) for key, n in zip(day.schema.keys, observed, strict=True) if n}
-        self.days.append(DayQuality(day.sample_id, day.subject_id, minutes, kinds))
+        low, high = np.array([channel.valid_range for channel in day.schema]).T
+        with np.errstate(invalid="ignore"):
+            outside = ((day.values < low) | (day.values > high)).sum(axis=0)
+        seen = np.flatnonzero(np.concatenate([[True], day.mask.any(axis=1), [True]]))
+        dropped = {note.code: note.count for note in self.dropped}
+        self.days.append(
+            DayQuality(
+                sample_id=day.sample_id,
+                subject_id=day.subject_id,
+                observed_minutes=minutes,
+                events=kinds,
+                start=day.start.isoformat(),
+                unobserved_minutes=len(day) - int(day.mask.any(axis=1).sum()),
+                longest_gap=int(np.diff(seen).max()) - 1,
+                implausible_minutes={key: int(n) for key, n in zip(day.schema.keys, outside, strict=True) if n},
+                overlapping_logs=_overlaps(day),
+                dropped={
+                    code: count - self._dropped_before.get(code, 0)
+                    for code, count in dropped.items()
+                    if count > self._dropped_before.get(code, 0)
+                },
+            )
+        )
+        self._dropped_before = dropped
 
     @property
     def dropped(self) -> list[Note]:
@@ -109,11 +152,8 @@ class ReadReport:
         return {
             "files_read": list(self.files_read),
             "files_unused": dict(self.files_unused),
-            "notes": [dict(vars(note), examples=list(note.examples)) for note in self.notes.values()],
-            "days": [
-                dict(vars(day), observed_minutes=dict(day.observed_minutes), events=dict(day.events))
-                for day in self.days
-            ],
+            "notes": [asdict(note) for note in self.notes.values()],
+            "days": [asdict(day) for day in self.days],
         }
 
     def summary(self) -> str:
@@ -130,6 +170,15 @@ class ReadReport:
         for reason, names in unused.items():
             lines.append(f" unused  {len(names):>6} x {reason}")
         return "\n".join(lines)
+
+
+def _overlaps(day: SensorDay) -> int:
+    """Activities that begin while another one lasts."""
+    count, latest = 0, -1_000_000
+    for event in day.events_of("activity"):
+        count += event.start_minute < latest
+        latest = max(latest, event.end_minute)
+    return count
 
 
 def finish(days: Iterator[SensorDay], report: ReadReport, *, warn: bool, source: str) -> Iterator[SensorDay]:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -72,6 +72,15 @@ class Source:
         try:
             return self._zip.read(name)
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+            raise ValueError(f"{self.label(name)} cannot be read from the zip: {error}") from None
+
+    def open(self, name: str) -> IO[bytes]:
+        """Opens a file to be read piece by piece, as files may be larger than memory. Close it."""
+        if self._zip is None:
+            return (self.path / name).open("rb")
+        try:
+            return self._zip.open(name)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
             raise ValueError(f"{self.label(name)} cannot be read from the zip: {error}") from None
 
     def read_text(self, name: str) -> str:

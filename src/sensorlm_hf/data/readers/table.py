@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Union
 
@@ -18,26 +17,17 @@ import pyarrow.parquet as pq
 
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
-from .minutes import EPOCH, UTC, MinuteStore, local_windows, moment_of, parse_day_start, resolve_timezone
+from .minutes import EPOCH
 from .quality import ReadReport, finish
+from .table_frames import TableFrame
+from .table_mapping import TableMapping, load_mapping, with_overrides
 
 TableLike = Union[str, os.PathLike, pd.DataFrame, np.ndarray]
-
-TIME_COLUMNS = ("time", "timestamp", "datetime", "date_time", "minute_start", "start_time")
-"""Names under which a time column is found, whatever their case."""
-
-SUBJECT_COLUMNS = ("subject_id", "subject", "user_id", "participant_id")
-"""Names under which a subject column is found, whatever their case."""
-
-SUMMED_CHANNELS = ("steps",)
-"""Channels whose values within a minute are added; all others are averaged."""
+"""What [`read_table`] takes; and `datasets` datasets, whose library is not imported for their type's sake."""
 
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy")
 """File names that the reader takes."""
-
-_FARTHEST = 100_000_000  # epoch minutes, about 190 years
-_WHY_ZONE = "The table's times do not say their zone, and a day begins at local midnight."
 
 
 @dataclass(frozen=True)
@@ -45,12 +35,8 @@ class _Options:
     """What [`read_table`] was asked for; see there."""
 
     schema: SensorSchema
-    timezone: str | tzinfo | None
-    columns: Mapping[str, str] | None
-    time_column: str | None
-    subject_column: str | None
+    mapping: TableMapping
     subject_id: str | None
-    day_start: str
     report: ReadReport
 
 
@@ -58,29 +44,35 @@ def read_table(
     source: TableLike,
     *,
     schema: SchemaLike = "sensorlm-26",
+    mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None,
     timezone: str | tzinfo | None = None,
     columns: Mapping[str, str] | None = None,
     time_column: str | None = None,
     subject_column: str | None = None,
     subject_id: str | None = None,
-    day_start: str = "00:00",
+    day_start: str | None = None,
     report: ReadReport | None = None,
 ) -> Iterator[SensorDay]:
-    """Reads a table with a column per channel, a table of finished days, or an array, in physical units.
+    """Reads a table of measurements, a table of finished days, or an array.
 
     * A table with a time column: samples of any rate are averaged per minute (`steps` are added) and cut into local
-      days. A table without one must hold 1440 rows, the minutes of one day, whose date is unknown.
+      days. It may be wide, a column per channel, or long, a row per measurement; `mapping` says which column is what
+      and in which unit, and units are converted to the schema's. A table without times must hold 1440 rows, the minutes
+      of one day, whose date is unknown.
     * A table with a `values` column, as [`SensorDay.to_row`] and the dataset builder write it: each row is a day.
     * An array `(minutes, channels)` is one day, `(days, minutes, channels)` many, in the schema's channel order.
 
     Args:
-        source: Path of a `.csv`, `.tsv` (also gzipped), `.parquet` or `.npy` file, a DataFrame or an array.
+        source: Path of a `.csv`, `.tsv` (also gzipped), `.parquet` or `.npy` file, a DataFrame, a `datasets` dataset or
+            an array.
         schema: Schema of the days. Channels without a column are missing; other columns are noted and ignored.
+        mapping: What the columns mean: a [`TableMapping`], a dict or a YAML file, see
+            [`sensorlm_hf.data.readers.table_mapping`]. The arguments below go before what it says.
         timezone: Local zone. Needed if the times say none; otherwise times are converted to it, or, without it, stay
             in the zone or offset of the first.
         columns: `{column: channel key}` for columns that are not named after their channel.
-        time_column: Column of times: ISO 8601, or seconds since 1970. By default one of [`TIME_COLUMNS`].
-        subject_column: Column of people; by default one of [`SUBJECT_COLUMNS`], if there.
+        time_column: Column of times: ISO 8601, or seconds since 1970. By default `time`, `timestamp` and the like.
+        subject_column: Column of people; by default `subject_id`, `user_id` and the like, if there.
         subject_id: Name of the person where no column says it; `"unknown"` by default.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at each person's first observed minute.
         report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
@@ -94,16 +86,33 @@ def read_table(
         TypeError: If `source` is none of the forms above.
     """
     used = report or ReadReport()
-    options = _Options(get_schema(schema), timezone, columns, time_column, subject_column, subject_id, day_start, used)
+    asked = with_overrides(
+        load_mapping(mapping), columns, time=time_column, subject=subject_column, timezone=timezone, day_start=day_start
+    )
+    options = _Options(get_schema(schema), asked, subject_id, used)
     if isinstance(source, (str, os.PathLike)):
         days = _read_file(Path(source), options)
     elif isinstance(source, np.ndarray):
         days = _array_days(source, options.schema, subject_id, "the array")
     elif isinstance(source, pd.DataFrame):
         days = _frame_days(source, "the table", options)
+    elif hasattr(source, "features") and hasattr(source, "with_format"):
+        days = _dataset_days(source, options)
     else:
-        raise TypeError(f"`source` must be a path, a DataFrame or a NumPy array, got {type(source).__name__}.")
+        raise TypeError(
+            f"`source` must be a path, a DataFrame, a `datasets` dataset or a NumPy array, got {type(source).__name__}."
+        )
     return finish(days, used, warn=report is None, source="read_table")
+
+
+def _dataset_days(dataset: Any, options: _Options) -> Iterator[SensorDay]:
+    """Days of a `datasets.Dataset` or `IterableDataset`, without importing the library."""
+    if "values" in (dataset.column_names or []):
+        if hasattr(dataset, "num_rows"):  # a stream has none, and gives its rows as they are
+            dataset = dataset.with_format("numpy", columns=["values"], output_all_columns=True)
+        return _row_days(dataset, options.schema, "the dataset")
+    frame = dataset.to_pandas() if hasattr(dataset, "to_pandas") else pd.DataFrame(list(dataset))
+    return _frame_days(frame, "the dataset", options)
 
 
 def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
@@ -130,9 +139,25 @@ def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
     else:
         try:
             frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",")
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}{_line_of_byte(path)}: not UTF-8 text ({error.reason}); save it so.") from None
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, OSError) as error:
             raise ValueError(f"{path}: not valid CSV in UTF-8: {error}") from None
+        return _frame_days(frame, str(path), options, first_line=2)
     return _frame_days(frame, str(path), options)
+
+
+def _line_of_byte(path: Path) -> str:
+    """The line of the first byte that is no UTF-8, as `", line N"`; nothing for packed files."""
+    if path.suffix == ".gz":
+        return ""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return f", line {number}"
+    return ""
 
 
 def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None, label: str) -> Iterator[SensorDay]:
@@ -193,35 +218,16 @@ def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: st
             yield day
 
 
-def _frame_days(frame: pd.DataFrame, label: str, options: _Options) -> Iterator[SensorDay]:
-    schema, report = options.schema, options.report
-    if frame.empty:
-        raise ValueError(f"{label} has no rows.")
-    if "values" in frame.columns and "values" not in schema:
-        return _row_days(({str(k): v for k, v in row.items()} for row in _records(frame)), schema, label)
-    channels = _match_channels(frame, label, schema, options.columns)
-    time_name = _find(frame, label, options.time_column, TIME_COLUMNS, "time_column")
-    subject_name = _find(frame, label, options.subject_column, SUBJECT_COLUMNS, "subject_column")
-    used = {*channels, time_name, subject_name}
-    for name in frame.columns:
-        if name not in used:
-            report.note("column-unused", "info", f"columns that are no channel of {schema.name}", str(name))
-    values = {name: _numbers(frame, name, key, label) for name, key in channels.items()}
-    groups: list[tuple[str, np.ndarray]] = [(options.subject_id or "unknown", np.arange(len(frame)))]
-    if subject_name is not None:
-        if frame[subject_name].isna().any():
-            row = int(frame[subject_name].isna().to_numpy().argmax())
-            raise ValueError(f"{label}, row {row}: {subject_name} is empty; every row must say whose it is.")
-        names = frame[subject_name].astype(str).reset_index(drop=True)
-        groups = [(str(who), rows.index.to_numpy()) for who, rows in names.groupby(names, sort=False)]
-    if time_name is None:
-        return _untimed_days(frame, label, schema, channels, values, groups)
-    first = parse_day_start(options.day_start) if options.day_start != "first" else None
-    minutes, zone = _times(frame, time_name, label, options.timezone)
-    far = np.abs(minutes) > _FARTHEST
-    if far.any():
-        raise ValueError(f"{label}, row {int(far.argmax())}: the time lies centuries from 1970; correct its year.")
-    return _timed_days(schema, channels, values, groups, minutes, zone, first)
+def _frame_days(
+    frame: pd.DataFrame, label: str, options: _Options, first_line: int | None = None
+) -> Iterator[SensorDay]:
+    if "values" in frame.columns and "values" not in options.schema:
+        rows = ({str(k): v for k, v in row.items()} for row in _records(frame))
+        return _row_days(rows, options.schema, label)
+    options.mapping.check(options.schema, label)
+    return TableFrame(
+        frame, label, options.schema, options.mapping, options.subject_id, options.report, first_line
+    ).days()
 
 
 def _records(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:
@@ -232,182 +238,3 @@ def _records(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:
             with contextlib.suppress(ValueError, TypeError):  # then the day says what is wrong
                 row["values"] = np.array([np.asarray(minute, dtype=np.float32) for minute in row["values"]])
         yield row
-
-
-def _match_channels(
-    frame: pd.DataFrame, label: str, schema: SensorSchema, columns: Mapping[str, str] | None
-) -> dict[Any, str]:
-    """Returns `{column: channel key}`; a mapping goes before the columns' own names."""
-    matched: dict[Any, str] = {}
-    for name, key in (columns or {}).items():
-        if name not in frame.columns:
-            raise ValueError(
-                f"{label}: `columns` names {name!r}, but its columns are {', '.join(map(str, frame.columns))}."
-            )
-        if key not in schema:
-            raise ValueError(f"{label}: `columns` maps {name!r} to {key!r}, which is no channel of {schema.name!r}.")
-        matched[name] = key
-    for name in frame.columns:
-        if name in schema and name not in matched and name not in matched.values():
-            matched[name] = str(name)
-    twice = [key for key in schema.keys if list(matched.values()).count(key) > 1]
-    duplicated = [str(name) for name in frame.columns[frame.columns.duplicated()]]
-    if twice or duplicated:
-        raise ValueError(f"{label}: more than one column for {', '.join(twice or duplicated)}; keep one.")
-    if not matched:
-        raise ValueError(
-            f"{label}: no column is a channel of {schema.name!r}. Its columns are {', '.join(map(str, frame.columns))};"
-            f" channels are {', '.join(schema.keys)}. Map them with columns={{'your column': 'HR'}}."
-        )
-    return matched
-
-
-def _find(frame: pd.DataFrame, label: str, named: str | None, usual: tuple[str, ...], argument: str) -> Any:
-    if named is not None:
-        if named not in frame.columns:
-            raise ValueError(
-                f"{label}: `{argument}` is {named!r}, but its columns are {', '.join(map(str, frame.columns))}."
-            )
-        return named
-    lowered = {str(name).strip().lower(): name for name in frame.columns}
-    found = next((lowered[name] for name in usual if name in lowered), None)
-    if found is None and argument == "time_column" and isinstance(frame.index, pd.DatetimeIndex):
-        return _INDEX
-    return found
-
-
-_INDEX = object()
-
-
-def _numbers(frame: pd.DataFrame, name: Any, key: str, label: str) -> np.ndarray:
-    cells = frame[name]
-    if pd.api.types.is_bool_dtype(cells):
-        raise ValueError(f"{label}: column {name!r} ({key}) must be numbers, got true and false.")
-    parsed = pd.to_numeric(cells, errors="coerce")
-    wrong = (parsed.isna() & cells.notna()).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise ValueError(f"{label}, row {row}: column {name!r} ({key}) must be numbers, got {cells.iloc[row]!r}.")
-    values = parsed.to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        raise ValueError(f"{label}, row {row}: column {name!r} ({key}) is infinite; leave missing values empty.")
-    return values
-
-
-def _times(frame: pd.DataFrame, time_name: Any, label: str, timezone: str | tzinfo | None) -> tuple[np.ndarray, tzinfo]:
-    """Returns the rows' epoch minutes and the zone of the days."""
-    cells = pd.Series(frame.index) if time_name is _INDEX else frame[time_name].reset_index(drop=True)
-    if cells.isna().any():
-        raise ValueError(f"{label}, row {int(cells.isna().to_numpy().argmax())}: the time is missing.")
-    zone: tzinfo | None = None if timezone is None else resolve_timezone(timezone, _WHY_ZONE)
-    if pd.api.types.is_numeric_dtype(cells):
-        seconds = cells.to_numpy(dtype=np.float64)
-        if not (np.abs(seconds) < 1e10).all():
-            row = int((~(np.abs(seconds) < 1e10)).argmax())
-            raise ValueError(
-                f"{label}, row {row}: numbers in the time column must be seconds since 1970, got {seconds[row]:g};"
-                " divide milliseconds by 1000."
-            )
-        return np.floor(seconds / 60.0).astype(np.int64), resolve_timezone(zone, _WHY_ZONE)
-    if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        zone = zone or cells.dt.tz
-        aware = cells.dt.tz_convert("UTC")
-    else:
-        first = cells.iloc[0]
-        try:
-            moment = pd.Timestamp(first)
-        except (ValueError, TypeError):
-            raise ValueError(f"{label}, row 0: the time must be ISO 8601, got {first!r}.") from None
-        zoned = cells.map(_names_zone).to_numpy(dtype=bool)
-        if zoned.any() != zoned.all():
-            row = int((zoned != zoned[0]).argmax())
-            raise ValueError(
-                f"{label}, row {row}: either all times name their zone or none, but row 0 has {first!r} and this one"
-                f" {cells.iloc[row]!r}."
-            )
-        if moment.tzinfo is None:
-            return _local_minutes(cells, label, resolve_timezone(zone, _WHY_ZONE))
-        zone = zone or moment.tzinfo
-        aware = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
-        if aware.isna().any():
-            row = int(aware.isna().to_numpy().argmax())
-            raise ValueError(f"{label}, row {row}: the time must be ISO 8601, got {cells.iloc[row]!r}.")
-    return _epoch_minutes(aware), zone
-
-
-def _names_zone(cell: Any) -> bool:
-    if isinstance(cell, str):
-        return re.search(r"\d\d:?\d\d.*(Z|[+-]\d\d(:?\d\d)?)\s*$", cell) is not None
-    return getattr(cell, "tzinfo", None) is not None
-
-
-def _epoch_minutes(aware: pd.Series) -> np.ndarray:
-    return aware.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64) // 60
-
-
-def _local_minutes(cells: pd.Series, label: str, zone: tzinfo) -> tuple[np.ndarray, tzinfo]:
-    naive = pd.to_datetime(cells, errors="coerce", format=None if cells.dtype.kind == "M" else "ISO8601")
-    if naive.isna().any() or getattr(naive.dt, "tz", None) is not None:
-        row = int(naive.isna().to_numpy().argmax())
-        raise ValueError(f"{label}, row {row}: times must all be ISO 8601 without a zone, got {cells.iloc[row]!r}.")
-    # Where clocks go back, an hour comes twice and the times do not say which; it is read as the first.
-    local = naive.dt.floor("min")
-    offsets: dict[Any, int] = {}
-    for moment in pd.unique(local):
-        stamp = pd.Timestamp(moment).to_pydatetime()
-        offsets[moment] = int(stamp.replace(tzinfo=zone).utcoffset().total_seconds()) // 60  # type: ignore[union-attr]
-    shift = local.map(offsets).to_numpy(dtype=np.int64)
-    return local.to_numpy().astype("datetime64[s]").astype(np.int64) // 60 - shift, zone
-
-
-def _timed_days(
-    schema: SensorSchema,
-    channels: dict[Any, str],
-    values: dict[Any, np.ndarray],
-    groups: list[tuple[str, np.ndarray]],
-    minutes: np.ndarray,
-    zone: tzinfo,
-    day_start: int | None,
-) -> Iterator[SensorDay]:
-    for who, rows in groups:
-        store = MinuteStore()
-        for name, key in channels.items():
-            store.add(key, minutes[rows], values[name][rows])
-        span = store.span()
-        if span is None:
-            continue
-        if day_start is None:
-            starts = list(range(span[0], span[1] + 1, MINUTES_PER_DAY))
-        else:
-            starts = [start for start, _ in local_windows(*span, day_start, zone)]
-        for start in starts:
-            if not store.holds(start):
-                continue
-            grid = np.full((MINUTES_PER_DAY, len(schema)), np.nan)
-            for key in channels.values():
-                per_minute = store.sum if key in SUMMED_CHANNELS else store.mean
-                grid[:, schema.index(key)] = per_minute(key, start)
-            if not np.isnan(grid).all():
-                yield SensorDay(grid, moment_of(start, zone), who, schema)
-
-
-def _untimed_days(
-    frame: pd.DataFrame,
-    label: str,
-    schema: SensorSchema,
-    channels: dict[Any, str],
-    values: dict[Any, np.ndarray],
-    groups: list[tuple[str, np.ndarray]],
-) -> Iterator[SensorDay]:
-    for who, rows in groups:
-        if len(rows) != MINUTES_PER_DAY:
-            raise ValueError(
-                f"{label}: has no time column (looked for {', '.join(TIME_COLUMNS)}), so it must hold"
-                f" {MINUTES_PER_DAY} rows, one a minute; {who!r} has {len(rows)}. Name it with time_column=..."
-            )
-        grid = np.full((MINUTES_PER_DAY, len(schema)), np.nan)
-        for name, key in channels.items():
-            grid[:, schema.index(key)] = values[name][rows]
-        if not np.isnan(grid).all():
-            yield SensorDay(grid, datetime(1970, 1, 1, tzinfo=UTC), who, schema)

@@ -179,3 +179,26 @@ def fill_hrv(values: np.ndarray, schema: SensorSchema, features: dict[str, np.nd
         for key in CHANNEL_OF_FEATURE[name]:
             if key in schema:
                 values[:, schema.index(key)] = feature
+
+
+def beat_features(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[str, np.ndarray]:
+    """Returns every channel that beats fill: those of [`hrv_per_minute`], and heart rate.
+
+    `HR` (bpm) is 60 s over the mean of the intervals of 0.3 to 2 s that end in the minute.
+
+    Args:
+        beat_s: `(n,)` times at which the intervals end, seconds from the start of minute 0, not decreasing.
+        rr_ms: `(n,)` RR intervals in ms.
+        minutes: How many minutes to describe.
+
+    Returns:
+        `{channel key: (minutes,) float64}` for the channels of the shipped schemas, NaN where missing.
+    """
+    features = hrv_per_minute(beat_s, rr_ms, minutes)
+    channels = {key: features[name] for name, keys in CHANNEL_OF_FEATURE.items() for key in keys}
+    rr, place = np.asarray(rr_ms, dtype=np.float64), np.asarray(beat_s, dtype=np.float64) // 60
+    counts = (rr >= RR_RANGE_MS[0]) & (rr <= RR_RANGE_MS[1]) & (place >= 0) & (place < minutes)
+    where = place[counts].astype(np.int64)
+    total, count = np.bincount(where, rr[counts], minlength=minutes), np.bincount(where, minlength=minutes)
+    channels["HR"] = np.divide(60_000.0 * count, total, out=np.full(minutes, np.nan), where=count > 0)
+    return channels

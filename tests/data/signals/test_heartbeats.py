@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorlm_hf import get_schema
-from sensorlm_hf.data.readers.hrv import (
+from sensorlm_hf.data.signals.heartbeats import (
     CHANNEL_OF_FEATURE,
     FEATURES,
     fill_hrv,

@@ -1,0 +1,224 @@
+"""Dataset cards: what a folder of days holds, as numbers, and as the YAML that the Hub and `datasets` read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+from datasets.info import DatasetInfosDict
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from .._version import __version__
+from ..days import SensorDay
+from ..schema import SensorSchema
+from .privacy import check_identity
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+@dataclass
+class DayStatistics:
+    """Statistics of a stream of days: per channel over observed minutes (Chan's pairwise update, float64).
+
+    Attributes:
+        schema: What the columns are; None before the first day.
+        days: Days by split.
+        people: People by split.
+        minutes: Minutes of all windows.
+        events: Events by kind and label.
+    """
+
+    schema: SensorSchema | None = None
+    days: dict[str, int] = field(default_factory=dict)
+    people: dict[str, set[str]] = field(default_factory=dict)
+    minutes: int = 0
+    events: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def add(self, split: str, day: SensorDay) -> None:
+        """Takes a day in."""
+        if self.schema is None:
+            self.schema = day.schema
+            self._count, self._mean, self._spread = (np.zeros(len(day.schema)) for _ in range(3))
+            self._low, self._high = np.full(len(day.schema), np.inf), np.full(len(day.schema), -np.inf)
+        self.days[split] = self.days.get(split, 0) + 1
+        self.people.setdefault(split, set()).add(day.subject_id)
+        self.minutes += len(day)
+        for event in day.events:
+            labels = self.events.setdefault(event.kind, {})
+            labels[event.label] = labels.get(event.label, 0) + 1
+        values, known = day.values.astype(np.float64), day.mask
+        count = known.sum(axis=0)
+        held = np.where(known, values, 0.0)
+        mean = held.sum(axis=0) / np.maximum(count, 1)
+        spread = np.where(known, np.square(values - mean), 0.0).sum(axis=0)
+        total = np.maximum(self._count + count, 1)
+        delta = np.where(count > 0, mean - self._mean, 0.0)
+        self._mean = self._mean + delta * count / total
+        self._spread = self._spread + spread + delta**2 * self._count * count / total
+        self._count = self._count + count
+        self._low = np.minimum(self._low, np.where(known, values, np.inf).min(axis=0))
+        self._high = np.maximum(self._high, np.where(known, values, -np.inf).max(axis=0))
+
+    def channels(self) -> list[dict[str, Any]]:
+        """Returns of each channel its key, unit, share of observed minutes, mean, std, least and largest value."""
+        if self.schema is None:
+            return []
+        rows = []
+        for place, channel in enumerate(self.schema):
+            count = int(self._count[place])
+            std = math.sqrt(self._spread[place] / count) if count else None
+            rows.append(
+                {
+                    "key": channel.key,
+                    "unit": channel.unit,
+                    "observed": count / self.minutes,
+                    "mean": float(self._mean[place]) if count else None,
+                    "std": std,
+                    "min": float(self._low[place]) if count else None,
+                    "max": float(self._high[place]) if count else None,
+                }
+            )
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the statistics as plain JSON types; people as their number."""
+        return {
+            "schema": None if self.schema is None else self.schema.name,
+            "days": dict(self.days),
+            "people": {split: len(names) for split, names in self.people.items()},
+            "channels": self.channels(),
+            "events": {kind: dict(sorted(labels.items())) for kind, labels in sorted(self.events.items())},
+        }
+
+
+def card_text(
+    statistics: DayStatistics,
+    features: datasets.Features,
+    *,
+    name: str,
+    source: str,
+    license: str = "unknown",
+    provenance: Mapping[str, str] | None = None,
+    data_bytes: Mapping[str, int] | None = None,
+    allow: Iterable[str] = (),
+) -> str:
+    """Returns a dataset card.
+
+    Args:
+        statistics: Of all days.
+        features: Columns of the dataset.
+        name: What the dataset is called.
+        source: What it was made from, one sentence.
+        license: Licence of the data, as the Hub names it (`"cc-by-4.0"`, `"mit"`, ...).
+        provenance: Further facts of where the data come from, `{what: which}`.
+        data_bytes: Size of each split's files.
+        allow: Columns that look like identity and are not, see [`check_identity`].
+
+    Raises:
+        ValueError: If a column looks like identity, or there is no day.
+    """
+    check_identity(features, allow=allow)
+    if statistics.schema is None:
+        raise ValueError("A card needs at least one day.")
+    total = sum(statistics.days.values())
+    sizes = dict(data_bytes or {})
+    info = datasets.DatasetInfo(
+        features=features,
+        splits=datasets.SplitDict.from_split_dict(
+            [
+                {"name": split, "num_examples": count, "num_bytes": sizes.get(split, 0)}
+                for split, count in statistics.days.items()
+            ]
+        ),
+        download_size=sum(sizes.values()),
+        dataset_size=sum(sizes.values()),
+    )
+    data = DatasetCardData(
+        pretty_name=name,
+        license=license,
+        tags=["wearables", "sensors", "time-series", "health", "sensorlm"],
+        task_categories=["time-series-forecasting", "zero-shot-classification"],
+        size_categories=[next((text for limit, text in _SIZES if total < limit), "1M<n<10M")],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in statistics.days],
+            }
+        ],
+    )
+    DatasetInfosDict({"default": info}).to_dataset_card_data(data)
+    body = _body(statistics, name, source, license, dict(provenance or {}))
+    return f"---\n{data.to_yaml()}\n---\n\n{body}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _body(statistics: DayStatistics, name: str, source: str, license: str, provenance: dict[str, str]) -> str:
+    schema = statistics.schema
+    assert schema is not None
+    people = set().union(*statistics.people.values())
+    lines = [
+        f"# {name}",
+        "",
+        f"{sum(statistics.days.values())} days of {len(people)} people in minute-level wearable signals. {source}",
+        "",
+        f"A row is a window of minutes: `values` holds the {len(schema)} channels of the schema `{schema.name}` in"
+        " physical units, NaN where nothing was observed; `start` and `timezone` say when it began on the wall clock;"
+        " `events` are logged activities, sleeps and moods, in minutes from the start; `subject_id` is a pseudonym.",
+        "",
+        "```python",
+        "from datasets import load_dataset",
+        "",
+        'days = load_dataset("path/or/repository", split="train").with_format("numpy")',
+        "```",
+        "",
+        "## Splits",
+        "",
+        "No person is in two of them.",
+        "",
+        "| split | days | people |",
+        "|---|---:|---:|",
+        *(f"| {split} | {count} | {len(statistics.people[split])} |" for split, count in statistics.days.items()),
+        "",
+        "## Channels",
+        "",
+        "Over observed minutes; where they differ from the schema's population, fit the normalisation to them"
+        " (`SensorLMFeatureExtractor.fit_normalization`).",
+        "",
+        "| channel | unit | observed | mean | std | min | max |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in statistics.channels():
+        numbers = " | ".join(_number(row[key]) for key in ("mean", "std", "min", "max"))
+        lines.append(f"| {row['key']} | {row['unit']} | {100 * row['observed']:.1f} % | {numbers} |")
+    lines += ["", "## Events", ""]
+    for kind, labels in sorted(statistics.events.items()):
+        most = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{label} ({count})" for label, count in most[:20])
+        lines.append(f"- {kind}: {listed}" + (f" and {len(most) - 20} more" if len(most) > 20 else ""))
+    if not statistics.events:
+        lines.append("None.")
+    lines += ["", "## Provenance", "", f"- licence: {license}", f"- made with: sensorlm-hf {__version__}"]
+    lines += [f"- {what}: {which}" for what, which in provenance.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_card(folder: str | Path, text: str) -> Path:
+    """Writes a card as the folder's `README.md`, over a temporary name, after the Hub's own library has read it.
+
+    Raises:
+        ValueError: If its YAML is not valid.
+    """
+    DatasetCard(text)
+    path = Path(folder) / "README.md"
+    partial = path.with_name(".README.md.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+    return path

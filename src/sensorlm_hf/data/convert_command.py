@@ -1,0 +1,90 @@
+"""What `sensorlm-hf convert` takes and prints. Imported with the command line, so nothing heavy at the top."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
+"""Kinds of sources as the command spells them; a test holds them to those of the readers."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, option: Callable[..., None]) -> None:
+    """Adds the command's arguments.
+
+    Args:
+        parser: Its parser.
+        option: Adds an option in both spellings, with `-` and with `_`.
+    """
+    parser.add_argument("source", choices=SOURCE_NAMES, metavar="SOURCE", help=f"One of {', '.join(SOURCE_NAMES)}.")
+    parser.add_argument("input", metavar="IN", help="The recording: a folder, a zip or a file.")
+    parser.add_argument("output", metavar="OUT", help="Folder to write; it must not hold anything yet.")
+    option(
+        parser,
+        "--timezone",
+        metavar="ZONE",
+        help="Where the person was: Europe/Berlin; of a traveller 'Europe/Berlin, 2024-05-03T14:00 Asia/Tokyo'.",
+    )
+    option(parser, "--day-start", metavar="HH:MM", help="When a day's window starts (default: 00:00), or 'first'.")
+    option(parser, "--schema", default="sensorlm-26", help="Channel set, or its file (default: sensorlm-26).")
+    option(parser, "--mapping", metavar="FILE", help="YAML file that says what a table's columns mean.")
+    option(parser, "--subject-id", metavar="NAME", help="The person, where the source does not tell.")
+    option(parser, "--skip-bad", action="store_true", help="Go on without files that cannot be read; count them.")
+    option(parser, "--keep-ids", action="store_true", help="Keep the people's names instead of salted hashes.")
+    option(parser, "--salt", metavar="TEXT", help="Secret of the hashes, to get the same ones again (default: random).")
+    option(parser, "--validation-share", type=float, default=0.0, metavar="X", help="Share of the people to validate.")
+    option(parser, "--test-share", type=float, default=0.0, metavar="X", help="Share of the people to test.")
+    option(parser, "--seed", type=int, default=0, help="Seed by which people are dealt out (default: 0).")
+    option(parser, "--exact", action="store_true", help="Store all 32 bits: 90 kB a day instead of 40.")
+    option(parser, "--license", default="unknown", help="Licence of the data, for the card.")
+    option(parser, "--name", help="What the dataset is called on its card.")
+    option(
+        parser, "--allow", nargs="+", default=[], metavar="COLUMN", help="Columns that look like identity but are not."
+    )
+    option(parser, "--report", metavar="FILE", help="Write the whole report, with names of files, as JSON.")
+    option(parser, "--json", action="store_true", help="Print the whole report as JSON.")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Converts, and prints the quality report."""
+    from pathlib import Path
+
+    from .convert import convert
+    from .quality_text import print_conversion
+
+    done = convert(
+        arguments.input,
+        arguments.output,
+        kind=None if arguments.source == "auto" else arguments.source,
+        timezone=arguments.timezone,
+        schema=arguments.schema,
+        subject_id=arguments.subject_id,
+        day_start=arguments.day_start,
+        mapping=arguments.mapping,
+        skip_bad=arguments.skip_bad,
+        keep_ids=arguments.keep_ids,
+        salt=arguments.salt,
+        validation_share=arguments.validation_share,
+        test_share=arguments.test_share,
+        seed=arguments.seed,
+        precision="exact" if arguments.exact else "compact",
+        license=arguments.license,
+        name=arguments.name,
+        allow=arguments.allow,
+        progress=True,
+    )
+    whole: dict[str, Any] = done.to_dict()
+    text = json.dumps(whole, indent=2) + "\n"
+    if arguments.report:
+        target = Path(arguments.report)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    if arguments.json:
+        sys.stdout.write(text)
+    else:
+        print_conversion(done)
+    return 0

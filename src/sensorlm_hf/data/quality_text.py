@@ -1,0 +1,74 @@
+"""A conversion's quality report for a terminal: tables where there is one, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .convert import Conversion
+
+MAX_DAYS = 40
+"""Days listed one by one; all are in the JSON."""
+
+_PLAIN_WIDTH = 140
+_LONGEST_NAME = 10
+_STYLES = {"dropped": "red", "kept": "yellow", "info": "dim"}
+
+
+def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
+    """Prints what was read, what was left out and why, and where the dataset is.
+
+    Args:
+        done: The conversion.
+        stream: Where to; standard output by default. Colours and frames appear on terminals only.
+    """
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(file=stream, highlight=False, soft_wrap=True, width=_PLAIN_WIDTH)
+    modalities = list(dict.fromkeys(channel.modality for channel in done.statistics.schema or ()))
+    schema = done.statistics.schema
+    if schema is not None:
+        table = Table(title=f"Minutes observed ({done.kind})", box=box.SIMPLE_HEAD if console.is_terminal else None)
+        table.add_column("person", no_wrap=True)
+        table.add_column("window starts", no_wrap=True)
+        for modality in modalities:
+            table.add_column(modality, justify="right")
+        for name in ("gap", "events", "implausible", "dropped"):
+            table.add_column(name, justify="right")
+        for day in done.report.days[:MAX_DAYS]:
+            most = {
+                modality: max((day.observed_minutes.get(c.key, 0) for c in schema if c.modality == modality), default=0)
+                for modality in modalities
+            }
+            table.add_row(
+                day.subject_id if len(day.subject_id) <= _LONGEST_NAME else f"{day.subject_id[: _LONGEST_NAME - 1]}…",
+                day.start[:16].replace("T", " "),
+                *(str(most[modality]) for modality in modalities),
+                str(day.longest_gap),
+                str(sum(day.events.values())),
+                str(sum(day.implausible_minutes.values())),
+                str(sum(day.dropped.values())),
+            )
+        console.print(table)
+        if len(done.report.days) > MAX_DAYS:
+            console.print(f"... and {len(done.report.days) - MAX_DAYS} more days.")
+    for level in ("dropped", "kept", "info"):
+        for note in done.report.notes.values():
+            if note.level == level:
+                console.print(f"[{_STYLES[level]}]{level:>7}[/]  {note.count:>7} x {escape(note.message)}")
+                for example in note.examples:
+                    console.print(f"                     {escape(example)}")
+    reasons = list(done.report.files_unused.values())
+    for reason in dict.fromkeys(reasons):
+        console.print(f" unused  {reasons.count(reason):>7} x {escape(reason)}")
+    days = ", ".join(f"{count} {split}" for split, count in done.days.items())
+    people = sum(done.people.values())
+    size = done.data_bytes / 1000 / max(sum(done.days.values()), 1)
+    console.print(
+        f"Wrote {sum(done.days.values())} days ({days}) of {people} {'person' if people == 1 else 'people'} to"
+        f" {escape(str(done.folder))}, {size:.1f} kB a day."
+    )

@@ -1,0 +1,366 @@
+"""Apple Health exports: `export.xml`, its folder, or the zip as the iPhone makes it.
+
+| record | used for |
+|---|---|
+| `HeartRate` | channel `HR`: mean of a minute's samples |
+| `StepCount` | channel `steps`: spread evenly over the record's time; of two devices in a minute the larger counts |
+| `HeartRateVariabilitySDNN` | SDNN, in the minutes that it was measured over |
+| `OxygenSaturation` | channel `spo2`, where the schema has it |
+| `ElectrodermalActivity` | skin conductance level |
+| `RestingHeartRate` | label `resting_heart_rate` (bpm) |
+| `SleepAnalysis` | sleep events; stages, where the schema has channels for them |
+| workouts | activity events |
+
+Dates in the file carry the offset of the phone when it exported, which says nothing of where the person was then, so
+the zone has to be given. Sources' and devices' names, the person's date of birth and workout routes are not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import date, tzinfo
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from ...days import MINUTES_PER_DAY, SensorDay
+from ...schema import SchemaLike, SensorSchema, get_schema
+from .apple_health_files import Element, find_export, iter_elements
+from .logs import Span, activity_label, sleep_label
+from .minutes import local_day_of, resolve_timezone
+from .quality import ReadReport, finish
+from .sources import Source
+from .units import convert_units
+from .windows import PersonDays, parse_window_start
+
+_QUANTITY = "HKQuantityTypeIdentifier"
+_SLEEP = "HKCategoryTypeIdentifierSleepAnalysis"
+CHANNELS = {
+    f"{_QUANTITY}HeartRate": (("HR",), "count/min"),
+    f"{_QUANTITY}HeartRateVariabilitySDNN": (("sdnn_percentile_0595", "sdnn0595"), "ms"),
+    f"{_QUANTITY}OxygenSaturation": (("spo2",), "%"),
+    f"{_QUANTITY}ElectrodermalActivity": (("eda_level_real",), "mcS"),
+}
+"""Records that fill channels: the channels of the shipped schemas, and the unit that they are read in."""
+
+_STEPS = f"{_QUANTITY}StepCount"
+_RESTING = f"{_QUANTITY}RestingHeartRate"
+_STAGES = {"Core": "light", "Deep": "deep", "REM": "rem"}
+_STAGE_CHANNELS = ("sleep_stage_awake", "sleep_stage_light", "sleep_stage_deep", "sleep_stage_rem")
+
+MAX_STEPS_MINUTES = 60
+"""Steps of records over a longer time are left out: when in it they were taken is anybody's guess."""
+
+MAX_SAMPLE_MINUTES = 10
+"""Other samples hold for the minutes of their record, but for no more than this."""
+
+WORN_MINUTES = 15
+"""Between heart rates at most this far apart the watch was worn; at rest it measures every five minutes or so."""
+
+SLEEP_PAUSE_MINUTES = 30
+"""Stretches of sleep that lie no further apart are one night."""
+
+_BATCH = 50_000
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}")
+_WHY_ZONE = "Apple Health writes every date with the offset that the phone had when it exported."
+
+
+def read_apple_health(
+    export: str | os.PathLike,
+    timezone: str | tzinfo | None = None,
+    *,
+    schema: SchemaLike = "sensorlm-26",
+    subject_id: str | None = None,
+    day_start: str = "00:00",
+    report: ReadReport | None = None,
+) -> Iterator[SensorDay]:
+    """Reads one person's Apple Health export as local days.
+
+    The XML is streamed: memory follows the minutes held, a few kB a channel and day, not the size of the file, which
+    lists its records by kind and not by time. A minute without a step record counts 0 steps where the watch was worn
+    (heart rates at most 15 minutes apart around it) and the window has steps elsewhere, and is missing otherwise.
+
+    Args:
+        export: `export.xml`, the folder that holds it, or the zip.
+        timezone: IANA name of the person's zone, or an itinerary. Required.
+        schema: Schema of the days.
+        subject_id: Name of the person; by default `"apple-"` and a hash of the file's first mebibyte.
+        day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
+        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+
+    Yields:
+        Days in order of time; days without any observed minute are left out.
+
+    Raises:
+        FileNotFoundError: If there is nothing at the path, or no export in it.
+        ValueError: If the zone is missing or unknown, or the file is damaged; the message names file and line.
+    """
+    zone, start = resolve_timezone(timezone, _WHY_ZONE), parse_window_start(day_start)
+    path = Path(export)
+    if path.is_file() and path.suffix.lower() == ".xml":
+        folder, name = path.parent, path.name
+    else:
+        with Source(path) as source:
+            found = find_export(source)
+        if found is None:
+            raise FileNotFoundError(f"No Apple Health export in {path}: looked for an XML file with <HealthData>.")
+        folder, name = path, found
+    used = report or ReadReport()
+    reader = _AppleHealth(get_schema(schema), zone, start, used)
+    return finish(reader.days(folder, name, subject_id), used, warn=report is None, source="read_apple_health")
+
+
+class _AppleHealth:
+    """One pass over one export."""
+
+    def __init__(self, schema: SensorSchema, zone: tzinfo, day_start: int | None, report: ReadReport) -> None:
+        self.schema, self.zone, self.day_start, self.report = schema, zone, day_start, report
+        self.person = PersonDays("apple", schema, zone, day_start, report)
+        self.person.finish = self._finish
+        self.samples: dict[str, tuple[list[int], list[float]]] = {}
+        self.midnights: dict[str, int] = {}
+        self.sources: dict[str, int] = {}
+        self.seen_steps: set[int] = set()
+        self.asleep: list[tuple[int, int]] = []
+        self.in_bed: list[tuple[int, int]] = []
+        self.staged: list[tuple[int, int]] = []
+        self.unused: dict[str, int] = {}
+        self.keys = {kind: next((key for key in keys if key in schema), None) for kind, (keys, _) in CHANNELS.items()}
+
+    def days(self, folder: Path, name: str, subject_id: str | None) -> Iterator[SensorDay]:
+        """Reads the whole file, then yields its days."""
+        with Source(folder) as source:
+            label = source.label(name)
+            if subject_id is None:
+                with closing(source.open(name)) as stream:
+                    subject_id = f"apple-{hashlib.sha256(stream.read(1 << 20)).hexdigest()[:8]}"
+            self.person.subject_id = subject_id
+            with closing(source.open(name)) as stream:
+                for element in iter_elements(stream, label):
+                    self._take(element, f"{label}, line {element.line}")
+        self.report.files_read.append(name)
+        for key in list(self.samples):
+            self._flush(key)
+        for kind, count in sorted(self.unused.items()):
+            self.report.note("records-unused", "info", "records that no channel holds", f"{count} x {kind}", count)
+        self.person.spans += self._nights()
+        self.person.check_logs()
+        yield from self.person.emit()
+
+    def _take(self, element: Element, where: str) -> None:
+        if element.tag == "Workout":
+            self._workout(element, where)
+            return
+        kind = element.attributes.get("type", "")
+        if kind == _STEPS and "steps" in self.schema:
+            self._steps(element, where)
+        elif self.keys.get(kind) is not None:
+            self._sample(element, kind, where)
+        elif kind == _SLEEP:
+            self._sleep(element, where)
+        elif kind == _RESTING:
+            minute = int(self._time(element, "startDate", where) // 60)
+            local = local_day_of(minute, self.day_start or 0, self.zone)
+            bpm = self._value(element, where, "count/min", "count/min")
+            self.person.labels.setdefault(local, {})["resting_heart_rate"] = round(bpm, 1)
+        else:
+            short = kind.removeprefix(_QUANTITY).removeprefix("HKCategoryTypeIdentifier") or "records without a type"
+            self.unused[short] = self.unused.get(short, 0) + 1
+
+    def _time(self, element: Element, name: str, where: str) -> float:
+        """Seconds since 1970. Days are looked up, as parsing a date costs more than all the rest."""
+        text = element.attributes.get(name, "")
+        if not _DATE.fullmatch(text):
+            raise ValueError(f"{where}: `{name}` must be a time YYYY-MM-DD HH:MM:SS +HHMM, got {text!r}.")
+        midnight = self.midnights.get(text[:10])
+        try:
+            if midnight is None:
+                midnight = (date.fromisoformat(text[:10]) - date(1970, 1, 1)).days * 86_400
+                self.midnights[text[:10]] = midnight
+            clock = int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
+            offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
+        except ValueError:
+            raise ValueError(f"{where}: `{name}` is no date: {text!r}.") from None
+        return midnight + clock - (offset if text[20] == "+" else -offset)
+
+    def _span(self, element: Element, where: str) -> tuple[float, float]:
+        return self._time(element, "startDate", where), self._time(element, "endDate", where)
+
+    def _value(self, element: Element, where: str, unit: str, usual: str) -> float:
+        text = element.attributes.get("value", "")
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"{where}: `value` must be a number, got {text!r}.") from None
+        given = element.attributes.get("unit", usual)
+        if given in (unit, usual):
+            return value
+        return float(convert_units(np.array([value]), given, unit, where)[0])
+
+    def _sample(self, element: Element, kind: str, where: str) -> None:
+        key, unit = str(self.keys[kind]), CHANNELS[kind][1]
+        value = self._value(element, where, unit, unit)
+        if kind.endswith("OxygenSaturation") and value <= 1.0:
+            value *= 100.0  # Apple writes 0.97 and calls it %
+        channel = self.schema[key]
+        if not channel.valid_range[0] <= value <= channel.valid_range[1]:
+            message = f"{channel.label} values outside {channel.valid_range} {channel.unit}"
+            self.report.note(f"implausible-{key}", "dropped", message, f"{value:g}")
+            return
+        start, end = self._span(element, where)
+        first = int(start // 60)
+        # A sample's end is exclusive, but most begin and end in one second.
+        last = max(first, min(int(-(-end // 60)) - 1, first + MAX_SAMPLE_MINUTES - 1))
+        self._hold(key, range(first, last + 1), [value] * (last - first + 1))
+
+    def _hold(self, key: str, minutes: Iterable[int], values: Iterable[float]) -> None:
+        """Keeps samples until there are enough to be added at once, which is many times faster."""
+        held = self.samples.setdefault(key, ([], []))
+        held[0].extend(minutes)
+        held[1].extend(values)
+        if len(held[0]) > _BATCH:
+            self._flush(key)
+
+    def _flush(self, key: str) -> None:
+        minutes, values = self.samples.pop(key)
+        self.person.store.add(key, np.array(minutes, dtype=np.int64), np.array(values, dtype=np.float64))
+
+    def _steps(self, element: Element, where: str) -> None:
+        count = self._value(element, where, "count", "count")
+        start, end = self._span(element, where)
+        name = element.attributes.get("sourceName", "")
+        known = hash((name, start, end))
+        if known in self.seen_steps:
+            self.report.note("steps-listed-twice", "dropped", "step records that are listed twice")
+            return
+        self.seen_steps.add(known)
+        what = f"{count:g} steps in {(end - start) / 60:.0f} min"
+        if not 0 <= end - start <= MAX_STEPS_MINUTES * 60:
+            message = f"step records that end before they start, or span over {MAX_STEPS_MINUTES} minutes"
+            self.report.note("steps-long-record", "dropped", message, what)
+            return
+        minutes, shares = _shares(start, end)
+        if count * max(shares) > self.schema["steps"].valid_range[1]:
+            self.report.note("implausible-steps", "dropped", "step records of more steps than a minute can hold", what)
+            return
+        # By number: the names of sources hold the names of people.
+        number = self.sources.setdefault(name, len(self.sources))
+        self._hold(f"steps of source {number}", minutes, [count * share for share in shares])
+
+    def _sleep(self, element: Element, where: str) -> None:
+        start, end = self._span(element, where)
+        state = element.attributes.get("value", "").removeprefix("HKCategoryValueSleepAnalysis")
+        first, last = int(start // 60), int(-(-end // 60))
+        if not 0 < last - first <= MINUTES_PER_DAY:
+            message = "sleep records that end before they start, or over 24 h"
+            self.report.note("sleep-impossible", "dropped", message, f"{state} of {last - first} min")
+            return
+        (self.in_bed if state == "InBed" else self.asleep).append((first, last))
+        stage = _STAGES.get(state.removeprefix("Asleep"), "awake" if state == "Awake" else "")
+        key = f"sleep_stage_{stage}"
+        if stage and key in self.schema:
+            self.staged.append((first, last))
+            minutes, shares = _shares(start, end)
+            self._hold(f"share of {key}", minutes, [share * (end - start) / 60.0 for share in shares])
+
+    def _nights(self) -> list[Span]:
+        """Sleeps of all devices together; time in bed counts where no device knows of any sleep."""
+        asleep = _merge(self.asleep, SLEEP_PAUSE_MINUTES)
+        overlapping = sum(a < last for (a, _), last in zip(sorted(self.asleep)[1:], _ends(self.asleep), strict=False))
+        self.report.note("overlapping-sleep", "kept", "sleep records of two devices at once, merged", count=overlapping)
+        beds = [
+            bed
+            for bed in _merge(self.in_bed, SLEEP_PAUSE_MINUTES)
+            if not any(start < bed[1] and end > bed[0] for start, end in asleep)
+        ]
+        return [
+            Span(start, end, "sleep", sleep_label(start, end, self.zone))
+            for start, end in sorted(asleep + beds)
+            if end - start <= MINUTES_PER_DAY
+        ]
+
+    def _workout(self, element: Element, where: str) -> None:
+        start, end = self._span(element, where)
+        name = element.attributes.get("workoutActivityType", "")
+        length = (end - start) / 60.0
+        what = f"{name.removeprefix('HKWorkoutActivityType') or 'no name'} of {length:.0f} min"
+        if not name:
+            self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
+        elif length < 1:
+            self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
+        elif length > MINUTES_PER_DAY:
+            self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
+        else:
+            if element.metadata.get("HKWasUserEntered") == "1":
+                message = "exercises entered by hand, their times are a claim"
+                self.report.note("exercise-manual", "kept", message, what)
+            label = activity_label(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType")))
+            self.person.spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
+
+    def _finish(self, values: np.ndarray, start: int) -> None:
+        """Fills what takes more than one record to know: steps of several devices, and sleep stages."""
+        store = self.person.store
+        worn = self._worn(start)
+        if "steps" in self.schema:
+            counts = [store.sum(f"steps of source {n}", start) for n in self.sources.values()]
+            known = np.sum([~np.isnan(count) for count in counts], axis=0) if counts else np.zeros(MINUTES_PER_DAY)
+            self.report.note(
+                "steps-two-trackers",
+                "dropped",
+                "minutes whose steps two devices counted; the larger is kept",
+                self.person.subject_id,
+                int((known > 1).sum()),
+            )
+            if (known > 0).any():
+                with np.errstate(invalid="ignore"):
+                    steps = np.fmax.reduce(counts)
+                values[:, self.schema.index("steps")] = np.where(np.isnan(steps) & worn, 0.0, steps)
+        present = [key for key in _STAGE_CHANNELS if key in self.schema]
+        shares = {key: store.sum(f"share of {key}", start) for key in present}
+        if any((~np.isnan(share)).any() for share in shares.values()):
+            known = np.any([~np.isnan(share) for share in shares.values()], axis=0) | worn
+            for key, share in shares.items():
+                held = np.minimum(np.nan_to_num(share), 1.0)
+                values[:, self.schema.index(key)] = np.where(known, held, np.nan)
+
+    def _worn(self, start: int) -> np.ndarray:
+        """Minutes between heart rates that are close to one another."""
+        seen = np.flatnonzero(self.person.store.window("HR", start)[1] > 0)
+        worn = np.zeros(MINUTES_PER_DAY, dtype=bool)
+        for before, after in pairwise(seen):
+            if after - before <= WORN_MINUTES:
+                worn[before : after + 1] = True
+        return worn
+
+
+def _shares(start: float, end: float) -> tuple[list[int], list[float]]:
+    """Minutes that a time in seconds touches, and the share of it that lies in each; they add up to 1."""
+    first, last = int(start // 60), max(int(-(-end // 60)) - 1, int(start // 60))
+    if first == last:
+        return [first], [1.0]
+    edges = [start, *(60.0 * minute for minute in range(first + 1, last + 1)), end]
+    return list(range(first, last + 1)), [(after - before) / (end - start) for before, after in pairwise(edges)]
+
+
+def _merge(spans: list[tuple[int, int]], pause: int) -> list[tuple[int, int]]:
+    """Joins spans that overlap or lie at most `pause` minutes apart."""
+    merged: list[list[int]] = []
+    for start, end in sorted(spans):
+        if merged and start - merged[-1][1] <= pause:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    return [(start, end) for start, end in merged]
+
+
+def _ends(spans: list[tuple[int, int]]) -> list[int]:
+    """Latest end so far after each span, in order of start."""
+    ends: list[int] = []
+    for _, end in sorted(spans):
+        ends.append(max(end, ends[-1]) if ends else end)
+    return ends

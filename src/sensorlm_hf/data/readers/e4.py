@@ -1,0 +1,291 @@
+"""Empatica E4: raw sessions, a folder or zip each, of `ACC`, `BVP`, `EDA`, `TEMP`, `HR`, `IBI` and `tags` CSV files.
+
+The first row of a file is its start in UTC seconds, the second its rate; ACC counts 1/64 g. `IBI.csv` has a start and
+rows of offset and duration, in seconds, of the beats that the device could time. The files carry no local time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+
+import numpy as np
+
+from ...days import SensorDay
+from ...schema import SchemaLike, SensorSchema, get_schema
+from ..signals import acceleration_features, conductance_features, hrv_per_minute, ppg_beats, temperature_features
+from ..signals.heartbeats import CHANNEL_OF_FEATURE, RR_RANGE_MS
+from ..signals.skin import level_and_slope
+from .minutes import resolve_timezone
+from .quality import ReadReport, finish
+from .sources import Source
+from .windows import PersonDays, add_features, parse_window_start
+
+SIGNAL_FILES = ("ACC.csv", "BVP.csv", "EDA.csv", "HR.csv", "IBI.csv", "TEMP.csv")
+"""Files of a session that fill channels."""
+
+ACC_COUNTS_PER_G = 64.0
+
+_RATE_BOUNDS = (0.1, 1000.0)
+_EARLIEST, _LATEST = 946_684_800, 4_102_444_800  # 2000 to 2100
+_WHY_ZONE = "The E4 records in UTC and says nowhere which zone its wearer was in."
+_DEVICE = re.compile(r"(?:\d{9,11})_([A-Za-z0-9]{4,})")
+
+
+@dataclass(frozen=True)
+class _Session:
+    """The files of a session: their folder, or zip, and the prefix of their names in it."""
+
+    path: Path
+    prefix: str
+    person: str
+
+
+def find_sessions(path: str | os.PathLike) -> list[tuple[Path, str, str]]:
+    """Finds the E4 sessions at a path: one folder, one zip, or any of them below a folder.
+
+    Returns:
+        `(folder or zip, prefix of its files' names, person)` of each; sessions named `<start>_<device>`, as Empatica
+        names them, belong to their device's wearer, and others to the folder or zip that holds them.
+    """
+    root = Path(path)
+    if root.is_file():
+        holders = [root] if root.suffix.lower() == ".zip" else []
+    else:
+        holders = [root, *sorted(p for p in root.rglob("*.zip") if p.is_file())]
+    found = []
+    for holder in holders:
+        try:
+            with Source(holder) as source:
+                names = source.names
+        except ValueError:
+            if holder == root:
+                raise
+            continue  # a zip of something else, or a broken one, below the folder asked for
+        for prefix in sorted({name[: -len(name.rsplit("/", 1)[-1])] for name in names}):
+            held = {name[len(prefix) :] for name in names if name.startswith(prefix)} & set(SIGNAL_FILES)
+            if "TEMP.csv" in held or {"ACC.csv", "EDA.csv"} <= held or {"BVP.csv", "HR.csv"} <= held:
+                called = prefix.rstrip("/").rsplit("/", 1)[-1] or holder.stem
+                device = _DEVICE.fullmatch(called)
+                found.append((holder, prefix, device[1] if device else called))
+    return found
+
+
+def read_e4(
+    path: str | os.PathLike,
+    timezone: str | tzinfo | None = None,
+    *,
+    schema: SchemaLike = "sensorlm-26",
+    subject_id: str | None = None,
+    day_start: str = "00:00",
+    beats: str = "ibi",
+    report: ReadReport | None = None,
+    skip_bad: bool = False,
+) -> Iterator[SensorDay]:
+    """Reads raw Empatica E4 sessions as local days.
+
+    Channels: `HR` is the device's own, averaged over a minute; the `hrv_*` channels come from beats; the accelerometer,
+    skin conductance and temperature are described by [`sensorlm_hf.data.signals`]. A minute counts if half of it is
+    recorded. Button presses (`tags.csv`) are counted in the report; they have no meaning of their own.
+
+    Args:
+        path: A session's folder or zip, or a folder above several.
+        timezone: IANA name of the wearer's zone. Required.
+        schema: Schema of the days.
+        subject_id: Name of the person, if all sessions are one person's; otherwise sessions are kept apart by the
+            device in their names, or by their folder.
+        day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first recorded minute.
+        beats: `"ibi"` takes the device's beat intervals, of which there are few in movement; `"bvp"` finds the beats in
+            the pulse wave with NeuroKit2 (extra `[signals]`), which finds more and checks them less.
+        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+        skip_bad: Whether to go on without unreadable sessions, noting them, instead of raising.
+
+    Yields:
+        Days by person, then by time.
+
+    Raises:
+        FileNotFoundError: If there is nothing at the path, or no session in it.
+        ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and line.
+    """
+    zone = resolve_timezone(timezone, _WHY_ZONE)
+    start = parse_window_start(day_start)
+    if beats not in ("ibi", "bvp"):
+        raise ValueError(f"`beats` must be 'ibi' or 'bvp', got {beats!r}.")
+    sessions = [_Session(*found) for found in find_sessions(path)]
+    if not sessions:
+        raise FileNotFoundError(f"No E4 session in or below {path}: looked for {', '.join(SIGNAL_FILES)}.")
+    people: dict[str, list[_Session]] = defaultdict(list)
+    for session in sessions:
+        people[subject_id or session.person].append(session)
+    used = report or ReadReport()
+    days = _people(people, zone, get_schema(schema), start, beats, used, skip_bad)
+    return finish(days, used, warn=report is None, source="read_e4")
+
+
+def _people(
+    people: dict[str, list[_Session]],
+    zone: tzinfo,
+    schema: SensorSchema,
+    day_start: int | None,
+    beats: str,
+    report: ReadReport,
+    skip_bad: bool,
+) -> Iterator[SensorDay]:
+    for name, sessions in people.items():
+        person = PersonDays(name, schema, zone, day_start, report)
+        readers = []
+        for session in sessions:
+            try:
+                readers.append(_E4Session(session, beats, report))
+            except ValueError as error:
+                _skip(report, error, skip_bad)
+        readers.sort(key=lambda reader: reader.start)
+        for reader in readers:
+            # Sessions may overlap by a little; none reaches back before the start of the one before.
+            yield from person.emit(int(reader.start // 60))
+            try:
+                features = reader.features()
+            except ValueError as error:
+                _skip(report, error, skip_bad)
+                continue
+            for part, first in features:
+                add_features(person, part, first)
+        yield from person.emit()
+
+
+def _skip(report: ReadReport, error: ValueError, skip_bad: bool) -> None:
+    if not skip_bad:
+        raise error
+    report.note("bad-file", "dropped", "sessions that could not be read", str(error))
+
+
+class _E4Session:
+    """One session; reads the starts of its files at once and the rest when asked."""
+
+    def __init__(self, session: _Session, beats: str, report: ReadReport) -> None:
+        self.session, self.beats, self.report = session, beats, report
+        with Source(session.path) as source:
+            self.names = [name for name in SIGNAL_FILES if session.prefix + name in source.names]
+            self.start = min(self._header(source, name)[0] for name in self.names)
+
+    def _label(self, source: Source, name: str) -> str:
+        return source.label(self.session.prefix + name)
+
+    def _header(self, source: Source, name: str) -> tuple[float, float]:
+        """Start in UTC seconds and rate in Hz; of IBI, which has no rate, 0."""
+        lines = source.read_text(self.session.prefix + name).split("\n", 2)
+        label = self._label(source, name)
+        start = _number(lines[0].split(",")[0], f"{label}, line 1", "the start in UTC seconds", _EARLIEST, _LATEST)
+        if name == "IBI.csv":
+            return start, 0.0
+        second = lines[1].split(",")[0] if len(lines) > 1 else ""
+        return start, _number(second, f"{label}, line 2", "the rate in Hz", *_RATE_BOUNDS)
+
+    def _signal(self, source: Source, name: str, columns: int) -> tuple[float, float, np.ndarray]:
+        """Start, rate and `(samples, columns)` of a file."""
+        start, rate = self._header(source, name)
+        text = source.read_text(self.session.prefix + name)
+        return start, rate, _rows(text, 2, columns, self._label(source, name))
+
+    def features(self) -> list[tuple[dict[str, np.ndarray], int]]:
+        """Minute features of each file, with the epoch minute at which they start."""
+        parts: list[tuple[dict[str, np.ndarray], int]] = []
+        with Source(self.session.path) as source:
+            for name in self.names:
+                self.report.files_read.append(self.session.prefix + name)
+                if name == "ACC.csv":
+                    start, rate, acc = self._signal(source, name, 3)
+                    parts.append((acceleration_features(acc / ACC_COUNTS_PER_G, rate, start % 60), int(start // 60)))
+                elif name == "EDA.csv":
+                    start, rate, eda = self._signal(source, name, 1)
+                    parts.append((conductance_features(eda[:, 0], rate, start % 60), int(start // 60)))
+                elif name == "TEMP.csv":
+                    start, rate, temperature = self._signal(source, name, 1)
+                    parts.append((temperature_features(temperature[:, 0], rate, start % 60), int(start // 60)))
+                elif name == "HR.csv":
+                    start, rate, bpm = self._signal(source, name, 1)
+                    level, _ = level_and_slope(np.where(bpm[:, 0] > 0, bpm[:, 0], np.nan), rate, start % 60)
+                    parts.append(({"HR": level}, int(start // 60)))
+            beats = self._beats(source)
+            if beats is not None:
+                parts.append(beats)
+            self._note_tags(source)
+        return parts
+
+    def _beats(self, source: Source) -> tuple[dict[str, np.ndarray], int] | None:
+        wanted = "IBI.csv" if self.beats == "ibi" else "BVP.csv"
+        other = "BVP.csv" if self.beats == "ibi" else "IBI.csv"
+        if other in self.names:
+            self.report.files_unused[self.session.prefix + other] = f"beats are taken from {wanted}"
+        if wanted not in self.names:
+            return None
+        if wanted == "IBI.csv":
+            start, _ = self._header(source, wanted)
+            label = self._label(source, wanted)
+            rows = _rows(source.read_text(self.session.prefix + wanted), 1, 2, label)
+            times, rr = rows[:, 0] + start % 60, rows[:, 1] * 1000.0
+            backwards = np.flatnonzero(np.diff(times) < 0)
+            if len(backwards):
+                raise ValueError(f"{label}, line {int(backwards[0]) + 3}: the offset is less than in the line before.")
+        else:
+            start, rate, wave = self._signal(source, wanted, 1)
+            times, rr = ppg_beats(wave[:, 0], rate, start % 60)
+        if not len(rr):
+            return None
+        self.report.note(
+            "rr-artefact",
+            "dropped",
+            "beat intervals outside 0.3 to 2 s",
+            self.session.person,
+            int(((rr < RR_RANGE_MS[0]) | (rr > RR_RANGE_MS[1])).sum()),
+        )
+        features = hrv_per_minute(times, rr, int(times[-1] // 60) + 1)
+        channels = {key: features[name] for name, keys in CHANNEL_OF_FEATURE.items() for key in keys}
+        return channels, int(start // 60)
+
+    def _note_tags(self, source: Source) -> None:
+        name = self.session.prefix + "tags.csv"
+        if name in source.names and source.read_bytes(name).strip():
+            count = len(source.read_text(name).split())
+            self.report.note("tags", "info", "button presses, which say nothing by themselves", name, count)
+
+
+def _number(text: str, where: str, what: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not low <= value <= high:
+        raise ValueError(f"{where}: must be {what}, between {low:g} and {high:g}, got {text.strip()!r}.")
+    return value
+
+
+def _rows(text: str, skip: int, columns: int, label: str) -> np.ndarray:
+    """Rows of numbers after `skip` lines, `(rows, columns)` float64."""
+    lines = text.rstrip().split("\n")[skip:]
+    if not lines:
+        return np.empty((0, columns))
+    try:
+        rows = np.loadtxt(lines, delimiter=",", ndmin=2)
+        if rows.shape[1] == columns and np.isfinite(rows).all():
+            return rows
+    except ValueError:
+        pass
+    for place, line in enumerate(lines):  # slow, but it happens once: to say which line
+        cells = line.split(",")
+        try:
+            good = len(cells) == columns and all(np.isfinite(float(cell)) for cell in cells)
+        except ValueError:
+            good = False
+        if not good:
+            cut = " The file seems to be cut off." if place == len(lines) - 1 else ""
+            raise ValueError(
+                f"{label}, line {place + skip + 1}: must hold {columns} number{'s' if columns > 1 else ''}, got"
+                f" {line.strip()!r}.{cut}"
+            )
+    raise ValueError(f"{label}: must hold rows of {columns} numbers.")

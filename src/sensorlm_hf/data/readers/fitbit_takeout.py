@@ -1,0 +1,253 @@
+"""Files that only the newer Google Takeout tree has: `*_GoogleData` tables, temperature, skin conductance, moods.
+
+Takeout writes most streams twice: as JSON under `Global Export Data`, and as CSV under `Physical Activity_GoogleData`,
+with the device of each row. Where both hold a day or month, the JSON is read, as it has what the CSV lacks (the
+confidence of a heart rate); the CSV fills the rest.
+
+| file | used for | its time |
+|---|---|---|
+| `heart_rate_YYYY-MM-DD.csv` | channel `HR` | UTC |
+| `steps_YYYY-MM-DD.csv` | channel `steps`; of two devices in a minute the larger counts | UTC |
+| `oxygen_saturation_YYYY-MM-DD.csv` | channel `spo2` | UTC |
+| `heart_rate_variability_YYYY-MM-DD.csv` | RMSSD, SDNN; five minutes a row | UTC |
+| `altitude-YYYY-MM-DD.json` | channel `altim_std`, from the climb of a minute | UTC |
+| `calories-YYYY-MM-DD.json`, `distance-YYYY-MM-DD.json` | channels of those names, if a schema has them | UTC |
+| `Wrist Temperature - YYYY-MM-DD.csv`, `Device Temperature - ...` | skin temperature | local |
+| `Computed Temperature - YYYY-MM-DD.csv` | the baseline that the two above are relative to | local |
+| `Mindfulness Eda Data Sessions*.csv` | skin conductance level | UTC |
+| `*Mood*.csv` | mood events | UTC, or as the cells say |
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .fitbit_files import CHANNELS_OF_FILE, FitbitFiles
+from .logs import Span
+from .sources import load_csv, load_json_list, numbers
+
+_DATED = r"[_ -]+(\d{4}-\d{2}-\d{2})"
+_COPY = r"(?: ?\(\d+\))?"
+PATTERNS = {
+    "heart_rate_csv": re.compile(rf"heart_rate{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "steps_csv": re.compile(rf"steps{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "spo2_csv": re.compile(rf"oxygen_saturation{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "hrv_csv": re.compile(rf"heart_rate_variability{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "altitude": re.compile(rf"altitude(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
+    "calories": re.compile(rf"calories(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
+    "distance": re.compile(rf"distance(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
+    "temperature": re.compile(rf"(?:Wrist|Device) Temperature(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "night_temperature": re.compile(rf"Computed Temperature(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "eda": re.compile(rf"mindfulness[ _]eda[ _]data[ _]sessions(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "mood": re.compile(rf"(?:.*[ _])?(?:User)?Moods?(?:[ _]?Logs?)?(?:[_ -]+[\d-]+)?{_COPY}\.csv", re.IGNORECASE),
+}
+"""Names of the files, by kind; the group is the date."""
+
+TAKEOUT_CHANNELS = {
+    "heart_rate_csv": CHANNELS_OF_FILE["heart_rate"],
+    "steps_csv": CHANNELS_OF_FILE["steps"],
+    "spo2_csv": CHANNELS_OF_FILE["spo2"],
+    "hrv_csv": (*CHANNELS_OF_FILE["hrv"], "sdnn_percentile_0595", "sdnn0595"),
+    "altitude": ("altim_std",),
+    "calories": ("calories",),
+    "distance": ("distance",),
+    "temperature": ("wrist_temperatures",),
+    "eda": ("eda_level_real",),
+}
+"""Channels that need each kind of file of minute values."""
+
+TWINS = {"heart_rate_csv": "heart_rate", "steps_csv": "steps", "spo2_csv": "spo2", "hrv_csv": "hrv"}
+"""Kinds of CSV files, and the kind of file that holds the same."""
+
+CLIMB_UNIT_M = 0.3048
+"""Metres of one unit of `altitude*.json`: its values are multiples of 10, and a floor of Fitbit's is 10 feet."""
+
+_MOOD_TIMES = ("timestamp", "log_time", "logged_time", "mood_time", "recorded_time", "date_time", "datetime", "time")
+_MOOD_NAMES = ("mood", "mood_name", "mood_value", "feeling", "name", "value", "label")
+
+
+def drop_twins(files: dict[str, list[tuple[str, date | None]]], unused: dict[str, str]) -> None:
+    """Takes CSV files out of the list whose day or month a JSON file holds too, and names them as unused.
+
+    Args:
+        files: `{kind: [(name, date in the name or None)]}`, changed in place.
+        unused: `{name: reason}`, added to.
+    """
+
+    def period(kind: str, day: date) -> tuple[int, ...]:
+        # Heart rate comes in a file a day, the rest in a file a month.
+        return (day.year, day.month, day.day) if kind == "heart_rate_csv" else (day.year, day.month)
+
+    for kind, twin in TWINS.items():
+        held = files.get(twin, [])
+        whole = any(dated is None for _, dated in held)
+        periods = {period(kind, dated) for _, dated in held if dated is not None}
+        kept = []
+        for name, dated in files.get(kind, []):
+            if whole or (dated is not None and period(kind, dated) in periods):
+                unused[name] = f"the export holds the same as {twin} files, which say more"
+            else:
+                kept.append((name, dated))
+        files[kind] = kept
+
+
+class TakeoutFiles(FitbitFiles):
+    """Parses the files of the newer tree too; see [`FitbitFiles`]."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._baselines: list[tuple[int, float]] = []
+
+    def heart_rate_csv(self, text: str, label: str) -> None:
+        """Parses `heart_rate_YYYY-MM-DD.csv`: samples, UTC."""
+        frame = load_csv(text, label, ("timestamp", "beats per minute"))
+        bpm = self._plausible("HR", numbers(frame, "beats per minute", label).to_numpy())
+        self._add("HR", self._csv_minutes(frame, label, local=False), bpm)
+
+    def steps_csv(self, text: str, label: str) -> None:
+        """Parses `steps_YYYY-MM-DD.csv`: minutes of each device, UTC; watch and phone count the same steps."""
+        frame = load_csv(text, label, ("timestamp", "steps"))
+        frame["minute"] = self._csv_minutes(frame, label, local=False)
+        frame["count"] = numbers(frame, "steps", label)
+        device = frame["data source"] if "data source" in frame.columns else pd.Series("", index=frame.index)
+        counted = frame.groupby([device, "minute"])["count"].sum(min_count=1)
+        per_minute = counted.groupby(level="minute")
+        self.report.note(
+            "steps-two-trackers",
+            "dropped",
+            "minutes whose steps two devices counted; the larger is kept",
+            self.current,
+            int((per_minute.count() > 1).sum()),
+        )
+        largest = per_minute.max()
+        repeated = self._add("steps", largest.index.to_numpy(), self._plausible("steps", largest.to_numpy()))
+        self.report.note(
+            "steps-listed-twice",
+            "dropped",
+            "minutes whose steps are listed twice; the larger is kept",
+            self.current,
+            repeated,
+        )
+
+    def spo2_csv(self, text: str, label: str) -> None:
+        """Parses `oxygen_saturation_YYYY-MM-DD.csv`: minutes, UTC, percent."""
+        frame = load_csv(text, label, ("timestamp", "oxygen saturation percentage"))
+        self._add_spo2(frame, "oxygen saturation percentage", label)
+
+    def hrv_csv(self, text: str, label: str) -> None:
+        """Parses `heart_rate_variability_YYYY-MM-DD.csv`: five minutes a row, UTC, RMSSD and SDNN in ms."""
+        columns = {
+            "root mean square of successive differences milliseconds": CHANNELS_OF_FILE["hrv"],
+            "standard deviation milliseconds": ("sdnn_percentile_0595", "sdnn0595"),
+        }
+        frame = load_csv(text, label, ("timestamp", *columns))
+        minutes = (self._csv_minutes(frame, label, local=False)[:, None] + np.arange(5)).ravel()
+        for column, keys in columns.items():
+            for key in keys:
+                if key in self.schema:
+                    values = self._plausible(key, numbers(frame, column, label).to_numpy())
+                    self._add(key, minutes, np.repeat(values, 5))
+
+    def altitude(self, text: str, label: str) -> None:
+        """Parses `altitude*.json`: feet climbed in a minute, UTC; only minutes with a climb are listed.
+
+        The channel holds the standard deviation of altitude within a minute; that of a steady climb of `h` metres is
+        `h / sqrt(12)`. An approximation: descents are not listed, and a floor that two minutes share goes to one.
+        """
+        minutes, climbed = self._json_minutes(text, label)
+        spread = self._plausible("altim_std", climbed * CLIMB_UNIT_M / math.sqrt(12.0))
+        self._add("altim_std", minutes, spread)
+
+    def calories(self, text: str, label: str) -> None:
+        """Parses `calories*.json`: kcal of a minute, UTC."""
+        minutes, values = self._json_minutes(text, label)
+        self._add("calories", minutes, self._plausible("calories", values))
+
+    def distance(self, text: str, label: str) -> None:
+        """Parses `distance*.json`: centimetres of a minute, UTC."""
+        minutes, values = self._json_minutes(text, label)
+        self._add("distance", minutes, self._plausible("distance", values))
+
+    def _json_minutes(self, text: str, label: str) -> tuple[np.ndarray, np.ndarray]:
+        entries = load_json_list(text, label)
+        values = self._values(entries, lambda value: value, text, label)
+        return self._utc_minutes(entries, text, label), values
+
+    def night_temperature(self, text: str, label: str) -> None:
+        """Parses `Computed Temperature*.csv`: of each night the mean temperature in degC, and its sum over baseline.
+
+        Their difference is the baseline that a minute's temperature is relative to.
+        """
+        columns = ("sleep_start", "temperature_samples", "nightly_temperature", "baseline_relative_sample_sum")
+        frame = load_csv(text, label, columns)
+        starts = self._csv_minutes(frame, label, local=True, column="sleep_start")
+        samples, nightly, above = (numbers(frame, column, label).to_numpy() for column in columns[1:])
+        for start, count, mean, total in zip(starts, samples, nightly, above, strict=True):
+            if count > 0 and np.isfinite(mean) and np.isfinite(total):
+                self._baselines.append((int(start), float(mean - total / count)))
+
+    def temperature(self, text: str, label: str) -> None:
+        """Parses `Wrist Temperature*.csv`: minutes in local time, degC over the baseline of the nearest night."""
+        frame = load_csv(text, label, ("recorded_time", "temperature"))
+        minutes = self._csv_minutes(frame, label, local=True, column="recorded_time")
+        relative = numbers(frame, "temperature", label).to_numpy()
+        if not len(minutes):
+            return
+        near = [
+            (abs(start - int(np.median(minutes))), baseline)
+            for start, baseline in self._baselines
+            if abs(start - int(np.median(minutes))) <= 24 * 60
+        ]
+        if not near:
+            self.report.note(
+                "temperature-without-baseline",
+                "dropped",
+                "wrist temperatures relative to a baseline that no night within a day tells",
+                self.current,
+                len(minutes),
+            )
+            return
+        self._add("wrist_temperatures", minutes, self._plausible("wrist_temperatures", relative + min(near)[1]))
+
+    def eda(self, text: str, label: str) -> None:
+        """Parses `Mindfulness Eda Data Sessions*.csv`: seconds since 1970, skin conductance level in uS."""
+        frame = load_csv(text, label, ("timestamp", "scl_avg"))
+        seconds = numbers(frame, "timestamp", label).to_numpy()
+        wrong = ~(np.abs(seconds) < 1e13)
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(f"{label}, line {row + 2}: `timestamp` must be seconds since 1970, got {seconds[row]:g}.")
+        seconds = np.where(seconds > 1e11, seconds / 1000.0, seconds)
+        level = numbers(frame, "scl_avg", label).to_numpy(copy=True)
+        if "valid_data" in frame.columns:
+            invalid = frame["valid_data"].str.strip().str.lower().isin(("false", "0", "no")).to_numpy()
+            self.report.note(
+                "eda-invalid", "dropped", "skin conductances that the device calls invalid", count=int(invalid.sum())
+            )
+            level[invalid] = np.nan
+        self._add("eda_level_real", (seconds // 60).astype(np.int64), self._plausible("eda_level_real", level))
+
+    def mood(self, text: str, label: str) -> None:
+        """Parses a table of moods: one column of times (UTC unless the cells say otherwise) and one of names."""
+        frame = load_csv(text, label, ())
+        lowered = {str(name).lower().replace(" ", "_"): str(name) for name in frame.columns}
+        when = next((lowered[name] for name in _MOOD_TIMES if name in lowered), None)
+        what = next((lowered[name] for name in _MOOD_NAMES if name in lowered), None)
+        if when is None or what is None:
+            raise ValueError(
+                f"{label}, line 1: a table of moods needs a column of times ({', '.join(_MOOD_TIMES)}) and one of"
+                f" moods ({', '.join(_MOOD_NAMES)}); it has {', '.join(map(str, frame.columns))}."
+            )
+        minutes = self._csv_minutes(frame, label, local=False, column=when)
+        for minute, name in zip(minutes.tolist(), frame[what], strict=True):
+            name = " ".join(str(name).replace("_", " ").split()).lower()
+            if not name:
+                self.report.note("mood-without-name", "dropped", "moods without a name")
+                continue
+            self.logs.spans.append(Span(minute, minute, "mood", name))

@@ -1,0 +1,192 @@
+"""What the columns of a table mean: a mapping in Python or YAML.
+
+```yaml
+time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of texts
+subject: participant                        # column of people
+timezone: Europe/Rome                       # local zone, or an itinerary
+day_start: "18:00"
+columns:                                    # a column, or in long tables a name among the values of `variable`
+  pulse: HR                                 # in the channel's own unit
+  skin_temp: {channel: wrist_temperatures, unit: degF}
+  cadence: {channel: steps, aggregate: mean}
+layout: long                                # one row a measurement; `wide`, a column each, by default
+variable: metric                            # long: the column that names what was measured
+value: reading                              # long: the column of numbers
+unit: unit                                  # long, if there: the column that names each row's unit
+```
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...schema import SensorSchema
+
+TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
+"""Units of numbers in a time column, in seconds since 1970."""
+
+AGGREGATES = ("mean", "sum")
+"""How the samples of a minute become one value."""
+
+LAYOUTS = ("wide", "long")
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """What a column holds.
+
+    Attributes:
+        channel: Key of the channel.
+        unit: Unit of the values, converted to the channel's; the channel's own if None.
+        aggregate: One of [`AGGREGATES`]; by default `"sum"` for steps and `"mean"` for all else.
+    """
+
+    channel: str
+    unit: str | None = None
+    aggregate: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.channel, str) or not self.channel:
+            raise ValueError(f"A column's `channel` must be a channel key, got {self.channel!r}.")
+        if self.unit is not None and not isinstance(self.unit, str):
+            raise ValueError(f"Channel {self.channel!r}: `unit` must be a name such as 'degF', got {self.unit!r}.")
+        if self.aggregate is not None and self.aggregate not in AGGREGATES:
+            raise ValueError(
+                f"Channel {self.channel!r}: `aggregate` must be one of {', '.join(AGGREGATES)}, got {self.aggregate!r}."
+            )
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """What the columns of a table mean; see the module's docstring for the YAML form.
+
+    Attributes:
+        columns: `{column: what it holds}`; in long tables `{value of the variable column: what it is}`.
+        time: Column of times.
+        time_unit: Unit of times that are numbers, one of [`TIME_UNITS`].
+        time_format: `strptime` format of times that are texts; ISO 8601 by default.
+        subject: Column of people.
+        timezone: Local zone.
+        day_start: Local time at which windows start.
+        layout: `"wide"` or `"long"`.
+        variable: Long tables: the column that names what was measured.
+        value: Long tables: the column of numbers.
+        unit: Long tables: the column that names the unit of each row.
+    """
+
+    columns: dict[str, ColumnMapping] = field(default_factory=dict)
+    time: str | None = None
+    time_unit: str = "s"
+    time_format: str | None = None
+    subject: str | None = None
+    timezone: str | tzinfo | None = None
+    day_start: str | None = None
+    layout: str = "wide"
+    variable: str | None = None
+    value: str | None = None
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_unit not in TIME_UNITS:
+            raise ValueError(f"The time's `unit` must be one of {', '.join(TIME_UNITS)}, got {self.time_unit!r}.")
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {self.layout!r}.")
+        for name in ("time", "time_format", "subject", "day_start", "variable", "value", "unit"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, str):
+                raise ValueError(
+                    f"`{name}` must be text, got {given!r}; YAML needs quotes around times such as '06:00'."
+                )
+        if self.layout == "long" and not (self.variable and self.value):
+            raise ValueError("A long table needs `variable`, the column of names, and `value`, the column of numbers.")
+        if self.layout == "wide" and (self.variable or self.value or self.unit):
+            raise ValueError("`variable`, `value` and `unit` belong to `layout: long`.")
+
+    def check(self, schema: SensorSchema, label: str) -> None:
+        """Checks that the channels are those of a schema.
+
+        Raises:
+            ValueError: If one is not; the message names the column and the channels there are.
+        """
+        for name, column in self.columns.items():
+            if column.channel not in schema:
+                raise ValueError(
+                    f"{label}: `columns` maps {name!r} to {column.channel!r}, which is no channel of {schema.name!r};"
+                    f" it has {', '.join(schema.keys)}."
+                )
+
+
+def load_mapping(mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None) -> TableMapping:
+    """Reads a mapping.
+
+    Args:
+        mapping: A mapping, a dict, or the path of a YAML file; None is one that says nothing.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not YAML, or a field is unknown or wrong.
+    """
+    if mapping is None:
+        return TableMapping()
+    if isinstance(mapping, TableMapping):
+        return mapping
+    if isinstance(mapping, Mapping):
+        return _from_dict(mapping)
+    path = Path(mapping)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}.") from None
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{path}: a column mapping must be a YAML mapping with `columns`, got {type(data).__name__}.")
+    try:
+        return _from_dict(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _from_dict(data: Mapping[str, Any]) -> TableMapping:
+    values = dict(data)
+    time = values.get("time")
+    if isinstance(time, Mapping):
+        unknown = set(time) - {"column", "unit", "format"}
+        if unknown:
+            raise ValueError(f"Unknown fields {sorted(unknown)} of `time`; allowed are column, unit, format.")
+        values["time"] = time.get("column")
+        values["time_unit"], values["time_format"] = time.get("unit", "s"), time.get("format")
+    allowed = [f.name for f in fields(TableMapping)]
+    unknown = set(values) - set(allowed)
+    if unknown:
+        raise ValueError(f"Unknown fields {sorted(unknown)} of a column mapping; allowed are {', '.join(allowed)}.")
+    columns = values.get("columns") or {}
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"`columns` must map columns to channels, got {type(columns).__name__}.")
+    values["columns"] = {str(name): _column(name, given) for name, given in columns.items()}
+    return TableMapping(**values)
+
+
+def _column(name: Any, given: Any) -> ColumnMapping:
+    if isinstance(given, ColumnMapping):
+        return given
+    if isinstance(given, str):
+        return ColumnMapping(given)
+    if not isinstance(given, Mapping) or not set(given) <= {"channel", "unit", "aggregate"} or "channel" not in given:
+        raise ValueError(
+            f"Column {name!r} must map to a channel key, or to `channel`, `unit` and `aggregate`, got {given!r}."
+        )
+    return ColumnMapping(**given)
+
+
+def with_overrides(mapping: TableMapping, columns: Mapping[str, str] | None, **given: Any) -> TableMapping:
+    """Returns the mapping with the arguments of a call in place of what it says; None leaves a field as it is."""
+    merged = {**mapping.columns, **{name: ColumnMapping(key) for name, key in (columns or {}).items()}}
+    return replace(mapping, columns=merged, **{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,30 @@
+"""Minute features from raw signals, one file a modality. `docs/features.md` lists them all."""
+
+from __future__ import annotations
+
+from .acceleration import acceleration_features, step_times
+from .blocks import fill_channels
+from .heartbeats import beat_features, fill_hrv, hrv_per_minute
+from .ppg import ppg_beats
+from .skin import (
+    altitude_features,
+    conductance_features,
+    level_and_slope,
+    pressure_to_altitude,
+    temperature_features,
+)
+
+__all__ = [
+    "acceleration_features",
+    "altitude_features",
+    "beat_features",
+    "conductance_features",
+    "fill_channels",
+    "fill_hrv",
+    "hrv_per_minute",
+    "level_and_slope",
+    "ppg_beats",
+    "pressure_to_altitude",
+    "step_times",
+    "temperature_features",
+]
