@@ -21,7 +21,7 @@ from transformers import (
 )
 
 import sensorlm_hf  # registers the Auto classes
-from sensorlm_hf.modeling import SensorLMModel, SensorLMTextConfig, SensorLMTextModel
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, SensorLMTextConfig, SensorLMTextModel
 
 assert sensorlm_hf.__version__
 
@@ -256,6 +256,20 @@ def test_resizing_the_vocabulary(kind, tmp_path):
     loaded = SensorLMModel.from_pretrained(tmp_path)
     assert loaded.config.text_config.vocab_size == VOCAB + 5
     close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
+
+
+def test_an_undivided_language_model_does_not_become_a_decoder_silently(tmp_path):
+    combined("gpt2", "clip").save_pretrained(tmp_path / "clip")
+    config = SensorLMConfig.from_dict(
+        {**SensorLMConfig.from_pretrained(tmp_path / "clip").to_dict(), "objective": "coca"}
+    )
+    assert [config.text_config.num_hidden_layers, config.decoder_config.num_hidden_layers] == [2, 2]
+    with pytest.raises(ValueError, match="from_sensor_text_pretrained"):
+        SensorLMModel.from_pretrained(tmp_path / "clip", config=config)
+    source = language_model("gpt2", head=True)
+    model = SensorLMModel.from_sensor_text_pretrained(str(tmp_path / "clip"), source, objective="coca")
+    clip = SensorLMModel.from_pretrained(tmp_path / "clip")
+    close(model.get_sensor_features(VALUES, MASK), clip.get_sensor_features(VALUES, MASK))
 
 
 def test_names_paths_and_towers(tmp_path):

@@ -570,10 +570,13 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
         """Loads a model as `PreTrainedModel.from_pretrained` does.
 
         Raises:
-            ValueError: If the checkpoint holds another model class, whose text side would come out untrained.
+            ValueError: If the checkpoint holds another model class, whose text side would come out untrained, or the
+                layers that a decoder takes from a language model are where the checkpoint has its text tower.
         """
-        result = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-        model = result[0] if isinstance(result, tuple) else result
+        wants_report = kwargs.pop("output_loading_info", False)
+        model, report = super().from_pretrained(
+            pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+        )
         # Loading puts new parameters in place of those that the constructor froze.
         model._freeze()
         saved = model.config.architectures
@@ -582,7 +585,13 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
                 f"{pretrained_model_name_or_path} holds a {saved[0]}, not a {cls.__name__}. Load it with"
                 f" {saved[0]}.from_pretrained."
             )
-        return result
+        if any(name.startswith("decoder.language_model.") for name in report["missing_keys"]):
+            raise ValueError(
+                f"{pretrained_model_name_or_path} has its language model undivided, or divided otherwise, so the"
+                f" decoder of objective {model.config.objective!r} would start from random layers. Make the model with"
+                " `from_sensor_text_pretrained`, giving the checkpoint as `sensor_config`."
+            )
+        return (model, report) if wants_report else model
 
     @classmethod
     def from_sensor_text_pretrained(
