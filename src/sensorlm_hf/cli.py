@@ -162,7 +162,7 @@ def _add_simulate(commands: Any) -> None:
 
 
 def _simulate(arguments: argparse.Namespace, rest: list[str]) -> int:
-    from .data.folders import write_cohort
+    from .data import write_cohort
 
     counts = write_cohort(
         arguments.folder,

@@ -6,35 +6,41 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .captioning import CaptionSummary, caption_folder
+    from .cohorts import write_cohort
     from .collator import SensorDayDataset, SensorLMCollator
-    from .folders import load_sensor_days, schema_of, write_cohort, write_days
+    from .convert import Conversion, convert
+    from .folders import load_sensor_days, schema_of, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
     from .stream import SensorDayStream
 
 _HOMES = {
     "CaptionSummary": "captioning",
+    "Conversion": "convert",
     "SensorDayDataset": "collator",
     "SensorDayStream": "stream",
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
     "caption_folder": "captioning",
+    "convert": "convert",
     "load_sensor_days": "folders",
     "schema_of": "folders",
     "sensor_day_features": "rows",
-    "write_cohort": "folders",
+    "write_cohort": "cohorts",
     "write_days": "folders",
 }
 
 __all__ = [
     "CaptionSummary",
+    "Conversion",
     "SensorDayDataset",
     "SensorDayStream",
     "SensorDays",
     "SensorDaysConfig",
     "SensorLMCollator",
     "caption_folder",
+    "convert",
     "load_sensor_days",
     "schema_of",
     "sensor_day_features",

@@ -39,12 +39,15 @@ class DayStatistics:
     minutes: int = 0
     events: dict[str, dict[str, int]] = field(default_factory=dict)
 
+    def _start(self, schema: SensorSchema) -> None:
+        self.schema = schema
+        self._count, self._mean, self._spread = (np.zeros(len(schema)) for _ in range(3))
+        self._low, self._high = np.full(len(schema), np.inf), np.full(len(schema), -np.inf)
+
     def add(self, split: str, day: SensorDay) -> None:
         """Takes a day in."""
         if self.schema is None:
-            self.schema = day.schema
-            self._count, self._mean, self._spread = (np.zeros(len(day.schema)) for _ in range(3))
-            self._low, self._high = np.full(len(day.schema), np.inf), np.full(len(day.schema), -np.inf)
+            self._start(day.schema)
         self.days[split] = self.days.get(split, 0) + 1
         self.people.setdefault(split, set()).add(day.subject_id)
         self.minutes += len(day)
@@ -56,13 +59,35 @@ class DayStatistics:
         held = np.where(known, values, 0.0)
         mean = held.sum(axis=0) / np.maximum(count, 1)
         spread = np.where(known, np.square(values - mean), 0.0).sum(axis=0)
+        low = np.where(known, values, np.inf).min(axis=0)
+        high = np.where(known, values, -np.inf).max(axis=0)
+        self._update(count, mean, spread, low, high)
+
+    def merge(self, other: DayStatistics) -> None:
+        """Takes the statistics of other days in."""
+        if other.schema is None:
+            return
+        if self.schema is None:
+            self._start(other.schema)
+        for split, count in other.days.items():
+            self.days[split] = self.days.get(split, 0) + count
+            self.people.setdefault(split, set()).update(other.people[split])
+        self.minutes += other.minutes
+        for kind, labels in other.events.items():
+            mine = self.events.setdefault(kind, {})
+            for label, count in labels.items():
+                mine[label] = mine.get(label, 0) + count
+        self._update(other._count, other._mean, other._spread, other._low, other._high)
+
+    def _update(
+        self, count: np.ndarray, mean: np.ndarray, spread: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> None:
         total = np.maximum(self._count + count, 1)
         delta = np.where(count > 0, mean - self._mean, 0.0)
         self._mean = self._mean + delta * count / total
         self._spread = self._spread + spread + delta**2 * self._count * count / total
         self._count = self._count + count
-        self._low = np.minimum(self._low, np.where(known, values, np.inf).min(axis=0))
-        self._high = np.maximum(self._high, np.where(known, values, -np.inf).max(axis=0))
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
 
     def channels(self) -> list[dict[str, Any]]:
         """Returns of each channel its key, unit, share of observed minutes, mean, std, least and largest value."""

@@ -14,9 +14,8 @@ import datasets
 
 from ..days import SensorDay
 from ..schema import SensorSchema, get_schema
-from .sensor_days import SPLITS, SensorDays, SensorDaysConfig
+from .sensor_days import SensorDays
 from .shards import DayWriter
-from .simulate import iter_simulated_days
 
 
 def write_days(
@@ -53,48 +52,6 @@ def write_days(
         if not writer.counts:
             raise ValueError("There are no days to write.")
     return writer.counts[split]
-
-
-def write_cohort(
-    folder: str | Path,
-    *,
-    people: int,
-    days_per_person: int = 4,
-    seed: int = 0,
-    schema: str = "sensorlm-26",
-) -> dict[str, int]:
-    """Writes a cohort of simulated people as a Parquet dataset with splits by person, rounded by [`round_values`].
-
-    Args:
-        folder: Where to write; see [`write_days`].
-        people: Number of people.
-        days_per_person: Days of each.
-        seed: Seed of the cohort.
-        schema: Name of the channel set.
-
-    Returns:
-        Days written, by split. A split without people is left out.
-
-    Raises:
-        FileExistsError: If the folder holds a dataset already.
-        ValueError: If a number is below 1.
-    """
-    config = SensorDaysConfig(people=people, days_per_person=days_per_person, seed=seed, schema=schema)
-    if any((Path(folder) / "data").glob("*.parquet")):
-        raise FileExistsError(f"{folder} already holds a dataset; remove it or choose another folder.")
-    counts = {}
-    for split in SPLITS:
-        chosen = config.people_of(split)
-        if chosen:
-            days = iter_simulated_days(
-                len(chosen) * days_per_person,
-                seed=seed,
-                schema=schema,
-                days_per_person=days_per_person,
-                start_person=chosen.start,
-            )
-            counts[split] = write_days(days, folder, split=split, precision="compact")
-    return counts
 
 
 def load_sensor_days(

@@ -296,8 +296,8 @@ def get_task(name: str) -> Task:
     """
     if name not in TASKS:
         raise ValueError(
-            f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines are"
-            " tasks of run_suite, on the command line with --output-dir."
+            f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines"
+            " are tasks of run_suite, on the command line with --output-dir."
         )
     return TASKS[name]
 
