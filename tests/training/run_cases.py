@@ -223,7 +223,15 @@ def _call(rank: int, world: int, port: int, folder: str, processor: str, options
     run(rank, world, port, folder, processor, **options)
 
 
-NOT_EXACT = ("seconds", "mfu", "days_per_second", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
+NOT_EXACT = (
+    "data_wait",
+    "seconds",
+    "mfu",
+    "days_per_second",
+    "eval_runtime",
+    "eval_samples_per_second",
+    "eval_steps_per_second",
+)
 
 
 def curve(result: dict[str, Any]) -> list[dict[str, Any]]:
