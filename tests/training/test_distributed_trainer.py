@@ -25,7 +25,6 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SETTINGS: dict[str, dict[str, Any]] = {
     "coca": {"objective": "coca"},
     "siglip ring": {"objective": "siglip", "loss_exchange": "ring", "loss_chunk_size": 2},
-    "clip": {"objective": "clip"},
     "coca cached": {"objective": "coca", "contrastive_mini_batch_size": 2},
     "coca accumulated": {"objective": "coca", "gradient_accumulation_steps": 2},
 }
