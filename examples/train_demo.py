@@ -47,7 +47,9 @@ def main() -> None:
         run_dir, data, split="test", max_text_length=MAX_TEXT_LENGTH, progress=sys.stderr.isatty(), num_proc=2
     )
     results["model"] = target.name
-    write_model_card(run_dir, target.name, results, f"python {shlex.join(sys.argv)}")
+    # The card tells how to make the model, not how to measure it again.
+    command = shlex.join(word for word in sys.argv if word != "--evaluate_only")
+    write_model_card(run_dir, target.name, results, f"python {command}")
     publish(run_dir, target)
     sys.stdout.write(markdown_table(results) + f"\n\nThe model is in {target}.\n")
 

@@ -13,6 +13,7 @@ import torch
 from transformers import BatchFeature
 
 from sensorlm_hf import SensorDay
+from sensorlm_hf.modeling.encoding_sensorlm import SensorLMEncodingMixin
 
 MINUTES = 4
 
@@ -29,53 +30,84 @@ def at(degrees: float) -> list[float]:
     return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees))]
 
 
+class StubExtractor:
+    """Passes days unchanged, and keeps how many came at once."""
+
+    window_minutes = MINUTES
+
+    def __init__(self, batches: list[int]) -> None:
+        self.batches = batches
+
+    def __call__(self, days: Sequence[SensorDay], **options: Any) -> BatchFeature:
+        self.batches.append(len(days))
+        values = torch.tensor(np.stack([day.values for day in days]))
+        return BatchFeature({"sensor_values": values, "sensor_mask": ~values.isnan()})
+
+
+class StubTokenizer:
+    """Numbers the texts that it knows, and keeps how it was asked."""
+
+    def __init__(self, texts: Mapping[str, Sequence[float]], batches: list[int]) -> None:
+        self.numbers = {text: number for number, text in enumerate(texts)}
+        self.batches = batches
+        self.options: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __call__(self, texts: Sequence[str], **options: Any) -> BatchFeature:
+        self.batches.append(len(texts))
+        self.options = options
+        ids = torch.tensor([[self.numbers[one]] for one in texts])
+        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+
+
 class StubProcessor:
-    """Numbers the texts that it knows; days pass unchanged. It keeps what it was asked."""
+    """A processor of the two stubs above. It keeps what it was asked."""
 
     def __init__(self, texts: Mapping[str, Sequence[float]]) -> None:
         self.vectors = {text: list(vector) for text, vector in texts.items()}
-        self.numbers = {text: number for number, text in enumerate(texts)}
-        self.feature_extractor = SimpleNamespace(window_minutes=MINUTES)
-        self.tokenizer = range(len(texts))
         self.batches: list[int] = []
-        self.options: dict[str, Any] = {}
+        self.feature_extractor = StubExtractor(self.batches)
+        self.tokenizer = StubTokenizer(texts, self.batches)
 
-    def __call__(self, sensor: Any = None, text: Any = None, **options: Any) -> BatchFeature:
-        if sensor is not None:
-            self.batches.append(len(sensor))
-            values = torch.tensor(np.stack([day.values for day in sensor]))
-            return BatchFeature({"sensor_values": values, "sensor_mask": ~values.isnan()})
-        self.batches.append(len(text))
-        self.options = options
-        ids = torch.tensor([[self.numbers[one]] for one in text])
-        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.tokenizer.options
+
+    def __call__(self, sensor: Sequence[SensorDay], **options: Any) -> BatchFeature:
+        return self.feature_extractor(sensor, **options)
 
     def batch_decode(self, tokens: torch.Tensor, skip_special_tokens: bool) -> list[str]:
         assert skip_special_tokens
-        known = list(self.numbers)
+        known = list(self.vectors)
         return [f" {known[number]}\n" for number in tokens[:, 0].tolist()]
 
 
-class StubModel:
+class StubModel(torch.nn.Module, SensorLMEncodingMixin):
     """Embeds days by their first two values and texts by the processor's table; writes the text nearest to a day."""
 
     def __init__(self, processor: StubProcessor, scale: float = 1.0) -> None:
+        super().__init__()
         self.table = torch.tensor(list(processor.vectors.values()), dtype=torch.float32)
         self.config = SimpleNamespace(
-            sensor_config=SimpleNamespace(channel_keys=None, window_minutes=MINUTES),
+            sensor_config=SimpleNamespace(channel_keys=None, window_minutes=MINUTES, patch_minutes=MINUTES),
             text_config=SimpleNamespace(vocab_size=len(self.table), max_position_embeddings=16),
         )
         self.device = torch.device("cpu")
         self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))
         self.options: dict[str, Any] = {}
 
-    def get_sensor_features(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        assert torch.is_inference_mode_enabled()
-        return torch.nn.functional.normalize(values[:, 0, :2], dim=-1)
+    def _require(self, capability: str) -> None:
+        assert capability == "text embeddings"
 
-    def get_text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def sensor_model(self, values: torch.Tensor, mask: torch.Tensor, return_dict: bool) -> SimpleNamespace:
         assert torch.is_inference_mode_enabled()
-        return torch.nn.functional.normalize(self.table[ids[:, 0]], dim=-1)
+        return SimpleNamespace(pooler_output=values[:, 0, :2])
+
+    def text_model(self, ids: torch.Tensor, mask: torch.Tensor, return_dict: bool) -> SimpleNamespace:
+        assert torch.is_inference_mode_enabled()
+        return SimpleNamespace(pooler_output=self.table[ids[:, 0]])
 
     def generate(self, sensor_values: torch.Tensor, sensor_mask: torch.Tensor, **options: Any) -> torch.Tensor:
         self.options = options

@@ -123,7 +123,7 @@ def test_captioned_days_are_spread_over_the_dataset(
         ({"device": "gpu"}, "`device` 'gpu' cannot be used here"),
         ({"max_text_length": 49}, "`max_text_length` is 49, but .* reads at most 48 tokens"),
         ({"caption_key": "summary"}, "`key` must be one of low_level_caption"),
-        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
         ({"split": "tests"}, "tests"),
     ],
 )
