@@ -65,11 +65,12 @@ def days_table(days: list[SensorDay], features: datasets.Features, precision: st
     """
     rows = [dataset_row(day, features) for day in days]
     schema = features.arrow_schema
-    values = np.stack([row.pop("values") for row in rows])
-    if precision == "compact":
-        values = round_values(values, days[0].schema)
-    count, minutes, channels = values.shape
-    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+    count, minutes, channels = len(days), len(days[0]), len(days[0].schema)
+    values = np.empty((count, minutes, channels), dtype=np.float32)
+    for place, row in enumerate(rows):  # one by one: rounding needs a day's size a few times over
+        exact = row.pop("values")
+        values[place] = round_values(exact, days[0].schema) if precision == "compact" else exact
+    flat = pa.array(values.reshape(-1))
     inner = pa.ListArray.from_arrays(np.arange(0, values.size + 1, channels, dtype=np.int32), flat)
     outer = pa.ListArray.from_arrays(np.arange(0, count * minutes + 1, minutes, dtype=np.int32), inner)
     columns = []
