@@ -7,7 +7,7 @@ from .._lazy import lazy_names
 if TYPE_CHECKING:
     from .cohorts import write_cohort
     from .collator import SensorDayDataset, SensorLMCollator
-    from .convert import Conversion, convert
+    from .convert import Conversion, convert_recording
     from .folders import load_sensor_days, schema_of, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
@@ -18,7 +18,7 @@ _HOMES = {
     "SensorDays": "sensor_days",
     "SensorDaysConfig": "sensor_days",
     "SensorLMCollator": "collator",
-    "convert": "convert",
+    "convert_recording": "convert",
     "load_sensor_days": "folders",
     "schema_of": "folders",
     "sensor_day_features": "rows",
@@ -32,7 +32,7 @@ __all__ = [
     "SensorDays",
     "SensorDaysConfig",
     "SensorLMCollator",
-    "convert",
+    "convert_recording",
     "load_sensor_days",
     "schema_of",
     "sensor_day_features",

@@ -85,7 +85,7 @@ class Conversion:
         }
 
 
-def convert(
+def convert_recording(
     source: Any,
     output: str | os.PathLike,
     *,
