@@ -56,7 +56,11 @@ def test_a_folder_that_datasets_reads_with_splits_by_person(table: Path, tmp_pat
         for who in set(rows["subject_id"]):
             assert split_of(who, 0.2, 0.3) == split
     read = {day.sample_id: day for day in read_table(table, timezone=ROME)}
-    back = [SensorDay.from_row(row) for split in done.days for row in load_sensor_days(tmp_path / "out", split)]
+    back = [
+        SensorDay.from_row(row)
+        for split in done.days
+        for row in load_sensor_days(tmp_path / "out", split, cache_dir=tmp_path / "cache2")
+    ]
     assert len(back) == len(read) == 24
     assert all(day == read[day.sample_id] for day in back)
 
@@ -71,6 +75,16 @@ def test_streaming_gives_the_same_rows(table: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "data").iterdir())) == 5
 
 
+def test_another_dataset_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    rates = []
+    for number in (60.0, 70.0):
+        one = pd.DataFrame({"time": ["2024-03-01T08:00:00Z"], "HR": [number]})
+        convert_recording(one, tmp_path / str(number) / "out", keep_ids=True)
+        rows = load_sensor_days(tmp_path / str(number) / "out", "train", cache_dir=tmp_path / "cache")
+        rates.append(float(rows[0]["values"][480, 0]))
+    assert rates == [60.0, 70.0]
+
+
 def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: Path) -> None:
     first = convert_recording(table, tmp_path / "a", timezone=ROME)
     second = convert_recording(table, tmp_path / "b", timezone=ROME, salt="secret")
@@ -82,13 +96,15 @@ def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: 
         for path in (tmp_path / folder).rglob("*"):
             assert not path.is_file() or b"Anna" not in path.read_bytes()
             assert not path.is_file() or b"people.csv" not in path.read_bytes()
-    assert {row["subject_id"] for row in load_sensor_days(tmp_path / "a", "train")} == names[0]
+    assert {
+        row["subject_id"] for row in load_sensor_days(tmp_path / "a", "train", cache_dir=tmp_path / "cache")
+    } == names[0]
 
 
 def test_values_are_rounded_unless_asked_otherwise(table: Path, tmp_path: Path) -> None:
     convert_recording(table, tmp_path / "out", timezone=ROME, keep_ids=True)
     exact = {day.sample_id: day for day in read_table(table, timezone=ROME)}
-    for row in load_sensor_days(tmp_path / "out", "train"):
+    for row in load_sensor_days(tmp_path / "out", "train", cache_dir=tmp_path / "cache"):
         day = SensorDay.from_row(row)
         expected = round_values(exact[day.sample_id].values, day.schema)
         assert np.array_equal(day.values, expected, equal_nan=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -217,6 +218,17 @@ class DayWriter:
         self._partials.append((partial, split))
         write_shard(days_table(held, self.features, self.precision), partial)
         held.clear()
+
+
+def fingerprint(folder: str | os.PathLike) -> str:
+    """Returns a hash of the names and the content of all shards in a dataset's folder."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(Path(folder).glob("data/*.parquet")):
+        digest.update(path.name.encode())
+        with path.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
 
 
 def fresh_folder(output: str | os.PathLike) -> Path:
