@@ -13,7 +13,7 @@ import pytest
 
 from sensorlm_hf import SensorDay, cli, load_sensor_days
 from sensorlm_hf.data import convert as module
-from sensorlm_hf.data.convert import QUALITY_FILE, convert, split_of
+from sensorlm_hf.data.convert import QUALITY_FILE, convert_recording, split_of
 from sensorlm_hf.data.convert_command import SOURCE_NAMES
 from sensorlm_hf.data.quality_text import print_conversion
 from sensorlm_hf.data.readers import read_table
@@ -48,7 +48,7 @@ def folders(root: Path) -> list[str]:
 
 def test_a_folder_that_datasets_reads_with_splits_by_person(table: Path, tmp_path: Path) -> None:
     shares = {"validation_share": 0.2, "test_share": 0.3, "keep_ids": True}
-    done = convert(table, tmp_path / "out", timezone=ROME, precision="exact", license="cc0-1.0", **shares)  # type: ignore[arg-type]
+    done = convert_recording(table, tmp_path / "out", timezone=ROME, precision="exact", license="cc0-1.0", **shares)  # type: ignore[arg-type]
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in loaded.items()} == done.days
     assert set(done.days) == {"train", "validation", "test"}
@@ -56,13 +56,17 @@ def test_a_folder_that_datasets_reads_with_splits_by_person(table: Path, tmp_pat
         for who in set(rows["subject_id"]):
             assert split_of(who, 0.2, 0.3) == split
     read = {day.sample_id: day for day in read_table(table, timezone=ROME)}
-    back = [SensorDay.from_row(row) for split in done.days for row in load_sensor_days(tmp_path / "out", split)]
+    back = [
+        SensorDay.from_row(row)
+        for split in done.days
+        for row in load_sensor_days(tmp_path / "out", split, cache_dir=tmp_path / "cache2")
+    ]
     assert len(back) == len(read) == 24
     assert all(day == read[day.sample_id] for day in back)
 
 
 def test_streaming_gives_the_same_rows(table: Path, tmp_path: Path) -> None:
-    convert(table, tmp_path / "out", timezone=ROME, days_per_shard=5)
+    convert_recording(table, tmp_path / "out", timezone=ROME, days_per_shard=5)
     plain = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     stream = datasets.load_dataset(str(tmp_path / "out"), split="train", streaming=True)
     pairs = list(zip(plain, stream, strict=True))
@@ -71,10 +75,20 @@ def test_streaming_gives_the_same_rows(table: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "data").iterdir())) == 5
 
 
+def test_another_dataset_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    rates = []
+    for number in (60.0, 70.0):
+        one = pd.DataFrame({"time": ["2024-03-01T08:00:00Z"], "HR": [number]})
+        convert_recording(one, tmp_path / str(number) / "out", keep_ids=True)
+        rows = load_sensor_days(tmp_path / str(number) / "out", "train", cache_dir=tmp_path / "cache")
+        rates.append(float(rows[0]["values"][480, 0]))
+    assert rates == [60.0, 70.0]
+
+
 def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: Path) -> None:
-    first = convert(table, tmp_path / "a", timezone=ROME)
-    second = convert(table, tmp_path / "b", timezone=ROME, salt="secret")
-    third = convert(table, tmp_path / "c", timezone=ROME, salt="secret")
+    first = convert_recording(table, tmp_path / "a", timezone=ROME)
+    second = convert_recording(table, tmp_path / "b", timezone=ROME, salt="secret")
+    third = convert_recording(table, tmp_path / "c", timezone=ROME, salt="secret")
     names = [{day.subject_id for day in done.report.days} for done in (first, second, third)]
     assert names[0] != names[1] == names[2]
     assert all(len(who) == 12 for who in names)
@@ -82,13 +96,15 @@ def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: 
         for path in (tmp_path / folder).rglob("*"):
             assert not path.is_file() or b"Anna" not in path.read_bytes()
             assert not path.is_file() or b"people.csv" not in path.read_bytes()
-    assert {row["subject_id"] for row in load_sensor_days(tmp_path / "a", "train")} == names[0]
+    assert {
+        row["subject_id"] for row in load_sensor_days(tmp_path / "a", "train", cache_dir=tmp_path / "cache")
+    } == names[0]
 
 
 def test_values_are_rounded_unless_asked_otherwise(table: Path, tmp_path: Path) -> None:
-    convert(table, tmp_path / "out", timezone=ROME, keep_ids=True)
+    convert_recording(table, tmp_path / "out", timezone=ROME, keep_ids=True)
     exact = {day.sample_id: day for day in read_table(table, timezone=ROME)}
-    for row in load_sensor_days(tmp_path / "out", "train"):
+    for row in load_sensor_days(tmp_path / "out", "train", cache_dir=tmp_path / "cache"):
         day = SensorDay.from_row(row)
         expected = round_values(exact[day.sample_id].values, day.schema)
         assert np.array_equal(day.values, expected, equal_nan=True)
@@ -99,7 +115,7 @@ def test_the_report_says_what_was_observed_and_dropped(table: Path, tmp_path: Pa
     frame.loc[0, "HR"] = 500.0
     frame["mood"] = "calm"
     frame.to_csv(table, index=False)
-    done = convert(table, tmp_path / "out", timezone=ROME)
+    done = convert_recording(table, tmp_path / "out", timezone=ROME)
     saved = json.loads((tmp_path / "out" / QUALITY_FILE).read_text())
     assert saved["days"] == {"train": 24}
     day = saved["quality"]["days"][0]
@@ -124,18 +140,18 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "in" / "b.csv").write_text("time,HR\n2024-03-01T08:00:00,60\nlater,61\n")
     before = folders(tmp_path)
     with pytest.raises(ValueError, match=r"b\.csv, line 3"):
-        convert(tmp_path / "in", tmp_path / "out", timezone=ROME, days_per_shard=1)
+        convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, days_per_shard=1)
     assert folders(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
-    done = convert(tmp_path / "in", tmp_path / "out", timezone=ROME, skip_bad=True)
+    done = convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, skip_bad=True)
     assert done.report.count("bad-file") == 1
     with pytest.raises(FileExistsError, match="not empty"):
-        convert(tmp_path / "in", tmp_path / "out", timezone=ROME)
+        convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME)
     empty = pd.DataFrame({"time": ["2024-03-01T08:00:00"], "HR": [np.nan]})
     with pytest.raises(ValueError, match="no day with an observed minute"):
-        convert(empty, tmp_path / "none", timezone=ROME)
+        convert_recording(empty, tmp_path / "none", timezone=ROME)
     with pytest.raises(ValueError, match="must not be negative"):
-        convert(empty, tmp_path / "none", timezone=ROME, test_share=1.5)
+        convert_recording(empty, tmp_path / "none", timezone=ROME, test_share=1.5)
     assert not (tmp_path / "none").exists()
 
 
@@ -148,9 +164,9 @@ def test_labels_and_events_that_name_people_are_refused(tmp_path: Path, monkeypa
     ):
         row = pd.DataFrame([{**day.to_row(), "labels": labels}])
         with pytest.raises(ValueError, match=words):
-            convert(row, tmp_path / "out")
+            convert_recording(row, tmp_path / "out")
     allowed = pd.DataFrame([{**day.to_row(), "labels": {"city": "large"}}])
-    assert convert(allowed, tmp_path / "out", allow=["labels.city"]).days == {"train": 1}
+    assert convert_recording(allowed, tmp_path / "out", allow=["labels.city"]).days == {"train": 1}
 
 
 def test_people_stay_in_their_split_whoever_else_comes() -> None:
@@ -208,7 +224,7 @@ def test_the_command_knows_every_source() -> None:
 def test_the_recordings(
     real_data: Path, tmp_path: Path, folder: str, kind: str, options: dict[str, str], days: int, of: int
 ) -> None:
-    done = convert(real_data / folder, tmp_path / "out", **options)  # type: ignore[arg-type]
+    done = convert_recording(real_data / folder, tmp_path / "out", **options)  # type: ignore[arg-type]
     assert done.kind == kind
     assert done.days == {"train": days}
     assert done.people == {"train": of}

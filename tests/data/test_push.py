@@ -12,7 +12,7 @@ import pytest
 
 from sensorlm_hf import write_days
 from sensorlm_hf.data import push as module
-from sensorlm_hf.data.convert import convert
+from sensorlm_hf.data.convert import convert_recording
 from sensorlm_hf.data.push import check_folder, push_folder
 from sensorlm_hf.data.simulate import simulate_days
 
@@ -23,7 +23,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "dataset_scripts"
 def folder(tmp_path: Path) -> Path:
     write_days(simulate_days(3), tmp_path / "in")
     shard = next((tmp_path / "in" / "data").iterdir())
-    convert(shard, tmp_path / "out", license="cc0-1.0")
+    convert_recording(shard, tmp_path / "out", license="cc0-1.0")
     return tmp_path / "out"
 
 

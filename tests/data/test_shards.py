@@ -49,7 +49,9 @@ def test_compact_shards_are_small_and_plainly_readable(tmp_path: Path) -> None:
     assert rows.features["values"] == datasets.Array2D((1440, 26), "float32")
     first = SensorDay.from_row(rows.with_format("numpy")[0])
     assert np.array_equal(first.values, round_values(days[0].values, days[0].schema), equal_nan=True)
-    assert [SensorDay.from_row(row) for row in load_sensor_days(tmp_path / "exact", "train")] == days
+    assert [
+        SensorDay.from_row(row) for row in load_sensor_days(tmp_path / "exact", "train", cache_dir=tmp_path / "cache2")
+    ] == days
     metadata = pq.ParquetFile(next((tmp_path / "exact" / "data").iterdir())).metadata
     columns = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)]
     values = next(column for column in columns if column.path_in_schema.startswith("values"))

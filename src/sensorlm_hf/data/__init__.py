@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .captioning import CaptionSummary, caption_folder
     from .cohorts import write_cohort
     from .collator import SensorDayDataset, SensorLMCollator
-    from .convert import Conversion, convert
+    from .convert import Conversion, convert_recording
     from .folders import load_sensor_days, schema_of, write_days
     from .rows import sensor_day_features
     from .sensor_days import SensorDays, SensorDaysConfig
@@ -24,6 +24,7 @@ _HOMES = {
     "SensorLMCollator": "collator",
     "caption_folder": "captioning",
     "convert": "convert",
+    "convert_recording": "convert",
     "load_sensor_days": "folders",
     "schema_of": "folders",
     "sensor_day_features": "rows",
@@ -41,6 +42,7 @@ __all__ = [
     "SensorLMCollator",
     "caption_folder",
     "convert",
+    "convert_recording",
     "load_sensor_days",
     "schema_of",
     "sensor_day_features",

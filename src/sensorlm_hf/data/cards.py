@@ -130,6 +130,7 @@ def card_text(
     license: str = "unknown",
     provenance: Mapping[str, str] | None = None,
     data_bytes: Mapping[str, int] | None = None,
+    fingerprint: str = "",
     allow: Iterable[str] = (),
 ) -> str:
     """Returns a dataset card.
@@ -142,6 +143,8 @@ def card_text(
         license: Licence of the data, as the Hub names it (`"cc-by-4.0"`, `"mit"`, ...).
         provenance: Further facts of where the data come from, `{what: which}`.
         data_bytes: Size of each split's files.
+        fingerprint: Hash of the shards. `datasets` keeps what it has read by the folder's name and the card's YAML;
+            without this, two datasets of one name and shape would be taken for one another.
         allow: Columns that look like identity and are not, see [`check_identity`].
 
     Raises:
@@ -172,6 +175,7 @@ def card_text(
         configs=[
             {
                 "config_name": "default",
+                "description": f"shards {fingerprint}" if fingerprint else "",
                 "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in statistics.days],
             }
         ],

@@ -11,7 +11,7 @@ from pathlib import Path
 from .cards import DayStatistics, card_text, write_card
 from .rows import sensor_day_features
 from .sensor_days import SPLITS, SensorDaysConfig
-from .shards import days_table, fresh_folder, settle_folder, write_shard
+from .shards import days_table, fingerprint, fresh_folder, settle_folder, write_shard
 from .simulate import iter_simulated_days
 
 DAYS_PER_SHARD = 512
@@ -158,6 +158,7 @@ def write_cohort(
             license="apache-2.0",
             provenance={"people": str(people), "days per person": str(days_per_person), "seed": str(seed)},
             data_bytes=sizes,
+            fingerprint=fingerprint(hidden),
         )
         write_card(hidden, text)
         settle_folder(hidden, folder)

@@ -22,7 +22,7 @@ from .readers.detect import LABEL_TYPES
 from .readers.table_mapping import TableMapping
 from .rows import split_of
 from .sensor_days import SPLITS
-from .shards import DayWriter, fresh_folder, settle_folder
+from .shards import DayWriter, fingerprint, fresh_folder, settle_folder
 
 QUALITY_FILE = "quality_report.json"
 """The quality report in a dataset's folder."""
@@ -85,7 +85,7 @@ class Conversion:
         }
 
 
-def convert(
+def convert_recording(
     source: Any,
     output: str | os.PathLike,
     *,
@@ -205,6 +205,7 @@ def convert(
                 "people": "as named by the source" if keep_ids else "salted hashes",
             },
             data_bytes=sizes,
+            fingerprint=fingerprint(partial),
             allow=allow,
         )
         write_card(partial, text)

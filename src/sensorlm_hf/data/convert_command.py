@@ -52,10 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Converts, and prints the quality report."""
     from pathlib import Path
 
-    from .convert import convert
+    from .convert import convert_recording
     from .quality_text import print_conversion
 
-    done = convert(
+    done = convert_recording(
         arguments.input,
         arguments.output,
         kind=None if arguments.source == "auto" else arguments.source,

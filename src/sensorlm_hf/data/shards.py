@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -65,11 +66,12 @@ def days_table(days: list[SensorDay], features: datasets.Features, precision: st
     """
     rows = [dataset_row(day, features) for day in days]
     schema = features.arrow_schema
-    values = np.stack([row.pop("values") for row in rows])
-    if precision == "compact":
-        values = round_values(values, days[0].schema)
-    count, minutes, channels = values.shape
-    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+    count, minutes, channels = len(days), len(days[0]), len(days[0].schema)
+    values = np.empty((count, minutes, channels), dtype=np.float32)
+    for place, row in enumerate(rows):  # one by one: rounding needs a day's size a few times over
+        exact = row.pop("values")
+        values[place] = round_values(exact, days[0].schema) if precision == "compact" else exact
+    flat = pa.array(values.reshape(-1))
     inner = pa.ListArray.from_arrays(np.arange(0, values.size + 1, channels, dtype=np.int32), flat)
     outer = pa.ListArray.from_arrays(np.arange(0, count * minutes + 1, minutes, dtype=np.int32), inner)
     columns = []
@@ -216,6 +218,17 @@ class DayWriter:
         self._partials.append((partial, split))
         write_shard(days_table(held, self.features, self.precision), partial)
         held.clear()
+
+
+def fingerprint(folder: str | os.PathLike) -> str:
+    """Returns a hash of the names and the content of all shards in a dataset's folder."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(Path(folder).glob("data/*.parquet")):
+        digest.update(path.name.encode())
+        with path.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
 
 
 def fresh_folder(output: str | os.PathLike) -> Path:
