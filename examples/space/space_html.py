@@ -1,0 +1,81 @@
+"""Pieces of the page that are written by hand: the notice, the marked sentences, and the style sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from space_answers import Sentence
+
+MARKS = {
+    "confirmed": ("✓", "confirmed by the day’s numbers or log"),
+    "not confirmed": ("✗", "not confirmed"),
+    "unchecked": ("·", "says nothing that can be checked"),
+}
+
+CSS = """
+.gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
+.notice, .captions, .status { line-height: 1.5; }
+.notice { border-left: 4px solid #e69f00; padding: 8px 12px; border-radius: 4px;
+  background: color-mix(in srgb, #e69f00 12%, var(--background-fill-primary)); }
+.status { min-height: 1.5em; margin: 0; overflow-wrap: anywhere; }
+.status.error { border-left: 4px solid #d55e00; padding: 8px 12px; border-radius: 4px;
+  background: color-mix(in srgb, #d55e00 12%, var(--background-fill-primary)); }
+.day picture, .day img { display: block; width: 100%; height: auto; }
+.captions h4 { margin: 12px 0 4px; font-size: 1rem; }
+.captions ul { list-style: none; margin: 0; padding: 0; }
+.captions li { padding: 4px 8px 4px 32px; position: relative; border-radius: 4px; margin-bottom: 3px;
+  overflow-wrap: anywhere; }
+.captions li > .mark { position: absolute; left: 10px; font-weight: 700; }
+.captions .confirmed { background: color-mix(in srgb, #009e73 16%, var(--background-fill-primary)); }
+.captions .not-confirmed { background: color-mix(in srgb, #d55e00 16%, var(--background-fill-primary)); }
+.captions .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 12px; font-size: .9rem; }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+#found .wrap { display: grid; grid-template-columns: 1fr; gap: 6px; }
+#found label { width: 100%; }
+#found label > span { white-space: normal; overflow-wrap: anywhere; }
+:focus-visible { outline: 3px solid #0072b2 !important; outline-offset: 2px; }
+@media (prefers-color-scheme: dark) { :focus-visible { outline-color: #56b4e9 !important; } }
+footer { display: none !important; }
+"""
+
+
+def notice(is_demo_model: bool, model: str) -> str:
+    """Says what runs where, and what the model is worth."""
+    trained = (
+        "The model was trained on <strong>simulated people only</strong>: expect little of it on real recordings."
+        if is_demo_model
+        else f"The model is <code>{escape(model)}</code>; what it says is worth what it was trained on."
+    )
+    return (
+        '<div class="notice">Everything is computed by the machine that runs this app; it calls no other service. What'
+        f" you upload is read here and deleted within the hour. {trained} Not a medical device.</div>"
+    )
+
+
+def status(message: str, *, error: bool = False) -> str:
+    """A line under a control; an error is announced by screen readers."""
+    if error:
+        return f'<p class="status error" role="alert">{escape(message)}</p>'
+    return f'<p class="status" role="status">{escape(message)}</p>'
+
+
+def captions(written: Sequence[tuple[str, Sequence[Sentence]]]) -> str:
+    """Lists the sentences of captions with their marks, and what the marks mean."""
+    parts = []
+    for author, sentences in written:
+        rows = "".join(_row(sentence) for sentence in sentences)
+        parts.append(f"<h4>{escape(author)}</h4><ul>{rows}</ul>")
+    legend = "".join(
+        f'<span aria-hidden="true"><strong>{mark}</strong> {escape(meaning)}</span>' for mark, meaning in MARKS.values()
+    )
+    return f'<div class="captions">{"".join(parts)}<div class="legend">{legend}</div></div>'
+
+
+def _row(sentence: Sentence) -> str:
+    mark, meaning = MARKS[sentence.verdict]
+    return (
+        f'<li class="{sentence.verdict.replace(" ", "-")}"><span class="mark" aria-hidden="true">{mark}</span>'
+        f'{escape(sentence.text)} <span class="visually-hidden">({escape(meaning)})</span></li>'
+    )
