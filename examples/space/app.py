@@ -68,11 +68,11 @@ def show_sample(name: str) -> tuple[Any, ...]:
 
 def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
     """Reads a file; whatever is wrong with it is said in a sentence, and the day before stays."""
-    keep = [gr.skip()] * 7
+    keep = [gr.skip()] * 8
     if not file:
-        return gr.skip(), gr.update(choices=[], value=None, visible=False), html.status(""), *keep
+        return gr.skip(), gr.update(choices=[], value=None, visible=False), "", *keep
     try:
-        upload = read_upload(file, zone, answers.schema)
+        upload = read_upload(file, zone, answers.processor.feature_extractor)
     except ValueError as error:
         hidden = gr.update(choices=[], value=None, visible=False)
         return (), hidden, html.status(str(error), error=True), *keep
@@ -80,7 +80,7 @@ def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
     picker = gr.update(choices=choices, value=0, visible=len(choices) > 1)
     day = upload.days[0]
     shown = html.status(f"From your file: {title_of(day)}.")
-    return upload.days, picker, html.status(upload.message), day, figure_of(day), shown, *_cleared()
+    return upload.days, picker, html.status(upload.message), None, day, figure_of(day), shown, *_cleared()
 
 
 def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
@@ -93,7 +93,7 @@ def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
 
 def _cleared() -> tuple[Any, ...]:
     """Empties the answers about the day before: scores, timeline, captions, what the model sees."""
-    return None, "", "", ""
+    return gr.update(value=None, visible=False), "", "", ""
 
 
 def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
@@ -119,7 +119,7 @@ def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
 def describe(day: SensorDay, kind: str) -> tuple[str, str]:
     """Writes captions and marks their sentences."""
     try:
-        return html.captions(answers.captions(day, kind)), html.status("")
+        return html.captions(answers.captions(day, kind)), ""
     except (ValueError, TypeError) as error:
         return gr.skip(), html.status(str(error), error=True)
 
@@ -141,9 +141,9 @@ def search(sentence: str, where: str, uploaded: Sequence[SensorDay]) -> tuple[An
 def open_found(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
     """Takes a day that the search found."""
     if number is None or not 0 <= number < len(days):
-        return (gr.skip(),) * 7
+        return (gr.skip(),) * 8
     day = days[number]
-    return day, figure_of(day), html.status(f"Found: {title_of(day)}."), *_cleared()
+    return None, day, figure_of(day), html.status(f"Found: {title_of(day)}."), *_cleared()
 
 
 def show_model_view(day: SensorDay) -> str:
@@ -182,33 +182,33 @@ def build() -> gr.Blocks:
                 sample = gr.Radio(list(SAMPLES), value=first, label="A sample: days of simulated people")
             with gr.Column(min_width=280):
                 zone = gr.Dropdown(ZONES, value="UTC", label="Time zone of your recording")
-                file = gr.File(label="Or your own: Fitbit or Takeout .zip, .csv, .parquet", height=120)
-                read = gr.HTML(html.status(""), elem_id="read-status")
+                file = gr.File(label="Or your own: Fitbit or Takeout .zip, .csv, .parquet", height=150)
+                read = gr.HTML(elem_id="read-status")
                 number = gr.Dropdown([], label=f"Day of your file (at most {MOST_DAYS})", visible=False)
-        shown = gr.HTML(html.status(""), elem_id="day-status")
-        drawn = gr.HTML("", elem_id="day")
+        shown = gr.HTML(elem_id="day-status")
+        drawn = gr.HTML(elem_id="day")
         with gr.Accordion("What the model sees", open=False) as view:
-            seen = gr.HTML("", elem_id="model-view")
+            seen = gr.HTML(elem_id="model-view")
 
         gr.Markdown("## 2. Ask about it")
         with gr.Tab("Labels"):
             labels = gr.Textbox(LABELS, label="Labels, with commas between them", lines=2, elem_id="labels")
             template = gr.Textbox(TEMPLATE, label="Sentence they are put into", elem_id="template")
             score_button = gr.Button("Score the labels", variant="primary")
-            score_status = gr.HTML(html.status(""), elem_id="score-status")
-            scores = gr.Label(label="Scores, which sum to 1", num_top_classes=10, elem_id="scores")
-            timeline = gr.HTML("", elem_id="timeline")
+            score_status = gr.HTML(elem_id="score-status")
+            scores = gr.Label(label="Scores, which sum to 1", num_top_classes=10, visible=False, elem_id="scores")
+            timeline = gr.HTML(elem_id="timeline")
         with gr.Tab("Caption"):
             kind = gr.Dropdown(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")
             caption_button = gr.Button("Write captions", variant="primary")
-            caption_status = gr.HTML(html.status(""), elem_id="caption-status")
-            written = gr.HTML("", elem_id="captions")
+            caption_status = gr.HTML(elem_id="caption-status")
+            written = gr.HTML(elem_id="captions")
         with gr.Tab("Search"):
             sentence = gr.Textbox(label="A sentence that the day should fit", elem_id="query", value=QUERIES[0])
             gr.Examples(QUERIES, sentence, label="For example")
             where = gr.Radio([LIBRARY, THIS_UPLOAD], value=LIBRARY, label="Search in")
             search_button = gr.Button("Search", variant="primary")
-            search_status = gr.HTML(html.status(""), elem_id="search-status")
+            search_status = gr.HTML(elem_id="search-status")
             hits = gr.Radio([], label="Days that fit best", visible=False, elem_id="found")
 
         about = [scores, timeline, written, seen]
@@ -216,7 +216,7 @@ def build() -> gr.Blocks:
         page.load(show_sample, sample, chosen, show_progress="hidden")
         page.load(known_zone, zone, zone, js="() => Intl.DateTimeFormat().resolvedOptions().timeZone")
         sample.input(show_sample, sample, chosen)
-        given = [uploaded, number, read, *chosen]
+        given = [uploaded, number, read, sample, *chosen]
         file.upload(show_upload, [file, zone], given)
         file.clear(show_upload, [file, zone], given)
         zone.input(show_upload, [file, zone], given)
@@ -227,7 +227,7 @@ def build() -> gr.Blocks:
         caption_button.click(describe, [day, kind], [written, caption_status])
         for trigger in (search_button.click, sentence.submit):
             trigger(search, [sentence, where, uploaded], [found, hits, search_status])
-        hits.input(open_found, [found, hits], chosen)
+        hits.input(open_found, [found, hits], [sample, *chosen])
     return page
 
 
@@ -240,7 +240,9 @@ def main() -> None:
         server_name=os.environ.get("GRADIO_SERVER_NAME"),
         server_port=int(os.environ.get("PORT", os.environ.get("GRADIO_SERVER_PORT", "7860"))),
         max_file_size=MOST_UPLOAD,
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=gr.themes.Default(
+            primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ),
         css=html.CSS,
         show_error=False,
         footer_links=[],

@@ -40,12 +40,13 @@ class Sentence:
 
     Attributes:
         text: The sentence.
-        verdict: `"confirmed"` if the day's facts and log confirm all that it says, `"not confirmed"` if they do not,
-            `"unchecked"` if it says nothing that they could tell.
+        claims: How many things it says that the day's numbers and log can tell.
+        confirmed: How many of them they confirm.
     """
 
     text: str
-    verdict: str
+    claims: int
+    confirmed: int
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,5 @@ def check_sentences(text: str, day: SensorDay) -> list[Sentence]:
     checked = []
     for sentence in split_sentences(text):
         result = fact_faithfulness([sentence], [day])
-        said, true = result["claims"], result["confirmed_per_caption"][0]
-        verdict = "unchecked" if said == 0 else "confirmed" if true == said else "not confirmed"
-        checked.append(Sentence(sentence, verdict))
+        checked.append(Sentence(sentence, result["claims"], result["confirmed_per_caption"][0]))
     return checked

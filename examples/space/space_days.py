@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from sensorlm_hf.data.readers import ReadReport, read_any
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.schema import SchemaLike
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +69,13 @@ def time_zones() -> list[str]:
     return ["UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))]
 
 
-def read_upload(path: str | os.PathLike, timezone: str | None, schema: SchemaLike) -> Upload:
+def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor: Any) -> Upload:
     """Reads a file that a visitor gave.
 
     Args:
         path: Where it was put.
         timezone: Zone in which it was recorded.
-        schema: Channels that the model reads.
+        feature_extractor: The model's; the days must pass its checks of units.
 
     Raises:
         ValueError: With one or two sentences that help, whatever is wrong with the file.
@@ -85,11 +85,13 @@ def read_upload(path: str | os.PathLike, timezone: str | None, schema: SchemaLik
         raise ValueError(f"{path.name} is of a kind that cannot be read. Give {ACCEPTED}.")
     if path.stat().st_size == 0:
         raise ValueError(f"{path.name} is empty. Give {ACCEPTED}.")
-    report = ReadReport()
+    report, schema = ReadReport(), feature_extractor.to_schema()
     try:
         stream = read_any(path, timezone=timezone or None, schema=schema, report=report)
         days = tuple(islice(stream, MOST_DAYS))
         more = len(days) == MOST_DAYS and next(stream, None) is not None
+        for day in days:
+            feature_extractor(day)
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(_without_folder(str(error), path)) from error
     except Exception as error:
@@ -100,8 +102,6 @@ def read_upload(path: str | os.PathLike, timezone: str | None, schema: SchemaLik
         ) from error
     if not days:
         raise ValueError(f"{path.name} could be read, but holds no minute with a value of any channel.")
-    if any(len(day) != len(days[0]) for day in days):
-        raise ValueError(f"{path.name} holds days of different lengths; give days of 1440 minutes.")
     message = f"Read {len(days)} {'day' if len(days) == 1 else 'days'} from {path.name}."
     if more:
         message += f" The file holds more; only the first {MOST_DAYS} are shown."

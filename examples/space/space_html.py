@@ -9,7 +9,8 @@ from space_answers import Sentence
 
 MARKS = {
     "confirmed": ("✓", "confirmed by the day’s numbers or log"),
-    "not confirmed": ("✗", "not confirmed"),
+    "partly": ("◐", "confirmed in part"),
+    "not-confirmed": ("✗", "not confirmed"),
     "unchecked": ("·", "says nothing that can be checked"),
 }
 
@@ -18,7 +19,7 @@ CSS = """
 .notice, .captions, .status { line-height: 1.5; }
 .notice { border-left: 4px solid #e69f00; padding: 8px 12px; border-radius: 4px;
   background: color-mix(in srgb, #e69f00 12%, var(--background-fill-primary)); }
-.status { min-height: 1.5em; margin: 0; overflow-wrap: anywhere; }
+.status { margin: 0; overflow-wrap: anywhere; }
 .status.error { border-left: 4px solid #d55e00; padding: 8px 12px; border-radius: 4px;
   background: color-mix(in srgb, #d55e00 12%, var(--background-fill-primary)); }
 .day picture, .day img { display: block; width: 100%; height: auto; }
@@ -28,6 +29,7 @@ CSS = """
   overflow-wrap: anywhere; }
 .captions li > .mark { position: absolute; left: 10px; font-weight: 700; }
 .captions .confirmed { background: color-mix(in srgb, #009e73 16%, var(--background-fill-primary)); }
+.captions .partly { background: color-mix(in srgb, #e69f00 16%, var(--background-fill-primary)); }
 .captions .not-confirmed { background: color-mix(in srgb, #d55e00 16%, var(--background-fill-primary)); }
 .captions .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 12px; font-size: .9rem; }
 .visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
@@ -55,7 +57,9 @@ def notice(is_demo_model: bool, model: str) -> str:
 
 
 def status(message: str, *, error: bool = False) -> str:
-    """A line under a control; an error is announced by screen readers."""
+    """A line under a control; an error is announced by screen readers. Without a message it takes no room."""
+    if not message:
+        return ""
     if error:
         return f'<p class="status error" role="alert">{escape(message)}</p>'
     return f'<p class="status" role="status">{escape(message)}</p>'
@@ -74,8 +78,15 @@ def captions(written: Sequence[tuple[str, Sequence[Sentence]]]) -> str:
 
 
 def _row(sentence: Sentence) -> str:
-    mark, meaning = MARKS[sentence.verdict]
+    if sentence.claims == 0:
+        verdict = "unchecked"
+    elif sentence.confirmed in (0, sentence.claims):
+        verdict = "confirmed" if sentence.confirmed else "not-confirmed"
+    else:
+        verdict = "partly"
+    mark, meaning = MARKS[verdict]
+    share = f" <small>({sentence.confirmed} of {sentence.claims} statements confirmed)</small>" * (verdict == "partly")
     return (
-        f'<li class="{sentence.verdict.replace(" ", "-")}"><span class="mark" aria-hidden="true">{mark}</span>'
-        f'{escape(sentence.text)} <span class="visually-hidden">({escape(meaning)})</span></li>'
+        f'<li class="{verdict}"><span class="mark" aria-hidden="true">{mark}</span>{escape(sentence.text)}{share}'
+        f' <span class="visually-hidden">({escape(meaning)})</span></li>'
     )
