@@ -93,7 +93,7 @@ def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
 
 def _cleared() -> tuple[Any, ...]:
     """Empties the answers about the day before: scores, timeline, captions, what the model sees."""
-    return gr.update(value=None, visible=False), "", "", ""
+    return gr.update(value=None, visible="hidden"), "", "", ""
 
 
 def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
@@ -196,7 +196,7 @@ def build() -> gr.Blocks:
             template = gr.Textbox(TEMPLATE, label="Sentence they are put into", elem_id="template")
             score_button = gr.Button("Score the labels", variant="primary")
             score_status = gr.HTML(elem_id="score-status")
-            scores = gr.Label(label="Scores, which sum to 1", num_top_classes=10, visible=False, elem_id="scores")
+            scores = gr.Label(label="Scores, which sum to 1", num_top_classes=10, visible="hidden", elem_id="scores")
             timeline = gr.HTML(elem_id="timeline")
         with gr.Tab("Caption"):
             kind = gr.Dropdown(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")

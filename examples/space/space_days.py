@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -93,7 +94,7 @@ def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor
         for day in days:
             feature_extractor(day)
     except (ValueError, TypeError, OSError) as error:
-        raise ValueError(_without_folder(str(error), path)) from error
+        raise ValueError(_for_visitors(str(error), path)) from error
     except Exception as error:
         # Damaged archives and tables fail in many libraries' own ways; a visitor is told, and the log has the rest.
         logger.exception("An upload could not be read")
@@ -110,10 +111,12 @@ def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor
     return Upload(days, message)
 
 
-def _without_folder(message: str, path: Path) -> str:
-    """Takes the server's folders out of a message."""
+def _for_visitors(message: str, path: Path) -> str:
+    """Takes the server's folders, and what only programmers can do, out of a message."""
     for folder in {str(path.parent), str(path.parent.resolve())}:
         message = message.replace(folder + os.sep, "")
+    message = re.sub(r"^Item 0( \(1 of 1\))?[: ]+", f"{path.name}: ", message)
+    message = re.sub(r"(To take the values as they are|Leave it out, or pass)[^.]*=[^.]*\.", "", message)
     return " ".join(message.split())
 
 
