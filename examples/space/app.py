@@ -93,7 +93,7 @@ def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
 
 def _cleared() -> tuple[Any, ...]:
     """Empties the answers about the day before: scores, timeline, captions, what the model sees."""
-    return gr.update(value=None, visible="hidden"), "", "", ""
+    return "", "", "", ""
 
 
 def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
@@ -119,7 +119,8 @@ def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
 def describe(day: SensorDay, kind: str) -> tuple[str, str]:
     """Writes captions and marks their sentences."""
     try:
-        return html.captions(answers.captions(day, kind)), ""
+        remark = "" if day.events else "This day has no log, so nothing that is said about activities can be confirmed."
+        return html.captions(answers.captions(day, kind)), html.status(remark)
     except (ValueError, TypeError) as error:
         return gr.skip(), html.status(str(error), error=True)
 
@@ -182,7 +183,7 @@ def build() -> gr.Blocks:
                 sample = gr.Radio(list(SAMPLES), value=first, label="A sample: days of simulated people")
             with gr.Column(min_width=280):
                 zone = gr.Dropdown(ZONES, value="UTC", label="Time zone of your recording")
-                file = gr.File(label="Or your own: Fitbit or Takeout .zip, .csv, .parquet", height=150)
+                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=150)
                 read = gr.HTML(elem_id="read-status")
                 number = gr.Dropdown([], label=f"Day of your file (at most {MOST_DAYS})", visible=False)
         shown = gr.HTML(elem_id="day-status")
@@ -196,7 +197,7 @@ def build() -> gr.Blocks:
             template = gr.Textbox(TEMPLATE, label="Sentence they are put into", elem_id="template")
             score_button = gr.Button("Score the labels", variant="primary")
             score_status = gr.HTML(elem_id="score-status")
-            scores = gr.Label(label="Scores, which sum to 1", num_top_classes=10, visible="hidden", elem_id="scores")
+            scores = gr.HTML(elem_id="scores")
             timeline = gr.HTML(elem_id="timeline")
         with gr.Tab("Caption"):
             kind = gr.Dropdown(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")

@@ -103,6 +103,11 @@ class Answers:
         wanted = [part.strip() for part in re.split(r"[,\n;]", labels) if part.strip()]
         if len(wanted) < 2:
             raise ValueError("Type at least two labels with commas between them, such as: running, yoga, a quiet day.")
+        seen: set[str] = set()
+        for label in wanted:
+            if label.casefold() in seen:
+                raise ValueError(f"{label!r} stands there twice; name each label once.")
+            seen.add(label.casefold())
         if len(wanted) > 50:
             raise ValueError(f"That is {len(wanted)} labels; type at most 50.")
         if "{}" not in template:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from space_answers import Sentence
@@ -23,6 +23,13 @@ CSS = """
 .status.error { border-left: 4px solid #d55e00; padding: 8px 12px; border-radius: 4px;
   background: color-mix(in srgb, #d55e00 12%, var(--background-fill-primary)); }
 .day picture, .day img { display: block; width: 100%; height: auto; }
+.scores { list-style: none; margin: 0; padding: 0; font-variant-numeric: tabular-nums; }
+.scores li { display: grid; grid-template-columns: minmax(90px, 30%) 1fr 44px; gap: 10px; align-items: center;
+  padding: 3px 0; overflow-wrap: anywhere; }
+.scores li > :last-child { text-align: right; }
+.scores .bar { height: 12px; border-radius: 6px; overflow: hidden; display: block;
+  background: color-mix(in srgb, #0072b2 14%, var(--background-fill-primary)); }
+.scores .bar > span { display: block; height: 100%; background: #0072b2; min-width: 2px; }
 .captions h4 { margin: 12px 0 4px; font-size: 1rem; }
 .captions ul { list-style: none; margin: 0; padding: 0; }
 .captions li { padding: 4px 8px 4px 32px; position: relative; border-radius: 4px; margin-bottom: 3px;
@@ -63,6 +70,16 @@ def status(message: str, *, error: bool = False) -> str:
     if error:
         return f'<p class="status error" role="alert">{escape(message)}</p>'
     return f'<p class="status" role="status">{escape(message)}</p>'
+
+
+def scores(found: Mapping[str, float]) -> str:
+    """Lists labels with their scores as bars, the best first."""
+    rows = "".join(
+        f'<li><span>{escape(label)}</span><span class="bar" aria-hidden="true"><span style="width:{score:.1%}"></span>'
+        f"</span><span>{score:.0%}</span></li>"
+        for label, score in sorted(found.items(), key=lambda item: -item[1])
+    )
+    return f'<ol class="scores" aria-label="Scores, which sum to 1">{rows}</ol>'
 
 
 def captions(written: Sequence[tuple[str, Sequence[Sentence]]]) -> str:

@@ -92,7 +92,7 @@ def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
     wait_for(page, "#score-status", "at least two labels")
     page.locator("#labels textarea").fill("swimming, Swimming")
     page.get_by_role("button", name="Score the labels").click()
-    wait_for(page, "#score-status", "repeats")
+    wait_for(page, "#score-status", "stands there twice")
     shoot(page, "labels_refused")
 
 
