@@ -16,11 +16,10 @@ import space_html as html
 from space_answers import CAPTION_KINDS, LIBRARY_DAYS, Answers
 from space_days import MOST_DAYS, read_upload, sample_days, time_zones, title_of
 
-from sensorlm_hf import plotting
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.demo.pictures import picture
 from sensorlm_hf.demo.report import describe_day
-from sensorlm_hf.plotting import plot_day, plot_heatmap
+from sensorlm_hf.plotting import plot_day, plot_heatmap, plot_timeline
+from sensorlm_hf.plotting.pictures import picture
 
 LABELS = "running, swimming, yoga, weight lifting, tennis, a day without exercise"
 TEMPLATE = "A day with {}."
@@ -102,16 +101,14 @@ def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
         scores, timeline = answers.score(day, labels, template)
     except (ValueError, TypeError) as error:
         return gr.skip(), gr.skip(), html.status(str(error), error=True)
-    drawn = ""
-    if timeline is not None:
-        drawn = picture(
-            lambda theme, width: plotting.plot_timeline(day, timeline, theme=theme, width=width),
-            f"Scores of the labels {', '.join(scores)} over the day.",
-        )
+    drawn = picture(
+        lambda theme, width: plot_timeline(day, timeline, theme=theme, width=width),
+        f"Scores of the labels {', '.join(scores)} over the day.",
+    )
     best = max(scores, key=scores.__getitem__)
     return (
         scores,
-        _wrap(drawn) if drawn else "",
+        _wrap(drawn),
         html.status(f"Best of {len(scores)} labels: {best}, {scores[best]:.0%}."),
     )
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from transformers import pipeline
 
-from sensorlm_hf import plotting
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.simulate import SENSOR_OF, iter_simulated_days
 from sensorlm_hf.days import SensorDay
@@ -23,6 +22,7 @@ from sensorlm_hf.processing.captions import CaptionBuilder
 
 LIBRARY_SEED = 2025
 LIBRARY_DAYS = 200
+MOST_LABELS = 30  # as many as a picture of their timeline shows
 
 CAPTION_KINDS = {
     "What was logged, in one sentence": "high_level_summary_caption",
@@ -108,18 +108,14 @@ class Answers:
             if label.casefold() in seen:
                 raise ValueError(f"{label!r} stands there twice; name each label once.")
             seen.add(label.casefold())
-        if len(wanted) > 50:
-            raise ValueError(f"That is {len(wanted)} labels; type at most 50.")
+        if len(wanted) > MOST_LABELS:
+            raise ValueError(f"That is {len(wanted)} labels; type at most {MOST_LABELS}.")
         if "{}" not in template:
             raise ValueError("The sentence must hold {} where the label goes, such as: A day with {}.")
-        options: dict[str, Any] = {"candidate_labels": wanted, "hypothesis_template": template.strip()}
-        timeline = None
-        if hasattr(plotting, "plot_timeline"):
-            answer = self._classify(day, return_timeline=True, **options)
-            ranked, timeline = answer["scores"], answer["timeline"]
-        else:
-            ranked = self._classify(day, **options)
-        return {item["label"]: float(item["score"]) for item in ranked}, timeline
+        answer = self._classify(
+            day, candidate_labels=wanted, hypothesis_template=template.strip(), return_timeline=True
+        )
+        return {item["label"]: float(item["score"]) for item in answer["scores"]}, answer["timeline"]
 
     # Captions
 
