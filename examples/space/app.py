@@ -95,7 +95,7 @@ def _cleared() -> tuple[Any, ...]:
     return "", "", "", ""
 
 
-def score(day: SensorDay, labels: str, template: str) -> tuple[Any, str, str]:
+def score(day: SensorDay, labels: str, template: str) -> tuple[str, str, str]:
     """Scores labels and draws their timeline."""
     try:
         scores, timeline = answers.score(day, labels, template)

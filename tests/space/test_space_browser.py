@@ -83,6 +83,8 @@ def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
     page.locator("#labels textarea").fill("swimming, tennis, reading")
     page.get_by_role("button", name="Score the labels").click()
     text = wait_for(page, "#score-status", "Best of 3 labels")
+    page.locator("#scores li").nth(2).wait_for()
+    page.locator("#timeline img").wait_for()
     shown = page.locator("#scores").inner_text()
     assert all(label in shown for label in ("swimming", "tennis", "reading"))
     assert re.search(r"Best of 3 labels: (swimming|tennis|reading), \d+%", text)
