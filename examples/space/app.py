@@ -107,7 +107,7 @@ def score(day: SensorDay, labels: str, template: str) -> tuple[str, str, str]:
     )
     best = max(scores, key=scores.__getitem__)
     return (
-        scores,
+        html.scores(scores),
         _wrap(drawn),
         html.status(f"Best of {len(scores)} labels: {best}, {scores[best]:.0%}."),
     )

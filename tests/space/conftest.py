@@ -32,18 +32,6 @@ WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
 @pytest.fixture(scope="session")
-def space_modules(monkeypatch_session: pytest.MonkeyPatch) -> None:
-    """Makes the files beside `app.py` importable, as they are in a Space."""
-    monkeypatch_session.syspath_prepend(str(SPACE))
-
-
-@pytest.fixture(scope="session")
-def monkeypatch_session() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="session")
 def space_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the app, started as the Hub starts it: `python app.py`."""
     pytest.importorskip("gradio")
@@ -101,7 +89,7 @@ def open_page(browser: Any, space_url: str) -> Iterator[Callable[..., Any]]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.strangers, page.troubles = [], []
         own = ("data:", "blob:", space_url, space_url.replace("http", "ws"))
         page.on("request", lambda request: None if request.url.startswith(own) else page.strangers.append(request.url))

@@ -201,7 +201,7 @@ def test_on_a_phone(open_page: OpenPage, shoot: Shoot, table: Path) -> None:
     upload(page, table)
     wait_for(page, "#read-status", "Read 2 days")
     page.get_by_role("button", name="Score the labels").click()
-    wait_for(page, "#score-status", "Best of 6 labels")
+    page.locator("#scores li").nth(5).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     shoot(page, "phone_labels")
     page.get_by_role("tab", name="Caption").click()
