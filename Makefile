@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
+ALL := $(VENV)/.installed-all
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
-.PHONY: help setup demo test test-all lint format train-demo bench clean
+.PHONY: help setup demo test test-all lint format docs space train-demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -22,6 +23,11 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+# Docs, the Space and the slow tests need more.
+$(ALL): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,notebook,space]'
+	touch $@
+
 setup: $(STAMP)  ## Make the virtual environment and install the package and its development tools.
 
 demo: $(STAMP)  ## Label, caption and plot one day; writes demo/report.html.
@@ -30,7 +36,7 @@ demo: $(STAMP)  ## Label, caption and plot one day; writes demo/report.html.
 test: $(STAMP)  ## Run the tests (offline, a few minutes on two cores).
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
-test-all: $(STAMP)  ## Run the slow tests too.
+test-all: $(ALL)  ## Run the slow tests too.
 	$(BIN)/python -m pytest -n 2 -m '' $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## Check style and types.
@@ -41,6 +47,13 @@ lint: $(STAMP)  ## Check style and types.
 format: $(STAMP)  ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(ALL)  ## Build the documentation into site/, offline, with warnings as errors.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+space: $(ALL)  ## Run the Space on this machine: http://127.0.0.1:7860
+	cd examples/space && $(abspath $(BIN))/python app.py
 
 train-demo: $(STAMP)  ## Train the demo model on simulated people (under an hour on two cores).
 	$(BIN)/python examples/train_demo.py --output_dir src/sensorlm_hf/checkpoints/sensorlm-coca

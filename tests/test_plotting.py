@@ -19,6 +19,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.days import Event, SensorDay
 from sensorlm_hf.plotting import THEMES, default_channels, get_theme, plot_day, plot_heatmap
 from sensorlm_hf.plotting.events import LABEL_SIZE, MAX_ROWS, lay_out_events
@@ -382,3 +383,11 @@ def test_shorten() -> None:
     cut = shorten("a very long label indeed", 8, 60)
     assert cut.endswith("…")
     assert text_width(cut, 8) <= 60
+
+
+def test_a_notebook_shows_a_picture_by_itself() -> None:
+    figure = plot_day(simulate_days(1, seed=1)[0], width=640)
+    data, shown = figure._repr_png_()  # type: ignore[attr-defined]
+    assert data.startswith(b"\x89PNG")
+    assert shown["width"] == 640
+    assert int.from_bytes(data[16:20], "big") == 2 * 640

@@ -10,7 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ._version import __version__
 
@@ -73,11 +73,20 @@ def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:
     return f"warning: {message}\n"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one sentence, without the usage of all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message.rstrip('.')} (see {self.prog} --help).\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Builds the parser of all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sensorlm-hf",
-        description="SensorLM: label, caption, search and learn days of wearable data.",
+        description="SensorLM labels, captions and searches days of wearable data, and learns from them.",
+        epilog="Example:\n  sensorlm-hf demo\n\n`sensorlm-hf COMMAND --help` explains a command and gives an example.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sensorlm-hf {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -88,6 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_export(commands)
+    _add_doctor(commands)
+    _add_completion(commands)
     return parser
 
 
@@ -162,15 +173,17 @@ def _add_simulate(commands: Any) -> None:
 
 
 def _simulate(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .commands.output import status
     from .data import write_cohort
 
-    counts = write_cohort(
-        arguments.folder,
-        people=arguments.people,
-        days_per_person=arguments.days_per_person,
-        seed=arguments.seed,
-        schema=arguments.schema,
-    )
+    with status("Simulating"):
+        counts = write_cohort(
+            arguments.folder,
+            people=arguments.people,
+            days_per_person=arguments.days_per_person,
+            seed=arguments.seed,
+            schema=arguments.schema,
+        )
     if arguments.json:
         _print_json({"folder": arguments.folder, "days": counts})
     else:
@@ -545,19 +558,60 @@ def _export(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _print_results(results: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from .commands.output import print_table
     from .evaluation.report import number_text, result_rows
 
-    table = Table(
-        title=f"{results['model']} on {results['days']} days of {results['people']} people ({results['data']})"
+    print_table(
+        ("task", "metric", "value", "chance"),
+        [
+            (task, metric, number_text(value), number_text(chance))
+            for task, metric, value, chance in result_rows(results)
+        ],
+        title=f"{results['model']} on {results['days']} days of {results['people']} people ({results['data']})",
+        numbers=("value", "chance"),
     )
-    for name in ("task", "metric", "value", "chance"):
-        table.add_column(name, justify="right" if name in ("value", "chance") else "left")
-    for task, metric, value, chance in result_rows(results):
-        table.add_row(task, metric, number_text(value), number_text(chance))
-    Console().print(table)
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        _doctor,
+        "Say which versions and devices there are, and what is missing and how to install it.",
+        "sensorlm-hf doctor --json",
+    )
+    _option(parser, "--json", action="store_true", help="Print the findings as JSON.")
+
+
+def _doctor(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .commands.doctor import diagnose, print_diagnosis
+
+    found = diagnose()
+    if arguments.json:
+        _print_json(found.to_dict())
+    else:
+        print_diagnosis(found)
+    return 0 if found.healthy else 1
+
+
+def _add_completion(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "completion",
+        _completion,
+        "Print a script that completes commands, options and paths in your shell.",
+        "sensorlm-hf completion bash > ~/.local/share/bash-completion/completions/sensorlm-hf\n"
+        '  sensorlm-hf completion zsh > "${fpath[1]}/_sensorlm-hf"\n'
+        "  sensorlm-hf completion fish > ~/.config/fish/completions/sensorlm-hf.fish",
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="The shell to write for.")
+
+
+def _completion(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from .commands.completion import completion_script
+
+    sys.stdout.write(completion_script(build_parser(), arguments.shell))
+    return 0
 
 
 def _print_json(data: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -19,9 +21,20 @@ WIDTHS = (300, 4000)
 """Narrowest and widest picture, pixels."""
 
 
+class Picture(Figure):
+    """A figure that a notebook shows by itself, which matplotlib leaves to pyplot's backends."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Returns the picture at twice its size, for sharp screens, and the size at which to show it."""
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=2 * self.dpi)
+        width, height = (round(side * self.dpi) for side in self.get_size_inches())
+        return stream.getvalue(), {"width": width, "height": height}
+
+
 def new_figure(width: int, height: float, theme: Theme) -> Figure:
     """Makes an empty figure of `width` x `height` pixels."""
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=theme.background)
+    return Picture(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=theme.background)
 
 
 def check_width(width: int) -> int:

@@ -1,0 +1,238 @@
+"""`sensorlm-hf doctor`: what is installed, on what it can run, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
+
+from .._version import __version__
+from .output import console, print_table
+
+PACKAGE = "sensorlm-hf"
+OLDEST, NEWEST = (3, 10), (3, 13)
+"""Versions of Python that are tested."""
+
+MIN_FREE_GB = 2.0
+"""Free disk space under which the cache is likely to run full while a dataset is prepared."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that was looked at.
+
+    Attributes:
+        name: What.
+        state: `"ok"`, `"note"` (worth knowing) or `"problem"` (something will not work).
+        message: What was found and, for a problem, how to mend it.
+    """
+
+    name: str
+    state: str
+    message: str
+
+
+@dataclass
+class Diagnosis:
+    """The findings.
+
+    Attributes:
+        versions: `{package: version}`, Python and the package itself first.
+        devices: A line for each device that torch can use.
+        checks: What was looked at.
+        extras: `{extra: {"installed", "missing", "install"}}` of the package's optional parts.
+    """
+
+    versions: dict[str, str] = field(default_factory=dict)
+    devices: list[str] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    extras: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no check found a problem."""
+        return all(check.state != "problem" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the findings as plain JSON types."""
+        return {**asdict(self), "healthy": self.healthy}
+
+
+def diagnose() -> Diagnosis:
+    """Looks at versions, devices, the demo model, the cache and the optional parts. Reaches no network."""
+    found = Diagnosis()
+    found.versions = {"python": platform.python_version(), PACKAGE: __version__}
+    needed, extras = requirements()
+    found.checks.append(_check_python())
+    unfit = 0
+    for requirement in needed:
+        version, fits = _installed(requirement)
+        if version is not None:
+            found.versions[requirement.name] = version
+        if not fits:
+            unfit += 1
+            have = "is not installed" if version is None else f"is {version}, but {requirement.specifier} is needed"
+            found.checks.append(
+                Check(requirement.name, "problem", f"{requirement.name} {have}: pip install '{requirement}'.")
+            )
+    if not needed:
+        found.checks.append(
+            Check("metadata", "note", "The package runs from a folder without being installed; extras are unknown.")
+        )
+    elif not unfit:
+        found.checks.append(Check("requirements", "ok", f"All {len(needed)} required packages fit."))
+    for extra, parts in sorted(extras.items()):
+        missing = [str(requirement) for requirement in parts if not _installed(requirement)[1]]
+        found.extras[extra] = {
+            "installed": not missing,
+            "missing": missing,
+            "install": f"pip install '{PACKAGE}[{extra}]'",
+        }
+    found.devices = list(_devices())
+    found.checks += [_check_model(), _check_cache(), _check_offline()]
+    return found
+
+
+def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
+    """Returns what the installed package needs, and what each of its extras needs."""
+    try:
+        lines = importlib.metadata.requires(PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return [], {}
+    needed: list[Requirement] = []
+    extras: dict[str, list[Requirement]] = {}
+    names = importlib.metadata.metadata(PACKAGE).get_all("Provides-Extra") or []
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            needed.append(_bare(requirement))
+            continue
+        for name in names:
+            if requirement.marker.evaluate({"extra": name}):
+                extras.setdefault(name, []).append(_bare(requirement))
+    return needed, extras
+
+
+def _bare(requirement: Requirement) -> Requirement:
+    """Returns the requirement without its marker, as pip takes it on the command line."""
+    copy = Requirement(str(requirement))
+    copy.marker = None
+    return copy
+
+
+def _installed(requirement: Requirement) -> tuple[str | None, bool]:
+    """Returns the version that is installed, and whether it fits."""
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None, False
+    return version, requirement.specifier.contains(Version(version), prereleases=True)
+
+
+def _check_python() -> Check:
+    version = sys.version_info[:2]
+    text = ".".join(map(str, version))
+    if OLDEST <= version <= NEWEST:
+        return Check("python", "ok", f"Python {text} is among those tested.")
+    tested = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
+    state = "problem" if version < OLDEST else "note"
+    return Check("python", state, f"Python {text} is not among those tested, {tested}.")
+
+
+def _devices() -> Iterator[str]:
+    import torch
+
+    memory = _memory_gb()
+    size = "" if memory is None else f", {memory:.0f} GB memory"
+    yield f"cpu: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads{size}"
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            half = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
+            yield f"cuda:{index}: {properties.name}, {properties.total_memory / 1e9:.0f} GB, {half}"
+    elif torch.version.cuda:
+        yield f"cuda: torch was built for CUDA {torch.version.cuda}, but no GPU answers"
+    if torch.backends.mps.is_available():
+        yield "mps: Apple GPU"
+
+
+def _memory_gb() -> float | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        return None
+
+
+def _check_model() -> Check:
+    from transformers import AutoConfig
+
+    from ..checkpoints import demo_checkpoint
+
+    try:
+        folder = demo_checkpoint()
+        config = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        return Check("demo model", "problem", str(error))
+    size = sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6
+    if not (Path(folder) / "model.safetensors").is_file():
+        return Check("demo model", "problem", f"{folder} has no model.safetensors; run `make train-demo`.")
+    return Check("demo model", "ok", f"sensorlm-coca ({config.objective}, {size:.0f} MB) is in place.")
+
+
+def _check_cache() -> Check:
+    from huggingface_hub.constants import HF_HOME
+
+    folder = Path(HF_HOME)
+    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(place, os.W_OK):
+        return Check(
+            "cache", "problem", f"{place} cannot be written; name another folder in the environment variable HF_HOME."
+        )
+    free = shutil.disk_usage(place).free / 1e9
+    if free < MIN_FREE_GB:
+        return Check("cache", "note", f"Only {free:.1f} GB are free at {folder}, where datasets are prepared.")
+    return Check("cache", "ok", f"{folder} can be written; {free:.0f} GB are free.")
+
+
+def _check_offline() -> Check:
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return Check("hub", "note", "HF_HUB_OFFLINE is set: models and datasets come from folders and the cache only.")
+    return Check("hub", "ok", "Names that are not folders are looked up on the Hub.")
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    """Prints the findings as tables."""
+    out = console()
+    print_table(("package", "version"), list(found.versions.items()), title="Versions", to=out)
+    out.print()
+    print_table(("device",), [(line,) for line in found.devices], title="Devices", to=out)
+    out.print()
+    print_table(
+        ("check", "state", "what was found"),
+        [(check.name, check.state, check.message) for check in found.checks],
+        title="Checks",
+        to=out,
+    )
+    if found.extras:
+        out.print()
+        rows = [
+            (name, "yes" if extra["installed"] else "no", "" if extra["installed"] else extra["install"])
+            for name, extra in found.extras.items()
+        ]
+        print_table(("extra", "installed", "to install it"), rows, title="Optional parts", to=out)
+    out.print()
+    problems = sum(check.state == "problem" for check in found.checks)
+    ending = "Everything that is needed is there." if not problems else f"{problems} problem(s): see the checks above."
+    out.print(ending, markup=False)

@@ -1,0 +1,86 @@
+"""`sensorlm-hf doctor`: what it finds, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from packaging.requirements import Requirement
+
+from sensorlm_hf import cli
+from sensorlm_hf.commands import doctor
+
+
+def test_it_finds_what_is_there() -> None:
+    found = doctor.diagnose()
+    assert found.versions["torch"] == torch.__version__
+    assert found.versions["transformers"] == transformers.__version__
+    assert found.devices[0].startswith("cpu: ")
+    assert {check.name for check in found.checks} >= {"python", "demo model", "cache", "hub"}
+    assert found.healthy
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["healthy"] is True
+    assert cli.main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    for word in ("Versions", "Devices", "Checks", "sensorlm-coca", torch.__version__):
+        assert word in text
+
+
+def test_what_is_missing_is_said_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = [Requirement("numpy>=99"), Requirement("no-such-package>=1.5"), Requirement("torch")]
+    extras = {"space": [Requirement("no-such-gradio>=6")], "there": [Requirement("numpy")]}
+    monkeypatch.setattr(doctor, "requirements", lambda: (needed, extras))
+    found = doctor.diagnose()
+    messages = {check.name: check.message for check in found.checks if check.state == "problem"}
+    assert "but >=99 is needed: pip install 'numpy>=99'" in messages["numpy"]
+    assert messages["no-such-package"] == ("no-such-package is not installed: pip install 'no-such-package>=1.5'.")
+    assert set(messages) == {"numpy", "no-such-package"}
+    assert found.extras["space"]["missing"] == ["no-such-gradio>=6"]
+    assert found.extras["there"]["installed"] is True
+    assert cli.main(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert "2 problem(s)" in text
+    assert "pip install 'sensorlm-hf[space]'" in text
+
+
+def test_an_old_python_and_a_missing_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 1))
+    assert doctor._check_python().state == "problem"
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    assert doctor._check_python().state == "note"
+
+    def missing() -> str:
+        raise FileNotFoundError("The demo model is not in x; reinstall.")
+
+    monkeypatch.setattr("sensorlm_hf.checkpoints.demo_checkpoint", missing)
+    check = doctor._check_model()
+    assert (check.state, check.message) == ("problem", "The demo model is not in x; reinstall.")
+
+
+def test_a_full_disk_and_a_locked_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "not" / "yet"))
+    assert doctor._check_cache().state in ("ok", "note")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    check = doctor._check_cache()
+    assert check.state == "problem"
+    assert "HF_HOME" in check.message
+
+
+def test_extras_come_from_the_package_itself() -> None:
+    needed, extras = doctor.requirements()
+    if not needed:
+        pytest.skip("the package is not installed here, only on the path")
+    assert "torch" in {requirement.name for requirement in needed}
+    assert "pytest" in {requirement.name for requirement in extras["dev"]}
+    assert all(requirement.marker is None for requirement in needed)

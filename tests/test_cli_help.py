@@ -1,0 +1,118 @@
+"""The command line: helps that explain, errors in one sentence, JSON where results are printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sensorlm_hf import cli
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    parser = cli.build_parser()
+    action = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+NAMES = sorted(commands())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_is_sentences_with_an_example_that_parses(name: str) -> None:
+    command = commands()[name]
+    assert re.match(r"[A-Z].*\.$", command.description or "", flags=re.S)
+    for action in command._actions:
+        if action.dest != "help":
+            assert re.match(r"[A-Z].*[.)]$", action.help or ""), f"{name} {action.dest}: {action.help!r}"
+    examples = [line.strip() for line in (command.epilog or "").splitlines() if line.strip().startswith("sensorlm-hf")]
+    assert examples
+    for example in examples:
+        words = shlex.split(example.split(" > ")[0], comments=True)[1:]
+        arguments, rest = cli.build_parser().parse_known_args(words)
+        assert arguments.command == name
+        assert not rest
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "completion"])
+def test_what_prints_results_prints_them_as_json_too(name: str) -> None:
+    assert "--json" in commands()[name]._option_string_actions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_take_dashes_and_underscores(name: str) -> None:
+    options = commands()[name]._option_string_actions
+    for option in options:
+        if option.startswith("--"):
+            assert option.replace("_", "-").replace("--", "--", 1) in options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "invalid choice: 'nothing'"),
+        ([], "required: COMMAND"),
+        (["train"], "--data"),
+        (["simulate", "many", "folder"], "invalid int value: 'many'"),
+        (["demo", "--tabel", "a.csv"], "unrecognized arguments: --tabel"),
+    ],
+)
+def test_wrong_arguments_are_told_in_a_sentence(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert "--help" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["simulate", "0", "folder"], "must be at least 1, got 0"),
+        (["demo", "--table", "nowhere.csv"], "There is no file at nowhere.csv."),
+        (["evaluate", "--data", "simulated:many"], "A simulated cohort is"),
+        (
+            ["train", "--data", "simulated:4", "--output_dir", "x", "--caption-keys", "poem"],
+            "Unknown caption key 'poem'",
+        ),
+    ],
+)
+def test_errors_of_the_user_are_one_sentence_and_status_2(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith(f"sensorlm-hf {arguments[0]}: ")
+    with pytest.raises((ValueError, OSError)):
+        cli.main([*arguments, "--debug"])
+
+
+def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["simulate", "10", str(tmp_path / "a"), "--days-per-person", "1", "--json"]) == 0
+    assert sum(json.loads(capsys.readouterr().out)["days"].values()) == 10
+    assert cli.main(["simulate", "10", str(tmp_path / "b"), "--days_per_person", "1"]) == 0
+    assert "Wrote simulated days" in capsys.readouterr().out
+
+
+def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sensorlm_hf.commands.doctor.diagnose", interrupt)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"

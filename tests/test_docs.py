@@ -1,0 +1,130 @@
+"""The documentation: every Python block runs, every command parses, tables come from the code, the site builds."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sensorlm_hf import get_schema
+from sensorlm_hf.cli import build_parser
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+PYTHON = re.compile(r"^```(?:python|py)\b[^\n]*\n(.*?)^```", flags=re.M | re.S)
+FENCES = re.compile(r"^ *```(\w*)", flags=re.M)
+
+
+def blocks_of(page: str) -> list[str]:
+    return PYTHON.findall((DOCS / page).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that sees what a checkout has beside it, for blocks that read or write files."""
+    for name in ("configs", "examples", "dataset_scripts", "sensorlm-coca"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)])
+def test_python_blocks_run(page: str, work_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, object] = {"__name__": "docs"}
+    for number, block in enumerate(blocks_of(page)):
+        exec(compile(block, f"docs/{page}, block {number}", "exec"), namespace)
+    assert capsys.readouterr().out.strip(), "a page's blocks should show something"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_escapes_the_tests(page: str) -> None:
+    """Python is fenced as `python` at the margin, where the test above finds it; other blocks say what they are."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    opened = [language for language in FENCES.findall(text)][::2]
+    assert "" not in opened, "name the language of every block; ```text for none"
+    assert sum(language in ("python", "py") for language in opened) == len(blocks_of(page))
+
+
+def test_commands_in_the_documents_exist() -> None:
+    documents = [DOCS / page for page in PAGES] + [ROOT / "README.md"]
+    seen = 0
+    for document in documents:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^(?:\$ |srun )?(sensorlm-hf [a-z].*)$", text, flags=re.M):
+            if "..." in line or " COMMAND " in line:
+                continue
+            words = shlex.split(line, comments=True)[1:]
+            parser = build_parser()
+            try:
+                arguments, rest = parser.parse_known_args(words)
+            except SystemExit:
+                raise AssertionError(f"{document.name}: the command line does not take {line!r}") from None
+            assert not rest or arguments.command == "train", f"{document.name}: {line!r}"
+            seen += 1
+    assert seen >= 8
+
+
+@pytest.mark.parametrize("schema", ["sensorlm-26", "sensorlm-34"])
+def test_the_table_of_channels(hooks: ModuleType, schema: str) -> None:
+    rows = hooks.table("channels", schema).splitlines()
+    assert len(rows) == 2 + len(get_schema(schema))
+    for channel, row in zip(get_schema(schema), rows[2:], strict=True):
+        assert f"`{channel.key}`" in row
+        assert channel.label in row
+
+
+def test_the_other_tables(hooks: ModuleType) -> None:
+    assert "204.0" in next(row for row in hooks.table("sizes").splitlines() if row.startswith("| base"))
+    assert len(hooks.table("variants").splitlines()) == 6
+    assert "## sensorlm-hf demo" in hooks.table("commands")
+    with pytest.raises(ValueError, match="no table 'nothing'"):
+        hooks.table("nothing")
+
+
+def test_every_page_is_in_the_navigation(hooks: ModuleType) -> None:
+    nav = hooks.on_config({})["nav"]
+    listed = [page for entry in nav for page in ([entry] if isinstance(entry, str) else next(iter(entry.values())))]
+    assert sorted(listed) == PAGES
+    assert listed[:2] == ["index.md", "quickstart.md"]
+
+
+def test_bracketed_names_become_links(hooks: ModuleType) -> None:
+    html = hooks.on_page_content("See [<code>SensorDay</code>], [<code>SensorDay.crop</code>], [<code>x</code>].", None)
+    assert html.count("<autoref") == 2
+    assert 'identifier="sensorlm_hf.days.SensorDay.crop"' in html
+    assert "<code>x</code>" in html
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
+    build = pytest.importorskip("mkdocs.commands.build")
+    pytest.importorskip("material")
+    pytest.importorskip("mkdocstrings")
+    from mkdocs.config import load_config
+
+    with contextlib.chdir(ROOT) if hasattr(contextlib, "chdir") else contextlib.nullcontext():
+        config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path / "site"), strict=True)
+        config.plugins.on_startup(command="build", dirty=False)
+        build.build(config)
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) >= len(PAGES)
+    loaded = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="(https?:)?//[^"]+"[^>]*>')
+    for page in pages:
+        for tag in loaded.finditer(page.read_text(encoding="utf-8")):
+            assert 'rel="canonical"' in tag[0], f"{page.name} loads {tag[0]}"
