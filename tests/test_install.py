@@ -115,10 +115,18 @@ def test_the_source_distribution_holds_what_the_wheel_needs(built: Path) -> None
     assert {f"src/{name}" for name in (*SHIPPED, *checkpoint_files())} <= names
 
 
-def test_the_installed_wheel_labels_a_day_offline_with_the_model_it_brings_and_says_so(
-    python: Path, tmp_path: Path
-) -> None:
-    out, err = run([python, "-c", USE], tmp_path)
+def test_the_installed_wheel_is_whole_and_works_offline(python: Path, tmp_path: Path) -> None:
+    """One test, so that `pytest -n` installs into one environment and not into one a process."""
+    for name, check in (("use", labels_a_day), ("command", writes_the_report)):
+        folder = tmp_path / name
+        folder.mkdir()
+        check(python, folder)
+    run([python, "-m", "pip", "check"], tmp_path)
+
+
+def labels_a_day(python: Path, folder: Path) -> None:
+    """A pipeline without a model takes the one that the wheel brings, and says so."""
+    out, err = run([python, "-c", USE], folder)
     result = json.loads(out.splitlines()[-1])
     assert Path(result["home"]).is_relative_to(python.parents[1]), "not the installed package"
     assert result["model"].endswith(os.path.join("checkpoints", "sensorlm-coca"))
@@ -126,16 +134,13 @@ def test_the_installed_wheel_labels_a_day_offline_with_the_model_it_brings_and_s
     assert sum(answer["score"] for answer in result["answers"]) == pytest.approx(1)
     assert "No model was supplied" in err
     assert result["model"] in err
-    assert not list(tmp_path.iterdir()), "something was written to the folder of the user"
+    assert not list(folder.iterdir()), "something was written to the folder of the user"
 
 
-def test_the_installed_command_writes_the_report(python: Path, tmp_path: Path) -> None:
+def writes_the_report(python: Path, folder: Path) -> None:
+    """The command is there and runs the demonstration."""
     command = python.with_name("sensorlm-hf.exe" if os.name == "nt" else "sensorlm-hf")
-    assert run([command, "--version"], tmp_path)[0].startswith("sensorlm-hf ")
-    out, _ = run([command, "demo", "--json"], tmp_path, {"HF_HUB_OFFLINE": "1"})
-    assert (tmp_path / json.loads(out)["report"]).is_file()
-    assert "simulated" in (tmp_path / "demo/report.html").read_text(encoding="utf-8")
-
-
-def test_the_installed_package_agrees_with_its_dependencies(python: Path, tmp_path: Path) -> None:
-    run([python, "-m", "pip", "check"], tmp_path)
+    assert run([command, "--version"], folder)[0].startswith("sensorlm-hf ")
+    out, _ = run([command, "demo", "--json"], folder, {"HF_HUB_OFFLINE": "1"})
+    assert (folder / json.loads(out)["report"]).is_file()
+    assert "simulated" in (folder / "demo/report.html").read_text(encoding="utf-8")
