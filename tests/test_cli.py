@@ -70,7 +70,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_the_example_of_a_command_is_one(name: str) -> None:
-    example = str(commands()[name].epilog).splitlines()[-1].strip()
+    example = str(commands()[name].epilog).splitlines()[-1].partition(" > ")[0].strip()
     arguments, rest = build_parser().parse_known_args(shlex.split(example)[1:])
     assert arguments.command == name
     assert not rest
@@ -198,7 +198,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr("sensorlm_hf.data.folders.write_cohort", fail)
+    monkeypatch.setattr("sensorlm_hf.data.write_cohort", fail)
 
 
 def test_debug_shows_the_whole_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_warnings_are_a_line_each(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         warnings.warn("the cohort is small", UserWarning, stacklevel=2)
         return {"train": 1}
 
-    monkeypatch.setattr("sensorlm_hf.data.folders.write_cohort", warn)
+    monkeypatch.setattr("sensorlm_hf.data.write_cohort", warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         # pytest records warnings instead of showing them
@@ -282,7 +282,7 @@ def test_arguments_of_the_trainer(
 ) -> None:
     asked: list[Any] = []
 
-    def pretrain(options: Any, arguments: Any, resume: bool) -> dict[str, Any]:
+    def pretrain(options: Any, arguments: Any, resume: bool, **others: Any) -> dict[str, Any]:
         asked.append(arguments)
         return {"parameters": 0, "days_seen": 0, "train_runtime": 0}
 

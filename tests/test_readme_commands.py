@@ -83,7 +83,13 @@ def test_lines_of_our_command_parse(document: str, line: str, capsys: pytest.Cap
     if len(given) == 1:  # only the name of a command
         assert given[0] in commands
         return
-    arguments, rest = build_parser().parse_known_args(given)
+    try:
+        arguments, rest = build_parser().parse_known_args(given)
+    except SystemExit:
+        # In a sentence or a table a command may be quoted without all of its arguments.
+        assert "the following arguments are required" in capsys.readouterr().err
+        assert given[0] in commands
+        return
     if rest:
         assert arguments.command == "train", f"unknown: {rest}"
         known = {field.name for field in fields(SensorLMTrainingArguments)}
@@ -97,8 +103,14 @@ def test_scripts_exist_and_take_their_options(document: str, line: str) -> None:
         pytest.skip("a module of Python's")
     path = ROOT / script
     assert path.is_file()
+    text = path.read_text(encoding="utf-8")
+    handed_on = re.search(r'main\(\["convert", "([\w-]+)"', text)
+    if handed_on:
+        _, rest = build_parser().parse_known_args(["convert", handed_on.group(1), *given])
+        assert not rest
+        return
     options = {word.partition("=")[0] for word in given if word.startswith("--")}
-    assert options <= set(re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", path.read_text(encoding="utf-8")))
+    assert options <= set(re.findall(r"add_argument\(\s*\"(--[\w-]+)\"", text))
 
 
 def test_there_are_commands_to_check() -> None:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from ._version import __version__
@@ -38,11 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     else:
         warnings.formatwarning = _format_warning
-    if not sys.stderr.isatty():
-        _hide_progress_bars()
     handler: Handler = arguments.handler
     try:
-        status = handler(arguments, rest)
+        with contextlib.nullcontext() if sys.stderr.isatty() else _without_progress_bars():
+            status = handler(arguments, rest)
         sys.stdout.flush()  # or a reader that went away shows only when Python ends
         return status
     except BrokenPipeError:
@@ -60,13 +59,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _hide_progress_bars() -> None:
-    """Keeps bars, which draw over themselves, out of logs and files."""
+@contextlib.contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Keeps bars, which draw over themselves, out of logs and files; afterwards they are as they were."""
     import datasets
     from transformers.utils import logging as transformers_logging
 
-    datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
+    libraries = [
+        (datasets.are_progress_bars_disabled(), datasets.disable_progress_bars, datasets.enable_progress_bars),
+        (
+            not transformers_logging.is_progress_bar_enabled(),
+            transformers_logging.disable_progress_bar,
+            transformers_logging.enable_progress_bar,
+        ),
+    ]
+    for _, disable, _ in libraries:
+        disable()
+    try:
+        yield
+    finally:
+        for disabled, _, enable in libraries:
+            if not disabled:
+                enable()
 
 
 def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:

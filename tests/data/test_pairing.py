@@ -46,8 +46,9 @@ def test_other_channels_are_named() -> None:
 
 
 def test_another_window() -> None:
-    with pytest.raises(ValueError, match=r"windows of 720 minutes, but the model reads 1440\. Use the processor saved"):
-        check_pair(a_model(), a_processor(window_minutes=720))
+    check_pair(a_model(), a_processor(window_minutes=720))  # positions are interpolated
+    with pytest.raises(ValueError, match=r"windows of 725 minutes, which the model cannot cut into patches"):
+        check_pair(a_model(), a_processor(window_minutes=725))
 
 
 def test_a_larger_vocabulary() -> None:

@@ -96,7 +96,7 @@ def test_long_uploads_are_cut_and_say_so(
     [
         ("a.png", b"x", "of a kind that cannot be read. Give a Fitbit"),
         ("a.csv", b"", "a.csv is empty"),
-        ("a.csv", b"time,HR\n2024-03-01 00:00,fast\n", "a.csv, row 0"),
+        ("a.csv", b"time,HR\n2024-03-01 00:00,fast\n", "a.csv, line 2: column 'HR'"),
         ("a.csv", b"time,pulsation\n2024-03-01 00:00,60\n", "pulsation|no column"),
         ("a.zip", b"PK\x03\x04 and then nothing", "a.zip"),
         ("a.parquet", b"PAR1 no more", "a.parquet: not a readable Parquet file"),

@@ -135,7 +135,8 @@ class SensorLMCollator:
             if self.training and self.label_rewording:
                 told = reword_events(day, self.label_rewording, rng)
             text = self._builder(day.schema)(told, sample_id=caption_id, key=key)
-            content = _content(told, key, text)
+            # What belongs together is decided by what happened, not by the words for it.
+            content = _content(day, key, text)
             if self.training and self.modality_dropout:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)

@@ -66,9 +66,9 @@ def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
     for reason in dict.fromkeys(reasons):
         console.print(f" unused  {reasons.count(reason):>7} x {escape(reason)}")
     days = ", ".join(f"{count} {split}" for split, count in done.days.items())
-    people = sum(done.people.values())
-    size = done.data_bytes / 1000 / max(sum(done.days.values()), 1)
+    people, total = sum(done.people.values()), sum(done.days.values())
+    size = done.data_bytes / 1000 / max(total, 1)
     console.print(
-        f"Wrote {sum(done.days.values())} days ({days}) of {people} {'person' if people == 1 else 'people'} to"
-        f" {escape(str(done.folder))}, {size:.1f} kB a day."
+        f"Wrote {total} {'day' if total == 1 else 'days'} ({days}) of {people}"
+        f" {'person' if people == 1 else 'people'} to {escape(str(done.folder))}, {size:.1f} kB a day."
     )
