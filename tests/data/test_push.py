@@ -89,7 +89,7 @@ def test_the_scripts_run(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("columns: {pulse: HR}\n")
     table = run("table.py", str(tmp_path / "t.csv"), str(tmp_path / "days"), "--mapping", str(tmp_path / "m.yaml"))
     assert table.returncode == 0, table.stderr
-    assert "Wrote 1 days" in table.stdout
+    assert "Wrote 1 day" in table.stdout
 
 
 def test_there_is_a_short_script_for_every_source() -> None:
