@@ -345,6 +345,12 @@ def _add_train(commands: Any) -> None:
         parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words."
     )
     _option(
+        parser,
+        "--draw-per-batch",
+        action="store_true",
+        help="Draw the caption key and event crops once for a batch: faster where captions differ much in length.",
+    )
+    _option(
         parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees."
     )
     _option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
@@ -412,6 +418,7 @@ def _train(arguments: argparse.Namespace, rest: list[str]) -> int:
         modality_dropout=arguments.modality_dropout,
         event_crop=arguments.event_crop,
         label_rewording=arguments.label_rewording,
+        draw_per_batch=arguments.draw_per_batch,
         held_out_activities=tuple(arguments.hold_out),
         init_from=arguments.init_from,
         save_dtype=arguments.save_dtype,

@@ -191,6 +191,35 @@ def test_keys_are_drawn_by_their_weights(simulated: list[SensorDay], processor: 
     assert abs(asked.count(SUMMARY) - 360) < 29
 
 
+def test_a_batch_may_draw_once_for_all_its_days(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    collator = SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, event_crop=0.5, draw_per_batch=True)
+    asked: list[tuple[str, bool]] = []
+
+    def watched(day: SensorDay, sample_id: str, key: str) -> str:
+        asked.append((key, len(day.events) == 1))
+        return f"Text {len(asked)}."
+
+    collator._builder = lambda schema: watched  # type: ignore[assignment,method-assign,return-value]
+    # Days with several events, of which a crop leaves one.
+    busy = [day for day in simulated if len([e for e in day.events if e.kind != "mood" and e.duration >= 20]) > 2][:6]
+    kinds = set()
+    for epoch in range(24):
+        asked.clear()
+        collator([{"day": day, "epoch": epoch} for day in busy])
+        assert len(set(asked)) == 1, "one draw for the batch"
+        kinds.add(asked[0])
+    assert kinds == {(key, crop) for key in (SUMMARY, LOW) for crop in (False, True)}
+
+
+def test_evaluation_draws_for_each_day_whatever_is_drawn_in_training(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
+    keys = {SUMMARY: 1.0, LOW: 1.0}
+    one = SensorLMCollator(processor, keys, training=False)
+    other = SensorLMCollator(processor, keys, training=False, draw_per_batch=True, event_crop=0.5)
+    assert same(one(simulated), other(simulated))
+
+
 # What is left out
 
 

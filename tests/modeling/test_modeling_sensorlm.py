@@ -379,6 +379,26 @@ def test_a_classifier_checkpoint_does_not_load_silently(tmp_path):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
+def test_resizing_the_positions_of_the_text(objective, tmp_path):
+    model = copy.deepcopy(MODELS[objective])
+    before = model(VALUES, MASK, IDS, ATTENTION).loss
+    old = model.get_position_embeddings().num_embeddings
+    long = torch.ones(len(IDS), old + 3, dtype=torch.long)
+    with pytest.raises(ValueError, match="positions for"):
+        model(VALUES, MASK, long, torch.ones_like(long))
+    model.resize_position_embeddings(old + 3)
+    close(model(VALUES, MASK, IDS, ATTENTION).loss, before)
+    model.save_pretrained(tmp_path)
+    loaded = SensorLMModel.from_pretrained(tmp_path)
+    assert loaded.config.text_config.max_position_embeddings == old + 3
+    close(loaded(VALUES, MASK, long, torch.ones_like(long)).loss, model(VALUES, MASK, long, torch.ones_like(long)).loss)
+    model.resize_position_embeddings(IDS.shape[1])
+    close(model(VALUES, MASK, IDS, ATTENTION).loss, before)
+    with pytest.raises(ValueError, match="at least 1 position, got 0"):
+        model.resize_position_embeddings(0)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("size", [VOCAB + 6, VOCAB - 6])
 def test_resizing_the_vocabulary(objective, size, tmp_path):
     model = copy.deepcopy(MODELS[objective])

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from training_cases import SHAPE, arguments, options
 from transformers import AutoModel, AutoProcessor
 
-from sensorlm_hf import SensorLMModel, write_days
+from sensorlm_hf import SensorLMModel, SensorLMProcessor, write_days
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.training import PretrainOptions, pretrain, save_model
 from sensorlm_hf.training.pretrain import last_whole_checkpoint
@@ -184,6 +184,21 @@ def test_a_run_starts_from_the_weights_and_words_of_another_model(
     assert (tmp_path / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
 
 
+def test_captions_longer_than_the_first_model_reads_give_it_further_positions(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    folder, _ = whole
+    given = options(cohort, init_from=str(folder), config_overrides={}, max_text_length=80)
+    pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
+    name = "text_model.embeddings.position_embedding.weight"
+    expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    assert found[name].shape == (80, expected[name].shape[1])
+    assert torch.equal(found.pop(name)[:64], expected.pop(name))
+    assert all(torch.equal(expected[other], found[other]) for other in expected)
+    model, processor = SensorLMModel.from_pretrained(tmp_path), SensorLMProcessor.from_pretrained(tmp_path)
+    assert model.config.text_config.max_position_embeddings == processor.tokenizer.model_max_length == 80
+
+
 @pytest.mark.parametrize("objective", ["clip", "cap"])
 def test_a_run_starts_from_a_model_of_another_objective(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, objective: str
@@ -284,11 +299,12 @@ def test_options_that_other_parts_refuse(cohort: Path, tmp_path: Path, change: d
     assert not list(tmp_path.glob("run/model*"))
 
 
-def test_captions_longer_than_the_first_model_reads_are_refused(
-    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+@pytest.mark.parametrize("frozen", [{"freeze": ("text",)}, {"lora": ("sensor",)}])
+def test_further_positions_that_nothing_would_train_are_refused(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, frozen: dict[str, Any]
 ) -> None:
-    given = options(cohort, init_from=str(whole[0]), config_overrides={}, max_text_length=65)
-    with pytest.raises(ValueError, match=r"`max_text_length` is 65, but .* reads at most 64"):
+    given = options(cohort, init_from=str(whole[0]), config_overrides={}, max_text_length=65, **frozen)
+    with pytest.raises(ValueError, match=r"`max_text_length` is 65, but .* has positions for 64 tokens"):
         pretrain(given, arguments(tmp_path))
 
 

@@ -74,6 +74,10 @@ class SensorLMCollator:
             is masked, and the caption is the event's.
         label_rewording: Probability with which an event's name is told in other words (see [`reword_events`]), so that
             the model learns synonyms and attributes, and not only the names of classes.
+        draw_per_batch: Whether the key, and whether days are cropped to events, are drawn once for a batch instead of
+            for each day. Captions of a batch are then alike in length and kind: no short one is padded to a long one's
+            length, and the captions that a day is told from differ in what they say rather than in how much. The
+            draws depend on the first day of the batch.
         seed: Seed of all draws.
         training: If false, nothing is left out, cropped or reworded, and each day's caption is the one of epoch 0.
     """
@@ -84,6 +88,7 @@ class SensorLMCollator:
     modality_dropout: float = 0.0
     event_crop: float = 0.0
     label_rewording: float = 0.0
+    draw_per_batch: bool = False
     seed: int = 0
     training: bool = True
 
@@ -122,13 +127,16 @@ class SensorLMCollator:
             return {}
         days, texts, groups = [], [], []
         contents: dict[str, int] = {}
+        together: tuple[str, bool] | None = None
         for item in items:
             if item is None:
                 raise ValueError("A batch holds skipped days and others; skip whole batches.")
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
-            key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]
-            if self.training and rng.random() < self.event_crop:
+            key, crop = self._draw(rng)
+            if self.training and self.draw_per_batch:
+                key, crop = together = together or (key, crop)
+            if crop:
                 day = _crop_to_event(day, rng)
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             told = day
@@ -153,6 +161,11 @@ class SensorLMCollator:
         )
         batch["text_group_ids"] = torch.tensor(groups)
         return dict(batch)
+
+    def _draw(self, rng: np.random.Generator) -> tuple[str, bool]:
+        """Draws a caption key, and whether the day is cropped to an event."""
+        key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]
+        return key, self.training and bool(rng.random() < self.event_crop)
 
     def _builder(self, schema: SensorSchema) -> CaptionBuilder:
         if schema not in self._builders:

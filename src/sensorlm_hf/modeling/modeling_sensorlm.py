@@ -707,6 +707,41 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
             self.decoder.lm_head.softcap = head.softcap
         return result
 
+    def get_position_embeddings(self) -> nn.Module:
+        """Returns the learned positions of the text."""
+        self._own_text_positions()
+        return self.text_model.embeddings.position_embedding
+
+    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
+        """Changes how many tokens a text may have. Positions that are there keep their vectors, new ones are random.
+
+        Args:
+            new_num_position_embeddings: Longest text in tokens.
+
+        Raises:
+            ValueError: If the number is below 1, or the text tower is a pretrained language model, which has positions
+                of its own.
+        """
+        self._own_text_positions()
+        if new_num_position_embeddings < 1:
+            raise ValueError(f"A text needs at least 1 position, got {new_num_position_embeddings}.")
+        old = self.text_model.embeddings.position_embedding
+        new = nn.Embedding(
+            new_num_position_embeddings, old.embedding_dim, device=old.weight.device, dtype=old.weight.dtype
+        )
+        nn.init.normal_(new.weight, std=float(old.weight.detach().float().std()))
+        kept = min(new_num_position_embeddings, old.num_embeddings)
+        with torch.no_grad():
+            new.weight[:kept] = old.weight[:kept]
+        new.weight.requires_grad_(old.weight.requires_grad)
+        self.text_model.embeddings.position_embedding = new
+        for config in (self.config.text_config, self.text_model.config):
+            config.max_position_embeddings = new_num_position_embeddings
+
+    def _own_text_positions(self) -> None:
+        if self.config.text_config.language_model_config is not None:
+            raise ValueError("The text tower is a pretrained language model, whose positions are its own.")
+
     def get_output_embeddings(self) -> Optional[nn.Module]:
         """Returns the language-model head; `None` without a decoder."""
         return None if self.decoder is None else self.decoder.lm_head

@@ -49,9 +49,11 @@ class PretrainOptions:
         modality_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
         label_rewording: See [`SensorLMCollator`].
+        draw_per_batch: See [`SensorLMCollator`].
         held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
             unseen classes.
-        init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept.
+        init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept. A
+            `max_text_length` beyond what it reads gives it further positions, which start at random.
         save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
         num_proc: Processes that prepare a simulated cohort.
         prompts: Texts added to the tokenizer's corpus.
@@ -76,6 +78,7 @@ class PretrainOptions:
     modality_dropout: float = 0.1
     event_crop: float = 0.2
     label_rewording: float = 0.0
+    draw_per_batch: bool = False
     held_out_activities: tuple[str, ...] = ()
     init_from: str | None = None
     save_dtype: str | None = None
@@ -319,6 +322,7 @@ def prepare(
             modality_dropout=options.modality_dropout,
             event_crop=options.event_crop,
             label_rewording=options.label_rewording,
+            draw_per_batch=options.draw_per_batch,
         ),
         evaluation_collator=SensorLMCollator(**collate, training=False),
     )
@@ -403,7 +407,9 @@ def _float_type(name: str | None) -> torch.dtype | None:
 def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: int) -> SensorLMProcessor:
     source = options.init_from or saved
     if source is not None:
-        return SensorLMProcessor.from_pretrained(source)
+        processor = SensorLMProcessor.from_pretrained(source)
+        processor.tokenizer.model_max_length = max(processor.tokenizer.model_max_length, options.max_text_length)
+        return processor
     days = SensorDayDataset(rows)
     schema = days[0]["day"].schema
     corpus = tokenizer_corpus(
@@ -428,10 +434,14 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
             model = SensorLMModel.from_pretrained(options.init_from, config=config, dtype=torch.float32)
         positions = model.config.text_config.max_position_embeddings
         if options.max_text_length > positions:
-            raise ValueError(
-                f"`max_text_length` is {options.max_text_length}, but {options.init_from} reads at most {positions}"
-                " tokens; choose no more."
-            )
+            untrained = options.lora or "text" in options.freeze
+            why = "this run would not train further ones" if untrained else "its language model has no others"
+            if untrained or model.config.text_config.language_model_config is not None:
+                raise ValueError(
+                    f"`max_text_length` is {options.max_text_length}, but {options.init_from} has positions for"
+                    f" {positions} tokens, and {why}; choose no more."
+                )
+            model.resize_position_embeddings(options.max_text_length)
         return model
     extractor, tokenizer = processor.feature_extractor, processor.tokenizer
     config = SensorLMConfig.from_size(
