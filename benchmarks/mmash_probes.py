@@ -1,0 +1,138 @@
+"""Mood and stress of real people from their signals: linear probes on MMASH (Rossi et al. 2020).
+
+Mood: each of a person's five questionnaires (PANAS) ends a window of two hours, in which all else is masked; is the
+mood told positive or not? Stress: is a person's daily stress (DSI) at least the median of the people here? Both are
+asked of a logistic regression on the model's embedding, and of one on six summary features of the same minutes. It is
+scored by leave-pair-out (Airola et al. 2011, Computational Statistics & Data Analysis 55(4)): every pair of a positive
+and a negative item is ranked by a probe that saw nothing of either's person, and AUROC is the share ranked right.
+Leaving one person out and pooling the scores would be biased towards 0 with so few people. Only numbers over all people
+are printed.
+
+    python benchmarks/mmash_probes.py --data FOLDER --model sensorlm-coca
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+
+from sensorlm_hf.checkpoints import demo_checkpoint
+from sensorlm_hf.data.readers import ReadReport, read_mmash
+from sensorlm_hf.days import SensorDay
+from sensorlm_hf.evaluation.encode import encode_days
+from sensorlm_hf.evaluation.probing import fit_predict, logistic_probe
+from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.processing import SensorLMProcessor
+
+MOOD_WINDOW = 120
+"""Minutes before a questionnaire that its mood is predicted from."""
+
+LEAST_OBSERVED = 30
+"""Minutes of heart rate without which a window is left out."""
+
+CHANNELS = ("HR", "rmssd", "steps")
+
+
+def mood_windows(days: list[SensorDay]) -> tuple[list[SensorDay], np.ndarray]:
+    """Returns windows before questionnaires, and for each whether the mood was positive."""
+    windows, positive = [], []
+    for day in days:
+        for event in day.events_of("mood"):
+            start, end = max(event.start_minute - MOOD_WINDOW, 0), min(max(event.start_minute, 0), len(day))
+            if end > start and np.isfinite(day.channel("HR")[start:end]).sum() >= LEAST_OBSERVED:
+                windows.append(day.crop(start, end))
+                positive.append(event.label == "positive")
+    return windows, np.array(positive)
+
+
+def stressed_days(days: list[SensorDay]) -> tuple[list[SensorDay], np.ndarray]:
+    """Returns the days of people who told their stress, and for each whether it is at least the median."""
+    told = [day for day in days if day.labels.get("daily_stress") is not None]
+    scores = np.array([float(day.labels["daily_stress"]) for day in told])
+    return told, scores >= np.median(scores)
+
+
+def summary_features(day: SensorDay) -> list[float]:
+    """Returns mean and standard deviation of heart rate, RMSSD and steps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing observed
+        return [
+            float(of(day.channel(key))) for key in CHANNELS if key in day.schema.keys for of in (np.nanmean, np.nanstd)
+        ]
+
+
+def leave_pair_out(features: np.ndarray, positive: np.ndarray, people: list[str]) -> tuple[float, int]:
+    """Returns the share of pairs ranked right by probes that saw neither person, ties as half, and the pairs."""
+    features = np.where(np.isfinite(features), features, np.nanmean(features, axis=0))
+    who = np.asarray(people)
+    right, pairs = 0.0, 0
+    for one, other in itertools.combinations_with_replacement(sorted(set(people)), 2):
+        out = (who == one) | (who == other)
+        up, down = np.flatnonzero(out & positive), np.flatnonzero(out & ~positive)
+        # Of two people only the pairs across them are new; those within a person are that person's own turn.
+        couples = [(i, j) for i in up for j in down if one == other or who[i] != who[j]]
+        if not couples or len(set(positive[~out].tolist())) < 2:
+            continue
+        scores = np.zeros(len(who))
+        scores[out] = fit_predict(logistic_probe(), features[~out], positive[~out].astype(int), features[out], 2)[:, 1]
+        right += sum(1.0 if scores[i] > scores[j] else 0.5 * (scores[i] == scores[j]) for i, j in couples)
+        pairs += len(couples)
+    return (right / pairs if pairs else float("nan")), pairs
+
+
+def spread_by_chance(features: np.ndarray, positive: np.ndarray, people: list[str], draws: int) -> tuple[float, float]:
+    """Returns the 2.5 % and 97.5 % quantiles of AUROC when the classes are shuffled."""
+    rng = np.random.default_rng(0)
+    found = [leave_pair_out(features, rng.permutation(positive), people)[0] for _ in range(draws)]
+    low, high = np.nanquantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
+    parser.add_argument("--model", help="model folder; the shipped demo model by default")
+    parser.add_argument("--shuffles", type=int, default=100, help="shuffled classes that tell the spread of chance")
+    parser.add_argument("--json", type=Path, help="write the numbers here")
+    arguments = parser.parse_args()
+    root = Path(arguments.data or "") / "mmash"
+    if arguments.data is None or not root.is_dir():
+        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/ in it. Nothing measured.")
+        return
+    torch.set_num_threads(1)
+    days = list(read_mmash(root, report=ReadReport()))
+    path = arguments.model or demo_checkpoint()
+    model = SensorLMModel.from_pretrained(path, dtype=torch.float32).eval()
+    processor = SensorLMProcessor.from_pretrained(path)
+    results: dict[str, dict[str, float]] = {}
+    print(f"MMASH, {len(days)} people; model {path}")
+    for task, (windows, positive) in {"mood": mood_windows(days), "stress": stressed_days(days)}.items():
+        people = [day.subject_id for day in windows]
+        for name, features in (
+            ("probe on the embedding", encode_days(model, processor, windows)),
+            ("probe on summary features", np.array([summary_features(day) for day in windows])),
+        ):
+            auroc, pairs = leave_pair_out(features, positive, people)
+            low, high = spread_by_chance(features, positive, people, arguments.shuffles)
+            results[f"{task}: {name}"] = {"auroc": auroc, "pairs": pairs, "chance_low": low, "chance_high": high}
+            print(
+                f"  {task:6s} {name:26s} AUROC {auroc:.3f} ({positive.sum()} of {len(positive)} items, {pairs} pairs;"
+                f" shuffled classes {low:.3f} to {high:.3f})"
+            )
+    if arguments.json:
+        partial = arguments.json.with_suffix(".partial")
+        partial.write_text(json.dumps(results, indent=2) + "\n")
+        partial.replace(arguments.json)
+
+
+if __name__ == "__main__":
+    main()
