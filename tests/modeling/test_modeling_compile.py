@@ -1,12 +1,12 @@
-"""Compiled towers: one graph each, equal outputs; quantised loading where the library for it is installed."""
+"""Compiled towers: one graph each, equal outputs."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from model_cases import VOCAB, days, gaps, small_config, small_model, texts
+from model_cases import days, gaps, small_config, small_model, texts
 
-from sensorlm_hf.modeling import SensorLMForSensorClassification, SensorLMModel
+from sensorlm_hf.modeling import SensorLMForSensorClassification
 
 VALUES, MASK = days(), gaps()
 IDS, ATTENTION = texts()
@@ -67,19 +67,3 @@ def test_inductor_gives_the_same():
         torch.testing.assert_close(
             output.pooler_output, model.sensor_model(VALUES, MASK).pooler_output, atol=2e-5, rtol=1e-4
         )
-
-
-def test_loading_in_8_bits(tmp_path):
-    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes, which quantises")
-    from transformers import BitsAndBytesConfig
-
-    model = small_model("coca")
-    model.save_pretrained(tmp_path)
-    quantised = SensorLMModel.from_pretrained(tmp_path, quantization_config=BitsAndBytesConfig(load_in_8bit=True))
-    assert any("8bit" in type(module).__name__ for module in quantised.modules())
-    device = quantised.device
-    inputs = [tensor.to(device) for tensor in (VALUES, MASK, IDS, ATTENTION)]
-    with torch.no_grad():
-        output = quantised(*inputs)
-    assert (output.sensor_embeds.cpu() * model(VALUES, MASK).sensor_embeds).sum(1).min() > 0.95
-    assert output.caption_logits.shape[-1] == VOCAB
