@@ -186,7 +186,7 @@ class SensorLMAttention(nn.Module):
             keys, values = past_key_values.update(keys, values, self.layer_idx)
         implementation = self.config._attn_implementation
         flash = implementation is not None and "flash" in implementation
-        if flash and attention_mask is not None and queries.shape[2] not in (1, keys.shape[2]):
+        if flash and attention_mask is not None and key_values is not None and queries.shape[2] > 1:
             # Flash attention unpads queries with the mask of the keys, which are other tokens here.
             implementation, attention_mask = "sdpa", attention_mask[:, None, None, :]
         attend = _attention_function(implementation, queries, keys)
