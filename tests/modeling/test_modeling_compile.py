@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from model_cases import days, gaps, small_config, small_model, texts
+from transformers import CompileConfig
 
 from sensorlm_hf.modeling import SensorLMForSensorClassification
 
@@ -67,3 +68,20 @@ def test_inductor_gives_the_same():
         torch.testing.assert_close(
             output.pooler_output, model.sensor_model(VALUES, MASK).pooler_output, atol=2e-5, rtol=1e-4
         )
+
+
+@pytest.mark.parametrize("objective", ["cap", pytest.param("coca", marks=pytest.mark.slow)])
+def test_generation_with_a_static_cache_compiles_one_graph_for_all_steps(objective):
+    """On a GPU transformers compiles this by itself; here it has to be told."""
+    model = small_model(objective)
+    compile_config = CompileConfig(fullgraph=True, backend="eager", mode=None)
+    compile_config._compile_all_devices = True
+    arguments = {
+        "sensor_values": VALUES, "sensor_mask": MASK, "input_ids": IDS, "attention_mask": ATTENTION,
+        "max_new_tokens": 6, "min_new_tokens": 6,
+    }  # fmt: skip
+    torch._dynamo.utils.counters.clear()
+    result = model.generate(**arguments, cache_implementation="static", compile_config=compile_config)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+    assert not torch._dynamo.utils.counters["graph_break"]
+    assert torch.equal(result, model.generate(**arguments))

@@ -399,7 +399,9 @@ def _check_text(
     if input_ids.ndim != 2 or input_ids.numel() == 0:
         raise ValueError(f"`input_ids` must have shape (texts, tokens), both above 0, got {tuple(input_ids.shape)}.")
     total = past_length + input_ids.shape[1]
-    if total > config.max_position_embeddings:
+    # A static cache counts in a tensor, on which a graph cannot branch; `generate` has checked the length by then.
+    counted = not (_is_recording() and isinstance(total, torch.Tensor))
+    if counted and total > config.max_position_embeddings:
         raise ValueError(
             f"The text is {total} tokens long, but the model has positions for"
             f" {config.max_position_embeddings}. Truncate it (`truncation=True`), or generate fewer tokens."
@@ -421,7 +423,7 @@ def _token_positions(input_ids: torch.Tensor, attention_mask: Any, past_length: 
     """Counts the tokens, `(B or 1, L)`: 0, 1, 2, ... for padding on either side."""
     length = input_ids.shape[1]
     if not _is_token_mask(attention_mask):
-        return torch.arange(past_length, past_length + length, device=input_ids.device)[None]
+        return past_length + torch.arange(length, device=input_ids.device)[None]
     return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
 
 
