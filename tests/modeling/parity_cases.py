@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from model_cases import days, gaps, shake, small_config, texts
-from transformers import SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
+from model_cases import days, gaps, shake, small_config, small_model, texts, to_left
+from transformers import DynamicCache, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
 
 from sensorlm_hf.modeling import (
     SensorLMModel,
@@ -191,3 +191,24 @@ def skipped_patches(objective: str) -> Iterator[Comparison]:
     assert outputs[True].sensor_model_output.token_index is not None
     yield "sensor embedding", outputs[True].sensor_embeds, outputs[False].sensor_embeds
     yield "loss", outputs[True].loss, outputs[False].loss
+
+
+@torch.no_grad()
+def cached_steps(objective: str) -> Iterator[Comparison]:
+    """Caption logits token by token with a cache, against those of the whole text at once."""
+    model = small_model(objective)
+    values, mask = days(), gaps()
+    ids, attention = to_left(*texts())
+    full = model(values, mask, ids, attention).caption_logits
+    tokens, token_mask = model.encode_for_captions(values, mask)
+    cache, key_values = DynamicCache(config=model.config), model.decoder.key_values(tokens)
+    for step in range(ids.shape[1]):
+        output = model(
+            input_ids=ids[:, step : step + 1],
+            attention_mask=attention[:, : step + 1],
+            past_key_values=cache,
+            sensor_key_values=key_values,
+            sensor_token_mask=token_mask,
+        )
+        real = attention[:, step].bool()
+        yield f"caption logits of token {step}", output.caption_logits[real, 0], full[real, step]
