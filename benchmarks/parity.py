@@ -5,8 +5,8 @@
 The exit status is 1 if a difference is above 1e-5.
 
 The comparisons are those of tests/modeling/test_modeling_parity.py: transformers' SigLIP towers, and open_clip's CoCa
-and losses where open_clip is installed, with equal weights; and ours the fast way against the slow one. Differences are relative to the largest entry of the
-reference, or to 1 where that is smaller.
+and losses where open_clip is installed, with equal weights; and ours the fast way against the slow one. Differences are
+relative to the largest entry of the reference, or to 1 where that is smaller.
 """
 
 from __future__ import annotations
