@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from model_cases import days, gaps, shake, small_config, small_model, texts, to_left
+from model_cases import days, gaps, in_steps, shake, small_config, small_model, texts, to_left
 from transformers import DynamicCache, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
 
 from sensorlm_hf.modeling import (
@@ -201,14 +201,11 @@ def cached_steps(objective: str) -> Iterator[Comparison]:
     ids, attention = to_left(*texts())
     full = model(values, mask, ids, attention).caption_logits
     tokens, token_mask = model.encode_for_captions(values, mask)
-    cache, key_values = DynamicCache(config=model.config), model.decoder.key_values(tokens)
-    for step in range(ids.shape[1]):
-        output = model(
-            input_ids=ids[:, step : step + 1],
-            attention_mask=attention[:, : step + 1],
-            past_key_values=cache,
-            sensor_key_values=key_values,
-            sensor_token_mask=token_mask,
-        )
+    inputs = {
+        "past_key_values": DynamicCache(config=model.config),
+        "sensor_key_values": model.decoder.key_values(tokens),
+        "sensor_token_mask": token_mask,
+    }
+    for step, output in in_steps(model, ids, attention, range(1, ids.shape[1] + 1), **inputs):
         real = attention[:, step].bool()
-        yield f"caption logits of token {step}", output.caption_logits[real, 0], full[real, step]
+        yield f"caption logits of token {step.start}", output.caption_logits[real], full[:, step][real]

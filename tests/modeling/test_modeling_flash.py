@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from model_cases import days, gaps, small_model, texts, to_left
+from model_cases import days, gaps, in_steps, small_model, texts, to_left
 from transformers import DynamicCache, modeling_flash_attention_utils
 
 from sensorlm_hf.modeling import OBJECTIVES, SensorLMModel
@@ -128,15 +128,8 @@ def test_cached_steps_give_the_same(queries, calls):
     ids, attention = to_left(IDS, ATTENTION)
     full = reference(VALUES, MASK, ids, attention).caption_logits
     tokens, token_mask = model.encode_for_captions(VALUES, MASK)
-    cache = DynamicCache(config=model.config)
-    for step in (slice(0, 4), slice(4, 5), slice(5, 8), slice(8, 9)):
-        output = model(
-            input_ids=ids[:, step],
-            attention_mask=attention[:, : step.stop],
-            past_key_values=cache,
-            sensor_tokens=tokens,
-            sensor_token_mask=token_mask,
-        )
+    inputs = {"past_key_values": DynamicCache(config=model.config), "sensor_tokens": tokens}
+    for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), sensor_token_mask=token_mask, **inputs):
         real = attention[:, step].bool()
         close(output.caption_logits[real], full[:, step][real])
     assert calls

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from model_cases import POSITIONS, VOCAB, days, gaps, small_model, texts, to_left
+from model_cases import POSITIONS, VOCAB, days, gaps, in_steps, small_model, texts, to_left
 from transformers import DynamicCache, GenerationConfig
 
 from sensorlm_hf.modeling import SensorLMModel
@@ -62,15 +62,8 @@ def test_cached_and_uncached_logits_are_equal(model):
     full = model(VALUES, MASK, ids, attention).caption_logits
     cache = DynamicCache(config=model.config)
     assert len(cache.layers) == 4  # two of the text tower and two of the decoder
-    steps = [slice(0, 4), slice(4, 5), slice(5, 8), slice(8, 9)]
-    for step in steps:
-        output = model(
-            input_ids=ids[:, step],
-            attention_mask=attention[:, : step.stop],
-            past_key_values=cache,
-            sensor_tokens=tokens,
-            sensor_token_mask=token_mask,
-        )
+    inputs = {"past_key_values": cache, "sensor_tokens": tokens, "sensor_token_mask": token_mask}
+    for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), **inputs):
         real = attention[:, step].bool()
         close(output.caption_logits[real], full[:, step][real])
         assert output.loss is None
