@@ -1,10 +1,14 @@
 """Times captions: with the cache, without it, and with open_clip's CoCa at equal size, in one run.
 
-    python benchmarks/generation.py [--tokens 256] [--days 1] [--layers 6] [--width 384] [--threads 1]
+    python benchmarks/generation.py [--tokens 256] [--days 1] [--layers 6] [--width 384] [--threads 1] [--repeats 2]
 
 Greedy search of a fixed number of tokens. open_clip's `generate` keeps no cache: it reads the whole text anew for every
 token. It gets a model of equal size: the same text side, and our sensor tower in the place of its image tower. The goal
-is at least 5 times faster with the cache at 256 tokens. Times are the processor's.
+is that both take at least 5 times as long as with the cache at 256 tokens. Times are the processor's, the least of the
+repeats, which take turns.
+
+One day at a time is the hardest case: a step of the cache then reads every weight for a single token, as fast as the
+memory gives them, and little else. With more days at once the same weights serve all of them.
 """
 
 from __future__ import annotations
@@ -48,13 +52,14 @@ def generate_with(reference: Any, open_clip: Any, days: torch.Tensor, tokens: in
     )  # fmt: skip
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--layers", type=int, default=6, help="layers of the text tower and of the decoder, each")
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -73,21 +78,31 @@ def main() -> None:
     size = sum(p.numel() for p in model.parameters()) / 1e6
     print(f"{arguments.tokens} tokens for {arguments.days} day(s), greedy, {size:.1f} M parameters\n")
     length = {"max_new_tokens": arguments.tokens, "min_new_tokens": arguments.tokens}
-    cached, ours = timed(lambda: model.generate(sensor_values=days, **length))
-    uncached, same = timed(lambda: model.generate(sensor_values=days, use_cache=False, **length))
-    rows = [("cached", cached, ""), ("uncached", uncached, f"equal tokens: {torch.equal(ours, same)}")]
-    if open_clip is None:
-        rows.append(("open_clip", float("nan"), "not installed: pip install --no-deps open_clip_torch ftfy wcwidth"))
-    else:
-        theirs, captions = timed(lambda: generate_with(reference, open_clip, days, arguments.tokens))
-        # It ends every caption with the end token, whatever the scores say.
-        note = f"equal tokens: {torch.equal(ours[:, :-1], captions[:, :-1])}"
-        rows.append(("open_clip", theirs, note))
+    ways: dict[str, Callable[[], Any]] = {
+        "cached": lambda: model.generate(sensor_values=days, **length),
+        "uncached": lambda: model.generate(sensor_values=days, use_cache=False, **length),
+    }
+    if open_clip is not None:
+        ways["open_clip"] = lambda: generate_with(reference, open_clip, days, arguments.tokens)
+    seconds = dict.fromkeys(ways, float("inf"))
+    captions = {}
+    for _ in range(arguments.repeats):
+        for name, way in ways.items():
+            taken, captions[name] = timed(way)
+            seconds[name] = min(seconds[name], taken)
+    missed = False
     print(f"{'':12} {'seconds':>8} {'times cached':>13}  goal")
-    for name, seconds, note in rows:
-        goal = f">= {GOAL}" if name == "uncached" else ""
-        print(f"{name:12} {seconds:8.2f} {seconds / cached:13.1f}  {goal:5} {note}")
+    for name, taken in seconds.items():
+        ratio = taken / seconds["cached"]
+        missed |= name != "cached" and ratio < GOAL
+        # open_clip ends every caption with the end token, whatever the scores say.
+        equal = torch.equal(captions["cached"][:, :-1], captions[name][:, :-1])
+        goal, note = ("", "") if name == "cached" else (f">= {GOAL}", f"equal tokens: {equal}")
+        print(f"{name:12} {taken:8.2f} {ratio:13.1f}  {goal:5} {note}")
+    if open_clip is None:
+        print("open_clip is not installed: pip install --no-deps open_clip_torch ftfy wcwidth")
+    return int(missed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,6 +10,7 @@ repeats.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -40,7 +41,7 @@ def gap(share: float, rows: int, minutes: int, channels: int) -> torch.Tensor:
     return mask
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", default="base", choices=SIZES)
     parser.add_argument("--rows", type=int, default=2, help="days at once")
@@ -56,6 +57,7 @@ def main() -> None:
         f"sensor tower, size {arguments.size}, {config.num_patches} patches, {arguments.rows} days at once, forward\n"
     )
     print(f"{'missing':>8} {'masked s':>9} {'left out s':>11} {'ratio':>6}  {'goal':>5}  largest difference")
+    missed = False
     with torch.inference_mode():
         for share in SHARES:
             mask = gap(share, *values.shape)
@@ -67,8 +69,10 @@ def main() -> None:
             difference = float((outputs[True] - outputs[False]).abs().max())
             goal = f"{GOAL[share]:5.1f}" if share in GOAL else " " * 5
             ratio = seconds[False] / seconds[True]
+            missed |= ratio < GOAL.get(share, 0)
             print(f"{share:8.0%} {seconds[False]:9.2f} {seconds[True]:11.2f} {ratio:6.2f}  {goal}  {difference:.1e}")
+    return int(missed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import sensorlm_hf
 from sensorlm_hf.data import SensorDayDataset
@@ -71,7 +70,7 @@ def main() -> None:
         evaluation_collator=sensorlm_hf.SensorLMCollator(processor, KEYS, max_length=LENGTH, training=False),
     )
     trainer.train()
-    save_model(model, processor, Path(options.output_dir))
+    save_model(model, processor, options.output_dir)
     loss = next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
     sys.stdout.write(
         f"Evaluation loss {loss:.3f}. AutoModel.from_pretrained({options.output_dir!r}) loads the model.\n"

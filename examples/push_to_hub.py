@@ -2,6 +2,8 @@
 
 python examples/push_to_hub.py my-sensorlm --to you/my-sensorlm --private     # needs `hf auth login`
 python examples/push_to_hub.py my-sensorlm --to /media/stick/my-sensorlm --local
+
+The code of model, processor and pipelines goes along, for people who do not have this package.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import torch
 from transformers import AutoModel, AutoProcessor
 
 import sensorlm_hf
+from sensorlm_hf import hub
 from sensorlm_hf.checkpoints import demo_checkpoint
 
 
@@ -30,25 +33,23 @@ def main() -> None:
     processor = AutoProcessor.from_pretrained(options.folder)
     card = Path(options.folder) / "README.md"
     if not card.is_file():
-        sys.stderr.write("There is no README.md: people will not know what the model was trained on.\n")
+        sys.stderr.write(
+            "There is no README.md: people will not know what the model was trained on. A short one is written.\n"
+        )
 
+    text = card.read_text(encoding="utf-8") if card.is_file() else None
     if not options.local:
-        model.push_to_hub(options.to, private=options.private)
-        processor.push_to_hub(options.to)
-        if card.is_file():
-            from huggingface_hub import upload_file
-
-            upload_file(path_or_fileobj=card, path_in_repo="README.md", repo_id=options.to)
-        sys.stdout.write(f"Pushed. Others now write AutoModel.from_pretrained({options.to!r}).\n")
+        address = hub.push_repository(model, processor, options.to, private=options.private, card=text)
+        sys.stdout.write(
+            f"Pushed: {address}\nOthers now write AutoModel.from_pretrained({options.to!r}), with"
+            " trust_remote_code=True where sensorlm_hf is not installed.\n"
+        )
         return
 
     target = Path(options.to)
     if target.exists() and any(target.iterdir()):
         parser.error(f"{target} is not empty; name a new folder")
-    model.save_pretrained(target)
-    processor.save_pretrained(target)
-    if card.is_file():
-        (target / "README.md").write_bytes(card.read_bytes())
+    hub.save_repository(model, processor, target, card=text)
 
     # A copy is worth something if it says the same.
     day = sensorlm_hf.simulate_days(1, seed=3)[0]

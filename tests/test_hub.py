@@ -91,7 +91,7 @@ LOAD = """
 import json, sys
 sys.modules["sensorlm_hf"] = None  # from here on, importing the package fails
 import numpy as np, torch
-from transformers import AutoModel, AutoProcessor, AutoTokenizer, pipeline
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer, pipeline
 trust = {"trust_remote_code": True}
 model = AutoModel.from_pretrained("repo", **trust)
 assert type(model).__module__.startswith("transformers_modules."), type(model).__module__
@@ -106,8 +106,12 @@ with torch.no_grad():
 embeds = np.stack(pipeline("sensor-feature-extraction", model="repo", **trust)(values))
 scores = pipeline("zero-shot-sensor-classification", model="repo", **trust)(values[0], ["running", "rest"])
 text = pipeline("sensor-captioning", model="repo", **trust)(values[0], max_new_tokens=6)[0]["generated_text"]
+probe = AutoModelForSequenceClassification.from_pretrained("probe", **trust)
+assert type(probe).__module__.startswith("transformers_modules."), type(probe).__module__
+with torch.no_grad():
+    classes = probe(inputs["sensor_values"], inputs["sensor_mask"]).logits
 json.dump({"sensor_embeds": output.sensor_embeds.tolist(), "logits": output.caption_logits.tolist(),
-           "tokens": tokens.tolist(), "embeds": embeds.tolist(), "text": text,
+           "tokens": tokens.tolist(), "embeds": embeds.tolist(), "text": text, "classes": classes.tolist(),
            "scores": {entry["label"]: entry["score"] for entry in scores}}, open("out.json", "w"))
 """
 
@@ -117,6 +121,8 @@ def test_without_the_package_everything_runs_as_remote_code(repository, model, p
     values = golden_days(processor.feature_extractor)
     np.save(folder / "days.npy", values)
     (folder / "texts.json").write_text(json.dumps(TEXTS))
+    probe = SensorLMForSensorClassification.from_pretrained(TINY, num_labels=3, dtype=torch.float32)
+    hub.save_repository(probe, processor, folder / "probe")
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_MODULES_CACHE": str(folder / "modules"), "PYTHONPATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", LOAD], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -128,6 +134,9 @@ def test_without_the_package_everything_runs_as_remote_code(repository, model, p
         expected = model(**inputs)
     np.testing.assert_array_equal(out["sensor_embeds"], expected.sensor_embeds)
     np.testing.assert_array_equal(out["logits"], expected.caption_logits)
+    with torch.no_grad():
+        classes = probe.eval()(inputs["sensor_values"], inputs["sensor_mask"]).logits
+    np.testing.assert_array_equal(out["classes"], classes)
     assert out["tokens"] == json.loads((TINY / GOLDEN).read_text())["generated"]
     embeds = np.stack(pipeline(EMBED, model=str(repository))(values))
     np.testing.assert_array_equal(out["embeds"], embeds.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -82,3 +83,14 @@ def to_left(ids: torch.Tensor, mask: torch.Tensor, extra: int = 0) -> tuple[torc
         moved[row, width - length :] = ids[row, :length]
         moved_mask[row, width - length :] = 1
     return moved, moved_mask
+
+
+def in_steps(
+    model: SensorLMModel, ids: torch.Tensor, attention: torch.Tensor, ends: Iterable[int], **inputs: Any
+) -> Iterator[tuple[slice, Any]]:
+    """Reads texts from left to right up to each of the ends, with one cache; yields `(tokens read, output)`."""
+    start = 0
+    for end in ends:
+        step = slice(start, end)
+        yield step, model(input_ids=ids[:, step], attention_mask=attention[:, :end], **inputs)
+        start = end

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from model_cases import days, gaps, shake, small_config, texts
-from transformers import SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
+from model_cases import days, gaps, in_steps, shake, small_config, small_model, texts, to_left
+from transformers import DynamicCache, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
 
 from sensorlm_hf.modeling import (
     SensorLMModel,
@@ -191,3 +191,21 @@ def skipped_patches(objective: str) -> Iterator[Comparison]:
     assert outputs[True].sensor_model_output.token_index is not None
     yield "sensor embedding", outputs[True].sensor_embeds, outputs[False].sensor_embeds
     yield "loss", outputs[True].loss, outputs[False].loss
+
+
+@torch.no_grad()
+def cached_steps(objective: str) -> Iterator[Comparison]:
+    """Caption logits token by token with a cache, against those of the whole text at once."""
+    model = small_model(objective)
+    values, mask = days(), gaps()
+    ids, attention = to_left(*texts())
+    full = model(values, mask, ids, attention).caption_logits
+    tokens, token_mask = model.encode_for_captions(values, mask)
+    inputs = {
+        "past_key_values": DynamicCache(config=model.config),
+        "sensor_key_values": model.decoder.key_values(tokens),
+        "sensor_token_mask": token_mask,
+    }
+    for step, output in in_steps(model, ids, attention, range(1, ids.shape[1] + 1), **inputs):
+        real = attention[:, step].bool()
+        yield f"caption logits of token {step.start}", output.caption_logits[real], full[:, step][real]

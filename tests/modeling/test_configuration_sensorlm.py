@@ -39,24 +39,24 @@ def test_default_is_the_released_base_model():
     assert config.sensor_config.num_patches == 1872
 
 
-@pytest.mark.parametrize(
-    ("objective", "size", "millions"),
-    [
-        ("clip", "tiny", 5.9),
-        ("cap", "tiny", 9.0),
-        ("coca", "tiny", 9.5),
-        ("siglip", "small", 57.6),
-        ("cap", "base", 265.9),
-        ("coca", "base", 273.6),
-        ("siglip", "large", 653.2),
-        ("coca", "large", 841.5),
-    ],
-)
-def test_parameter_counts(objective, size, millions):
-    with torch.device("meta"):
-        model = SensorLMModel(SensorLMConfig.from_size(objective, size))
-    assert round(parameters(model) / 1e6, 1) == millions
-    assert f"| {millions} |" in (CONFIGS / "README.md").read_text()
+MILLIONS = {
+    "tiny": (5.9, 5.9, 9.0, 9.5),
+    "small": (57.6, 57.6, 79.3, 81.2),
+    "base": (204.0, 204.0, 265.9, 273.6),
+    "large": (653.2, 653.2, 827.9, 841.5),
+}
+"""Parameters of each objective, in their order."""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_parameter_counts(size):
+    counts = []
+    for objective in OBJECTIVES:
+        with torch.device("meta"):
+            model = SensorLMModel(SensorLMConfig.from_size(objective, size))
+        counts.append(round(parameters(model) / 1e6, 1))
+    assert tuple(counts) == MILLIONS[size]
+    assert f"| {size} | {' | '.join(map(str, counts))} |" in (CONFIGS / "README.md").read_text()
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from model_cases import POSITIONS, VOCAB, days, gaps, small_model, texts, to_left
+from model_cases import POSITIONS, VOCAB, days, gaps, in_steps, small_model, texts, to_left
 from transformers import DynamicCache, GenerationConfig
 
 from sensorlm_hf.modeling import SensorLMModel
@@ -62,15 +62,8 @@ def test_cached_and_uncached_logits_are_equal(model):
     full = model(VALUES, MASK, ids, attention).caption_logits
     cache = DynamicCache(config=model.config)
     assert len(cache.layers) == 4  # two of the text tower and two of the decoder
-    steps = [slice(0, 4), slice(4, 5), slice(5, 8), slice(8, 9)]
-    for step in steps:
-        output = model(
-            input_ids=ids[:, step],
-            attention_mask=attention[:, : step.stop],
-            past_key_values=cache,
-            sensor_tokens=tokens,
-            sensor_token_mask=token_mask,
-        )
+    inputs = {"past_key_values": cache, "sensor_tokens": tokens, "sensor_token_mask": token_mask}
+    for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), **inputs):
         real = attention[:, step].bool()
         close(output.caption_logits[real], full[:, step][real])
         assert output.loss is None
@@ -188,20 +181,60 @@ def test_sampling_draws_from_the_model(model):
     assert torch.equal(a, b)
 
 
-def test_constraints():
-    model = MODELS["coca"]
-    allowed = {0: [3, 4], 1: [5, 6], 2: [7], 3: [8, 9, 10]}
+@each_model
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_sampled_captions_of_a_day_stand_together(model, use_cache):
+    """With one token to sample from, each of a day's captions is its greedy one."""
     result = model.generate(
-        sensor_values=VALUES,
-        sensor_mask=MASK,
-        max_new_tokens=4,
-        num_beams=2,
-        prefix_allowed_tokens_fn=lambda row, tokens: allowed[row],
-    )
+        sensor_values=VALUES, sensor_mask=MASK, do_sample=True, top_k=1, num_return_sequences=3, max_new_tokens=5,
+        eos_token_id=None, use_cache=use_cache,
+    )  # fmt: skip
+    assert result.shape == (12, 6)
     for row in range(4):
-        assert set(result[row, 1:].tolist()) <= set(allowed[row])
-    least = model.generate(sensor_values=VALUES, sensor_mask=MASK, min_new_tokens=6, max_new_tokens=9)
-    assert (least[:, 1:7] != 2).all()
+        assert result[3 * row : 3 * row + 3].tolist() == [greedy_oracle(model, row, [1], 5, eos=None)] * 3
+
+
+@each_model
+@pytest.mark.parametrize("num_beams", [1, 2])
+def test_constrained_prefixes(model, num_beams):
+    """Each day may start with words of its own: what comes after them is free."""
+    allowed = {0: [3, 4], 1: [5, 6], 2: [7], 3: [8, 9, 10]}
+
+    def prefixes(row: int, tokens: torch.Tensor) -> list[int]:
+        return allowed[row] if len(tokens) <= 2 else list(range(VOCAB))
+
+    result = model.generate(
+        sensor_values=VALUES, sensor_mask=MASK, max_new_tokens=5, eos_token_id=None, num_beams=num_beams,
+        prefix_allowed_tokens_fn=prefixes,
+    )  # fmt: skip
+    for row in range(4):
+        assert set(result[row, 1:3].tolist()) <= set(allowed[row])
+        if num_beams == 1:
+            assert result[row].tolist() == _constrained_oracle(model, row, allowed[row])
+
+
+@torch.no_grad()
+def _constrained_oracle(model: SensorLMModel, row: int, allowed: list[int]) -> list[int]:
+    """Greedy search for one row whose first two tokens are among the allowed ones."""
+    tokens = [1]
+    for step in range(5):
+        output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
+        scores = output.caption_logits[0, -1]
+        choice = allowed if step < 2 else list(range(VOCAB))
+        tokens.append(choice[int(scores[choice].argmax())])
+    return tokens
+
+
+@each_model
+def test_captions_have_a_least_length(model):
+    """Every token is made the end token in turn, so that one of them would end the caption at once."""
+    ends = [greedy_oracle(model, row, [1], 1, eos=None)[1] for row in range(4)]
+    for row, end in enumerate(ends):
+        arguments = {"sensor_values": VALUES[row : row + 1], "sensor_mask": MASK[row : row + 1], "eos_token_id": end}
+        assert model.generate(**arguments, max_new_tokens=9).tolist() == [[1, end]]
+        result = model.generate(**arguments, min_new_tokens=6, max_new_tokens=9)
+        assert result.shape[1] >= 7
+        assert end not in result[0, 1:7].tolist()
 
 
 def test_generation_stops_at_the_end_token_and_pads():

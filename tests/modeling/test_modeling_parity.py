@@ -69,3 +69,8 @@ def test_losses_are_open_clips(objective):
 @pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
 def test_left_out_patches_change_nothing(objective):
     check(parity.skipped_patches(objective), at_least=2)
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_generation_with_a_cache_changes_nothing(objective):
+    check(parity.cached_steps(objective), at_least=9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from extraction_cases import TINY
 from transformers import AutoFeatureExtractor, AutoProcessor, PreTrainedConfig
 from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING
 
@@ -19,3 +20,13 @@ def registered() -> None:
     if SensorLMFeatureExtractor not in FEATURE_EXTRACTOR_MAPPING._extra_content.values():
         AutoFeatureExtractor.register(_Config, SensorLMFeatureExtractor)
         AutoProcessor.register(_Config, SensorLMProcessor)
+
+
+@pytest.fixture(scope="session")
+def extractor() -> SensorLMFeatureExtractor:
+    return SensorLMFeatureExtractor()
+
+
+@pytest.fixture(scope="session")
+def tiny() -> SensorLMFeatureExtractor:
+    return SensorLMFeatureExtractor(TINY, window_minutes=6)

@@ -1,68 +1,21 @@
+"""From days of every kind to the model's inputs and back; what is refused, and what is masked."""
+
 from __future__ import annotations
 
-import json
-import pickle
-import time
 import warnings
-from datetime import datetime, timezone
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from extraction_cases import KEYS, MEAN, SCHEMA, STD, TINY, plausible, ring, sensor_day
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoFeatureExtractor, FeatureExtractionMixin
 
-from sensorlm_hf.days import SensorDay
+from sensorlm_hf.processing import feature_extraction_sensorlm
 from sensorlm_hf.processing.feature_extraction_sensorlm import SensorLMFeatureExtractor
 from sensorlm_hf.processing.gaps_sensorlm import fill_gaps
-from sensorlm_hf.schema import SensorSchema, get_schema
-
-SCHEMA = get_schema("sensorlm-26")
-KEYS = list(SCHEMA.keys)
-MEAN, STD = np.array(SCHEMA.means), np.array(SCHEMA.stds)
-LOW, HIGH = np.array([channel.valid_range for channel in SCHEMA]).T
-TINY = {
-    "name": "ring",
-    "channels": [
-        {"key": "pulse", "label": "heart rate", "unit": "bpm", "mean": 70.0, "std": 10.0, "valid_range": [25, 240]},
-        {"key": "warmth", "unit": "degC", "mean": 33.0, "std": 2.0, "valid_range": [10, 41]},
-        {"key": "steps", "unit": "steps/min", "mean": 5.0, "std": 20.0, "valid_range": [0, 400], "non_negative": True},
-    ],
-}
-
-
-def plausible(days: int = 1, seed: int = 0, gaps: bool = True) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    values = np.clip(MEAN + STD * rng.standard_normal((days, 1440, 26)), LOW, HIGH).astype(np.float32)
-    if gaps:
-        for day in values:
-            for _ in range(5):
-                start, column = rng.integers(0, 1430), rng.integers(0, 26)
-                day[start : start + rng.integers(1, 300), column : column + 4] = np.nan
-    return values
-
-
-def sensor_day(values: np.ndarray, schema=SCHEMA) -> SensorDay:
-    return SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc), "p001", schema)
-
-
-@pytest.fixture(scope="module")
-def extractor() -> SensorLMFeatureExtractor:
-    return SensorLMFeatureExtractor()
-
-
-@pytest.fixture(scope="module")
-def tiny() -> SensorLMFeatureExtractor:
-    return SensorLMFeatureExtractor(TINY, window_minutes=6)
-
-
-def ring(**columns) -> np.ndarray:
-    """A plausible ring day of six minutes with some columns replaced."""
-    base = {"pulse": [70.0] * 6, "warmth": [33.0] * 6, "steps": [5.0] * 6, **columns}
-    return np.array([base[key] for key in ("pulse", "warmth", "steps")], dtype=np.float32).T
-
+from sensorlm_hf.schema import get_schema
 
 # Values ------------------------------------------------------------------------------------------------------------
 
@@ -130,6 +83,19 @@ def test_nothing_leaks_between_days_and_chunks(extractor):
         alone = extractor(values[i], return_tensors="np")
         np.testing.assert_array_equal(alone["sensor_values"][0], together["sensor_values"][i])
         np.testing.assert_array_equal(alone["sensor_mask"][0], together["sensor_mask"][i])
+
+
+def test_days_are_worked_through_in_chunks_that_a_cache_holds(extractor, monkeypatch):
+    """What makes it fast, counted; `benchmarks/loader.py` measures the time."""
+    sizes = []
+
+    def counted(values, observed, max_gap):
+        sizes.append(len(values))
+        fill_gaps(values, observed, max_gap)
+
+    monkeypatch.setattr(feature_extraction_sensorlm, "fill_gaps", counted)
+    extractor(plausible(37))
+    assert sizes == [16, 16, 5]
 
 
 def test_decode_inverts(extractor):
@@ -460,209 +426,3 @@ def test_a_handful_of_odd_minutes_does_not_refuse_a_batch(extractor):
     with pytest.warns(UserWarning, match=r"wrist_temperatures: 10 values.*kelvin"):
         out = extractor(values, return_tensors="np")
     assert not out["sensor_mask"][1, :, 23].any()
-
-
-# Fitting -----------------------------------------------------------------------------------------------------------
-
-
-def test_fit_normalization_against_numpy(extractor):
-    values = plausible(40, seed=3)
-    stream = (sensor_day(day) for day in values)
-    fitted = extractor.fit_normalization(stream)
-    flat = values.reshape(-1, 26).astype(np.float64)
-    np.testing.assert_allclose(fitted.channel_means, np.nanmean(flat, axis=0), rtol=1e-9)
-    np.testing.assert_allclose(fitted.channel_stds, np.nanstd(flat, axis=0), rtol=1e-9)
-    whole = extractor.fit_normalization(values)
-    np.testing.assert_allclose(whole.channel_means, fitted.channel_means, rtol=1e-12)
-    assert fitted.schema == "sensorlm-26-custom"
-    assert extractor.schema == "sensorlm-26"
-    assert extractor.channel_means == list(SCHEMA.means)
-    fitted.check_channels(KEYS)
-    with pytest.raises(ValueError, match=r"'HR' is normalised with mean .* but the model was trained with 75\.9586"):
-        fitted.check_channels(KEYS, SCHEMA.means, SCHEMA.stds)
-    z = fitted(values, return_tensors="np")
-    np.testing.assert_allclose(z["sensor_values"][z["sensor_mask"]].mean(), 0, atol=0.01)
-
-
-def test_fit_keeps_constants_of_constant_and_absent_channels(tiny):
-    with pytest.warns(UserWarning, match=r"keep their constants: warmth, steps\."):
-        fitted = tiny.fit_normalization([ring(pulse=[60, 80] * 3, warmth=[np.nan] * 6)], name="mine")
-    assert fitted.channel_means == [70.0, 33.0, 5.0]
-    assert fitted.channel_stds == [10.0, 2.0, 20.0]
-    assert fitted.schema == "mine"
-
-
-def test_fit_ignores_implausible_values(tiny):
-    with pytest.warns(UserWarning, match="keep their constants"), pytest.warns(UserWarning, match="pulse: 1 value"):
-        fitted = tiny.fit_normalization([ring(pulse=[60, 80, 60, 80, 999, np.nan])])
-    assert fitted.channel_means[0] == 70.0
-    with pytest.raises(ValueError, match="no day"):
-        tiny.fit_normalization([])
-    with pytest.raises(TypeError, match="is a str"):
-        tiny.fit_normalization("days")
-
-
-# Configuration -----------------------------------------------------------------------------------------------------
-
-
-def test_saved_and_loaded(tmp_path, extractor):
-    for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, 30, "raise", True)]:
-        saved.save_pretrained(tmp_path)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["preprocessor_config.json"]
-        for loaded in [
-            SensorLMFeatureExtractor.from_pretrained(tmp_path),
-            pickle.loads(pickle.dumps(saved)),
-        ]:
-            assert loaded.to_dict() == saved.to_dict()
-            assert loaded.to_schema().channels == saved.to_schema().channels
-    assert SensorLMFeatureExtractor.from_pretrained(tmp_path, clip=4.0).clip == 4.0
-    with pytest.raises(ValueError, match="`schema` cannot replace them"):
-        SensorLMFeatureExtractor.from_pretrained(tmp_path, schema="sensorlm-34")
-
-
-def test_the_configuration_holds_the_channels(tmp_path, extractor):
-    extractor.save_pretrained(tmp_path)
-    saved = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert saved["feature_extractor_type"] == "SensorLMFeatureExtractor"
-    assert saved["schema"] == "sensorlm-26"
-    assert saved["channels"] == [channel.to_dict() for channel in SCHEMA]
-    assert isinstance(extractor, FeatureExtractionMixin)
-
-
-def test_an_edited_configuration_is_read(tmp_path, tiny):
-    tiny.save_pretrained(tmp_path)
-    path = tmp_path / "preprocessor_config.json"
-    saved = json.loads(path.read_text())
-    saved["channels"][0]["mean"] = 60.0
-    path.write_text(json.dumps(saved))
-    loaded = SensorLMFeatureExtractor.from_pretrained(tmp_path)
-    assert loaded(ring())["sensor_values"][0, 0, 0] == 1.0
-    saved["channels"][1].pop("std")
-    path.write_text(json.dumps(saved))
-    with pytest.raises(ValueError, match=r"channels\[1\] must be a dict with key"):
-        SensorLMFeatureExtractor.from_pretrained(tmp_path)
-
-
-def test_schema_objects_files_and_dicts(tmp_path):
-    SCHEMA.save(tmp_path / "mine.yaml")
-    for schema in (SCHEMA, SCHEMA.to_dict(), tmp_path / "mine.yaml", "sensorlm-26"):
-        assert SensorLMFeatureExtractor(schema).to_dict() == SensorLMFeatureExtractor().to_dict()
-
-
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"schema": "sensorlm-27"}, "Unknown schema"),
-        ({"window_minutes": 0}, "`window_minutes` must be a whole number"),
-        ({"window_minutes": 1440.0}, "`window_minutes`"),
-        ({"clip": 0}, "`clip`"),
-        ({"clip": float("nan")}, "`clip`"),
-        ({"clip": "5"}, "`clip`"),
-        ({"max_gap_fill": -1}, "`max_gap_fill`"),
-        ({"implausible": "drop"}, "`implausible` must be one of mask, raise, keep"),
-        ({"allow_empty": "no"}, "`allow_empty`"),
-        ({"channels": []}, "non-empty list"),
-        ({"channels": [SCHEMA["HR"].to_dict()] * 2}, "unique keys"),
-        ({"channels": [{**SCHEMA["HR"].to_dict(), "std": 0}]}, r"channels\[0\] \('HR'\).*`std` above 0"),
-        ({"channels": [{**SCHEMA["HR"].to_dict(), "std": "wide"}]}, "needs numbers"),
-        ({"channels": [{**SCHEMA["HR"].to_dict(), "valid_range": [3]}]}, "two as `valid_range`"),
-        ({"channels": [{**SCHEMA["HR"].to_dict(), "valid_range": [3, 2]}]}, "that rises"),
-        ({"channels": [SCHEMA["HR"].to_dict()], "schema": SCHEMA}, "must be the name"),
-    ],
-)
-def test_invalid_options(options, match):
-    with pytest.raises(ValueError, match=match):
-        SensorLMFeatureExtractor(**options)
-
-
-def test_a_short_representation(extractor):
-    assert repr(extractor) == (
-        "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0, max_gap_fill=None,"
-        " implausible='mask', allow_empty=False, 26 channels)"
-    )
-
-
-def test_check_channels(extractor):
-    extractor.check_channels(tuple(KEYS), MEAN, STD)
-    for keys, match in [
-        (KEYS[::-1], "another order"),
-        (KEYS[:-1], r"\(25\): it adds altim_std"),
-        (["pulse", *KEYS[1:]], "it lacks pulse; it adds HR"),
-    ]:
-        with pytest.raises(ValueError, match=match):
-            extractor.check_channels(keys)
-    with pytest.raises(ValueError, match="`channel_stds` has 2 entries for 26"):
-        extractor.check_channels(KEYS, channel_stds=[1.0, 2.0])
-
-
-def test_saving_beside_a_processor_updates_its_copy(tmp_path, tiny):
-    (tmp_path / "processor_config.json").write_text(
-        json.dumps(
-            {
-                "processor_class": "SensorLMProcessor",
-                "feature_extractor": {**tiny.to_dict(), "auto_map": {"AutoFeatureExtractor": "x.Y"}},
-            }
-        )
-    )
-    with pytest.warns(UserWarning, match="keep their constants"):
-        fitted = tiny.fit_normalization([ring(pulse=[50, 70] * 3)])
-    fitted.save_pretrained(tmp_path)
-    assert SensorLMFeatureExtractor.from_pretrained(tmp_path).channel_means[0] == 60.0
-    saved = json.loads((tmp_path / "processor_config.json").read_text())
-    assert saved["processor_class"] == "SensorLMProcessor"
-    assert saved["feature_extractor"]["auto_map"] == {"AutoFeatureExtractor": "x.Y"}
-
-
-def test_auto_class(tmp_path, extractor, registered):
-    extractor.save_pretrained(tmp_path)
-    loaded = AutoFeatureExtractor.from_pretrained(tmp_path)
-    assert type(loaded) is SensorLMFeatureExtractor
-    assert loaded.to_dict() == extractor.to_dict()
-
-
-def test_it_keeps_up_with_a_model(extractor):
-    values = plausible(64)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        best = 0.0
-        for _ in range(4):
-            start = time.process_time()  # other processes may want the machine too
-            extractor(values)
-            best = max(best, len(values) / (time.process_time() - start))
-    finally:
-        torch.set_num_threads(threads)
-    assert best > 800, f"{best:.0f} days a second"  # 5,000 and more on an idle core
-
-
-def test_channels_are_matched_to_a_models_by_name(tmp_path):
-    full = SensorLMFeatureExtractor("sensorlm-26")
-    assert full.for_model(full.channel_keys) is full
-    few = SensorSchema("watch", tuple(get_schema("sensorlm-26")[key] for key in ("steps", "HR")))
-    day = np.full((1440, 2), np.nan, dtype=np.float32)
-    day[10:20, 0], day[5:30, 1] = 40.0, 92.1473
-    placed = SensorLMFeatureExtractor(few).for_model(full.channel_keys)
-    out = placed(day, return_tensors="np")
-    assert out["sensor_values"].shape == out["sensor_mask"].shape == (1, 1440, 26)
-    with pytest.warns(UserWarning, match="absent"):
-        expected = full(day, columns=["steps", "HR"], return_tensors="np")
-    np.testing.assert_array_equal(out["sensor_mask"], expected["sensor_mask"])
-    np.testing.assert_array_equal(out["sensor_values"], expected["sensor_values"])
-    placed.check_channels(full.channel_keys)
-    placed.check_channels(full.channel_keys, full.channel_means, full.channel_stds)
-    placed.save_pretrained(tmp_path)
-    loaded = SensorLMFeatureExtractor.from_pretrained(tmp_path)
-    assert loaded.output_keys == full.channel_keys
-    np.testing.assert_array_equal(loaded(day, return_tensors="np")["sensor_values"], out["sensor_values"])
-    np.testing.assert_allclose(
-        loaded.decode(out["sensor_values"][..., [10, 0]], out["sensor_mask"][..., [10, 0]])[0], day
-    )
-    assert placed.for_model(["HR", "steps"])(day)["sensor_mask"][0, 12].tolist() == [True, True]
-
-
-def test_channels_that_a_model_does_not_know_are_named():
-    extractor = SensorLMFeatureExtractor("sensorlm-26")
-    with pytest.raises(ValueError, match=r"not those of the model \(25\): it does not know HR\."):
-        extractor.for_model(extractor.channel_keys[1:])
-    with pytest.raises(ValueError, match="two of the same name"):
-        extractor.for_model([*extractor.channel_keys, "HR"])

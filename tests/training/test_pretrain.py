@@ -157,6 +157,18 @@ def test_weights_are_saved_in_the_type_that_is_asked_for(whole: tuple[Path, dict
     assert next(model.parameters()).dtype is torch.float32, "the model in use keeps its type"
 
 
+def test_a_model_is_saved_to_a_string_or_a_path(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, _ = whole
+    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    for target in (str(tmp_path / "new" / "text"), tmp_path / "new" / "path"):
+        save_model(model, processor, target)
+        assert (Path(target) / "model.safetensors").is_file()
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(ValueError, match=r"must be a folder, but .*file' is a file"):
+        save_model(model, processor, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_saving_over_a_model_leaves_none_of_its_weights(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
     model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)

@@ -24,10 +24,14 @@ import math
 from typing import Any, Optional, Union
 
 from huggingface_hub.dataclasses import strict
-from transformers import AutoConfig, PreTrainedConfig
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+from transformers import PreTrainedConfig
+
+from .configuration_checks_sensorlm import (
+    _check_choice,
+    _check_positive,
+    _check_transformer,
+    _language_model_config,
+    is_causal_language_model,
 )
 
 OBJECTIVES = ("clip", "siglip", "cap", "coca")
@@ -48,72 +52,15 @@ CLASSIFIER_POOLINGS = ("linear", "attentive")
 _CONTRASTIVE = ("clip", "siglip", "coca")
 _GENERATIVE = ("cap", "coca")
 
-
-def _check_positive(config: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if value <= 0:
-            raise ValueError(f"{type(config).__name__}: `{name}` must be above 0, got {value}.")
-
-
-def _check_choice(config: Any, name: str, allowed: tuple) -> None:
-    value = getattr(config, name)
-    if value not in allowed:
-        raise ValueError(f"{type(config).__name__}: `{name}` must be one of {', '.join(allowed)}, got {value!r}.")
-
-
-def _check_transformer(config: Any) -> None:
-    _check_positive(config, "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-    if config.hidden_size % config.num_attention_heads:
-        raise ValueError(
-            f"{type(config).__name__}: `num_attention_heads` must divide `hidden_size`, got"
-            f" {config.num_attention_heads} heads for a width of {config.hidden_size}."
-        )
-    if not 0 <= config.attention_dropout < 1:
-        raise ValueError(
-            f"{type(config).__name__}: `attention_dropout` must lie in [0, 1), got {config.attention_dropout}."
-        )
-
-
-def is_causal_language_model(config: Any) -> bool:
-    """Whether a configuration of transformers is that of a decoder-only model, such as GPT-2, Llama or Gemma.
-
-    Encoders such as BERT can be built as language models too, but they are trained as masked ones.
-    """
-    if getattr(config, "use_bidirectional_attention", False):
-        return False
-    kind = config.model_type
-    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    return causal or bool(getattr(config, "is_decoder", False))
-
-
-def _language_model_config(given: Any) -> Any:
-    """Returns the configuration of a text model of transformers, a copy of its own."""
-    if isinstance(given, dict):
-        values = dict(given)
-        kind = values.pop("model_type", None)
-        try:
-            config = AutoConfig.for_model(kind, **values)
-        except ValueError as error:
-            raise ValueError(
-                f"SensorLMTextConfig: `language_model_config` is of `model_type` {kind!r}, which this version of"
-                " transformers does not know. Update transformers, or register the model type with AutoConfig."
-            ) from error
-    else:
-        config = copy.deepcopy(given)
-    if getattr(config, "is_encoder_decoder", False):
-        raise ValueError(
-            f"SensorLMTextConfig: {config.model_type!r} is an encoder-decoder model. Give an encoder (such as BERT) or"
-            " a decoder-only model (such as Llama)."
-        )
-    lacking = [name for name in ("hidden_size", "num_hidden_layers", "vocab_size") if not hasattr(config, name)]
-    if lacking:
-        raise ValueError(
-            f"SensorLMTextConfig: the configuration of {config.model_type!r} has no {', '.join(lacking)}, so it is not"
-            " that of a text model."
-        )
-    config.dtype = None  # the type of the whole model counts
-    return config
+_SHARED = (
+    "hidden_size",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_act",
+    "layer_norm_eps",
+    "attention_dropout",
+)
+"""Values that every part has and that may go to all of them at once."""
 
 
 @strict
@@ -339,15 +286,7 @@ class SensorLMDecoderConfig(PreTrainedConfig):
         Raises:
             ValueError: If the width differs from the text tower's or a value is out of range.
         """
-        for name in (
-            "num_hidden_layers",
-            "hidden_size",
-            "num_attention_heads",
-            "intermediate_size",
-            "hidden_act",
-            "layer_norm_eps",
-            "attention_dropout",
-        ):
+        for name in ("num_hidden_layers", *_SHARED):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(text_config, name))
         _check_transformer(self)
@@ -356,6 +295,13 @@ class SensorLMDecoderConfig(PreTrainedConfig):
                 "SensorLMDecoderConfig: the decoder reads the states of the text tower, so its `hidden_size` must equal"
                 f" the tower's {text_config.hidden_size}; got {self.hidden_size}."
             )
+
+
+_PARTS: dict[str, Any] = {
+    "sensor_config": SensorLMSensorConfig,
+    "text_config": SensorLMTextConfig,
+    "decoder_config": SensorLMDecoderConfig,
+}
 
 
 @strict
@@ -390,11 +336,7 @@ class SensorLMConfig(PreTrainedConfig):
     """
 
     model_type = "sensorlm"
-    sub_configs_defaults = {  # noqa: RUF012 - the base class declares it as a class variable
-        "sensor_config": SensorLMSensorConfig,
-        "text_config": SensorLMTextConfig,
-        "decoder_config": SensorLMDecoderConfig,
-    }
+    sub_configs_defaults = dict(_PARTS)  # noqa: RUF012 - the base class declares it as a class variable
     keys_to_ignore_at_inference = ["past_key_values", "sensor_model_output", "text_model_output"]  # noqa: RUF012
 
     objective: str = "siglip"
@@ -571,30 +513,15 @@ class SensorLMConfig(PreTrainedConfig):
         return cls(objective=objective, **parts, **own)
 
 
-_SHARED = (
-    "hidden_size",
-    "num_attention_heads",
-    "intermediate_size",
-    "hidden_act",
-    "layer_norm_eps",
-    "attention_dropout",
-)
-
-
 def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Puts overrides where they belong in `parts`; returns those of the whole model."""
-    classes: dict[str, Any] = {
-        "sensor_config": SensorLMSensorConfig,
-        "text_config": SensorLMTextConfig,
-        "decoder_config": SensorLMDecoderConfig,
-    }
     common = set(PreTrainedConfig.__dataclass_fields__)
-    fields = {part: set(kind.__dataclass_fields__) - common for part, kind in classes.items()}
-    whole = set(SensorLMConfig.__dataclass_fields__) - set(classes) - {"objective"}
+    fields = {part: set(kind.__dataclass_fields__) - common for part, kind in _PARTS.items()}
+    whole = set(SensorLMConfig.__dataclass_fields__) - set(_PARTS) - {"objective"}
     own: dict[str, Any] = {}
     for name, value in overrides.items():
-        owners = [part for part in classes if name in fields[part]]
-        if name in classes:
+        owners = [part for part in _PARTS if name in fields[part]]
+        if name in _PARTS:
             if not isinstance(value, dict):
                 raise ValueError(f"`{name}` must be a dict of values that differ, got {type(value).__name__}.")
             unknown = sorted(set(value) - fields[name])
@@ -614,7 +541,7 @@ def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]
         else:
             raise ValueError(f"No part of SensorLMConfig has a value named {name!r}.")
     for part, values in overrides.items():
-        if part in classes:
+        if part in _PARTS:
             parts[part].update(values)
     return own
 

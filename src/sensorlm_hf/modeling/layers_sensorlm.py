@@ -186,7 +186,7 @@ class SensorLMAttention(nn.Module):
             keys, values = past_key_values.update(keys, values, self.layer_idx)
         implementation = self.config._attn_implementation
         flash = implementation is not None and "flash" in implementation
-        if flash and attention_mask is not None and queries.shape[2] not in (1, keys.shape[2]):
+        if flash and attention_mask is not None and key_values is not None and queries.shape[2] > 1:
             # Flash attention unpads queries with the mask of the keys, which are other tokens here.
             implementation, attention_mask = "sdpa", attention_mask[:, None, None, :]
         attend = _attention_function(implementation, queries, keys)
@@ -370,14 +370,38 @@ class SensorLMSensorReader:
         return torch.stack([torch.stack(layer.key_values(sensor_tokens), 1) for layer in self.cross_layers], 1)
 
 
-def _check_tokens(
-    config: Any, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor], past_length: int
-) -> None:
-    """Raises a ValueError unless token ids and their mask fit each other and the model's positions."""
+def _check_text(
+    config: Any,
+    input_ids: torch.Tensor,
+    attention_mask: Optional[torch.Tensor],
+    past_key_values: Optional[Cache],
+    pool: bool,
+) -> int:
+    """Checks what a text tower is given.
+
+    Args:
+        config: Configuration of the tower.
+        input_ids: `(B, L)` token ids.
+        attention_mask: `(B, cached + L)`, 0 for padding; masks of other forms are not checked.
+        past_key_values: Cache of earlier tokens.
+        pool: Whether the text embedding is asked for.
+
+    Returns:
+        The number of tokens in the cache.
+
+    Raises:
+        ValueError: If the token ids do not fit their mask or the model's positions, or there is a cache and the tower
+            is not causal or is to pool.
+    """
+    past_length = 0 if past_key_values is None else past_key_values.get_seq_length()
+    if past_key_values is not None and (pool or not config.causal):
+        raise ValueError("A cache needs a causal text tower and `pool=False`.")
     if input_ids.ndim != 2 or input_ids.numel() == 0:
         raise ValueError(f"`input_ids` must have shape (texts, tokens), both above 0, got {tuple(input_ids.shape)}.")
     total = past_length + input_ids.shape[1]
-    if total > config.max_position_embeddings:
+    # A static cache counts in a tensor, on which a graph cannot branch; `generate` has checked the length by then.
+    counted = not (_is_recording() and isinstance(total, torch.Tensor))
+    if counted and total > config.max_position_embeddings:
         raise ValueError(
             f"The text is {total} tokens long, but the model has positions for"
             f" {config.max_position_embeddings}. Truncate it (`truncation=True`), or generate fewer tokens."
@@ -387,6 +411,7 @@ def _check_tokens(
             f"`attention_mask` must have shape {(input_ids.shape[0], total)} (texts, tokens seen so far), got"
             f" {tuple(attention_mask.shape)}."  # type: ignore[union-attr]
         )
+    return past_length
 
 
 def _is_token_mask(attention_mask: Any) -> bool:
@@ -398,7 +423,7 @@ def _token_positions(input_ids: torch.Tensor, attention_mask: Any, past_length: 
     """Counts the tokens, `(B or 1, L)`: 0, 1, 2, ... for padding on either side."""
     length = input_ids.shape[1]
     if not _is_token_mask(attention_mask):
-        return torch.arange(past_length, past_length + length, device=input_ids.device)[None]
+        return past_length + torch.arange(length, device=input_ids.device)[None]
     return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)[:, -length:]
 
 

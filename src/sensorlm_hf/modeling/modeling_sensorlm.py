@@ -35,7 +35,7 @@ from .layers_sensorlm import (
     SensorLMEncoderLayer,
     SensorLMSensorReader,
     _attention_mask,
-    _check_tokens,
+    _check_text,
     _flag,
     _is_all_true,
     _is_recording,
@@ -119,9 +119,11 @@ class SensorLMSensorEmbeddings(nn.Module):
             present = self.patches(sensor_mask)
             observed = present.any(dim=-1)
             absent = ~present
-        tokens = self.patch_embedding(self.patches(sensor_values).to(self.patch_embedding.weight.dtype))
+        # The type of the positions, since the linear maps may be quantised to integers.
+        dtype = self.position_embedding.weight.dtype
+        tokens = self.patch_embedding(self.patches(sensor_values).to(dtype))
         if self.missing_embedding is not None and absent is not None:
-            tokens = tokens + self.missing_embedding(absent.to(self.missing_embedding.weight.dtype))
+            tokens = tokens + self.missing_embedding(absent.to(dtype))
         return tokens + self.positions(sensor_values.shape[1]), observed
 
 
@@ -382,11 +384,8 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
             ValueError: If a shape does not fit, the text is too long, or a cache is given to a tower that is not causal
                 or is to pool.
         """
-        past_length = 0 if past_key_values is None else past_key_values.get_seq_length()
         pool = pool and self.head is not None
-        if past_key_values is not None and (pool or not self.config.causal):
-            raise ValueError("A cache needs a causal text tower and `pool=False`.")
-        _check_tokens(self.config, input_ids, attention_mask, past_length)
+        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values, pool)
         if position_ids is None:
             position_ids = _token_positions(input_ids, attention_mask, past_length)
         states = self.embeddings(input_ids, position_ids)

@@ -28,7 +28,7 @@ from .layers_sensorlm import (
     SensorLMCrossAttentionLayer,
     SensorLMSensorReader,
     _attention_mask,
-    _check_tokens,
+    _check_text,
     _flag,
     _is_recording,
     _is_token_mask,
@@ -235,11 +235,8 @@ class SensorLMTextBackbone(_PretrainedPart):
             ValueError: If a shape does not fit, the text is too long, or a cache is given to an encoder or to one that
                 is to pool.
         """
-        past_length = 0 if past_key_values is None else past_key_values.get_seq_length()
         pool = pool and self.head is not None
-        if past_key_values is not None and (pool or not self.config.causal):
-            raise ValueError("A cache needs a causal text tower and `pool=False`.")
-        _check_tokens(self.config, input_ids, attention_mask, past_length)
+        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values, pool)
         keys = attention_mask.bool() if _is_token_mask(attention_mask) else None  # type: ignore[union-attr]
         if keys is not None:
             # A text without tokens attends to its padding rather than to nothing.

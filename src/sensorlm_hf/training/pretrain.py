@@ -357,7 +357,7 @@ def freeze(model: SensorLMModel, parts: Sequence[str]) -> None:
 def save_model(
     model: SensorLMModel,
     processor: SensorLMProcessor,
-    folder: Path,
+    folder: str | os.PathLike,
     dtype: str | None = None,
     *,
     state_dict: dict[str, torch.Tensor] | None = None,
@@ -371,13 +371,16 @@ def save_model(
     Args:
         model: The model; it keeps its own type.
         processor: Its processor.
-        folder: The folder.
+        folder: The folder; made if absent.
         dtype: Type of the saved weights, such as `"bfloat16"`.
         state_dict: The weights, where the model itself holds only its process's part of them.
 
     Raises:
-        ValueError: If `dtype` is not a floating-point type of torch.
+        ValueError: If `dtype` is not a floating-point type of torch, or `folder` is a file.
     """
+    folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"`folder` must be a folder, but {str(folder)!r} is a file.")
     saved = model
     kind = _float_type(dtype)
     if kind is not None or state_dict is not None:
