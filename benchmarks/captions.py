@@ -115,6 +115,7 @@ def main() -> None:
     bare = best(lambda: numpy_statistical(few, build), len(few), arguments.repeats)
     print(f"{arguments.days} simulated days, {len(build.schema)} channels, one core\n")
     print(f"{'caption':32} {'oracle/s':>10} {'product/s':>10} {'ratio':>8}  {'to the release':>14}  goal")
+    missed = []
     for key in CAPTION_KEYS:
         rate = best(lambda key=key: build.batch(days, keys=key), len(days), arguments.repeats)
         reference = slow.get(key)
@@ -123,6 +124,8 @@ def main() -> None:
         released = f"{rate / RELEASE[key]:14.1f}" if key in RELEASE else " " * 14
         slowly = f"{reference:10.1f}" if reference else " " * 10
         print(f"{key:32} {slowly} {rate:10.0f} {ratio}  {released}  {goal}")
+        if (reference and rate / reference < GOALS[key]) or (not reference and goal and rate < SEMANTIC_GOAL):
+            missed.append(key)
         if key == "low_level_caption":
             print(f"{'  (bare numpy, numbers only)':32} {bare:10.1f} {rate:10.0f} {rate / bare:8.1f}")
     rate = best(lambda: build.facts_batch([day.values for day in days]), len(days), arguments.repeats)
@@ -132,6 +135,8 @@ def main() -> None:
     build = CaptionBuilder(key="high_middle_low_caption")
     sizes = {count: peak_memory(build, days[0], count) for count in (64, 512)}
     print("\nworking memory: " + ", ".join(f"{size:.1f} MiB for {count} days" for count, size in sizes.items()))
+    if missed:
+        sys.exit(f"goal missed: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python benchmarks/space.py
 
 Each row is a click: its seconds, the median of some days, and how many times the model's own forward pass that is. The
-start is counted apart: it happens once, before anybody comes.
+first click of all, on a day that nothing is known of yet, must be answered within five seconds by the clock. The start
+is counted apart: it happens once, before anybody comes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+GOAL = 5.0
+"""Most seconds until the first answer."""
 
 SPACE = Path(__file__).resolve().parents[1] / "examples" / "space"
 
@@ -57,13 +61,18 @@ def main() -> None:
     }
     sys.stdout.write("| click | seconds | CPU seconds | CPU, times the reference |\n|---|--:|--:|--:|\n")
     reference = None
+    slow = []
     for name, click in clicks.items():
-        click(days[0])  # what only the first visitor waits for
+        first, _ = seconds(lambda click=click: click(days[0]))  # what only the first visitor waits for
+        if first > GOAL:
+            slow.append(f"{name} ({first:.1f} s)")
         taken = [seconds(lambda day=day, click=click: click(day)) for day in days]
         clock, cpu = (statistics.median(column) for column in zip(*taken, strict=True))
         reference = reference or cpu
         sys.stdout.write(f"| {name} | {clock:.2f} | {cpu:.2f} | {cpu / reference:.1f} |\n")
     sys.stdout.write(f"\nStart {started:.1f} s, embedding {app.LIBRARY_DAYS} days for the search {library:.1f} s.\n")
+    if slow:
+        sys.exit(f"goal missed: the first answer took over {GOAL:g} s: {', '.join(slow)}")
 
 
 if __name__ == "__main__":
