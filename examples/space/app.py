@@ -180,7 +180,7 @@ def build() -> gr.Blocks:
                 sample = gr.Radio(list(SAMPLES), value=first, label="A sample: days of simulated people")
             with gr.Column(min_width=280):
                 zone = gr.Dropdown(ZONES, value="UTC", label="Time zone of your recording")
-                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=150)
+                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=180)
                 read = gr.HTML(elem_id="read-status")
                 number = gr.Dropdown([], label=f"Day of your file (at most {MOST_DAYS})", visible=False)
         shown = gr.HTML(elem_id="day-status")
@@ -240,6 +240,8 @@ def main() -> None:
         max_file_size=MOST_UPLOAD,
         theme=gr.themes.Default(
             primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ).set(  # dark enough for the white words on it
+            button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700"
         ),
         css=html.CSS,
         show_error=False,
