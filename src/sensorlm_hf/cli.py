@@ -24,6 +24,13 @@ COMMANDS: tuple[Command, ...] = tuple(
 # loss that is not finite a FloatingPointError.
 _USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 
+# Errors of damaged files that are none of these, by name: importing what defines them would slow the start.
+_DAMAGED = {
+    "SafetensorError": "The weights of the model are damaged; save or download it again",
+    "BadZipFile": "The zip file is damaged; download it again",
+    "DatasetGenerationError": "The dataset could not be prepared",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line.
@@ -38,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser.parse_known_args(argv)
     command: Command = arguments.run
     if rest and not command.takes_more:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if arguments.debug:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     else:
@@ -51,15 +58,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output went away (`| head`); that is no error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except _USER_ERRORS as error:
-        if arguments.debug:
-            raise
-        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
-        sys.stderr.write(f"sensorlm-hf {arguments.command}: {' '.join(message.split()) or type(error).__name__}\n")
-        return 2
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         return 130
+    except Exception as error:
+        message = _message(error)
+        if arguments.debug or message is None:
+            raise
+        sys.stderr.write(f"sensorlm-hf {arguments.command}: {message}\n")
+        return 2
+
+
+def _message(error: Exception) -> str | None:
+    """Says in a sentence what a user can mend, or None if the error is ours."""
+    text = " ".join(str(error).split())
+    damage = _DAMAGED.get(type(error).__name__)
+    if damage is not None:
+        return f"{damage} ({text.rstrip('.')})."
+    if not isinstance(error, _USER_ERRORS):
+        return None
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.strerror}: {os.fspath(error.filename)}."
+    if isinstance(error, KeyError) and error.args:
+        text = " ".join(str(error.args[0]).split())
+    return text or type(error).__name__
 
 
 def _run(command: Command, arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -129,7 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--debug", action="store_true", help="Show log messages, and the whole traceback of an error."
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command)
+        subparser.set_defaults(run=command, parser=subparser)
     return parser
 
 

@@ -115,7 +115,13 @@ def _training_arguments(words: list[str]) -> Any:
                 f"{message.rstrip('.')} (see `sensorlm-hf train --help` and transformers.TrainingArguments)."
             )
 
-    (read,) = Parser([SensorLMTrainingArguments], allow_abbrev=False).parse_args_into_dataclasses(words)
+    read, unknown = Parser([SensorLMTrainingArguments], allow_abbrev=False).parse_args_into_dataclasses(
+        words, return_remaining_strings=True
+    )
+    if unknown:
+        raise ValueError(
+            f"unrecognized arguments: {' '.join(unknown)} (see --help, and transformers.TrainingArguments)."
+        )
     return read
 
 
@@ -124,6 +130,8 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     from ..evaluation.tasks import all_prompts
     from ..training import PretrainOptions, pretrain
 
+    if arguments.lora and not arguments.init_from:
+        raise ValueError("--lora adapts a model that was trained: name it with --init-from.")
     options = PretrainOptions(
         objective=arguments.objective,
         size=arguments.size,
