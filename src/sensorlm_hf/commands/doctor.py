@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
+import shlex
 import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
@@ -95,7 +99,7 @@ def diagnose() -> Diagnosis:
         found.extras[extra] = {
             "installed": not missing,
             "missing": missing,
-            "install": f"pip install '{PACKAGE}[{extra}]'",
+            "install": install_command(extra),
         }
     for look in (_devices, _check_model, _check_cache):
         try:
@@ -136,6 +140,19 @@ def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
             if requirement.marker.evaluate({"extra": name}):
                 extras.setdefault(name, []).append(_bare(requirement))
     return needed, extras
+
+
+def install_command(extra: str) -> str:
+    """Returns what to type to get an extra: from the checkout if that is where the package was installed from."""
+    try:
+        origin = importlib.metadata.distribution(PACKAGE).read_text("direct_url.json") or "{}"
+    except importlib.metadata.PackageNotFoundError:
+        origin = "{}"
+    url = urlsplit(json.loads(origin).get("url", ""))
+    folder = Path(url2pathname(url.path))
+    if url.scheme != "file" or not (folder / "constraints.txt").is_file():
+        return f"pip install '{PACKAGE}[{extra}]'"
+    return f"cd {shlex.quote(str(folder))} && pip install -c constraints.txt -e '.[{extra}]'"
 
 
 def _bare(requirement: Requirement) -> Requirement:
