@@ -101,8 +101,7 @@ def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
 def test_captions_are_marked(open_page: OpenPage, shoot: Shoot) -> None:
     page = open_page()
     page.get_by_role("tab", name="Caption").click()
-    page.get_by_label("What to tell").click()
-    page.get_by_role("option", name="All of it").click()
+    page.get_by_label("All of it").check()
     page.get_by_role("button", name="Write captions").click()
     page.locator("#captions li").first.wait_for()
     assert page.locator("#captions h3").count() == 2
@@ -230,7 +229,15 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
                 return
         raise AssertionError(f"{name!r} cannot be reached with {key}; the focus ended on {focused!r}")
 
-    press_until("A day with swimming")
+    press_until("Time zone of your recording")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Tokyo")
+    page.get_by_role("option", name="Asia/Tokyo").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        """document.querySelector("input[aria-label='Time zone of your recording']").value === "Asia/Tokyo" """
+    )
+    press_until("A day with swimming", "Shift+Tab")
     page.keyboard.press("Space")
     wait_for(page, "#day-status", "A day with swimming")
     press_until("Labels, with commas")
@@ -252,10 +259,8 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     page.keyboard.press("Enter")
     page.locator("#captions li").first.wait_for()
     shoot(page, "keyboard_captions")
-    press_until("What to tell", "Shift+Tab")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    press_until("What was logged, with times", "Shift+Tab")
+    page.keyboard.press("Space")
     press_until("Write captions")
     page.keyboard.press("Enter")
     page.locator("#captions ul").nth(1).filter(has_text=re.compile(r"\d\d:\d\d")).wait_for()
