@@ -16,19 +16,23 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "": ("index.md", "quickstart.md"),
     "Guides": (
         "guides/data.md",
-        "features.md",
-        "captions.md",
         "guides/zero-shot.md",
         "guides/retrieval.md",
+        "captions.md",
         "training.md",
-        "guides/training.md",
         "guides/lora.md",
-        "evaluation.md",
         "guides/evaluation.md",
+        "tasks.md",
         "guides/hub.md",
         "guides/cluster.md",
     ),
-    "Reference": ("reference/channels.md", "reference/models.md", "reference/command-line.md", "simulation.md"),
+    "Reference": (
+        "reference/channels.md",
+        "features.md",
+        "reference/models.md",
+        "reference/command-line.md",
+        "simulation.md",
+    ),
     "API": (),
     "More": ("limits.md", "faq.md"),
 }
@@ -55,7 +59,11 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Fills in the tables: `<!-- table: channels sensorlm-26 -->` and the like."""
+    """Fills in the tables: `<!-- table: channels sensorlm-26 -->` and the like.
+
+    Links to files of the checkout that are no pages keep their words only: the site does not hold those files.
+    """
+    markdown = re.sub(r"\[([^\]\n]+)\]\((?:\.\./)+(?:examples|configs|benchmarks|src)/[^)\s]*\)", r"\1", markdown)
     return re.sub(r"<!-- table: ([\w -]+?) -->", lambda match: table(*match[1].split()), markdown)
 
 

@@ -4,18 +4,15 @@
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     accelerate launch --config_file configs/accelerate/ddp.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
-A starting point for loops of your own: everything that must be right over several processes comes from the package.
-The loss curve is that of `sensorlm-hf train` with the same arguments and seed, on any number of processes.
+A starting point for loops of your own: what must be right over several processes comes from the package. The loss curve
+is that of `sensorlm-hf train` with the same arguments and seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -27,10 +24,11 @@ from sensorlm_hf.training import (
     PretrainOptions,
     RsqrtSchedule,
     last_whole_checkpoint,
+    load_checkpoint,
     losses_by,
     parameter_groups,
     prepare,
-    put_in_place,
+    save_checkpoint,
     save_model,
 )
 
@@ -40,29 +38,19 @@ def main(argv: list[str] | None = None) -> list[float]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--data", default="simulated:200")
-    parser.add_argument("--objective", default="siglip", choices=("clip", "siglip", "cap", "coca"))
-    parser.add_argument("--size", default="tiny")
+    parser.add_argument("--objective", default="siglip")
     parser.add_argument("--batch_size", type=int, default=64, help="Days of one process.")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--learning_rate", type=float, default=5e-4)
-    parser.add_argument("--max_text_length", type=int, default=256)
-    parser.add_argument("--vocab_size", type=int, default=4096)
-    parser.add_argument("--mixed_precision", default="no", choices=("no", "bf16"))
-    parser.add_argument("--save_steps", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
+    more = {"size": "tiny", "max_text_length": 256, "vocab_size": 4096, "mixed_precision": "no", "learning_rate": 5e-4}
+    for name, value in {**more, "epochs": 3, "save_steps": 500, "seed": 0}.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args(argv)
 
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=options.cpu)
     checkpoint = last_whole_checkpoint(options.output_dir)
+    shared = ("objective", "size", "data", "max_text_length", "vocab_size")
     parts = prepare(
-        PretrainOptions(
-            objective=options.objective,
-            size=options.size,
-            data=options.data,
-            max_text_length=options.max_text_length,
-            vocab_size=options.vocab_size,
-        ),
+        PretrainOptions(**{name: getattr(options, name) for name in shared}),
         options.output_dir,
         seed=options.seed,
         rank=accelerator.process_index,
@@ -72,28 +60,20 @@ def main(argv: list[str] | None = None) -> list[float]:
     )
     sampler = PersonSampler(parts.train.people(), options.batch_size * accelerator.num_processes, options.seed)
     loader = DataLoader(parts.train, batch_size=options.batch_size, sampler=sampler, collate_fn=parts.collator)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(parts.model.named_parameters(), weight_decay=1e-4),
-        lr=options.learning_rate,
-        betas=(0.9, 0.999),
-        fused=True,
-    )
+    groups = parameter_groups(parts.model.named_parameters(), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.999), fused=True)
     model, optimizer, loader = accelerator.prepare(parts.model, optimizer, loader)
     steps = len(loader) * options.epochs
     schedule = RsqrtSchedule(steps, warmup_steps=-(-steps // 5), cooldown_steps=steps // 5)
     # Not prepared by Accelerate, which would step it once for each process.
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer.optimizer, schedule)
     accelerator.register_for_checkpointing(scheduler)
-    done = 0
-    if checkpoint is not None:
-        accelerator.load_state(str(checkpoint))
-        done = json.loads((checkpoint / "trainer_state.json").read_text())["global_step"]
+    done = load_checkpoint(accelerator, checkpoint) if checkpoint else 0
 
-    losses, step = [], 0
+    losses = []
     for epoch in range(options.epochs):
         sampler.set_epoch(epoch)
-        for batch in loader:
-            step += 1
+        for step, batch in enumerate(loader, start=epoch * len(loader) + 1):
             if step <= done:
                 continue
             model.train()
@@ -114,20 +94,6 @@ def main(argv: list[str] | None = None) -> list[float]:
         save_model(parts.model, parts.processor, options.output_dir, state_dict=state)
     accelerator.end_training()
     return losses
-
-
-def save_checkpoint(accelerator: Any, folder: Path, step: int) -> None:
-    """Writes a checkpoint under another name and renames it, so that it is whole or not there."""
-    partial = folder / ".partial-checkpoint"
-    if accelerator.is_main_process:
-        shutil.rmtree(partial, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(partial))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}))
-        put_in_place(partial, folder / f"checkpoint-{step}")
-    accelerator.wait_for_everyone()
 
 
 if __name__ == "__main__":

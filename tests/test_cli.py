@@ -22,7 +22,8 @@ import torch
 from safetensors.torch import load_file
 
 from sensorlm_hf import __version__
-from sensorlm_hf.cli import build_parser, main, parse_caption_keys
+from sensorlm_hf.cli import build_parser, main
+from sensorlm_hf.commands.train import parse_caption_keys
 
 CAPTION_KEYS = "high_level_summary_caption=3,low_level_caption"
 TRAIN = (

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def test_wrong_arguments_are_told_in_a_sentence(
             ["train", "--data", "simulated:4", "--output_dir", "x", "--caption-keys", "poem"],
             "Unknown caption key 'poem'",
         ),
+        (
+            ["train", "--data", "simulated:4", "--output_dir", "x", "--learning_rate", "abc"],
+            "invalid float value: 'abc'",
+        ),
+        (["train", "--data", "simulated:4", "--output_dir", "x", "--no_such", "3"], "arguments: --no_such 3"),
+        (["train", "--data", "simulated:4", "--output_dir", "x", "--lora", "sensor"], "name it with --init-from"),
+        (["train", "--data", "nowhere", "--output_dir", "x"], "neither a folder of days"),
+        (["demo", "--date", "2024-03-01"], "date matters for a recording only"),
+        (["demo", "--output-dir", "file.txt"], "but file.txt is a file"),
+        (["simulate", "5", "x", "--schema", "nothing"], "Unknown schema 'nothing'"),
+        (["simulate", "5", "file.txt/x"], "Not a directory: file.txt/"),
+        (["caption", "nowhere", "out"], "There is no folder 'nowhere'"),
+        (["caption", ".", "out"], "holds no Parquet file"),
+        (["caption", "file.txt", "out"], "file.txt"),
+        (["convert", "table", "nowhere.csv", "out"], "There is no file at nowhere.csv"),
+        (["convert", "table", "file.txt", "out"], "a table must be one of .csv"),
+        (["convert", "fitbit", "file.txt", "out", "--timezone", "Europe/Rome"], "file.txt is neither a folder nor"),
+        (["evaluate", "--data", "simulated:4", "--split", "nothing"], "split"),
+        (["evaluate", "--data", "simulated:4", "--device", "warp"], "`device` 'warp' cannot be used here"),
+        (["export", "--model", "nowhere/x", "--output-dir", "e"], "nowhere/x"),
+        (["export", "--model", "empty", "--output-dir", "e"], "empty"),
     ],
 )
 def test_errors_of_the_user_are_one_sentence_and_status_2(
@@ -93,13 +115,34 @@ def test_errors_of_the_user_are_one_sentence_and_status_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("file.txt").write_text("no table")
+    Path("empty").mkdir()
     assert cli.main(arguments) == 2
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
     assert error.splitlines()[-1].startswith(f"sensorlm-hf {arguments[0]}: ")
+    assert "[Errno" not in error
     with pytest.raises((ValueError, OSError)):
         cli.main([*arguments, "--debug"])
+
+
+def test_damaged_weights_are_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(Path(__file__).parent / "fixtures" / "tiny-coca", tmp_path / "damaged")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert cli.main(["export", "--model", str(folder), "--output-dir", str(tmp_path / "e"), "--format", "torch"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("sensorlm-hf export: The weights of the model are damaged; save or download it again (")
+
+
+def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise AssertionError("a mistake")
+
+    monkeypatch.setattr("sensorlm_hf.commands.doctor.diagnose", fail)
+    with pytest.raises(AssertionError, match="a mistake"):
+        cli.main(["doctor"])
 
 
 def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

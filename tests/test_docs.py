@@ -21,18 +21,48 @@ PYTHON = re.compile(r"^```(?:python|py)\b[^\n]*\n(.*?)^```", flags=re.M | re.S)
 FENCES = re.compile(r"^ *```(\w*)", flags=re.M)
 
 
+def text_of(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
 def blocks_of(page: str) -> list[str]:
-    return PYTHON.findall((DOCS / page).read_text(encoding="utf-8"))
+    return PYTHON.findall(text_of(page))
 
 
-@pytest.fixture(scope="module")
-def hooks() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+def run_blocks(text: str, name: str) -> None:
+    """Runs the Python blocks of a page, one after the other in one namespace."""
+    namespace: dict[str, object] = {"__name__": "docs"}
+    for number, block in enumerate(PYTHON.findall(text)):
+        exec(compile(block, f"docs/{name}, block {number}", "exec"), namespace)
+
+
+def escaped_blocks(text: str) -> str:
+    """Returns what lets a block of a page escape [`run_blocks`], or nothing."""
+    opened = FENCES.findall(text)[::2]
+    if "" in opened:
+        return "name the language of every block; ```text for none"
+    if sum(language in ("python", "py", "pycon") for language in opened) != len(PYTHON.findall(text)):
+        return "fence Python as ```python at the margin"
+    return ""
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    return load("hooks")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> ModuleType:
+    return load("pictures")
 
 
 @pytest.fixture
@@ -46,19 +76,31 @@ def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)])
 def test_python_blocks_run(page: str, work_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    namespace: dict[str, object] = {"__name__": "docs"}
-    for number, block in enumerate(blocks_of(page)):
-        exec(compile(block, f"docs/{page}, block {number}", "exec"), namespace)
+    run_blocks(text_of(page), page)
     assert capsys.readouterr().out.strip(), "a page's blocks should show something"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_block_escapes_the_tests(page: str) -> None:
     """Python is fenced as `python` at the margin, where the test above finds it; other blocks say what they are."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    opened = [language for language in FENCES.findall(text)][::2]
-    assert "" not in opened, "name the language of every block; ```text for none"
-    assert sum(language in ("python", "py") for language in opened) == len(blocks_of(page))
+    assert not escaped_blocks(text_of(page))
+
+
+def test_what_is_broken_is_found() -> None:
+    """The two tests above can fail."""
+    good = "Words.\n\n```python\nx = 1\n```\n\n```text\nprinted\n```\n\n```python\nprint(x + 1)\n```\n"
+    run_blocks(good, "a page")
+    assert not escaped_blocks(good)
+    for broken, error in (
+        ("print(y)", NameError),
+        ("print(", SyntaxError),
+        ("import sensorlm_hf.nothing", ImportError),
+    ):
+        with pytest.raises(error):
+            run_blocks(good.replace("print(x + 1)", broken), "a page")
+    assert escaped_blocks(good.replace("```text", "```")).startswith("name the language")
+    for hidden in ("- item\n\n    ```python\n    print(1)\n    ```\n", "```pycon\n>>> 1\n```\n"):
+        assert escaped_blocks(good + hidden).startswith("fence Python")
 
 
 def test_commands_in_the_documents_exist() -> None:
@@ -104,6 +146,49 @@ def test_every_page_is_in_the_navigation(hooks: ModuleType) -> None:
     assert listed[:2] == ["index.md", "quickstart.md"]
 
 
+def test_every_page_is_linked_from_another() -> None:
+    """Who reads on from the first page comes to every page but those of the API, which the navigation lists."""
+    linked = {"index.md"}
+    waiting = ["index.md"]
+    while waiting:
+        page = waiting.pop()
+        for target in re.findall(r"\]\(([^)#\s]+\.md)", text_of(page)):
+            path = (DOCS / page).parent.joinpath(target).resolve()
+            assert path.is_file(), f"{page} links to {target}"
+            name = path.relative_to(DOCS).as_posix() if path.is_relative_to(DOCS) else page
+            if name not in linked:
+                linked.add(name)
+                waiting.append(name)
+    assert {page for page in PAGES if not page.startswith("api/")} <= linked
+
+
+def test_every_plot_is_documented_and_shown(pictures: ModuleType) -> None:
+    from sensorlm_hf import plotting
+
+    page = text_of("api/plotting.md")
+    for name in plotting.__all__:
+        if name.startswith("plot_"):
+            assert re.search(rf"^::: sensorlm_hf\.plotting\.\w+\.{name}$", page, flags=re.M), name
+    assert {match[1] for match in pictures.asked(page)} == set(pictures.PICTURES)
+
+
+def test_pictures_are_drawn_for_both_colours(pictures: ModuleType) -> None:
+    for name in ("day", "heatmap"):  # the others ask the model first
+        light, dark = (pictures.drawer(name)(theme) for theme in ("light", "dark"))
+        assert light.get_facecolor() != dark.get_facecolor()
+        assert round(light.get_size_inches()[0] * light.dpi) == pictures.WIDTH
+    shown = pictures.show("Look:\n\n<!-- picture: day | A day,\nin words. -->\n", "../")
+    assert "![A day, in words.](../images/drawn/day-light.svg#only-light)" in shown
+    assert shown.count("images/drawn/day-dark.svg#only-dark") == 1
+    with pytest.raises(ValueError, match="no picture 'cat'; there are day"):
+        pictures.show("<!-- picture: cat | A cat. -->", "")
+
+
+def test_links_that_leave_the_site_keep_their_words(hooks: ModuleType) -> None:
+    shown = hooks.on_page_markdown("[`a`](../examples/a.py), [b](../../configs/b.json), [c](../c.md)", None)
+    assert shown == "`a`, b, [c](../c.md)"
+
+
 def test_bracketed_names_become_links(hooks: ModuleType) -> None:
     html = hooks.on_page_content("See [<code>SensorDay</code>], [<code>SensorDay.crop</code>], [<code>x</code>].", None)
     assert html.count("<autoref") == 2
@@ -123,6 +208,10 @@ def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
         config.plugins.on_startup(command="build", dirty=False)
         build.build(config)
     pages = list((tmp_path / "site").rglob("*.html"))
+    drawn = {path.name for path in (tmp_path / "site" / "images" / "drawn").glob("*.svg")}
+    assert drawn == {
+        f"{name}-{theme}.svg" for name in ("day", "heatmap", "timeline", "map") for theme in ("light", "dark")
+    }
     assert len(pages) >= len(PAGES)
     loaded = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="(https?:)?//[^"]+"[^>]*>')
     for page in pages:

@@ -13,6 +13,7 @@ SRC = Path(__file__).resolve().parents[1] / "src" / "sensorlm_hf"
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_lazy": set(),
+    "_start": {"_registration"},
     "schema": set(),
     "days": {"schema"},
     "modeling": set(),

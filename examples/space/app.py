@@ -180,9 +180,11 @@ def build() -> gr.Blocks:
                 sample = gr.Radio(list(SAMPLES), value=first, label="A sample: days of simulated people")
             with gr.Column(min_width=280):
                 zone = gr.Dropdown(ZONES, value="UTC", label="Time zone of your recording")
-                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=150)
+                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=180)
                 read = gr.HTML(elem_id="read-status")
-                number = gr.Dropdown([], label=f"Day of your file (at most {MOST_DAYS})", visible=False)
+                number = gr.Dropdown(
+                    [], label=f"Day of your file (at most {MOST_DAYS})", visible=False, filterable=False
+                )
         shown = gr.HTML(elem_id="day-status")
         drawn = gr.HTML(elem_id="day")
         with gr.Accordion("What the model sees", open=False) as view:
@@ -197,7 +199,7 @@ def build() -> gr.Blocks:
             scores = gr.HTML(elem_id="scores")
             timeline = gr.HTML(elem_id="timeline")
         with gr.Tab("Caption"):
-            kind = gr.Dropdown(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")
+            kind = gr.Radio(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")
             caption_button = gr.Button("Write captions", variant="primary")
             caption_status = gr.HTML(elem_id="caption-status")
             written = gr.HTML(elem_id="captions")
@@ -240,6 +242,8 @@ def main() -> None:
         max_file_size=MOST_UPLOAD,
         theme=gr.themes.Default(
             primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ).set(  # dark enough for the white words on it
+            button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700"
         ),
         css=html.CSS,
         show_error=False,

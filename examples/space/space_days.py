@@ -88,7 +88,9 @@ def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor
         raise ValueError(f"{path.name} is empty. Give {ACCEPTED}.")
     report, schema = ReadReport(), feature_extractor.to_schema()
     try:
-        stream = read_any(path, timezone=timezone or None, schema=schema, report=report)
+        # Few tables say whose they are; the pictures of others are headed by the name of the file.
+        name = None if path.suffix.lower() == ".zip" else path.name.partition(".")[0]
+        stream = read_any(path, timezone=timezone or None, schema=schema, subject_id=name, report=report)
         days = tuple(islice(stream, MOST_DAYS))
         more = len(days) == MOST_DAYS and next(stream, None) is not None
         for day in days:

@@ -30,7 +30,7 @@ CSS = """
 .scores .bar { height: 12px; border-radius: 6px; overflow: hidden; display: block;
   background: color-mix(in srgb, #0072b2 14%, var(--background-fill-primary)); }
 .scores .bar > span { display: block; height: 100%; background: #0072b2; min-width: 2px; }
-.captions h4 { margin: 12px 0 4px; font-size: 1rem; }
+.captions h3 { margin: 12px 0 4px; font-size: 1rem; }
 .captions ul { list-style: none; margin: 0; padding: 0; }
 .captions li { padding: 4px 8px 4px 32px; position: relative; border-radius: 4px; margin-bottom: 3px;
   overflow-wrap: anywhere; }
@@ -41,6 +41,11 @@ CSS = """
 .captions .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 12px; font-size: .9rem; }
 .visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
+/* Gradio leaves the list of a dropdown open when the Tab key leaves it, over whatever comes next. */
+.block:not(:has([role="combobox"]:focus)) [role="listbox"] { display: none; }
+[role="combobox"] { text-overflow: ellipsis; margin-inline-end: 20px; }
+.upload-container .or { color: inherit; }
+#read-status:not(:has(.status)) { display: none; }
 #found .wrap { display: grid; grid-template-columns: 1fr; gap: 6px; }
 #found label { width: 100%; }
 #found label > span { white-space: normal; overflow-wrap: anywhere; }
@@ -87,7 +92,7 @@ def captions(written: Sequence[tuple[str, Sequence[Sentence]]]) -> str:
     parts = []
     for author, sentences in written:
         rows = "".join(_row(sentence) for sentence in sentences)
-        parts.append(f"<h4>{escape(author)}</h4><ul>{rows}</ul>")
+        parts.append(f"<h3>{escape(author)}</h3><ul>{rows}</ul>")
     legend = "".join(
         f'<span aria-hidden="true"><strong>{mark}</strong> {escape(meaning)}</span>' for mark, meaning in MARKS.values()
     )

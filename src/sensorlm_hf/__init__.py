@@ -8,7 +8,7 @@ imported when it is first used.
 from typing import TYPE_CHECKING
 
 from ._lazy import lazy_names
-from ._registration import register
+from ._start import register_unless_command
 from ._version import __version__
 
 # Where each public name lives. A type checker reads the imports below instead; a test holds the two together.
@@ -68,4 +68,4 @@ __all__ = [
 
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
 
-register()
+register_unless_command()

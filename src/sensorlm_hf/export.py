@@ -190,11 +190,18 @@ def export_command(model: str | None, folder: str | Path, format: str) -> dict[s
 
     Returns:
         For each encoder its `path`, `megabytes` and `largest_difference` from the model.
+
+    Raises:
+        ValueError: If no model can be loaded.
     """
     from .checkpoints import demo_checkpoint
     from .modeling import SensorLMModel
 
-    loaded = SensorLMModel.from_pretrained(model or demo_checkpoint(), dtype=torch.float32)
+    source = model or demo_checkpoint()
+    try:
+        loaded = SensorLMModel.from_pretrained(source, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"No SensorLM model could be loaded from {source!r}: {error}") from error
     paths = export_encoders(loaded, folder, format=format)
     differences = largest_difference(loaded, paths)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -41,6 +42,7 @@ def test_what_is_missing_is_said_with_its_remedy(
     needed = [Requirement("numpy>=99"), Requirement("no-such-package>=1.5"), Requirement("torch")]
     extras = {"space": [Requirement("no-such-gradio>=6")], "there": [Requirement("numpy")]}
     monkeypatch.setattr(doctor, "requirements", lambda: (needed, extras))
+    monkeypatch.setattr(doctor, "install_command", lambda extra: f"pip install 'sensorlm-hf[{extra}]'")
     found = doctor.diagnose()
     messages = {check.name: check.message for check in found.checks if check.state == "problem"}
     assert "but >=99 is needed: pip install 'numpy>=99'" in messages["numpy"]
@@ -84,3 +86,17 @@ def test_extras_come_from_the_package_itself() -> None:
     assert "torch" in {requirement.name for requirement in needed}
     assert "pytest" in {requirement.name for requirement in extras["dev"]}
     assert all(requirement.marker is None for requirement in needed)
+
+
+def test_extras_are_installed_from_where_the_package_came(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a checkout, a name that no index knows would help nobody."""
+    folder = tmp_path / "my checkout"
+    folder.mkdir()
+    origin: list[str | None] = [None]
+    read = SimpleNamespace(read_text=lambda name: origin[0])
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: read)
+    assert doctor.install_command("docs") == "pip install 'sensorlm-hf[docs]'"
+    origin[0] = json.dumps({"url": folder.as_uri(), "dir_info": {"editable": True}})
+    assert doctor.install_command("docs") == "pip install 'sensorlm-hf[docs]'", "the folder is gone or another"
+    (folder / "constraints.txt").write_text("")
+    assert doctor.install_command("docs") == f"cd '{folder}' && pip install -c constraints.txt -e '.[docs]'"

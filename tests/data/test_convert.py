@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from sensorlm_hf import SensorDay, cli, load_sensor_days
+from sensorlm_hf.commands.convert import SOURCE_NAMES
 from sensorlm_hf.data import convert as module
 from sensorlm_hf.data.convert import QUALITY_FILE, convert_recording, split_of
-from sensorlm_hf.data.convert_command import SOURCE_NAMES
 from sensorlm_hf.data.quality_text import print_conversion
 from sensorlm_hf.data.readers import read_table
 from sensorlm_hf.data.readers.detect import SOURCES

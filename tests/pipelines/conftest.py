@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
-from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.processing import SensorLMFeatureExtractor, train_tokenizer
+from tiny_models import MAX_TOKENS, tiny_folders
 
 TEXTS = [
     "A day with running, swimming, cycling, walking and a quiet evening.",
     "The person slept for 7.5 hours, then went for a run of 40 minutes.",
     "Heart rate averaged 72.4 bpm; steps reached 120 a minute.",
 ]
-KEYS = SensorLMFeatureExtractor().channel_keys
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,31 +57,14 @@ def days() -> list[SensorDay]:
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Returns the folder of a tiny random model, made on first use."""
-    root = tmp_path_factory.mktemp("models")
-    tokenizer = train_tokenizer(TEXTS, vocab_size=320, max_length=48)
+    tokenizer = train_tokenizer(TEXTS, vocab_size=320, max_length=MAX_TOKENS)
+    return tiny_folders(
+        tmp_path_factory.mktemp("models"), tokenizer, _leave_start_values, patch_minutes=60, patch_channels=13
+    )
 
-    def make(objective: str) -> Path:
-        folder = root / objective
-        if not folder.exists():
-            torch.manual_seed(0)
-            config = SensorLMConfig.from_size(
-                objective,
-                "tiny",
-                hidden_size=32,
-                intermediate_size=64,
-                num_attention_heads=2,
-                patch_minutes=60,
-                patch_channels=13,
-                channel_keys=list(KEYS),
-                vocab_size=len(tokenizer),
-                max_position_embeddings=48,
-            )
-            model = SensorLMModel(config)
-            with torch.no_grad():  # away from the start values, under which biases and gaps would play no part
-                for parameter in model.parameters():
-                    parameter.add_(0.05 * torch.randn_like(parameter))
-            model.save_pretrained(folder)
-            SensorLMProcessor(SensorLMFeatureExtractor(), tokenizer).save_pretrained(folder)
-        return folder
 
-    return make
+def _leave_start_values(model: SensorLMModel) -> None:
+    """Moves away from values under which biases and gaps would play no part."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))

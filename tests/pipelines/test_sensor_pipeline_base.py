@@ -322,8 +322,11 @@ def test_a_pipeline_without_a_model_takes_the_default_and_says_so(folder_of, day
     folder = str(folder_of("coca"))
     monkeypatch.setitem(PIPELINE_REGISTRY.supported_tasks[EMBED], "default", {"model": (folder, None)})
     monkeypatch.setattr("sensorlm_hf.pipelines.sensor_pipeline_base.SensorPipeline._demo_model", folder)
-    with caplog.at_level(logging.WARNING, logger="sensorlm_hf"):
+    monkeypatch.setattr("sensorlm_hf.pipelines.DEFAULT_MODEL", (folder, None))
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)  # so that the test sees its remarks
+    with caplog.at_level(logging.WARNING):
         pipe = pipeline(EMBED, device="cpu")
+    assert folder not in caplog.text, "a path of the installation helps nobody"
     assert "demo model" in caplog.text
     assert "simulated people" in caplog.text
     assert same(pipe(days), expected)

@@ -79,6 +79,7 @@ def test_an_upload_is_read(load: Callable[[str], Any], tmp_path: Path, extractor
     assert upload.message == "Read 2 days from a.csv."
     assert upload.days[0].channel("HR")[0] == 61.5
     assert upload.days[0].start.isoformat() == "2024-03-01T00:00:00+01:00"
+    assert upload.days[0].subject_id == "a", "nobody is called `unknown` in the heading"
 
 
 def test_long_uploads_are_cut_and_say_so(

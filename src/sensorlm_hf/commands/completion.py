@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterator
+
+from .command import Command
 
 SHELLS = ("bash", "zsh", "fish")
 """Shells for which completion can be made."""
@@ -51,3 +54,28 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
                 yield from _actions(command)
         else:
             yield action
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("shell", choices=SHELLS, help="The shell to write for.")
+
+
+def run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Prints the script."""
+    from ..cli import build_parser
+
+    sys.stdout.write(completion_script(build_parser(), arguments.shell))
+    return 0
+
+
+COMMAND = Command(
+    name="completion",
+    help="Print a script that completes commands, options and paths in your shell.",
+    example="sensorlm-hf completion bash > ~/.local/share/bash-completion/completions/sensorlm-hf\n"
+    '  sensorlm-hf completion zsh > "${fpath[1]}/_sensorlm-hf"\n'
+    "  sensorlm-hf completion fish > ~/.config/fish/completions/sensorlm-hf.fish",
+    add_arguments=add_arguments,
+    run=run,
+    light=True,
+)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
+import json
 import os
 import platform
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from .._version import __version__
-from .output import console, print_table
+from .command import Command, json_option, print_json
 
 PACKAGE = "sensorlm-hf"
 OLDEST, NEWEST = (3, 10), (3, 13)
@@ -95,11 +99,24 @@ def diagnose() -> Diagnosis:
         found.extras[extra] = {
             "installed": not missing,
             "missing": missing,
-            "install": f"pip install '{PACKAGE}[{extra}]'",
+            "install": install_command(extra),
         }
-    found.devices = list(_devices())
-    found.checks += [_check_model(), _check_cache(), _check_offline()]
+    for look in (_devices, _check_model, _check_cache):
+        try:
+            seen = look()
+        except ImportError as error:  # what is missing is among the problems above; this says what it breaks
+            found.checks.append(Check(look.__name__.lstrip("_").removeprefix("check_"), "problem", _reason(error)))
+            continue
+        if isinstance(seen, Check):
+            found.checks.append(seen)
+        else:
+            found.devices = seen
+    found.checks.append(_check_offline())
     return found
+
+
+def _reason(error: ImportError) -> str:
+    return f"Could not look: {' '.join(str(error).split()).rstrip('.')}."
 
 
 def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
@@ -123,6 +140,19 @@ def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
             if requirement.marker.evaluate({"extra": name}):
                 extras.setdefault(name, []).append(_bare(requirement))
     return needed, extras
+
+
+def install_command(extra: str) -> str:
+    """Returns what to type to get an extra: from the checkout if that is where the package was installed from."""
+    try:
+        origin = importlib.metadata.distribution(PACKAGE).read_text("direct_url.json") or "{}"
+    except importlib.metadata.PackageNotFoundError:
+        origin = "{}"
+    url = urlsplit(json.loads(origin).get("url", ""))
+    folder = Path(url2pathname(url.path))
+    if url.scheme != "file" or not (folder / "constraints.txt").is_file():
+        return f"pip install '{PACKAGE}[{extra}]'"
+    return f"cd {shlex.quote(str(folder))} && pip install -c constraints.txt -e '.[{extra}]'"
 
 
 def _bare(requirement: Requirement) -> Requirement:
@@ -151,21 +181,22 @@ def _check_python() -> Check:
     return Check("python", state, f"Python {text} is not among those tested, {tested}.")
 
 
-def _devices() -> Iterator[str]:
+def _devices() -> list[str]:
     import torch
 
     memory = _memory_gb()
     size = "" if memory is None else f", {memory:.0f} GB memory"
-    yield f"cpu: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads{size}"
+    lines = [f"cpu: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads{size}"]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
             half = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
-            yield f"cuda:{index}: {properties.name}, {properties.total_memory / 1e9:.0f} GB, {half}"
+            lines.append(f"cuda:{index}: {properties.name}, {properties.total_memory / 1e9:.0f} GB, {half}")
     elif torch.version.cuda:
-        yield f"cuda: torch was built for CUDA {torch.version.cuda}, but no GPU answers"
+        lines.append(f"cuda: torch was built for CUDA {torch.version.cuda}, but no GPU answers")
     if torch.backends.mps.is_available():
-        yield "mps: Apple GPU"
+        lines.append("mps: Apple GPU")
+    return lines
 
 
 def _memory_gb() -> float | None:
@@ -178,8 +209,10 @@ def _memory_gb() -> float | None:
 def _check_model() -> Check:
     from transformers import AutoConfig
 
+    from .._registration import register
     from ..checkpoints import demo_checkpoint
 
+    register()
     try:
         folder = demo_checkpoint()
         config = AutoConfig.from_pretrained(folder)
@@ -214,11 +247,14 @@ def _check_offline() -> Check:
 
 def print_diagnosis(found: Diagnosis) -> None:
     """Prints the findings as tables."""
+    from .output import console, print_table
+
     out = console()
     print_table(("package", "version"), list(found.versions.items()), title="Versions", to=out)
     out.print()
-    print_table(("device",), [(line,) for line in found.devices], title="Devices", to=out)
-    out.print()
+    if found.devices:
+        print_table(("device",), [(line,) for line in found.devices], title="Devices", to=out)
+        out.print()
     print_table(
         ("check", "state", "what was found"),
         [(check.name, check.state, check.message) for check in found.checks],
@@ -236,3 +272,28 @@ def print_diagnosis(found: Diagnosis) -> None:
     problems = sum(check.state == "problem" for check in found.checks)
     ending = "Everything that is needed is there." if not problems else f"{problems} problem(s): see the checks above."
     out.print(ending, markup=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    json_option(parser, "findings")
+
+
+def run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Prints the findings; returns 1 if something is wrong."""
+    found = diagnose()
+    if arguments.json:
+        print_json(found.to_dict())
+    else:
+        print_diagnosis(found)
+    return 0 if found.healthy else 1
+
+
+COMMAND = Command(
+    name="doctor",
+    help="Say which versions and devices there are, and what is missing and how to install it.",
+    example="sensorlm-hf doctor --json",
+    add_arguments=add_arguments,
+    run=run,
+    light=True,
+)

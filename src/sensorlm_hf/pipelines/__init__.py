@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def register_pipelines() -> None:
     from .zero_shot_sensor_classification import ZeroShotSensorClassificationPipeline
 
     SensorPipeline._demo_model = DEFAULT_MODEL[0]
+    logging.getLogger("transformers.pipelines").addFilter(_is_no_remark_on_our_default)
     tasks = {
         "zero-shot-sensor-classification": ZeroShotSensorClassificationPipeline,
         "sensor-captioning": SensorCaptioningPipeline,
@@ -62,3 +64,8 @@ def register_pipelines() -> None:
             PIPELINE_REGISTRY.register_pipeline(
                 task, pipeline_class, pt_model=AutoModel, default={"model": DEFAULT_MODEL}, type="multimodal"
             )
+
+
+def _is_no_remark_on_our_default(record: logging.LogRecord) -> bool:
+    """Drops the remark that no model was supplied and where ours lies: [`SensorPipeline`] says what it is instead."""
+    return not (record.levelno == logging.WARNING and DEFAULT_MODEL[0] in record.getMessage())

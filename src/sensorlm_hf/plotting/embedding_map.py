@@ -136,7 +136,9 @@ def plot_points(
     classes = sorted(set(names), key=lambda name: (-names.count(name), name))
     if len(classes) > MAX_CLASSES:
         raise ValueError(f"A map tells at most {MAX_CLASSES} classes apart, got {len(classes)}; group some of them.")
-    palette = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, colours.text if colours.name == "light" else YELLOW)
+    dark = colours.name == "dark"  # on which the blue would hardly be seen
+    first, sixth = (SKY, YELLOW) if dark else (BLUE, SKY)
+    palette = (first, VERMILLION, GREEN, PURPLE, ORANGE, sixth, colours.text)
     styles = {name: (palette[i % 7], _SHAPES[(i // 7 + i) % 5]) for i, name in enumerate(classes)}
     member = np.array([classes.index(name) for name in names])
     columns = max(1, (width - 2 * MARGIN) // _ENTRY)
@@ -153,7 +155,7 @@ def plot_points(
             own = points[member == k]
             colour, shape = styles[name]
             axes.scatter(
-                own[:, 0], own[:, 1], s=18, marker=shape, color=colour, alpha=0.75, linewidths=0.3,
+                own[:, 0], own[:, 1], s=18, marker=shape, color=colour, alpha=0.9 if dark else 0.75, linewidths=0.3,
                 edgecolors=colours.background, zorder=2,
             )  # fmt: skip
         _name_clusters(axes, points, member, classes, colours)

@@ -1,7 +1,7 @@
 """Pretraining: arguments, sampling, losses over processes, the trainer and a whole run."""
 
 from .arguments import SensorLMTrainingArguments
-from .checkpoints import last_whole_checkpoint, put_in_place
+from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
 from .distributed import GlobalLosses, losses_by
 from .grad_cache import cached_backward
 from .lora import lora_config
@@ -20,11 +20,13 @@ __all__ = [
     "TrainingParts",
     "cached_backward",
     "last_whole_checkpoint",
+    "load_checkpoint",
     "lora_config",
     "losses_by",
     "parameter_groups",
     "prepare",
     "pretrain",
     "put_in_place",
+    "save_checkpoint",
     "save_model",
 ]

@@ -9,6 +9,8 @@ import re
 import shutil
 from pathlib import Path
 
+from accelerate import Accelerator
+
 logger = logging.getLogger(__name__)
 
 PARTIAL = ".checkpoint.partial"
@@ -65,6 +67,36 @@ def put_in_place(partial: Path, target: Path) -> None:
         target.rename(old)
     partial.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def save_checkpoint(accelerator: Accelerator, folder: Path, step: int) -> Path:
+    """Writes the state of a loop of one's own as a checkpoint that is whole or not there. All processes call it.
+
+    Args:
+        accelerator: What prepared the model and the optimizer.
+        folder: Folder of the run.
+        step: Optimizer steps done so far.
+
+    Returns:
+        The checkpoint, `folder / "checkpoint-STEP"`.
+    """
+    partial, target = folder / PARTIAL, folder / f"checkpoint-{step}"
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(partial))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
+        put_in_place(partial, target)
+    accelerator.wait_for_everyone()
+    return target
+
+
+def load_checkpoint(accelerator: Accelerator, checkpoint: Path) -> int:
+    """Reads what [`save_checkpoint`] wrote into what the accelerator prepared; returns how many steps were done."""
+    accelerator.load_state(str(checkpoint))
+    return int(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"])
 
 
 def writing_failed(target: Path, error: BaseException) -> OSError:

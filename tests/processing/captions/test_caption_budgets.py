@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import re
 from dataclasses import replace
@@ -26,7 +27,7 @@ from sensorlm_hf.processing.captions import (
     get_wording,
     numbers_in,
 )
-from sensorlm_hf.processing.captions.budget import Sentence, compose, fit
+from sensorlm_hf.processing.captions.budget import Sentence, compose, fit, token_counter
 
 DAYS = make_days(16)
 LANGUAGES = ("en", "de")
@@ -179,6 +180,18 @@ def test_paraphrases_keep_every_number_or_are_refused() -> None:
         assert (build.paraphraser.accepted, build.paraphraser.rejected) == (0, 4)
     with pytest.raises(TypeError, match="must return text"):
         CaptionBuilder(paraphraser=lambda text: 5)(DAYS[0])
+
+
+def test_counting_is_no_reason_to_warn(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A text is often counted before it is cut; a tokenizer would say of each that it is too long for its model."""
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=8)
+    count = token_counter(fast)
+    assert count is not None
+    assert count("heart rate rose between minutes 40 and 240") > 8
+    assert not caplog.records
 
 
 CAPTION = "The person felt calm at minute 600."

@@ -82,9 +82,11 @@ def token_counter(tokenizer: Any) -> Callable[[str], int] | None:
     if tokenizer is None:
         return None
     if hasattr(tokenizer, "encode"):
+        # A tokenizer of transformers warns of texts beyond its model's length; here the text is only measured.
+        options = {"verbose": False} if hasattr(tokenizer, "model_max_length") else {}
 
         def count(text: str) -> int:
-            encoded = tokenizer.encode(text)
+            encoded = tokenizer.encode(text, **options)
             return len(getattr(encoded, "ids", encoded))
 
         return count

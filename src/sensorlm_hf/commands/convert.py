@@ -1,24 +1,20 @@
-"""What `sensorlm-hf convert` takes and prints. Imported with the command line, so nothing heavy at the top."""
+"""`sensorlm-hf convert`: a recording as a dataset folder, with a report of what could not be used."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
+
+from .command import Command, json_option, option
 
 SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
 """Kinds of sources as the command spells them; a test holds them to those of the readers."""
 
 
-def add_arguments(parser: argparse.ArgumentParser, option: Callable[..., None]) -> None:
-    """Adds the command's arguments.
-
-    Args:
-        parser: Its parser.
-        option: Adds an option in both spellings, with `-` and with `_`.
-    """
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
     parser.add_argument("source", choices=SOURCE_NAMES, metavar="SOURCE", help=f"One of {', '.join(SOURCE_NAMES)}.")
     parser.add_argument("input", metavar="IN", help="The recording: a folder, a zip or a file.")
     parser.add_argument("output", metavar="OUT", help="Folder to write; it must not hold anything yet.")
@@ -45,15 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser, option: Callable[..., None]) 
         parser, "--allow", nargs="+", default=[], metavar="COLUMN", help="Columns that look like identity but are not."
     )
     option(parser, "--report", metavar="FILE", help="Write the whole report, with names of files, as JSON.")
-    option(parser, "--json", action="store_true", help="Print the whole report as JSON.")
+    json_option(parser, "whole report")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Converts, and prints the quality report."""
     from pathlib import Path
 
-    from .convert import convert_recording
-    from .quality_text import print_conversion
+    from ..data.convert import convert_recording
+    from ..data.quality_text import print_conversion
 
     done = convert_recording(
         arguments.input,
@@ -88,3 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_conversion(done)
     return 0
+
+
+COMMAND = Command(
+    name="convert",
+    help="Convert a recording into a dataset folder, and report what could not be used and why.",
+    example="sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
+    add_arguments=add_arguments,
+    run=run,
+)

@@ -1,0 +1,39 @@
+"""`sensorlm-hf export`: encoders as ONNX or `torch.export` files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .command import Command, json_option, option, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
+    option(parser, "--output-dir", required=True, metavar="FOLDER", help="Where to write the files.")
+    option(parser, "--format", default="onnx", choices=["onnx", "torch"], help="ONNX, or torch.export (.pt2).")
+    json_option(parser)
+
+
+def run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Writes the files and says how far they are from the model."""
+    from ..export import export_command
+
+    result = export_command(arguments.model, arguments.output_dir, arguments.format)
+    if arguments.json:
+        print_json(result)
+    else:
+        for side, entry in result.items():
+            sys.stdout.write(f"{side}: {entry['path']}, {entry['megabytes']:.1f} MB")
+            sys.stdout.write(f", largest difference from the model {entry['largest_difference']:.1e}\n")
+    return 0
+
+
+COMMAND = Command(
+    name="export",
+    help="Write the encoders of a model as ONNX or torch.export files, and check them against the model.",
+    example="sensorlm-hf export --model my-sensorlm --output-dir exported --format onnx",
+    add_arguments=add_arguments,
+    run=run,
+)

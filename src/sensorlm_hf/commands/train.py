@@ -1,0 +1,212 @@
+"""`sensorlm-hf train`: its arguments, and what they mean to the trainer."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import Any, NoReturn
+
+from .command import Command, json_option, option, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    option(parser, "--objective", default="coca", choices=("clip", "siglip", "cap", "coca"), help="Training objective.")
+    option(parser, "--size", default="tiny", choices=("tiny", "small", "base", "large"), help="Size of the model.")
+    option(
+        parser,
+        "--data",
+        required=True,
+        help="A folder or Hub dataset of days, or simulated[:PEOPLE[:SEED]] for a cohort made on the spot.",
+    )
+    option(parser, "--output-dir", required=True, metavar="FOLDER", help="Takes checkpoints, then the model.")
+    option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
+    option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
+    option(parser, "--streaming", action="store_true", help="Read shards as they are needed, without loading first.")
+    option(
+        parser,
+        "--lora",
+        metavar="PART,...",
+        help="Adapt sensor, text or decoder with LoRA and freeze the rest; with --init-from.",
+    )
+    option(parser, "--freeze-sensor", action="store_true", help="Keep the sensor tower as it is.")
+    option(parser, "--freeze-text", action="store_true", help="Keep the text tower as it is.")
+    option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
+    option(parser, "--batch-size", type=int, default=64, help="Days in a batch (default: 64).")
+    option(
+        parser,
+        "--caption-keys",
+        default="high_level_summary_caption=1",
+        metavar="KEY=WEIGHT,...",
+        help="Kinds of captions and how often each is drawn.",
+    )
+    option(parser, "--max-text-length", type=int, default=256, help="Longest caption in tokens (default: 256).")
+    option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
+    option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
+    option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    option(
+        parser,
+        "--zero-shot",
+        metavar="TASK,...",
+        help="Zero-shot tasks to score on validation days at each evaluation.",
+    )
+    option(parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words.")
+    option(
+        parser,
+        "--draw-per-batch",
+        action="store_true",
+        help="Draw the caption key and event crops once for a batch: faster where captions differ much in length.",
+    )
+    option(parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees.")
+    option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
+    option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
+    json_option(parser)
+
+
+def parse_caption_keys(text: str) -> dict[str, float]:
+    """Reads `"key=weight,key=weight"`; a key without a weight has weight 1.
+
+    Raises:
+        ValueError: If a weight is not a number, or a key is unknown or given twice.
+    """
+    from ..processing.captions import CAPTION_KEYS
+
+    weights: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        key, _, weight = (piece.strip() for piece in part.partition("="))
+        if key not in CAPTION_KEYS:
+            raise ValueError(f"Unknown caption key {key!r}; there are {', '.join(CAPTION_KEYS)}.")
+        if key in weights:
+            raise ValueError(f"The caption key {key} is given twice; give it one weight.")
+        try:
+            weights[key] = float(weight or 1)
+        except ValueError:
+            raise ValueError(f"The weight of {key} must be a number, got {weight!r}.") from None
+    if not weights:
+        raise ValueError("Give at least one caption key.")
+    return weights
+
+
+def _loader_workers() -> int:
+    """Writing captions and reading days takes a core or more for each GPU; a CPU that trains has none to spare."""
+    import torch
+
+    if not torch.accelerator.is_available():
+        return 0
+    return max(1, min(8, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1))
+
+
+def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
+    from ..evaluation import ZeroShotCallback
+
+    if not tasks:
+        return []
+    if parts.validation is None:
+        raise ValueError("--zero-shot needs a `validation` split; the dataset has none.")
+    days = [parts.validation[row]["day"] for row in range(len(parts.validation))]
+    return [ZeroShotCallback(parts.processor, days, [name.strip() for name in tasks.split(",")])]
+
+
+def _training_arguments(words: list[str]) -> Any:
+    """Reads the trainer's own arguments; what is wrong with them is an error of one sentence, not a page of usage."""
+    from transformers import HfArgumentParser
+
+    from ..training import SensorLMTrainingArguments
+
+    class Parser(HfArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise ValueError(
+                f"{message.rstrip('.')} (see `sensorlm-hf train --help` and transformers.TrainingArguments)."
+            )
+
+    read, unknown = Parser([SensorLMTrainingArguments], allow_abbrev=False).parse_args_into_dataclasses(
+        words, return_remaining_strings=True
+    )
+    if unknown:
+        raise ValueError(
+            f"unrecognized arguments: {' '.join(unknown)} (see --help, and transformers.TrainingArguments)."
+        )
+    return read
+
+
+def run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    """Trains, and says for how long and where the model is."""
+    from ..evaluation.tasks import all_prompts
+    from ..training import PretrainOptions, pretrain
+
+    if arguments.lora and not arguments.init_from:
+        raise ValueError("--lora adapts a model that was trained: name it with --init-from.")
+    options = PretrainOptions(
+        objective=arguments.objective,
+        size=arguments.size,
+        data=arguments.data,
+        caption_keys=parse_caption_keys(arguments.caption_keys),
+        max_text_length=arguments.max_text_length,
+        vocab_size=arguments.vocab_size,
+        modality_dropout=arguments.modality_dropout,
+        event_crop=arguments.event_crop,
+        label_rewording=arguments.label_rewording,
+        draw_per_batch=arguments.draw_per_batch,
+        held_out_activities=tuple(arguments.hold_out),
+        init_from=arguments.init_from,
+        save_dtype=arguments.save_dtype,
+        num_proc=arguments.num_proc,
+        prompts=tuple(all_prompts()),
+        streaming=arguments.streaming,
+        lora=tuple(part.strip() for part in (arguments.lora or "").split(",") if part.strip()),
+        freeze=tuple(part for part in ("sensor", "text") if getattr(arguments, f"freeze_{part}")),
+    )
+    defaults = {
+        "--output_dir": arguments.output_dir,
+        "--num_train_epochs": arguments.epochs,
+        "--per_device_train_batch_size": arguments.batch_size,
+        "--per_device_eval_batch_size": arguments.batch_size,
+        "--eval_strategy": "epoch",
+        "--save_strategy": "epoch",
+        "--save_total_limit": 2,
+        "--logging_steps": 20,
+        "--dataloader_num_workers": _loader_workers(),
+    }
+    given = {word.split("=")[0].replace("-", "_").replace("__", "--", 1) for word in rest}
+    # Who says after how many steps means the strategy that counts steps.
+    given |= {f"--{name}_strategy" for name in ("eval", "save") if f"--{name}_steps" in given}
+    words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
+    training_arguments = _training_arguments(words)
+    # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
+    with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
+        metrics = pretrain(
+            options,
+            training_arguments,
+            resume=arguments.resume,
+            callbacks=lambda parts: _zero_shot_callbacks(parts, arguments.zero_shot),
+        )
+    if training_arguments.world_size > 1:
+        training_arguments.distributed_state.destroy_process_group()
+    if training_arguments.process_index > 0:
+        return 0
+    if arguments.json:
+        print_json(metrics)
+    elif "stopped" in metrics:
+        sys.stdout.write(
+            f"Stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
+            f" {arguments.output_dir}. Go on with --resume.\n"
+        )
+    else:
+        loss = f", evaluation loss {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
+        sys.stdout.write(
+            f"Trained {metrics['parameters'] / 1e6:.1f} M parameters on {metrics['days_seen']} days in"
+            f" {metrics['train_runtime'] / 60:.1f} minutes{loss}. The model is in {arguments.output_dir}.\n"
+        )
+    return 0
+
+
+COMMAND = Command(
+    name="train",
+    help="Pretrain a SensorLM. Every argument of transformers.TrainingArguments is accepted too.",
+    example="sensorlm-hf train --objective coca --size tiny --data simulated:1000 --output_dir my-sensorlm --epochs 3",
+    add_arguments=add_arguments,
+    run=run,
+    takes_more=True,
+)
