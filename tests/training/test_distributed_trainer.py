@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from run_cases import DAYS, curve, make_processor, train
+from run_cases import DAYS, curve, days, make_processor, train
 
+from sensorlm_hf.data import write_days
 from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.processing import SensorLMProcessor
@@ -81,6 +82,18 @@ def test_a_global_batch_holds_nobody_twice_and_an_epoch_every_day_once(runs: dic
         assert len({day for day, _, _ in items}) == DAYS
         assert {number for _, _, number in items} == {epoch}
     assert seen(runs["coca"][2])[:3] != seen(runs["coca"][2])[3:]
+
+
+def test_a_global_batch_of_a_stream_holds_nobody_twice(processor: Path, tmp_path: Path) -> None:
+    """Real processes, and people whose two days lie in shards of different processes."""
+    rows = days(DAYS, 0)
+    write_days([*rows[::2], *rows[1::2]], tmp_path / "days", days_per_shard=3)
+    results = train(tmp_path / "run", processor, 2, stream=str(tmp_path / "days"))
+    batches = seen(results)
+    assert len(batches) == 6
+    for batch in batches:
+        assert len({person for _, person, _ in batch}) == len(batch) == 6
+    assert {len(part) for result in results for part in result["seen"]} == {3}
 
 
 def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
