@@ -26,6 +26,7 @@ from sensorlm_hf.training import (
     PersonSampler,
     PretrainOptions,
     RsqrtSchedule,
+    TrainingParts,
     last_whole_checkpoint,
     losses_by,
     parameter_groups,
@@ -108,7 +109,7 @@ def main(argv: list[str] | None = None) -> list[float]:
             losses.append(accelerator.reduce(loss.detach(), "mean").item())
             accelerator.print(f"step {step} of {steps}: loss {losses[-1]:.4f}", file=sys.stderr)
             if step % options.save_steps == 0:
-                save_checkpoint(accelerator, options.output_dir, step)
+                save_checkpoint(accelerator, parts, options.output_dir, step)
     state = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
         save_model(parts.model, parts.processor, options.output_dir, state_dict=state)
@@ -116,8 +117,11 @@ def main(argv: list[str] | None = None) -> list[float]:
     return losses
 
 
-def save_checkpoint(accelerator: Any, folder: Path, step: int) -> None:
-    """Writes a checkpoint under another name and renames it, so that it is whole or not there."""
+def save_checkpoint(accelerator: Any, parts: TrainingParts, folder: Path, step: int) -> None:
+    """Writes a checkpoint under another name and renames it, so that it is whole or not there.
+
+    It is a model folder too: `from_pretrained` loads model and processor from it.
+    """
     partial = folder / ".partial-checkpoint"
     if accelerator.is_main_process:
         shutil.rmtree(partial, ignore_errors=True)
@@ -125,6 +129,8 @@ def save_checkpoint(accelerator: Any, folder: Path, step: int) -> None:
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        parts.model.config.save_pretrained(partial)
+        parts.processor.save_pretrained(partial)
         (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}))
         put_in_place(partial, folder / f"checkpoint-{step}")
     accelerator.wait_for_everyone()

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import AutoProcessor, TrainerCallback
 
 from sensorlm_hf.data import write_cohort
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 from sensorlm_hf.training.pretrain import prepare
@@ -99,6 +100,13 @@ def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], 
         if path.is_file() and "safetensors" not in path.name:
             shutil.copy(path, tmp_path)
     assert loop(folder, tmp_path) == losses[0][2:]
+
+
+def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], Path]) -> None:
+    checkpoint = losses[1] / "checkpoint-2"
+    model, processor = SensorLMModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+    inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
+    assert model(**inputs).loss.isfinite()
 
 
 def test_a_streamed_run_trains_and_evaluates(folder: Path, tmp_path: Path) -> None:

@@ -74,6 +74,20 @@ def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) ->
     assert not list(folder.glob(".partial*"))
 
 
+def test_every_checkpoint_loads_with_its_processor(whole: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = whole
+    checkpoints = sorted(folder.glob("checkpoint-*"))
+    assert len(checkpoints) == 7  # of 20 steps, every third and the last
+    days = simulate_days(2)
+    for checkpoint in checkpoints:
+        model, processor = AutoModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+        assert type(model) is SensorLMModel
+        inputs = processor(sensor=days, text=["a day with running"] * 2, return_tensors="pt")
+        assert model(**inputs).loss.isfinite()
+        for name in ("tokenizer.json", "processor_config.json"):
+            assert (checkpoint / name).read_bytes() == (folder / name).read_bytes()
+
+
 @pytest.mark.parametrize("step", [3, 9])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, step: int, caplog: pytest.LogCaptureFixture

@@ -213,6 +213,7 @@ class _Reader:
         self._all_people = people
         self._rng = rng
         self._next = 0
+        self._most = 0
         self.places = np.empty((0, 2), dtype=np.int64)
         """Shard and row of the days in the buffer, `(days, 2)`."""
         self.people = np.empty(0, dtype=np.int64)
@@ -231,8 +232,9 @@ class _Reader:
         while True:
             while len(self.people) < wanted and self._coming:
                 self._take(wanted - len(self.people))
-            most = int(np.unique(self.people, return_counts=True)[1].max(initial=0))
-            wanted = max(size, min(MOST_GROWTH * size, (most + 1) * batch_size))
+            # The next people may have as many days as those before them, so it never shrinks.
+            self._most = max(self._most, int(np.unique(self.people, return_counts=True)[1].max(initial=0)))
+            wanted = max(size, min(MOST_GROWTH * size, (self._most + 1) * batch_size))
             if not self._coming or len(self.people) >= wanted:
                 return not self._coming
 

@@ -49,8 +49,8 @@ class SensorLMTrainer(Trainer):
     [`cached_backward`]. Beside the loss it logs the two parts of it, the temperature, days per second, the share of the
     device's matrix-product rate that the model uses (`mfu`), the share of the time spent waiting for data (`data_wait`)
     and the seconds since the run began; an evaluation gives R@1 within its batches, both ways. Checkpoints are whole or
-    not there, and a loss that is not finite ends the run. Everything else is `Trainer`: `resume_from_checkpoint`, mixed
-    precision, callbacks.
+    not there, and hold the collator's processor beside the model; a loss that is not finite ends the run. Everything
+    else is `Trainer`: `resume_from_checkpoint`, mixed precision, callbacks.
 
     Args:
         args: Arguments of `Trainer`.
@@ -70,6 +70,10 @@ class SensorLMTrainer(Trainer):
     def __init__(self, *args: Any, evaluation_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.evaluation_collator = evaluation_collator
+        if self.processing_class is None:
+            # A checkpoint without it could be loaded, but not fed.
+            self.processing_class = getattr(self.data_collator, "processor", None)
+            self.callback_handler.processing_class = self.processing_class
         self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in _PARTS}
         self._hits: dict[str, list[torch.Tensor]] = {}
         self._began = time.perf_counter()
