@@ -2,7 +2,7 @@
 
     python examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
-    accelerate launch --config_file configs/accelerate/ddp.yaml examples/train_accelerate.py --output_dir my-sensorlm
+    accelerate launch --config_file configs/accelerate/fsdp2.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
 A starting point for loops of your own: everything that must be right over several processes comes from the package.
 The loss curve is that of `sensorlm-hf train` with the same arguments and seed, on any number of processes.
@@ -32,7 +32,9 @@ from sensorlm_hf.training import (
     parameter_groups,
     prepare,
     put_in_place,
+    ready_for_fsdp2,
     save_model,
+    scalars_again,
 )
 
 
@@ -79,6 +81,7 @@ def main(argv: list[str] | None = None) -> list[float]:
         betas=(0.9, 0.999),
         fused=True,
     )
+    ready_for_fsdp2(parts.model, accelerator)
     model, optimizer, loader = accelerator.prepare(parts.model, optimizer, loader)
     steps = len(loader) * options.epochs
     schedule = RsqrtSchedule(steps, warmup_steps=-(-steps // 5), cooldown_steps=steps // 5)
@@ -109,15 +112,15 @@ def main(argv: list[str] | None = None) -> list[float]:
             losses.append(accelerator.reduce(loss.detach(), "mean").item())
             accelerator.print(f"step {step} of {steps}: loss {losses[-1]:.4f}", file=sys.stderr)
             if step % options.save_steps == 0:
-                save_checkpoint(accelerator, parts, options.output_dir, step)
+                save_checkpoint(accelerator, model, parts, options.output_dir, step)
     state = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
-        save_model(parts.model, parts.processor, options.output_dir, state_dict=state)
+        save_model(parts.model, parts.processor, options.output_dir, state_dict=scalars_again(state))
     accelerator.end_training()
     return losses
 
 
-def save_checkpoint(accelerator: Any, parts: TrainingParts, folder: Path, step: int) -> None:
+def save_checkpoint(accelerator: Any, model: Any, parts: TrainingParts, folder: Path, step: int) -> None:
     """Writes a checkpoint under another name and renames it, so that it is whole or not there.
 
     It is a model folder too: `from_pretrained` loads model and processor from it.
@@ -127,10 +130,10 @@ def save_checkpoint(accelerator: Any, parts: TrainingParts, folder: Path, step: 
         shutil.rmtree(partial, ignore_errors=True)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(partial))
+    state = accelerator.get_state_dict(model)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        parts.model.config.save_pretrained(partial)
-        parts.processor.save_pretrained(partial)
+        save_model(parts.model, parts.processor, partial, state_dict=scalars_again(state))
         (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}))
         put_in_place(partial, folder / f"checkpoint-{step}")
     accelerator.wait_for_everyone()

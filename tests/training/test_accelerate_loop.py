@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import run_cases
 import torch
+from distributed_parity import free_port, start
 from transformers import AutoProcessor, TrainerCallback
 
 from sensorlm_hf.data import write_cohort
@@ -37,10 +40,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+def words(folder: Path, output: Path, *extra: str) -> list[str]:
     words = ["--data", str(folder), "--output_dir", str(output), "--batch_size", "8", "--epochs", "2", "--cpu"]
-    words += ["--max_text_length", "48", "--vocab_size", "300", "--seed", "5", "--objective", "coca", *extra]
-    return example("train_accelerate").main(words)
+    return [*words, "--max_text_length", "48", "--vocab_size", "300", "--seed", "5", "--objective", "coca", *extra]
+
+
+def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+    return example("train_accelerate").main(words(folder, output, *extra))
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +106,35 @@ def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], 
         if path.is_file() and "safetensors" not in path.name:
             shutil.copy(path, tmp_path)
     assert loop(folder, tmp_path) == losses[0][2:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_give_the_curve_of_one(
+    losses: tuple[list[float], Path], folder: Path, tmp_path: Path, fsdp: bool
+) -> None:
+    """With DDP, and with FSDP2 as the configuration for `accelerate launch` has it; then on from a checkpoint."""
+
+    def run(number: int) -> list[list[float]]:
+        (tmp_path / f"losses-{number}").mkdir()
+        start(run_cases.loop, 2, 2, free_port(), given, fsdp, str(tmp_path / f"losses-{number}"))
+        return [json.loads((tmp_path / f"losses-{number}" / f"{rank}.json").read_text()) for rank in range(2)]
+
+    output = tmp_path / "run"
+    given = words(folder, output, "--batch_size", "4", "--save_steps", "3")
+    whole = run(1)
+    for found in whole:
+        assert found == pytest.approx(losses[0], rel=1e-4)
+    last = max(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    done = int(last.name.split("-")[1])
+    for path in output.glob("model*.safetensors"):
+        path.unlink()
+    assert done < len(losses[0])
+    assert run(2) == [found[done:] for found in whole]
+    for saved in (last, output):
+        model, processor = SensorLMModel.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
+        inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
+        assert model(**inputs).loss.isfinite()
 
 
 def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], Path]) -> None:

@@ -2,7 +2,7 @@
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, put_in_place
-from .distributed import GlobalLosses, losses_by
+from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
 from .grad_cache import cached_backward
 from .lora import lora_config
 from .pretrain import PretrainOptions, TrainingParts, prepare, pretrain, save_model
@@ -26,5 +26,7 @@ __all__ = [
     "prepare",
     "pretrain",
     "put_in_place",
+    "ready_for_fsdp2",
     "save_model",
+    "scalars_again",
 ]
