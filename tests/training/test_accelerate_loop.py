@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import run_cases
 import torch
+from accelerate.state import AcceleratorState
 from distributed_parity import free_port, start
 from transformers import AutoProcessor, TrainerCallback
 
@@ -46,6 +47,7 @@ def words(folder: Path, output: Path, *extra: str) -> list[str]:
 
 
 def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+    AcceleratorState._reset_state()  # a script of its own knows no other precision from before
     return example("train_accelerate").main(words(folder, output, *extra))
 
 
@@ -66,7 +68,7 @@ class Record(TrainerCallback):
             self.losses.append(logs["loss"])
 
 
-def trainer_losses(folder: Path, output: Path, **options: bool) -> list[float]:
+def trainer_losses(folder: Path, output: Path, bf16: bool = False, **options: bool) -> list[float]:
     arguments = SensorLMTrainingArguments(
         output_dir=str(output),
         num_train_epochs=2,
@@ -77,6 +79,7 @@ def trainer_losses(folder: Path, output: Path, **options: bool) -> list[float]:
         use_cpu=True,
         disable_tqdm=True,
         seed=5,
+        bf16=bf16,
     )
     what = PretrainOptions(objective="coca", data=str(folder), max_text_length=48, vocab_size=300, **options)
     record = Record()
@@ -98,6 +101,14 @@ def test_the_loop_gives_the_loss_curve_of_the_trainer(
         # Adam's first steps are all about 5e-4 long, so an entry whose gradient is rounding noise may go either way;
         # few are.
         assert (other.state_dict()[name] - weight).abs().mean() < 1e-5, name
+
+
+def test_in_bfloat16_too(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
+    expected = trainer_losses(folder, tmp_path / "trainer", bf16=True)
+    found = loop(folder, tmp_path / "loop", "--mixed_precision", "bf16")
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert found != losses[0], "nothing was computed in bfloat16"
+    assert found == pytest.approx(losses[0], rel=0.05)
 
 
 def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
