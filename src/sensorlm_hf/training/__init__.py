@@ -9,6 +9,7 @@ from .pretrain import PretrainOptions, TrainingParts, prepare, pretrain, save_mo
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .trainer import SensorLMTrainer
+from .variants import train_variant
 
 __all__ = [
     "GlobalLosses",
@@ -29,4 +30,5 @@ __all__ = [
     "ready_for_fsdp2",
     "save_model",
     "scalars_again",
+    "train_variant",
 ]

@@ -121,6 +121,14 @@ class PretrainOptions:
         # Said now rather than after hours of training.
         _float_type(self.save_dtype)
 
+    def as_json(self) -> dict[str, Any]:
+        """Returns the options as JSON reads them back, without the prompts, which the task table holds already."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if name != "prompts"
+        }
+
 
 def pretrain(
     options: PretrainOptions,
@@ -197,11 +205,7 @@ def pretrain(
         "threads": torch.get_num_threads(),
         "device": str(arguments.device),
         "seed": arguments.seed,
-        "options": {
-            name: list(value) if isinstance(value, tuple) else value  # as JSON reads them back
-            for name, value in asdict(options).items()
-            if name != "prompts"
-        },
+        "options": options.as_json(),
     }
     if trainer.stops.reason:
         return {**metrics, "stopped": trainer.stops.reason}
