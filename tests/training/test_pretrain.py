@@ -306,6 +306,16 @@ def test_captions_longer_than_the_first_model_reads_are_refused(
         pretrain(given, arguments(tmp_path))
 
 
+def test_processes_that_have_not_joined_are_refused(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = arguments(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=r"2 processes were started .* in a group of 1.* --use_cpu"):
+        pretrain(options(cohort), args)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_dataset_without_a_training_split_is_refused(tmp_path: Path, cohort: Path) -> None:
     write_days(simulate_days(2), tmp_path / "days", split="test")
     with pytest.raises(ValueError, match="has the splits test, but no `train`"):

@@ -277,8 +277,16 @@ def prepare(
         The parts, the same on every process but for the shards of a stream.
 
     Raises:
-        ValueError: If the options contradict each other or the dataset lacks a training split.
+        ValueError: If the options contradict each other, the dataset lacks a training split, or the processes that were
+            started have not joined.
     """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != world_size:
+        raise ValueError(
+            f"{started} processes were started (WORLD_SIZE), but this one trains in a group of {world_size}: each group"
+            " would train a model of its own and write it to the same folder. Without a GPU, processes join only when"
+            " they are told to use the CPU: --use_cpu, or Accelerator(cpu=True)."
+        )
     set_seed(seed)
     train: SensorDayDataset | SensorDayStream
     validation = None
