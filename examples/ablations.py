@@ -14,13 +14,11 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.report import number_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
+from sensorlm_hf.training import PretrainOptions, train_variant
 
 LEVELS = {
     "statistical": "low_level_caption",
@@ -66,8 +64,22 @@ def main() -> None:
     rows = []
     for kind, name, objective, key in variants:
         folder = options.output_dir / f"{kind}-{name.replace(' + ', '-')}"
-        if not (folder / "model" / "training.json").is_file():
-            train(options, folder / "model", objective, key)
+        train_variant(
+            PretrainOptions(
+                objective=objective,
+                size=options.size,
+                data=options.data,
+                caption_keys={key: 1.0},
+                max_text_length=options.max_text_length,
+                config_overrides=options.overrides,
+                prompts=tuple(all_prompts()),
+            ),
+            folder / "model",
+            epochs=options.epochs,
+            max_steps=options.max_steps,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
         results = run_suite(
             folder / "model",
             options.data,
@@ -84,37 +96,6 @@ def main() -> None:
     text = table(rows)
     (options.output_dir / "ablations.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
-
-
-def train(options: argparse.Namespace, folder: Path, objective: str, key: str) -> None:
-    """Trains one variant."""
-    pretrain(
-        PretrainOptions(
-            objective=objective,
-            size=options.size,
-            data=options.data,
-            caption_keys={key: 1.0},
-            max_text_length=options.max_text_length,
-            config_overrides=options.overrides,
-            prompts=tuple(all_prompts()),
-        ),
-        SensorLMTrainingArguments(
-            output_dir=str(folder),
-            num_train_epochs=options.epochs,
-            max_steps=options.max_steps,
-            per_device_train_batch_size=options.batch_size,
-            per_device_eval_batch_size=options.batch_size,
-            learning_rate=1.5e-3,
-            warmup_steps=0.1,
-            use_cpu=not torch.cuda.is_available(),
-            eval_strategy="no",
-            save_strategy="epoch",
-            save_total_limit=1,
-            seed=options.seed,
-            report_to="none",
-        ),
-        resume=True,
-    )
 
 
 def headline(results: dict) -> dict:

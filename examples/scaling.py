@@ -14,14 +14,12 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.scaling import fit_power_law
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.plotting import plot_lines
-from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
+from sensorlm_hf.training import PretrainOptions, train_variant
 
 
 def main() -> None:
@@ -44,9 +42,26 @@ def main() -> None:
     rows = []
     for people, width in runs:
         folder = options.output_dir / f"people-{people}-width-{width}"
-        if not (folder / "model" / "training.json").is_file():
-            train(options, folder / "model", people, width)
-        training = json.loads((folder / "model" / "training.json").read_text(encoding="utf-8"))
+        training = train_variant(
+            PretrainOptions(
+                objective="clip",
+                size="tiny",
+                data=f"simulated:{people}:{options.seed}",
+                max_text_length=options.max_text_length,
+                config_overrides={
+                    "hidden_size": width,
+                    "intermediate_size": 4 * width,
+                    "num_attention_heads": max(1, width // 32),
+                    **options.overrides,
+                },
+                prompts=tuple(all_prompts()),
+            ),
+            folder / "model",
+            epochs=options.epochs,
+            max_steps=options.max_steps,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
         results = run_suite(
             folder / "model",
             f"simulated:{options.test_people}:{options.seed + 1}",  # other people than any model was trained on
@@ -95,41 +110,6 @@ def main() -> None:
     text = table(rows, fits)
     (options.output_dir / "scaling.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
-
-
-def train(options: argparse.Namespace, folder: Path, people: int, width: int) -> None:
-    """Trains one size."""
-    pretrain(
-        PretrainOptions(
-            objective="clip",
-            size="tiny",
-            data=f"simulated:{people}:{options.seed}",
-            max_text_length=options.max_text_length,
-            config_overrides={
-                "hidden_size": width,
-                "intermediate_size": 4 * width,
-                "num_attention_heads": max(1, width // 32),
-                **options.overrides,
-            },
-            prompts=tuple(all_prompts()),
-        ),
-        SensorLMTrainingArguments(
-            output_dir=str(folder),
-            num_train_epochs=options.epochs,
-            max_steps=options.max_steps,
-            per_device_train_batch_size=options.batch_size,
-            per_device_eval_batch_size=options.batch_size,
-            learning_rate=1.5e-3,
-            warmup_steps=0.1,
-            use_cpu=not torch.cuda.is_available(),
-            eval_strategy="no",
-            save_strategy="epoch",
-            save_total_limit=1,
-            seed=options.seed,
-            report_to="none",
-        ),
-        resume=True,
-    )
 
 
 def table(rows: list[dict], fits: dict[str, dict]) -> str:

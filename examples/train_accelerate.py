@@ -2,7 +2,7 @@
 
     python examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
-    accelerate launch --config_file configs/accelerate/ddp.yaml examples/train_accelerate.py --output_dir my-sensorlm
+    accelerate launch --config_file configs/accelerate/fsdp2.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
 A starting point for loops of your own: what must be right over several processes comes from the package. The loss curve
 is that of `sensorlm-hf train` with the same arguments and seed.
@@ -26,10 +26,11 @@ from sensorlm_hf.training import (
     last_whole_checkpoint,
     load_checkpoint,
     losses_by,
+    model_writer,
     parameter_groups,
     prepare,
+    ready_for_fsdp2,
     save_checkpoint,
-    save_model,
 )
 
 
@@ -62,6 +63,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     loader = DataLoader(parts.train, batch_size=options.batch_size, sampler=sampler, collate_fn=parts.collator)
     groups = parameter_groups(parts.model.named_parameters(), weight_decay=1e-4)
     optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.999), fused=True)
+    ready_for_fsdp2(parts.model, accelerator)
     model, optimizer, loader = accelerator.prepare(parts.model, optimizer, loader)
     steps = len(loader) * options.epochs
     schedule = RsqrtSchedule(steps, warmup_steps=-(-steps // 5), cooldown_steps=steps // 5)
@@ -88,10 +90,8 @@ def main(argv: list[str] | None = None) -> list[float]:
             losses.append(accelerator.reduce(loss.detach(), "mean").item())
             accelerator.print(f"step {step} of {steps}: loss {losses[-1]:.4f}", file=sys.stderr)
             if step % options.save_steps == 0:
-                save_checkpoint(accelerator, options.output_dir, step)
-    state = accelerator.get_state_dict(model)
-    if accelerator.is_main_process:
-        save_model(parts.model, parts.processor, options.output_dir, state_dict=state)
+                save_checkpoint(accelerator, options.output_dir, step, model_writer(accelerator, model, parts))
+    model_writer(accelerator, model, parts)(options.output_dir)
     accelerator.end_training()
     return losses
 

@@ -160,6 +160,11 @@ def in_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> str
         ("train --data COHORT --output_dir FOLDER --use_cpu --objektive clip", "--objektive"),
         ("train --data COHORT --output_dir FOLDER --use_cpu --init-from FOLDER/none", "none"),
         ("train --data COHORT --output_dir TRAINED --use_cpu", "already holds a model or checkpoints"),
+        ("train --data COHORT --output_dir FOLDER --use_cpu --zero-shot chess", "Unknown task 'chess'"),
+        (
+            "train --data COHORT --output_dir FOLDER --use_cpu --zero-shot activity --objective cap",
+            "Objective 'cap' has no text embedding",
+        ),
         ("evaluate --data COHORT --model FOLDER/none", "none"),
         ("evaluate --data COHORT --model TRAINED --tasks sleep", "Unknown task 'sleep'"),
         ("evaluate --data COHORT --model TRAINED --split tests", "tests"),
@@ -311,6 +316,26 @@ def test_a_killed_run_is_resumed(
     # Another size is another model.
     words = [*TRAIN.split(), "--data", str(cohort), "--output-dir", str(killed), "--resume", "--size", "small"]
     assert "is of another model" in in_one_sentence(words, capsys)
+
+
+@pytest.mark.parametrize("extra", ["", "--init-from TRAINED --lora sensor"])
+def test_train_scores_zero_shot_tasks(
+    extra: str, trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*TRAIN.split(), *extra.replace("TRAINED", str(trained)).split(), "--data", str(cohort)]
+    words += ["--output_dir", str(tmp_path / "run"), "--zero-shot", "activity, environment", "--json"]
+    words += ["--eval_strategy", "steps", "--eval_steps", "2", "--load_best_model_at_end", "True"]
+    words += ["--metric_for_best_model", "zero_shot_activity_f1", "--greater_is_better", "True"]
+    capsys.readouterr()
+    assert main(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    names = {f"eval_zero_shot_{task}_{score}" for task in ("activity", "environment") for score in ("auroc", "f1")}
+    assert names <= set(told)
+    state = json.loads((tmp_path / "run" / "checkpoint-4" / "trainer_state.json").read_text())
+    scored = [entry for entry in state["log_history"] if names <= set(entry)]
+    assert [entry["step"] for entry in scored] == [2, 4]
+    best = max(entry["eval_zero_shot_activity_f1"] for entry in scored)
+    assert state["best_metric"] == told["eval_zero_shot_activity_f1"] == best
 
 
 def test_train_says_what_it_did(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -85,6 +87,85 @@ def test_nobody_is_twice_in_a_batch(folder: Path) -> None:
         people = [item["day"].subject_id for item in stream]
         for start in range(0, len(people), 8):
             assert len(set(people[start : start + 8])) == 8
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty people with three days each, no two of them in the same or in neighbouring shards."""
+    path = tmp_path_factory.mktemp("apart")
+    days = list(iter_simulated_days(120, seed=2, days_per_person=3))
+    write_days([day for first in range(3) for day in days[first::3]], path, days_per_shard=10)
+    return path
+
+
+@pytest.mark.parametrize(("world", "workers"), [(2, 0), (3, 0), (2, 2), (3, 2)])
+def test_nobody_is_twice_in_a_global_batch(
+    apart: Path, world: int, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    streams = [
+        SensorDayStream(apart, batch_size=6, buffer_size=30, num_workers=workers, rank=rank, world_size=world)
+        for rank in range(world)
+    ]
+    alone = 0
+    for epoch in range(3):
+        for stream in streams:
+            stream.set_epoch(epoch)
+        ranks = [people(stream) for stream in streams]
+        assert len({len(rank) for rank in ranks}) == 1
+        assert len(ranks[0]) >= 3
+        for parts in zip(*ranks, strict=True):
+            together = [person for part in parts for person in part]
+            assert len(set(together)) == len(together) == 6 * world
+        # What readers that know nothing of each other would draw.
+        own = [people_of_a_reader_alone(stream) for stream in streams]
+        alone += sum(len(set(chain(*parts))) < 6 * world for parts in zip(*own, strict=True))
+    assert alone > 0, "there was nothing to keep apart"
+    assert caplog.text == ""
+
+
+def people(stream: SensorDayStream, size: int = 6) -> list[list[str]]:
+    loader = torch.utils.data.DataLoader(stream, batch_size=size, num_workers=stream.num_workers, collate_fn=identity)
+    return [[item["day"].subject_id for item in batch] for batch in loader]
+
+
+def people_of_a_reader_alone(stream: SensorDayStream) -> list[list[int]]:
+    """The batches of the first worker, drawn without a look at the other processes."""
+    workers, numbers = max(1, stream.num_workers), np.concatenate(stream._people)
+    order = np.random.default_rng([stream.seed, stream.epoch]).permutation(len(stream.shards))
+    reader = stream.rank * workers
+    mine = [int(shard) for shard in order[reader :: workers * stream.world_size]]
+    rows = np.concatenate([np.arange(10) + 10 * shard for shard in mine])
+    rng = np.random.default_rng([stream.seed, stream.epoch, 1 + reader])
+    return [list(numbers[chosen]) for chosen in rng.permutation(rows)[: len(rows) // 6 * 6].reshape(-1, 6)]
+
+
+def test_a_batch_with_more_days_than_people_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_days(iter_simulated_days(16, seed=2, days_per_person=8), tmp_path)
+    stream = SensorDayStream(tmp_path, batch_size=4, buffer_size=4)
+    assert len(list(stream)) == len(stream) == 16
+    (record,) = caplog.records
+    assert "A global batch of 4 days holds 2 days of people who are in it already" in record.getMessage()
+    assert "the buffer of 16 days holds only 2 people" in record.getMessage()
+
+
+def test_a_buffer_grows_where_the_days_of_a_person_follow_one_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_days(iter_simulated_days(64, seed=2, days_per_person=8), tmp_path, days_per_shard=8)
+    stream = SensorDayStream(tmp_path, batch_size=4, buffer_size=12)
+    for epoch in range(3):
+        stream.set_epoch(epoch)
+        found = people(stream, 4)
+        assert [len(set(batch)) for batch in found] == [4] * 16
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("column", ["values", "subject_id"])
+def test_shards_of_something_else_are_named(tmp_path: Path, column: str) -> None:
+    pq.write_table(pa.table({column: ["x"]}), tmp_path / "train-00000.parquet")
+    missing = "subject_id" if column == "values" else "values"
+    with pytest.raises(ValueError, match=rf"holds no days: it has the columns {column}, but no `{missing}`"):
+        SensorDayStream(tmp_path, batch_size=1)
 
 
 @pytest.mark.parametrize(("world", "workers"), [(2, 0), (4, 0), (1, 2)])

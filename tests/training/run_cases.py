@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -9,22 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
+from accelerate import DistributedType, PartialState
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils.launch import prepare_multi_gpu_env
 from transformers import TrainerCallback, set_seed
 
 from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.data.stream import SensorDayStream
+from sensorlm_hf.evaluation import ZeroShotCallback
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
 from sensorlm_hf.training.checkpoints import last_whole_checkpoint
-from sensorlm_hf.training.distributed import sensorlm_of
+from sensorlm_hf.training.distributed import scalars_again, sensorlm_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from distributed_parity import free_port, start
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "accelerate"
 DAYS, EVALUATION_DAYS, LENGTH = 18, 7, 48
 KEYS = {"high_level_summary_caption": 0.5, "middle_level_caption": 0.5}
 
@@ -82,6 +89,8 @@ def run(
     learning_rate: float = 1e-3,
     poison: int | None = None,
     stream: str | None = None,
+    fsdp: bool = False,
+    zero_shot: bool = False,
     **arguments: Any,
 ) -> None:
     """Trains, and writes `result-<rank>.pt`: log history, weights, what was seen.
@@ -99,6 +108,8 @@ def run(
         learning_rate: Peak learning rate.
         poison: Step in which the loss is NaN.
         stream: Folder of shards to train on instead of the days in memory.
+        fsdp: Whether to shard the model as `configs/accelerate/fsdp2.yaml` says.
+        zero_shot: Whether evaluations classify days too.
         arguments: Further arguments of the trainer.
     """
     torch.set_num_threads(1)
@@ -148,18 +159,24 @@ def run(
         "disable_tqdm": True,
         **arguments,
     }
+    if fsdp:
+        values |= {"fsdp": True, "fsdp_config": fsdp_config()}
+    settings = SensorLMTrainingArguments(output_dir=folder, **values)
+    if fsdp:
+        pretend_gpus()
     collate = {"processor": processor, "caption_keys": KEYS, "max_length": LENGTH}
     collator = Recorder(**collate, modality_dropout=0.2, event_crop=0.2, seed=3)
     collator.seen = []
     trainer = Dying(
         model=SensorLMModel(config),
-        args=SensorLMTrainingArguments(output_dir=folder, **values),
+        args=settings,
         train_dataset=SensorDayDataset(days(DAYS, 0))
         if stream is None
         else SensorDayStream(stream, batch_size=6 // world, seed=3, rank=rank, world_size=world),
         eval_dataset=SensorDayDataset(days(EVALUATION_DAYS, 100)),
         data_collator=collator,
         evaluation_collator=SensorLMCollator(**collate, seed=3, training=False),
+        callbacks=[ZeroShotCallback(processor, days(EVALUATION_DAYS, 100), ["activity"])] if zero_shot else None,
     )
     trainer.die, trainer.poison = die, poison
     if die is not None and die[0] == "term":
@@ -170,9 +187,13 @@ def run(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Exception as error:
         result["error"] = f"{type(error).__name__}: {error}"
+    weights = {
+        name: (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).clone()
+        for name, tensor in sensorlm_of(trainer.model).state_dict().items()
+    }
     result.update(
         history=trainer.state.log_history,
-        weights={name: tensor.clone() for name, tensor in sensorlm_of(trainer.model).state_dict().items()},
+        weights=scalars_again(weights),
         seen=collator.seen,
         reason=trainer.stops.reason,
         step=trainer.state.global_step,
@@ -180,6 +201,24 @@ def run(
     torch.save(result, Path(folder) / f"result-{rank}.pt")
     if world > 1:
         torch.distributed.destroy_process_group()
+
+
+def fsdp_config() -> dict[str, Any]:
+    """What the configuration for `accelerate launch` says, as the arguments of a trainer."""
+    values = yaml.safe_load((CONFIGS / "fsdp2.yaml").read_text())["fsdp_config"]
+    return {
+        "version": values["fsdp_version"],
+        "auto_wrap_policy": values["fsdp_auto_wrap_policy"],
+        "transformer_layer_cls_to_wrap": values["fsdp_transformer_layer_cls_to_wrap"].split(","),
+        "reshard_after_forward": values["fsdp_reshard_after_forward"],
+        "state_dict_type": values["fsdp_state_dict_type"],
+        "cpu_ram_efficient_loading": values["fsdp_cpu_ram_efficient_loading"],
+    }
+
+
+def pretend_gpus() -> None:
+    """Lets accelerate take its way to FSDP, which it takes for processes with GPUs alone; torch shards on CPUs too."""
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
 
 
 class Dying(SensorLMTrainer):
@@ -204,6 +243,26 @@ class Dying(SensorLMTrainer):
             # Weights and optimiser are on the disk, the rest is not.
             kill()
         super()._save_rng_state(output_dir)
+
+
+def loop(rank: int, world: int, port: int, words: list[str], fsdp: bool, folder: str) -> None:
+    """Runs the Accelerate loop of the examples on one of several processes, and writes its losses."""
+    torch.set_num_threads(1)
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
+    if fsdp:
+        # As `accelerate launch --config_file configs/accelerate/fsdp2.yaml` would.
+        parser = launch_command_parser()
+        launched = parser.parse_args(["--config_file", str(CONFIGS / "fsdp2.yaml"), "script"])
+        launched, *_ = _validate_launch_command(launched)
+        environment = prepare_multi_gpu_env(launched)
+        os.environ.update({key: value for key, value in environment.items() if "FSDP" in key})
+        PartialState(cpu=True)
+        pretend_gpus()
+    sys.path.insert(0, str(CONFIGS.parents[1] / "examples"))
+    import train_accelerate
+
+    (Path(folder) / f"{rank}.json").write_text(json.dumps(train_accelerate.main(words)))
 
 
 def train(folder: Path, processor: Path, world: int = 1, **options: Any) -> list[dict[str, Any]]:

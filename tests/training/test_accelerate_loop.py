@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import run_cases
 import torch
-from transformers import TrainerCallback
+from accelerate.state import AcceleratorState
+from distributed_parity import free_port, start
+from transformers import AutoProcessor, TrainerCallback
 
 from sensorlm_hf.data import write_cohort
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 from sensorlm_hf.training.pretrain import prepare
@@ -36,10 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+def words(folder: Path, output: Path, *extra: str) -> list[str]:
     words = ["--data", str(folder), "--output_dir", str(output), "--batch_size", "8", "--epochs", "2", "--cpu"]
-    words += ["--max_text_length", "48", "--vocab_size", "300", "--seed", "5", "--objective", "coca", *extra]
-    return example("train_accelerate").main(words)
+    return [*words, "--max_text_length", "48", "--vocab_size", "300", "--seed", "5", "--objective", "coca", *extra]
+
+
+def loop(folder: Path, output: Path, *extra: str) -> list[float]:
+    AcceleratorState._reset_state()  # a script of its own knows no other precision from before
+    return example("train_accelerate").main(words(folder, output, *extra))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +68,7 @@ class Record(TrainerCallback):
             self.losses.append(logs["loss"])
 
 
-def trainer_losses(folder: Path, output: Path, **options: bool) -> list[float]:
+def trainer_losses(folder: Path, output: Path, bf16: bool = False, **options: bool) -> list[float]:
     arguments = SensorLMTrainingArguments(
         output_dir=str(output),
         num_train_epochs=2,
@@ -70,6 +79,7 @@ def trainer_losses(folder: Path, output: Path, **options: bool) -> list[float]:
         use_cpu=True,
         disable_tqdm=True,
         seed=5,
+        bf16=bf16,
     )
     what = PretrainOptions(objective="coca", data=str(folder), max_text_length=48, vocab_size=300, **options)
     record = Record()
@@ -93,12 +103,56 @@ def test_the_loop_gives_the_loss_curve_of_the_trainer(
         assert (other.state_dict()[name] - weight).abs().mean() < 1e-5, name
 
 
+def test_in_bfloat16_too(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
+    expected = trainer_losses(folder, tmp_path / "trainer", bf16=True)
+    found = loop(folder, tmp_path / "loop", "--mixed_precision", "bf16")
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert found != losses[0], "nothing was computed in bfloat16"
+    assert found == pytest.approx(losses[0], rel=0.05)
+
+
 def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
     shutil.copytree(losses[1] / "checkpoint-2", tmp_path / "checkpoint-2")
     for path in losses[1].iterdir():
         if path.is_file() and "safetensors" not in path.name:
             shutil.copy(path, tmp_path)
     assert loop(folder, tmp_path) == losses[0][2:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_give_the_curve_of_one(
+    losses: tuple[list[float], Path], folder: Path, tmp_path: Path, fsdp: bool
+) -> None:
+    """With DDP, and with FSDP2 as the configuration for `accelerate launch` has it; then on from a checkpoint."""
+
+    def run(number: int) -> list[list[float]]:
+        (tmp_path / f"losses-{number}").mkdir()
+        start(run_cases.loop, 2, 2, free_port(), given, fsdp, str(tmp_path / f"losses-{number}"))
+        return [json.loads((tmp_path / f"losses-{number}" / f"{rank}.json").read_text()) for rank in range(2)]
+
+    output = tmp_path / "run"
+    given = words(folder, output, "--batch_size", "4", "--save_steps", "3")
+    whole = run(1)
+    for found in whole:
+        assert found == pytest.approx(losses[0], rel=1e-4)
+    last = max(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    done = int(last.name.split("-")[1])
+    for path in output.glob("model*.safetensors"):
+        path.unlink()
+    assert done < len(losses[0])
+    assert run(2) == [found[done:] for found in whole]
+    for saved in (last, output):
+        model, processor = SensorLMModel.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
+        inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
+        assert model(**inputs).loss.isfinite()
+
+
+def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], Path]) -> None:
+    checkpoint = losses[1] / "checkpoint-2"
+    model, processor = SensorLMModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+    inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
+    assert model(**inputs).loss.isfinite()
 
 
 def test_a_streamed_run_trains_and_evaluates(folder: Path, tmp_path: Path) -> None:

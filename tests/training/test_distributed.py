@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from sensorlm_hf.training.distributed import (
     Ring,
     all_gather,
     losses_by,
+    ready_for_fsdp2,
     ring_siglip_loss,
+    scalars_again,
     scalars_to_vectors,
     sensorlm_of,
 )
@@ -199,6 +202,35 @@ def test_scalars_become_vectors_without_changing_the_loss() -> None:
     scalars_to_vectors(model)
     assert model.logit_scale.shape == model.logit_bias.shape == (1,)
     assert model(**batch).loss.item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("objective", "named", "left"),
+    [
+        ("siglip", "SensorLMEncoderLayer,SensorLMCrossAttentionLayer", ["SensorLMEncoderLayer"]),
+        ("coca", None, ["SensorLMCrossAttentionLayer", "SensorLMEncoderLayer"]),
+        ("clip", None, ["SensorLMEncoderLayer"]),
+    ],
+)
+def test_fsdp2_wraps_the_layers_that_are_there(objective: str, named: str | None, left: list[str]) -> None:
+    plugin = SimpleNamespace(transformer_cls_names_to_wrap=None if named is None else named.split(","))
+    accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
+    model = small_model(objective)
+    ready_for_fsdp2(model, accelerator)
+    assert plugin.transformer_cls_names_to_wrap == left
+    assert model.logit_scale.shape == (1,)
+    scalars = {name: tensor.ndim for name, tensor in scalars_again(model.state_dict()).items() if "logit_" in name}
+    assert set(scalars.values()) == {0}
+
+
+def test_fsdp2_with_no_layer_that_is_there_says_which_are() -> None:
+    plugin = SimpleNamespace(transformer_cls_names_to_wrap=["LlamaDecoderLayer"])
+    accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
+    with pytest.raises(ValueError, match="names LlamaDecoderLayer, none of which the model has; it has SensorLMEncode"):
+        ready_for_fsdp2(small_model("siglip"), accelerator)
+    model = small_model("siglip")
+    ready_for_fsdp2(model, SimpleNamespace(is_fsdp2=False))
+    assert model.logit_scale.ndim == 0
 
 
 @pytest.mark.parametrize(

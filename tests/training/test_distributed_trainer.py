@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from run_cases import DAYS, curve, make_processor, train
+from run_cases import DAYS, curve, days, make_processor, train
+from transformers import AutoModel, AutoProcessor
 
+from sensorlm_hf.data import write_days
 from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.processing import SensorLMProcessor
+from sensorlm_hf.training import last_whole_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "siglip ring": {"objective": "siglip", "loss_exchange": "ring", "loss_chunk_size": 2},
     "coca cached": {"objective": "coca", "contrastive_mini_batch_size": 2},
     "coca accumulated": {"objective": "coca", "gradient_accumulation_steps": 2},
+    # Beside the losses the scores of days that are classified at evaluations, for which all weights must come together.
+    "coca FSDP2": {"objective": "coca", "fsdp": True, "zero_shot": True},
+    "siglip FSDP2 cached": {"objective": "siglip", "fsdp": True, "contrastive_mini_batch_size": 2},
 }
+ALONE = ("objective", "gradient_accumulation_steps", "zero_shot")
+"""Settings that say what is computed, not how processes share it."""
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +43,9 @@ def runs(processor: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     def run(name: str, world: int) -> list[dict[str, Any]]:
         options = dict(SETTINGS[name])
         if world == 1:
-            options = {
-                key: value for key, value in options.items() if key in ("objective", "gradient_accumulation_steps")
-            }
-        return train(tmp_path_factory.mktemp("run"), processor, world, **options)
+            options = {key: value for key, value in options.items() if key in ALONE}
+        folder = tmp_path_factory.mktemp("run")
+        return [{**result, "folder": folder} for result in train(folder, processor, world, **options)]
 
     return {name: {1: run(name, 1), 2: run(name, 2)} for name in SETTINGS}
 
@@ -83,16 +90,46 @@ def test_a_global_batch_holds_nobody_twice_and_an_epoch_every_day_once(runs: dic
     assert seen(runs["coca"][2])[:3] != seen(runs["coca"][2])[3:]
 
 
+def test_a_global_batch_of_a_stream_holds_nobody_twice(processor: Path, tmp_path: Path) -> None:
+    """Real processes, and people whose two days lie in shards of different processes."""
+    rows = days(DAYS, 0)
+    write_days([*rows[::2], *rows[1::2]], tmp_path / "days", days_per_shard=3)
+    results = train(tmp_path / "run", processor, 2, stream=str(tmp_path / "days"))
+    batches = seen(results)
+    assert len(batches) == 6
+    for batch in batches:
+        assert len({person for _, person, _ in batch}) == len(batch) == 6
+    assert {len(part) for result in results for part in result["seen"]} == {3}
+
+
+@pytest.mark.parametrize("name", ["coca", "coca FSDP2"])
 def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
-    runs: dict[str, Any], processor: Path, tmp_path: Path
+    runs: dict[str, Any], processor: Path, tmp_path: Path, name: str
 ) -> None:
     """The sampler's epoch must reach it through what accelerate wraps around it on several processes."""
-    assert train(tmp_path, processor, 2, die=("step", 6), **SETTINGS["coca"]) == []
+    assert train(tmp_path, processor, 2, die=("step", 6), **SETTINGS[name]) == []
     assert (tmp_path / "checkpoint-4").is_dir()
-    results = train(tmp_path, processor, 2, resume=True, **SETTINGS["coca"])
-    for result, expected in zip(results, runs["coca"][2], strict=True):
+    results = train(tmp_path, processor, 2, resume=True, **SETTINGS[name])
+    for result, expected in zip(results, runs[name][2], strict=True):
         assert curve(result) == curve(expected)
         assert all(torch.equal(weight, expected["weights"][key]) for key, weight in result["weights"].items())
+
+
+@pytest.mark.parametrize("name", ["coca", "coca FSDP2"])
+def test_a_checkpoint_of_several_processes_is_a_whole_model_with_its_processor(runs: dict[str, Any], name: str) -> None:
+    result = runs[name][2][0]
+    checkpoint = last_whole_checkpoint(result["folder"])
+    assert checkpoint is not None
+    model, processor = AutoModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+    assert set(model.state_dict()) == set(result["weights"])
+    assert all(torch.equal(weight, result["weights"][key]) for key, weight in model.state_dict().items())
+    inputs = processor(sensor=days(2, 0), text=["a day", "a night"], return_tensors="pt")
+    assert model(**inputs).loss.isfinite()
+
+
+def test_scores_reach_every_process(runs: dict[str, Any]) -> None:
+    for result in runs["coca FSDP2"][2]:
+        assert sum("eval_zero_shot_activity_auroc" in entry for entry in result["history"]) == 3
 
 
 def test_equal_captions_have_equal_groups_in_whichever_batch(processor: Path) -> None:

@@ -28,6 +28,31 @@ def test_accelerate_reads_the_configuration(path: Path) -> None:
     assert config.num_processes == (1 if path.stem == "single_gpu" else 8)
 
 
+def test_accelerate_makes_a_zero_2_plugin_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way that `accelerate launch` takes up to DeepSpeed itself, which needs GPUs."""
+    from accelerate import DeepSpeedPlugin
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_deepspeed_cmd_env
+
+    path = ROOT / "configs" / "accelerate" / "zero2.yaml"
+    arguments = launch_command_parser().parse_args(["--config_file", str(path), "script.py"])
+    arguments, defaults, _ = _validate_launch_command(arguments)
+    assert arguments.use_deepspeed
+    assert defaults is not None
+    arguments.deepspeed_fields_from_accelerate_config = ",".join(defaults.deepspeed_config)
+    _, environment = prepare_deepspeed_cmd_env(arguments)
+    for name, value in environment.items():
+        if name.startswith("ACCELERATE_"):
+            monkeypatch.setenv(name, value)
+    plugin = DeepSpeedPlugin()
+    config = plugin.hf_ds_config.config
+    assert config["zero_optimization"]["stage"] == plugin.zero_stage == 2
+    assert config["zero_optimization"]["offload_optimizer"] == {"device": "none", "nvme_path": None}
+    assert (plugin.gradient_clipping, config["gradient_clipping"]) == (1.0, 1.0)
+    assert config["gradient_accumulation_steps"] == 1
+    assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
+
+
 def test_there_is_one_for_each_way_of_sharing() -> None:
     assert [path.stem for path in CONFIGS] == ["ddp", "fsdp2", "single_gpu", "zero2"]
 

@@ -74,6 +74,20 @@ def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) ->
     assert not list(folder.glob(".partial*"))
 
 
+def test_every_checkpoint_loads_with_its_processor(whole: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = whole
+    checkpoints = sorted(folder.glob("checkpoint-*"))
+    assert len(checkpoints) == 7  # of 20 steps, every third and the last
+    days = simulate_days(2)
+    for checkpoint in checkpoints:
+        model, processor = AutoModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+        assert type(model) is SensorLMModel
+        inputs = processor(sensor=days, text=["a day with running"] * 2, return_tensors="pt")
+        assert model(**inputs).loss.isfinite()
+        for name in ("tokenizer.json", "processor_config.json"):
+            assert (checkpoint / name).read_bytes() == (folder / name).read_bytes()
+
+
 @pytest.mark.parametrize("step", [3, 9])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, step: int, caplog: pytest.LogCaptureFixture
@@ -318,6 +332,16 @@ def test_further_positions_that_nothing_would_train_are_refused(
     given = options(cohort, init_from=str(whole[0]), config_overrides={}, max_text_length=65, **frozen)
     with pytest.raises(ValueError, match=r"`max_text_length` is 65, but .* has positions for 64 tokens"):
         pretrain(given, arguments(tmp_path))
+
+
+def test_processes_that_have_not_joined_are_refused(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = arguments(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=r"2 processes were started .* in a group of 1.* --use_cpu"):
+        pretrain(options(cohort), args)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dataset_without_a_training_split_is_refused(tmp_path: Path, cohort: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import logging
+from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,24 @@ import torch
 from ..days import SensorDay
 from ..schema import SensorSchema
 
+logger = logging.getLogger(__name__)
+
+MOST_GROWTH = 4
+"""How many times its size a buffer may grow to keep people apart."""
+
 
 class SensorDayStream(torch.utils.data.IterableDataset):
     """Reads each shard of a split once an epoch, in an order that depends on `(seed, epoch)`.
 
     Shards are shuffled and dealt out to readers, one reader for each worker of each process. A reader draws its batches
-    from a buffer of days, at random but without taking two days of one person into a batch where the buffer allows it.
-    The order is drawn from the subject ids alone; days are read when their turn comes, so the batches that a resumed
-    run has seen already cost next to nothing.
+    from a buffer of days at random, but so that nobody is twice in a *global* batch, whichever shards and processes
+    hold a person's days. The subject ids of all shards are enough for that: every reader works out the draws of those
+    whose batches meet its own, and reads only its own days, when their turn comes. So the batches that a resumed run
+    has seen already cost next to nothing.
+
+    A buffer must hold enough people for that. Where all days of a person follow one another it grows, up to four times;
+    if even that is too little, a batch takes somebody twice after all and a warning says so. Days that were shuffled
+    before they were written make every buffer a sample of all people.
 
     All readers give the same number of whole batches, the same in each epoch; rows that are left over (others in each)
     wait for another epoch. For one number of processes and workers the order is always the same.
@@ -33,7 +45,8 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         split: Name of the split.
         batch_size: Days in a batch of one process.
         seed: Seed of the order.
-        buffer_size: Days among which a reader draws. A shard or two around it are held in memory: 150 kB a day.
+        buffer_size: Days among which a reader draws, or more (see above). A shard or two around it are held in memory:
+            150 kB a day.
         num_workers: Loader workers of each process; give the same number to the loader.
         rank: Number of this process.
         world_size: Number of processes.
@@ -77,7 +90,9 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         self.epoch = 0
         self._skip = 0
         self._system, self.shards = _find_shards(str(source), split)
-        self.rows_of_shard = [_rows(self._system, shard) for shard in self.shards]
+        self._people = _people_of_shards(self._system, self.shards)
+        self.rows_of_shard = [len(people) for people in self._people]
+        self._warned = False
         readers = max(1, num_workers) * world_size
         if len(self.shards) < readers:
             raise ValueError(
@@ -101,7 +116,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
     def first_days(self, count: int) -> list[SensorDay]:
         """Returns the first days of the split in the order of its shards, at most `count`."""
         days: list[SensorDay] = []
-        pages = _Pages(self._system, self.shards, 1)
+        pages = _Pages(self._system, self.shards)
         for shard, rows in enumerate(self.rows_of_shard):
             for row in range(min(rows, count - len(days))):
                 days.append(self._day(pages.row(shard, row)))
@@ -138,55 +153,132 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         worker = 0 if info is None else info.id
         # Loaders take batches from their workers in turn.
         skipped = len(range(worker, self._skip, workers))
-        pages = _Pages(self._system, self.shards, -(-self.buffer_size // max(1, min(self.rows_of_shard))) + 2)
-        for number, batch in enumerate(self._batches(self.rank * workers + worker)):
+        pages = _Pages(self._system, self.shards)
+        for number, (batch, buffered) in enumerate(self._batches(worker)):
+            pages.keep(-(-buffered // max(1, min(self.rows_of_shard))) + 2)
             for shard, row in batch:
                 yield None if number < skipped else {"day": self._day(pages.row(shard, row)), "epoch": self.epoch}
 
     def _day(self, row: dict[str, Any]) -> SensorDay:
         return SensorDay.from_row(row, schema=self.schema)
 
-    def _batches(self, reader: int) -> Iterator[list[tuple[int, int]]]:
-        """Yields the batches of a reader as places: numbers of shards and rows."""
+    def _batches(self, worker: int) -> Iterator[tuple[list[tuple[int, int]], int]]:
+        """Yields the batches of a worker of this process as places (numbers of shards and rows), and its buffer's size.
+
+        Workers give batches in turn, so a global batch is made of those of one worker of each process. Their draws are
+        worked out together.
+        """
+        workers = max(1, self.num_workers)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.shards))
-        mine = [int(shard) for shard in order[reader :: max(1, self.num_workers) * self.world_size]]
-        rng = np.random.default_rng([self.seed, self.epoch, 1 + reader])
-        source = self._places(mine)
-        buffer: list[tuple[int, int, str]] = []
+        readers = []
+        for number in range(worker, workers * self.world_size, workers):
+            mine = [int(shard) for shard in order[number :: workers * self.world_size]]
+            readers.append(_Reader(mine, self._people, np.random.default_rng([self.seed, self.epoch, 1 + number])))
+        in_batch = np.zeros(1 + max(int(people.max(initial=0)) for people in self._people), dtype=bool)
         for _ in range(self.batches_of_reader):
-            while len(buffer) < self.buffer_size and (place := next(source, None)) is not None:
-                buffer.append(place)
-            chosen = _spread(buffer, self.batch_size, rng, draining=len(buffer) < self.buffer_size)
-            taken = set(chosen)
-            yield [buffer[i][:2] for i in chosen]
-            buffer = [place for i, place in enumerate(buffer) if i not in taken]
+            drains = [reader.fill(self.buffer_size, self.batch_size) for reader in readers]
+            buffered = len(readers[self.rank].people)
+            left = None
+            if any(drains):
+                left = np.bincount(np.concatenate([reader.people for reader in readers]), minlength=len(in_batch))
+            batches: dict[int, list[tuple[int, int]]] = {}
+            choice = [reader.choice() for reader in readers]
+            # Those with the least choice draw first.
+            for rank in sorted(range(self.world_size), key=choice.__getitem__):
+                batches[rank], repeats = readers[rank].draw(self.batch_size, in_batch, left)
+                if repeats and rank == self.rank:
+                    self._warn_of_repeats(repeats, buffered, choice[rank])
+            in_batch[:] = False
+            yield batches[self.rank], buffered
 
-    def _places(self, shards: list[int]) -> Iterator[tuple[int, int, str]]:
-        for shard in shards:
-            with self._system.open(self.shards[shard], "rb") as file:
-                people = pq.read_table(file, columns=["subject_id"])["subject_id"].to_pylist()
-            for row, person in enumerate(people):
-                yield shard, row, str(person)
+    def _warn_of_repeats(self, repeats: int, buffered: int, choice: int) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "A global batch of %d days holds %d days of people who are in it already: the buffer of %d days holds"
+                " only %d people. Write the days in a shuffled order, raise `buffer_size`, or train with smaller"
+                " batches.",
+                self.batch_size * self.world_size,
+                repeats,
+                buffered,
+                choice,
+            )
 
 
-def _spread(buffer: list[tuple[int, int, str]], count: int, rng: np.random.Generator, *, draining: bool) -> list[int]:
-    """Draws places at random, each person once before anyone comes twice.
+class _Reader:
+    """The draws of one reader: places of days, without the days."""
 
-    While a buffer drains, those with most days left come first, or their days would be all that is there in the end.
-    """
-    order = rng.permutation(len(buffer)).tolist()
-    if draining:
-        left = Counter(person for _, _, person in buffer)
-        order.sort(key=lambda i: -left[buffer[i][2]])
-    chosen: list[int] = []
-    late: list[int] = []
-    people: set[str] = set()
-    for i in order:
-        (late if buffer[i][2] in people else chosen).append(i)
-        people.add(buffer[i][2])
-        if len(chosen) == count:
-            return chosen
-    return chosen + late[: count - len(chosen)]
+    def __init__(self, shards: list[int], people: list[np.ndarray], rng: np.random.Generator) -> None:
+        self._coming = shards
+        self._all_people = people
+        self._rng = rng
+        self._next = 0
+        self._most = 0
+        self.places = np.empty((0, 2), dtype=np.int64)
+        """Shard and row of the days in the buffer, `(days, 2)`."""
+        self.people = np.empty(0, dtype=np.int64)
+        """Number of the person of each day in the buffer, `(days,)`."""
+
+    def fill(self, size: int, batch_size: int) -> bool:
+        """Takes the next days into the buffer until it holds `size` of them.
+
+        It takes more, up to [`MOST_GROWTH`] times as many, while there are no more batches in the buffer than days of
+        one person, who would come twice into one of them at the end.
+
+        Returns:
+            Whether there are no more days to take, so that the buffer drains.
+        """
+        wanted = size
+        while True:
+            while len(self.people) < wanted and self._coming:
+                self._take(wanted - len(self.people))
+            # The next people may have as many days as those before them, so it never shrinks.
+            self._most = max(self._most, int(np.unique(self.people, return_counts=True)[1].max(initial=0)))
+            wanted = max(size, min(MOST_GROWTH * size, (self._most + 1) * batch_size))
+            if not self._coming or len(self.people) >= wanted:
+                return not self._coming
+
+    def _take(self, count: int) -> None:
+        shard = self._coming[0]
+        people = self._all_people[shard]
+        rows = np.arange(self._next, min(len(people), self._next + count))
+        self.places = np.concatenate([self.places, np.stack([np.full_like(rows, shard), rows], axis=1)])
+        self.people = np.concatenate([self.people, people[rows]])
+        self._next += len(rows)
+        if self._next == len(people):
+            self._coming, self._next = self._coming[1:], 0
+
+    def choice(self) -> int:
+        """Returns how many people there are in the buffer."""
+        return len(np.unique(self.people))
+
+    def draw(self, count: int, in_batch: np.ndarray, left: np.ndarray | None) -> tuple[list[tuple[int, int]], int]:
+        """Takes days out of the buffer at random, each person once before anyone comes twice.
+
+        Args:
+            count: Days to take.
+            in_batch: `(people,)` bool, who is in the global batch already; the drawn are added.
+            left: `(people,)` days that the buffers of all readers hold, once some of them drain. Those with most days
+                left then come first, or their days would be all that is there in the end.
+
+        Returns:
+            Shards and rows, and how many of them are of people who are in the global batch already.
+        """
+        order = self._rng.permutation(len(self.people))
+        if left is not None:
+            order = order[np.argsort(-left[self.people[order]], kind="stable")]
+        people = self.people[order]
+        fresh = np.zeros(len(order), dtype=bool)
+        fresh[np.unique(people, return_index=True)[1]] = True
+        fresh &= ~in_batch[people]
+        once, again = order[fresh][:count], order[~fresh]
+        chosen = np.concatenate([once, again[: count - len(once)]])
+        in_batch[self.people[chosen]] = True
+        places = [(int(shard), int(row)) for shard, row in self.places[chosen]]
+        kept = np.ones(len(self.people), dtype=bool)
+        kept[chosen] = False
+        self.places, self.people = self.places[kept], self.people[kept]
+        return places, count - len(once)
 
 
 def _find_shards(source: str, split: str) -> tuple[Any, list[str]]:
@@ -209,17 +301,39 @@ def _find_shards(source: str, split: str) -> tuple[Any, list[str]]:
     return system, found
 
 
-def _rows(system: Any, shard: str) -> int:
-    with system.open(shard, "rb") as file:
-        return int(pq.read_metadata(file).num_rows)
+def _people_of_shards(system: Any, shards: list[str]) -> list[np.ndarray]:
+    """Returns a number for the person of each row, by shard; the same person has the same number everywhere."""
+
+    def read(shard: str) -> list[Any]:
+        with system.open(shard, "rb") as file:
+            table = pq.ParquetFile(file)
+            if missing := {"values", "subject_id"} - set(table.schema_arrow.names):
+                raise ValueError(
+                    f"{shard} holds no days: it has the columns {', '.join(table.schema_arrow.names)}, but no"
+                    f" {' and no '.join(f'`{name}`' for name in sorted(missing))}."
+                )
+            names: list[Any] = table.read(columns=["subject_id"])["subject_id"].to_pylist()
+            return names
+
+    numbers: dict[Any, int] = {}
+    # Shards may be far away: the time is spent waiting for answers.
+    with ThreadPoolExecutor(16) as pool:
+        return [
+            np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+            for names in pool.map(read, shards)
+        ]
 
 
 class _Pages:
     """The shards that were read last, as tables."""
 
-    def __init__(self, system: Any, shards: list[str], limit: int) -> None:
+    def __init__(self, system: Any, shards: list[str], limit: int = 1) -> None:
         self._system, self._shards, self._limit = system, shards, limit
         self._tables: OrderedDict[int, tuple[pa.Table, np.ndarray]] = OrderedDict()
+
+    def keep(self, limit: int) -> None:
+        """Chooses how many shards are held."""
+        self._limit = limit
 
     def row(self, shard: int, row: int) -> dict[str, Any]:
         """Returns a row; `values` as an array `(minutes, channels)`, the rest as Python objects."""
@@ -234,11 +348,6 @@ class _Pages:
     def _read(self, shard: int) -> tuple[pa.Table, np.ndarray]:
         with self._system.open(self._shards[shard], "rb") as file:
             table = pq.read_table(file)
-        if "values" not in table.column_names:
-            raise ValueError(
-                f"{self._shards[shard]} holds no days: it has the columns {', '.join(table.column_names)}, but no"
-                " `values`."
-            )
         column = table["values"].combine_chunks()
         storage = column.storage if isinstance(column, pa.ExtensionArray) else column
         minutes = storage.flatten()

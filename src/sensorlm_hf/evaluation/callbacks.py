@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
+import torch.distributed as dist
 from transformers import TrainerCallback
 
 from ..days import SensorDay
+from ..modeling import SensorLMModel
 from .encode import encode_days
 from .tasks import Task, get_task
 from .zero_shot import evaluate_zero_shot
@@ -18,8 +21,9 @@ SCORES = ("auroc", "f1", "balanced_accuracy")
 class ZeroShotCallback(TrainerCallback):
     """Classifies held-out days without training on them, after each evaluation of a trainer.
 
-    The scores are logged as `eval_zero_shot_<task>_auroc` and so on, beside the evaluation loss. On several processes
-    the first one computes them while the others wait.
+    The scores are logged as `eval_zero_shot_<task>_auroc` and so on, beside the evaluation loss, and are among what the
+    evaluation returns, so that `metric_for_best_model` can name one of them. On several processes the first one
+    computes them, with all weights where FSDP shards them, while the others wait; all of them get the scores.
 
     Args:
         processor: The processor of the model that is trained.
@@ -74,18 +78,36 @@ class ZeroShotCallback(TrainerCallback):
         self, args: Any, state: Any, control: Any, metrics: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         """Computes the scores, logs them and adds them to the evaluation's `metrics`."""
-        if self._trainer is None or not state.is_world_process_zero:
+        if self._trainer is None:
             return
-        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
-        was_training = model.training
-        model.eval()
-        try:
-            scores = self.scores(model)
-        finally:
-            model.train(was_training)
+        model = self._whole_model()
+        found: list[Any] = [None]
+        if state.is_world_process_zero:
+            was_training = model.training
+            model.eval()
+            try:
+                found = [self.scores(model)]
+            finally:
+                model.train(was_training)
+        if dist.is_available() and dist.is_initialized():
+            # Every process decides by its metrics which checkpoint is the best.
+            dist.broadcast_object_list(found, src=0, device=args.device)
         if metrics is not None:
-            metrics.update(scores)
-        self._trainer.log(dict(scores))
+            metrics.update(found[0])
+        self._trainer.log(dict(found[0]))
+
+    def _whole_model(self) -> Any:
+        """Returns the model; on the first process a copy with all weights, where processes share them."""
+        trainer = self._trainer
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if not trainer.is_fsdp_enabled:
+            return model
+        state = trainer.whole_state_dict()
+        if not trainer.is_world_process_zero():
+            return model
+        whole = SensorLMModel(copy.deepcopy(model.config))
+        whole.load_state_dict(state)
+        return whole.to(trainer.args.device)
 
     def scores(self, model: Any) -> dict[str, float]:
         """Returns the scores of all tasks; days are embedded once.

@@ -2,13 +2,14 @@
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
-from .distributed import GlobalLosses, losses_by
+from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
 from .grad_cache import cached_backward
 from .lora import lora_config
-from .pretrain import PretrainOptions, TrainingParts, prepare, pretrain, save_model
+from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .trainer import SensorLMTrainer
+from .variants import train_variant
 
 __all__ = [
     "GlobalLosses",
@@ -23,10 +24,14 @@ __all__ = [
     "load_checkpoint",
     "lora_config",
     "losses_by",
+    "model_writer",
     "parameter_groups",
     "prepare",
     "pretrain",
     "put_in_place",
+    "ready_for_fsdp2",
     "save_checkpoint",
     "save_model",
+    "scalars_again",
+    "train_variant",
 ]

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -69,13 +70,17 @@ def put_in_place(partial: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def save_checkpoint(accelerator: Accelerator, folder: Path, step: int) -> Path:
+def save_checkpoint(
+    accelerator: Accelerator, folder: Path, step: int, save: Callable[[Path], object] | None = None
+) -> Path:
     """Writes the state of a loop of one's own as a checkpoint that is whole or not there. All processes call it.
 
     Args:
         accelerator: What prepared the model and the optimizer.
         folder: Folder of the run.
         step: Optimizer steps done so far.
+        save: Writes more into the folder, in the first process, such as the model with [`save_model`], so that
+            `from_pretrained` loads the checkpoint.
 
     Returns:
         The checkpoint, `folder / "checkpoint-STEP"`.
@@ -87,6 +92,8 @@ def save_checkpoint(accelerator: Accelerator, folder: Path, step: int) -> Path:
     accelerator.save_state(str(partial))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        if save is not None:
+            save(partial)
         (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
         put_in_place(partial, target)
     accelerator.wait_for_everyone()

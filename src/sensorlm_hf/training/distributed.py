@@ -478,6 +478,9 @@ def losses_by(engine: Any, model: Any) -> Iterator[None]:
         inner.loss_engine = before
 
 
+SCALARS = ("logit_scale", "logit_bias")
+
+
 def scalars_to_vectors(model: Any) -> None:
     """Gives the learned temperature and bias one dimension, which FSDP2 needs to shard them. Do this before wrapping.
 
@@ -491,4 +494,39 @@ def scalars_to_vectors(model: Any) -> None:
             setattr(inner, name, vector)
 
 
-SCALARS = ("logit_scale", "logit_bias")
+def scalars_again(state: dict[str, Any]) -> dict[str, Any]:
+    """Returns weights whose temperature and bias are scalars, as the model has them; FSDP2 trains them as vectors."""
+    return {
+        name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
+        for name, tensor in state.items()
+    }
+
+
+def ready_for_fsdp2(model: Any, accelerator: Any) -> None:
+    """Prepares a model for `accelerator.prepare` where that is to shard it with FSDP2; does nothing elsewhere.
+
+    The temperature and the bias become vectors (see [`scalars_to_vectors`]). Accelerate refuses to wrap layers that a
+    model lacks, and not every objective has all of them: only captioners have cross attention. So only those that are
+    there stay named; if none are named, all blocks of the towers are wrapped.
+
+    Args:
+        model: A [`SensorLMModel`].
+        accelerator: The `Accelerator`.
+
+    Raises:
+        ValueError: If the model has none of the layers that the configuration names.
+    """
+    if not accelerator.is_fsdp2:
+        return
+    scalars_to_vectors(model)
+    plugin = accelerator.state.fsdp_plugin
+    stacks = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    blocks = {type(block).__name__ for stack in stacks for block in stack}
+    named = plugin.transformer_cls_names_to_wrap or sorted(blocks)
+    found = [name for name in named if name in {type(module).__name__ for module in model.modules()}]
+    if not found:
+        raise ValueError(
+            f"`fsdp_transformer_layer_cls_to_wrap` names {', '.join(named)}, none of which the model has; it has"
+            f" {', '.join(sorted(blocks))}."
+        )
+    plugin.transformer_cls_names_to_wrap = found

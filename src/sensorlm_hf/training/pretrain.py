@@ -29,6 +29,7 @@ from ..processing.captions import CAPTION_KEYS
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
+from .distributed import scalars_again
 from .trainer import SensorLMTrainer
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,14 @@ class PretrainOptions:
         # Said now rather than after hours of training.
         _float_type(self.save_dtype)
 
+    def as_json(self) -> dict[str, Any]:
+        """Returns the options as JSON reads them back, without the prompts, which the task table holds already."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if name != "prompts"
+        }
+
 
 def pretrain(
     options: PretrainOptions,
@@ -200,11 +209,7 @@ def pretrain(
         "threads": torch.get_num_threads(),
         "device": str(arguments.device),
         "seed": arguments.seed,
-        "options": {
-            name: list(value) if isinstance(value, tuple) else value  # as JSON reads them back
-            for name, value in asdict(options).items()
-            if name != "prompts"
-        },
+        "options": options.as_json(),
     }
     if trainer.stops.reason:
         return {**metrics, "stopped": trainer.stops.reason}
@@ -276,8 +281,16 @@ def prepare(
         The parts, the same on every process but for the shards of a stream.
 
     Raises:
-        ValueError: If the options contradict each other or the dataset lacks a training split.
+        ValueError: If the options contradict each other, the dataset lacks a training split, or the processes that were
+            started have not joined.
     """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != world_size:
+        raise ValueError(
+            f"{started} processes were started (WORLD_SIZE), but this one trains in a group of {world_size}: each group"
+            " would train a model of its own and write it to the same folder. Without a GPU, processes join only when"
+            " they are told to use the CPU: --use_cpu, or Accelerator(cpu=True)."
+        )
     set_seed(seed)
     train: SensorDayDataset | SensorDayStream
     validation = None
@@ -398,6 +411,27 @@ def save_model(
     for path in sorted(partial.iterdir(), key=lambda p: "safetensors" in p.name):
         os.replace(path, folder / path.name)
     partial.rmdir()
+
+
+def model_writer(accelerator: Any, model: Any, parts: TrainingParts) -> Callable[[Path], None]:
+    """Collects the weights of a loop of one's own from all its processes, all of which call it.
+
+    Args:
+        accelerator: What prepared the model.
+        model: The prepared model, a part of it or all.
+        parts: What [`prepare`] gave.
+
+    Returns:
+        A function that writes model and processor to a folder, see [`save_model`]; in processes other than the first
+        it does nothing.
+    """
+    state = scalars_again(accelerator.get_state_dict(model))
+
+    def write(folder: Path) -> None:
+        if accelerator.is_main_process:
+            save_model(parts.model, parts.processor, folder, state_dict=state)
+
+    return write
 
 
 def _float_type(name: str | None) -> torch.dtype | None:

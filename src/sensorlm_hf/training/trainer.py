@@ -23,11 +23,11 @@ from ..data.stream import SensorDayStream
 from .callbacks import RichProgress, SavingStops
 from .checkpoints import PARTIAL, last_good_state, put_in_place, writing_failed
 from .distributed import (
-    SCALARS,
     GlobalLosses,
     WholeBatchLosses,
     losses_by,
-    scalars_to_vectors,
+    ready_for_fsdp2,
+    scalars_again,
     sensorlm_of,
     world_size,
 )
@@ -49,8 +49,8 @@ class SensorLMTrainer(Trainer):
     [`cached_backward`]. Beside the loss it logs the two parts of it, the temperature, days per second, the share of the
     device's matrix-product rate that the model uses (`mfu`), the share of the time spent waiting for data (`data_wait`)
     and the seconds since the run began; an evaluation gives R@1 within its batches, both ways. Checkpoints are whole or
-    not there, and a loss that is not finite ends the run. Everything else is `Trainer`: `resume_from_checkpoint`, mixed
-    precision, callbacks.
+    not there, and hold the collator's processor beside the model; a loss that is not finite ends the run. Everything
+    else is `Trainer`: `resume_from_checkpoint`, mixed precision, callbacks.
 
     Args:
         args: Arguments of `Trainer`.
@@ -64,12 +64,16 @@ class SensorLMTrainer(Trainer):
     """
 
     data_collator: Any
+    processing_class: Any
     optimizer: Any
     lr_scheduler: Any
 
     def __init__(self, *args: Any, evaluation_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.evaluation_collator = evaluation_collator
+        # A checkpoint without it could be loaded, but not fed.
+        self.processing_class = self.processing_class or getattr(self.data_collator, "processor", None)
+        self.callback_handler.processing_class = self.processing_class
         self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in _PARTS}
         self._hits: dict[str, list[torch.Tensor]] = {}
         self._began = time.perf_counter()
@@ -83,8 +87,7 @@ class SensorLMTrainer(Trainer):
         chunked = self.args.loss_chunk_size is not None
         needs_engine = self.args.world_size > 1 or chunked or self.args.contrastive_mini_batch_size is not None
         self.losses = GlobalLosses(self.args.loss_exchange, self.args.loss_chunk_size) if needs_engine else None
-        if self.accelerator.is_fsdp2:
-            scalars_to_vectors(self.model)
+        ready_for_fsdp2(self.model, self.accelerator)
         self.stops = SavingStops(self.args.max_hours)
         self.add_callback(self.stops)
         self.add_callback(_EpochOfSampler(self))
@@ -432,14 +435,6 @@ class SensorLMTrainer(Trainer):
             state = self.accelerator.get_state_dict(self.model_wrapped)
             return scalars_again(state) if self.args.should_save else None
         return dict(sensorlm_of(self.model).state_dict())
-
-
-def scalars_again(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns weights whose temperature and bias are scalars, as the model has them; FSDP2 trains them as vectors."""
-    return {
-        name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
-        for name, tensor in state.items()
-    }
 
 
 class _EpochOfSampler(TrainerCallback):

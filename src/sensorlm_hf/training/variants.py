@@ -1,0 +1,75 @@
+"""One of several models of a study, trained as the others are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .arguments import SensorLMTrainingArguments
+from .pretrain import PretrainOptions, pretrain
+
+
+def train_variant(
+    options: PretrainOptions,
+    folder: str | Path,
+    *,
+    epochs: float = 4,
+    max_steps: int = -1,
+    batch_size: int = 64,
+    learning_rate: float = 1.5e-3,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Trains a model of a study, unless it is there; goes on where an interrupted one was after its last epoch.
+
+    Only the options differ between the variants of a study. All are trained with the same arguments: a GPU where there
+    is one, a warm-up of a tenth of the steps, no evaluation on the way.
+
+    Args:
+        options: What to train.
+        folder: Folder of the variant; takes the model.
+        epochs: Passes over the data.
+        max_steps: Optimiser steps instead, if above 0.
+        batch_size: Days in a batch.
+        learning_rate: Peak learning rate; by default one for small models, which need fewer steps with it.
+        seed: Seed of the run.
+
+    Returns:
+        The numbers of the run; see [`pretrain`].
+
+    Raises:
+        ValueError: If the model in the folder was trained with other options or another seed.
+    """
+    finished = Path(folder) / "training.json"
+    if finished.is_file():
+        metrics: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+        asked = {**options.as_json(), "seed": seed}
+        found = {**metrics["options"], "seed": metrics["seed"]}
+        other = [name for name in asked if found.get(name) != asked[name]]
+        if other:
+            told = ", ".join(f"{name} was {found.get(name)!r} and is {asked[name]!r}" for name in other)
+            raise ValueError(
+                f"{folder} holds a model of another study: {told}. Choose another folder, or remove this one."
+            )
+        return metrics
+    return pretrain(
+        options,
+        SensorLMTrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=epochs,
+            max_steps=max_steps,
+            per_device_train_batch_size=batch_size,
+            per_device_eval_batch_size=batch_size,
+            learning_rate=learning_rate,
+            warmup_steps=0.1,
+            use_cpu=not torch.cuda.is_available(),
+            eval_strategy="no",
+            save_strategy="epoch",
+            save_total_limit=1,
+            seed=seed,
+            report_to="none",
+        ),
+        resume=True,
+    )

@@ -1,0 +1,45 @@
+"""The models of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from training_cases import options
+
+from sensorlm_hf.training import last_whole_checkpoint, train_variant
+
+
+def test_a_variant_is_trained_once_and_remembered(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = options(cohort, "clip")
+    first = train_variant(given, tmp_path / "clip", epochs=1, batch_size=10, seed=3)
+    assert (first["days_seen"], first["seed"]) == (20, 3)
+    assert last_whole_checkpoint(tmp_path / "clip") == tmp_path / "clip" / "checkpoint-2"
+    assert (tmp_path / "clip" / "model.safetensors").is_file()
+
+    def again(*args: object, **kwargs: object) -> None:
+        pytest.fail("it was trained a second time")
+
+    monkeypatch.setattr("sensorlm_hf.training.variants.pretrain", again)
+    assert train_variant(given, tmp_path / "clip", seed=3) == json.loads(json.dumps(first))
+
+
+def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Path) -> None:
+    train_variant(options(cohort, "clip"), tmp_path / "clip", max_steps=1, batch_size=4)
+    with pytest.raises(ValueError, match="holds a model of another study: objective was 'clip' and is 'siglip'"):
+        train_variant(options(cohort, "siglip"), tmp_path / "clip")
+    with pytest.raises(ValueError, match="seed was 0 and is 1"):
+        train_variant(options(cohort, "clip"), tmp_path / "clip", seed=1)
+
+
+def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path) -> None:
+    given = {"epochs": 2, "batch_size": 10}
+    whole = train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
+    for name in ("training.json", "model.safetensors"):
+        (tmp_path / "clip" / name).unlink()  # killed before the end
+    resumed = train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
+    assert resumed["eval_loss"] == whole["eval_loss"]
+    assert resumed["days_seen"] == whole["days_seen"] == 40
