@@ -108,7 +108,8 @@ def read_any(
     Args:
         source: Path, DataFrame, `datasets` dataset or array.
         kind: One of [`SOURCES`]; found out by default.
-        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`) and tables whose times name one.
+        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`), tables whose times name one and Apple Health
+            exports whose sleeps or workouts do.
         schema: Schema of the days.
         subject_id: Name of the person, for sources that do not tell people apart.
         day_start: Local time at which windows start; not for MMASH, whose window starts with the recording.
