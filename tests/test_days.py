@@ -199,12 +199,15 @@ def test_a_row_and_back():
     assert SensorDay.from_row({**row, "events": None, "labels": None}).events == ()
 
 
-def test_rows_of_user_schemas_need_the_schema():
+def test_rows_of_user_schemas_carry_the_schema():
     schema = get_schema({"name": "ring", "channels": [{"key": "glucose", "mean": 5.5, "std": 1.5}]})
     one = day(values=np.full((60, 1), 5.0), schema=schema)
-    assert SensorDay.from_row(one.to_row(), schema=schema) == one
+    assert SensorDay.from_row(one.to_row()) == one
+    assert day().to_row()["schema"] == "sensorlm-26"  # a shipped one is known by its name
+    named = {**one.to_row(), "schema": "ring"}  # as earlier versions wrote it
+    assert SensorDay.from_row(named, schema=schema) == one
     with pytest.raises(ValueError, match="Unknown schema 'ring'"):
-        SensorDay.from_row(one.to_row())
+        SensorDay.from_row(named)
 
 
 def test_rows_with_little_in_them():

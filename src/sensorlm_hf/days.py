@@ -188,13 +188,14 @@ class SensorDay:
     def to_row(self) -> dict[str, Any]:
         """Returns the day as a `datasets` row of plain types; [`SensorDay.from_row`] reads it back.
 
-        The zone is stored by IANA name where it has one, so that clock changes survive; otherwise by its offset.
+        The zone is stored by IANA name where it has one, so that clock changes survive; otherwise by its offset. The
+        schema is stored by name if it ships with the package, and whole otherwise, see [`SensorSchema.reference`].
         """
         return {
             "subject_id": self.subject_id,
             "start": self.start.isoformat(),
             "timezone": getattr(self.start.tzinfo, "key", None) or "",
-            "schema": self.schema.name,
+            "schema": self.schema.reference,
             "values": self.values,
             "events": [event.to_dict() for event in self.events],
             "labels": dict(self.labels),
@@ -207,7 +208,7 @@ class SensorDay:
         Args:
             row: The row; `values` is required. A missing `start` becomes 1970-01-01 00:00 UTC and a missing
                 `subject_id` becomes `"unknown"`: then clock times say nothing.
-            schema: Overrules the row's schema name; needed for user-defined schemas.
+            schema: Overrules the schema that the row tells; needed where it tells only the name of one of your own.
 
         Raises:
             ValueError: If a field is missing or invalid.

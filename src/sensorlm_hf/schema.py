@@ -19,6 +19,7 @@ import numbers
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Union
 
@@ -156,6 +157,16 @@ class SensorSchema:
     def stds(self) -> tuple[float, ...]:
         """Population standard deviations in column order, physical units."""
         return tuple(channel.std for channel in self.channels)
+
+    @property
+    def reference(self) -> str:
+        """What finds the schema again wherever [`get_schema`] runs: a shipped schema's name, any other as JSON text.
+
+        Rows of days store it, so days of user-defined channels need nothing beside them.
+        """
+        if _BUILTIN.get(self.name) == self:
+            return self.name
+        return json.dumps(self.to_dict(), separators=(",", ":"))
 
     def index(self, key: str) -> int:
         """Returns the column of a channel.
@@ -453,7 +464,8 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
 
     Args:
         schema: The name of a shipped schema, a path to a `.json`, `.yaml` or `.yml` file, a dict as in
-            [`SensorSchema.from_dict`], or a [`SensorSchema`], which is returned as it is.
+            [`SensorSchema.from_dict`], such a dict as JSON text (see [`SensorSchema.reference`]), or a
+            [`SensorSchema`], which is returned as it is.
 
     Returns:
         The schema.
@@ -476,6 +488,8 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
     name = os.fspath(schema)
     if name in _BUILTIN:
         return _BUILTIN[name]
+    if name.lstrip().startswith("{"):
+        return _schema_from_text(name)
     path = Path(name)
     if path.suffix not in (".json", ".yaml", ".yml"):
         raise ValueError(
@@ -491,3 +505,13 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
         return SensorSchema.from_dict(data)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{path}: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _schema_from_text(text: str) -> SensorSchema:
+    """Reads [`SensorSchema.reference`]. Every row of a dataset repeats it, so it is parsed once."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"A schema given as JSON text is not valid JSON: {error}") from None
+    return SensorSchema.from_dict(data)

@@ -85,7 +85,8 @@ def test_rows_of_a_dataset_become_days(simulated: list[SensorDay]) -> None:
 def test_rows_of_a_schema_of_ones_own(simulated: list[SensorDay]) -> None:
     schema = get_schema({"name": "two", "channels": [get_schema("sensorlm-26")[k].to_dict() for k in ("HR", "steps")]})
     day = SensorDay(np.zeros((60, 2)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", schema)
-    assert SensorDayDataset([day.to_row()], schema=schema)[0]["day"] == day
+    assert SensorDayDataset([day.to_row()])[0]["day"] == day
+    assert SensorDayDataset([{**day.to_row(), "schema": "two"}], schema=schema)[0]["day"] == day
 
 
 def test_an_empty_dataset_is_refused() -> None:

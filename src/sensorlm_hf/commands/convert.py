@@ -28,6 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--schema", default="sensorlm-26", help="Channel set, or its file (default: sensorlm-26).")
     option(parser, "--mapping", metavar="FILE", help="YAML file that says what a table's columns mean.")
     option(parser, "--subject-id", metavar="NAME", help="The person, where the source does not tell.")
+    option(
+        parser,
+        "--folder-of-people",
+        action="store_true",
+        help="IN holds an export of each person: a folder or a file each, whose names are the people's.",
+    )
+    option(
+        parser,
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="Read people on Ray: a cluster at ADDRESS, `auto` for the one at hand, or this machine if left out.",
+    )
+    option(parser, "--num-proc", type=int, default=1, metavar="N", help="Most people read at once on Ray (default: 1).")
     option(parser, "--skip-bad", action="store_true", help="Go on without files that cannot be read; count them.")
     option(parser, "--keep-ids", action="store_true", help="Keep the people's names instead of salted hashes.")
     option(parser, "--salt", metavar="TEXT", help="Secret of the hashes, to get the same ones again (default: random).")
@@ -70,6 +85,9 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         license=arguments.license,
         name=arguments.name,
         allow=arguments.allow,
+        folder_of_people=arguments.folder_of_people,
+        ray_address=arguments.ray,
+        num_proc=arguments.num_proc,
         progress=True,
     )
     whole: dict[str, Any] = done.to_dict()

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.builder import check_keys
+from ..schema import SensorSchema, get_schema
 from .caption_shards import (
     PARTIAL,
     ShardCounts,
@@ -165,12 +166,12 @@ def caption_folder(
     )
 
 
-def folder_schema(source: str | Path) -> str:
-    """Returns the name of the schema of a folder of days, from the first row that tells it.
+def folder_schema(source: str | Path) -> SensorSchema:
+    """Returns the schema of a folder of days, from the first row that tells it.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no days, or none that names its schema.
+        ValueError: If it holds no days, or none that tells its schema.
     """
     source = Path(source)
     for name in find_shards(source):
@@ -180,7 +181,7 @@ def folder_schema(source: str | Path) -> str:
                 for batch in shard.iter_batches(batch_size=1, columns=["schema"]):
                     named = batch.column(0)[0].as_py()
                     if named:
-                        return str(named)
+                        return get_schema(str(named))
     raise ValueError(
         f"The days in {str(source)!r} do not say what their channels are; name the schema, such as 'sensorlm-26'."
     )

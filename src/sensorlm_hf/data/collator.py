@@ -29,7 +29,7 @@ class SensorDayDataset(torch.utils.data.Dataset):
 
     Args:
         rows: A dataset of days (see [`load_sensor_days`]) or a list of [`SensorDay`]s.
-        schema: Schema of the rows; needed when it is user-defined.
+        schema: Schema of the rows, if not the one that they tell.
     """
 
     def __init__(self, rows: Any, schema: SensorSchema | None = None) -> None:

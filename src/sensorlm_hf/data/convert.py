@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .cards import DayStatistics, card_text, write_card
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
+from .readers.recordings import PartItem, Recording, merge_items, one_by_one, people_in
 from .readers.table_mapping import TableMapping
 from .rows import split_of
 from .sensor_days import SPLITS
@@ -106,6 +108,9 @@ def convert_recording(
     license: str = "unknown",
     name: str | None = None,
     allow: Iterable[str] = (),
+    folder_of_people: bool = False,
+    ray_address: str | None = None,
+    num_proc: int = 1,
     progress: bool = False,
 ) -> Conversion:
     """Converts a recording into a folder that `datasets.load_dataset` reads.
@@ -133,6 +138,11 @@ def convert_recording(
         license: Licence of the data, for the card.
         name: What the dataset is called.
         allow: Columns that look like identity and are not, see [`check_identity`].
+        folder_of_people: Whether the source is a folder that holds an export of each person, a folder or a file, whose
+            names are the people's. Without it, all below a folder of Fitbit files is one person's.
+        ray_address: Reads people on Ray (extra `[ray]`): `"local"` for this machine, `"auto"` or an address for a
+            cluster, whose machines must all see the source. The files are the same, as this process writes them.
+        num_proc: Most people read at a time on Ray.
         progress: Whether to show a progress bar on standard error.
 
     Returns:
@@ -142,30 +152,38 @@ def convert_recording(
         FileNotFoundError: If there is nothing at the source.
         FileExistsError: If there is something at the output.
         ValueError: If the source is damaged or holds no day, an argument is wrong, or the data say who people are.
+        ImportError: If Ray is asked for and not installed.
     """
     if min(validation_share, test_share) < 0 or validation_share + test_share > 1:
         raise ValueError(
             "`validation_share` and `test_share` must not be negative nor add up to more than 1, got"
             f" {validation_share} and {test_share}."
         )
-    found = kind or (detect_source(source) if isinstance(source, (str, os.PathLike)) else "table")
+    if num_proc < 1:
+        raise ValueError(f"`num_proc` must be at least 1, got {num_proc}.")
     report, statistics = ReadReport(), DayStatistics()
-    days = read_any(
-        source,
-        kind=found,
-        timezone=timezone,
-        schema=get_schema(schema),
-        subject_id=subject_id,
-        day_start=day_start,
-        mapping=mapping,
-        report=report,
-        skip_bad=skip_bad,
-    )
+    options: dict[str, Any] = {
+        "timezone": timezone,
+        "schema": get_schema(schema),
+        "subject_id": subject_id,
+        "day_start": day_start,
+        "mapping": mapping,
+        "skip_bad": skip_bad,
+    }
+    if isinstance(source, (str, os.PathLike)):
+        found = kind or detect_source(people_in(Path(source))[0] if folder_of_people else source)
+        recording = Recording(str(source), found, folder_of_people=folder_of_people, **options)
+        days = merge_items(_runner(ray_address, num_proc)(recording, recording.parts()), report)
+    elif folder_of_people or ray_address is not None:
+        raise ValueError(f"`folder_of_people` and `ray_address` are for paths, got a {type(source).__name__}.")
+    else:
+        found = "table"
+        days = read_any(source, kind=found, report=report, **options)
     secret = None if keep_ids else salt or new_salt()
-    partial = fresh_folder(output)
+    hidden_folder = fresh_folder(output)
     try:
         with DayWriter(
-            partial, days_per_shard=days_per_shard, label_types=LABEL_TYPES.get(found), precision=precision
+            hidden_folder, days_per_shard=days_per_shard, label_types=LABEL_TYPES.get(found), precision=precision
         ) as writer:
             bar = tqdm(_safe(days, allow), unit=" days", desc=f"reading {found}", disable=None if progress else True)
             for day in bar:
@@ -179,7 +197,7 @@ def convert_recording(
             if not writer.counts or writer.features is None:
                 raise ValueError(f"There is no day with an observed minute in {source}.\n{report.summary()}")
         sizes = {
-            split: sum(path.stat().st_size for path in (partial / "data").glob(f"{split}-*.parquet"))
+            split: sum(path.stat().st_size for path in (hidden_folder / "data").glob(f"{split}-*.parquet"))
             for split in writer.counts
         }
         ordered = {split: writer.counts[split] for split in SPLITS if split in writer.counts}
@@ -205,17 +223,28 @@ def convert_recording(
                 "people": "as named by the source" if keep_ids else "salted hashes",
             },
             data_bytes=sizes,
-            fingerprint=fingerprint(partial),
+            fingerprint=fingerprint(hidden_folder),
             allow=allow,
         )
-        write_card(partial, text)
+        write_card(hidden_folder, text)
         saved = json.dumps(done.to_dict(examples=False), indent=2) + "\n"
-        (partial / QUALITY_FILE).write_text(saved, encoding="utf-8")
-        settle_folder(partial, output)
+        (hidden_folder / QUALITY_FILE).write_text(saved, encoding="utf-8")
+        settle_folder(hidden_folder, output)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(hidden_folder, ignore_errors=True)
         raise
     return done
+
+
+Runner = Callable[[Recording, Sequence[str]], Iterator[PartItem]]
+
+
+def _runner(ray_address: str | None, num_proc: int) -> Runner:
+    if ray_address is None:
+        return one_by_one
+    from .recordings_ray import on_ray
+
+    return partial(on_ray, address=ray_address, num_proc=num_proc)
 
 
 def _safe(days: Iterable[SensorDay], allow: Iterable[str]) -> Iterator[SensorDay]:

@@ -69,6 +69,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         skip_bad: Whether to go on without unreadable files.
         salt: Secret of the people's pseudonyms, so that a rebuilt dataset has the same ones.
         keep_ids: Whether people keep the names that the recording gives them.
+        folder_of_people: Whether the recording is a folder that holds an export of each person.
     """
 
     people: int = 1000
@@ -85,6 +86,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
     skip_bad: bool = False
     salt: str | None = None
     keep_ids: bool = False
+    folder_of_people: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -136,6 +138,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
             subject_id=self.subject_id,
             skip_bad=self.skip_bad,
             salt=None if self.keep_ids else self.salt,
+            folder_of_people=self.folder_of_people,
         )
 
     def people_of(self, split: str) -> range:
@@ -155,7 +158,7 @@ class SensorDays(datasets.GeneratorBasedBuilder):
     Configurations are `"simulated"` and the kinds of sources: `"fitbit"`, `"mmash"`, `"e4"`, `"embraceplus"`,
     `"apple-health"` and `"table"`. Prepared data are kept in the cache of `datasets`, by configuration and by
     [`simulator_fingerprint`], or the names, sizes and times of a recording's files. Several processes share the people
-    of a cohort or of MMASH and the files of a folder of tables; other recordings are read by one.
+    of a cohort, of MMASH or of a folder of people, and the files of a folder of tables; one reads any other recording.
 
     Args:
         args: Arguments of `datasets.GeneratorBasedBuilder`, such as `cache_dir`.
@@ -198,6 +201,7 @@ class SensorDays(datasets.GeneratorBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         recording = self.config.as_recording()
         if recording is not None:
+            recording.check()
             minutes, labels = recording.example()
             return datasets.DatasetInfo(
                 description=f"Days of minute-level wearable signals with logged events, from {recording.kind}.",

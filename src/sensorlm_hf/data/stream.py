@@ -50,7 +50,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         num_workers: Loader workers of each process; give the same number to the loader.
         rank: Number of this process.
         world_size: Number of processes.
-        schema: Schema of the rows; needed when it is user-defined.
+        schema: Schema of the rows, if not the one that they tell.
 
     Raises:
         FileNotFoundError: If there are no shards of the split.

@@ -88,13 +88,7 @@ def evaluate_model(
             f"{model_path} was trained with objective 'cap' and has no text embedding, so it cannot do the zero-shot"
             f" tasks {', '.join(tasks)}. Leave `tasks` out to evaluate its captions."
         )
-    positions = model.config.text_config.max_position_embeddings
-    max_text_length = min(positions, TEXT_LENGTH) if max_text_length is None else max_text_length
-    if max_text_length > positions:
-        raise ValueError(
-            f"`max_text_length` is {max_text_length}, but {model_path} reads at most {positions} tokens; choose no"
-            " more."
-        )
+    max_text_length = text_length(model, model_path, max_text_length)
     processor = SensorLMProcessor.from_pretrained(model_path)
     rows = load_sensor_days(data, split=split, num_proc=num_proc)
     dataset = SensorDayDataset(rows)
@@ -146,6 +140,27 @@ def evaluate_model(
         )
     results["seconds"] = round(time.perf_counter() - began, 1)
     return results
+
+
+def text_length(model: SensorLMModel, model_path: str | Path, asked: int | None) -> int:
+    """Returns the longest caption in tokens: what was asked for, or as many as the model reads up to [`TEXT_LENGTH`].
+
+    Args:
+        model: The model.
+        model_path: How messages call it.
+        asked: What was asked for, if anything.
+
+    Raises:
+        ValueError: If the model reads fewer tokens than were asked for.
+    """
+    positions = model.config.text_config.max_position_embeddings
+    if asked is None:
+        return min(positions, TEXT_LENGTH)
+    if asked > positions:
+        raise ValueError(
+            f"`max_text_length` is {asked}, but {model_path} reads at most {positions} tokens; choose no more."
+        )
+    return asked
 
 
 def _labelled(tasks: dict[str, Task], days: Sequence[SensorDay]) -> dict[str, Task]:

@@ -28,7 +28,7 @@ from .encode import caption_days, encode_days, encode_texts
 from .event_level import event_crops, event_scores
 from .parallel import Ranks
 from .probing import evaluate_few_shot, evaluate_probe
-from .report import RETRIEVAL_POOL, finite, save_results
+from .report import RETRIEVAL_POOL, finite, save_results, text_length
 from .retrieval_pools import retrieval_curve
 from .tasks import EVENT_TASKS, PROBE_TASKS, RETRIEVAL_POOLS, TASKS, UNSEEN_TASK, EventTask, Task
 from .zero_shot import scored
@@ -92,7 +92,7 @@ def run_suite(
     tasks: Sequence[str] | None = None,
     split: str = "test",
     caption_key: str = "high_level_summary_caption",
-    max_text_length: int = 128,
+    max_text_length: int | None = None,
     max_days: int | None = None,
     caption_count: int = 200,
     batch_size: int = 64,
@@ -115,7 +115,7 @@ def run_suite(
         tasks: Names of [`SUITE_TASKS`] or [`GROUPS`]; by default all that the days' labels and the model allow.
         split: Split of the dataset.
         caption_key: Key of the captions for retrieval and captioning.
-        max_text_length: Longest caption in tokens.
+        max_text_length: Longest caption in tokens; by default as many as the model reads, at most [`TEXT_LENGTH`].
         max_days: Use only the first days.
         caption_count: Days captioned; generating is slow.
         batch_size: Days embedded at once.
@@ -149,7 +149,7 @@ def run_suite(
         "people": len({day.subject_id for day in days}),
         "seed": seed,
         "caption_key": caption_key,
-        "max_text_length": max_text_length,
+        "max_text_length": text_length(model, model_path, max_text_length),
         "caption_count": caption_count,
         "fingerprint": _fingerprint(model, days),
     }

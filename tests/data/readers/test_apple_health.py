@@ -37,11 +37,11 @@ def heart(value: Any, start: str) -> str:
     return quantity("HeartRate", value, "count/min", start)
 
 
-def sleep(state: str, start: str, end: str, source: str = "Anna's Watch") -> str:
+def sleep(state: str, start: str, end: str, source: str = "Anna's Watch", zone: str = BERLIN) -> str:
     return (
         f' <Record type="HKCategoryTypeIdentifierSleepAnalysis" sourceName="{source}" startDate="{start} +0200"'
         f' endDate="{end} +0200" value="HKCategoryValueSleepAnalysis{state}">\n'
-        '  <MetadataEntry key="HKTimeZone" value="Europe/Berlin"/>\n </Record>\n'
+        f'  <MetadataEntry key="HKTimeZone" value="{zone}"/>\n </Record>\n'
     )
 
 
@@ -151,6 +151,69 @@ def test_workouts_follow_the_rules_of_logs(tmp_path: Path) -> None:
     assert [report.count(f"exercise-{code}") for code in ("zero-length", "over-a-day", "manual")] == [1, 1, 1]
 
 
+NEW_YORK, TOKYO = "America/New_York", "Asia/Tokyo"
+
+
+def trip(folder: Path) -> Path:
+    """Nights in Berlin, New York (from 2 May) and Tokyo (from 5 May); dates as a phone in Berlin exports them."""
+    hours = [f"2024-05-{day:02d} {hour:02d}:30:00" for day in range(1, 8) for hour in range(24)]
+    return write(
+        folder,
+        *(heart(50 + int(hour[8:10]), hour) for hour in hours),
+        quantity("RestingHeartRate", 61, "count/min", "2024-05-04 05:00:00"),  # 3 May, 23:00 in New York
+        sleep("AsleepCore", "2024-05-05 17:00:00", "2024-05-05 23:00:00", zone=TOKYO),  # the file is not in order
+        sleep("AsleepCore", "2024-05-01 00:00:00", "2024-05-01 07:00:00"),
+        sleep("AsleepCore", "2024-05-03 05:00:00", "2024-05-03 12:00:00", zone=NEW_YORK),
+        workout("Running", "2024-05-04 13:00:00", "2024-05-04 13:30:00", zoned(NEW_YORK)),
+        workout("Yoga", "2024-05-04 15:00:00", "2024-05-04 15:30:00", zoned("Mars/Olympus")),
+    )
+
+
+def zoned(zone: str, *, typed: bool = False) -> str:
+    entered = '<MetadataEntry key="HKWasUserEntered" value="1"/>' if typed else ""
+    return f'<MetadataEntry key="HKTimeZone" value="{zone}"/>{entered}'
+
+
+def test_days_follow_the_zones_that_records_name(tmp_path: Path) -> None:
+    report = ReadReport()
+    days = list(read_apple_health(trip(tmp_path), BERLIN, report=report))
+    starts = [day.start.isoformat(timespec="minutes") for day in days]
+    assert starts == [
+        "2024-05-01T00:00+02:00",
+        "2024-05-02T00:00+02:00",
+        "2024-05-03T00:00-04:00",  # six hours later: the first night in New York began at 23:00 of 2 May
+        "2024-05-04T00:00-04:00",
+        "2024-05-05T00:00-04:00",
+        "2024-05-06T00:00+09:00",  # eleven hours after the one before
+        "2024-05-07T00:00+09:00",
+        "2024-05-08T00:00+09:00",
+    ]
+    assert [day.start.tzinfo.key for day in days] == [BERLIN] * 2 + [NEW_YORK] * 3 + [TOKYO] * 3  # type: ignore[union-attr]
+    nights = [[(e.label, e.start_minute) for e in day.events_of("sleep")] for day in days]
+    assert nights[2] == [("sleep", -60)]  # 23:00 of the evening before
+    assert nights[5] == [("sleep", 0)]  # midnight in Tokyo
+    assert [day.labels for day in days if day.labels] == [{"resting_heart_rate": 61.0}]
+    assert days[2].labels  # by New York's calendar
+    assert days[3].channel("HR")[30] == 54.0  # 00:30 in New York is 06:30 in Berlin, of the same day
+    assert report.notes["zone-changes"].examples == [f"2024-05-02T23:00 {NEW_YORK}", f"2024-05-06T00:00 {TOKYO}"]
+    assert report.notes["zone-unknown"].examples == ["Mars/Olympus"]
+
+
+def test_the_zone_may_be_found_or_overruled(tmp_path: Path) -> None:
+    path = trip(tmp_path)
+    named = list(read_apple_health(path, BERLIN, subject_id="p"))
+    assert list(read_apple_health(path, subject_id="p")) == named
+    report = ReadReport()
+    told = list(read_apple_health(path, f"{BERLIN}, 2024-05-06T00:00 {TOKYO}", report=report))
+    assert [day.start.isoformat()[-6:] for day in told] == ["+02:00"] * 5 + ["+09:00"] * 3
+    assert report.count("zone-contradicts") == 2
+    yoga = workout("Yoga", "2024-05-01 09:00:00", "2024-05-01 10:00:00", zoned(TOKYO, typed=True))
+    typed = write(tmp_path, heart(60, "2024-05-01 08:00:05"), yoga)
+    assert read_one(typed).start.isoformat() == "2024-05-01T00:00:00+02:00"
+    with pytest.raises(ValueError, match=r"no sleep or workout in this file names the zone.*IANA name"):
+        list(read_apple_health(typed))
+
+
 def test_units_are_converted(tmp_path: Path) -> None:
     pytest.importorskip("pint")
     path = write(
@@ -203,7 +266,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 1: not an Apple Health export: it starts with <Other>"):
         list(read_apple_health(tmp_path / "other.xml", BERLIN))
     with pytest.raises(ValueError, match="the offset that the phone had"):
-        read_apple_health(write(tmp_path))
+        list(read_apple_health(write(tmp_path)))
     archive = tmp_path / "cut.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("export.xml", HEAD + heart(60, "2024-05-01 08:00:05") * 5000 + TAIL)

@@ -99,7 +99,7 @@ def test_every_kind_of_source_is_told_apart(tmp_path: Path) -> None:
     for kind, folder in folders.items():
         assert detect_source(folder) == kind
         with pytest.raises(ValueError, match="`timezone` is missing"):
-            read_any(folder)
+            list(read_any(folder))
     assert detect_source(tmp_path / "apple-health" / "apple_health_export" / "export.xml") == "apple-health"
     with pytest.raises(ValueError, match="column mapping is for tables"):
         read_any(folders["e4"], mapping={"columns": {}})

@@ -178,6 +178,31 @@ def test_windows_may_start_at_any_time_of_the_day(tmp_path: Path) -> None:
     assert second.channel("HR")[0] == 70.0
 
 
+def test_windows_may_start_with_the_recording(tmp_path: Path) -> None:
+    # A week in files of a day, out of which windows are given while later files are still to be read; two days of it
+    # are missing, and clocks go forward on the 28th.
+    start = utc(2021, 3, 25, 7, 41)
+    files: dict[str, Any] = {}
+    for moment in (start + timedelta(minutes=10 * i) for i in range(7 * 144)):
+        if not timedelta(days=2) <= moment - start < timedelta(days=4):
+            files.setdefault(f"heart_rate-{moment.date().isoformat()}.json", []).append(heart(moment, 60 + moment.hour))
+    files["sleep-2021-03-01.json"] = [sleep("2021-03-25T23:00:00.000", "2021-03-26T06:00:00.000")]
+    files["resting_heart_rate-2021-01-01.json"] = [
+        {"dateTime": "03/26/21 00:00:00", "value": {"date": "03/26/21", "value": 51.0, "error": 2.0}}
+    ]
+    days = list(read_fitbit(write(tmp_path, files), BERLIN, day_start="first"))
+    assert [day.start.isoformat() for day in days] == [
+        "2021-03-25T08:41:00+01:00",
+        "2021-03-26T08:41:00+01:00",
+        "2021-03-29T09:41:00+02:00",
+        "2021-03-30T09:41:00+02:00",
+        "2021-03-31T09:41:00+02:00",
+    ]
+    assert all(np.flatnonzero(day.mask[:, 0]).tolist() == list(range(0, 1440, 10)) for day in days)
+    assert [(event.label, event.start_minute) for event in days[0].events] == [("sleep", 14 * 60 + 19)]
+    assert [day.labels for day in days[:2]] == [{}, {"resting_heart_rate": 51.0}]
+
+
 def test_exercises_are_utc_and_sleep_is_local(tmp_path: Path) -> None:
     files = {
         "heart_rate-2020-07-05.json": minutes_of_heart(utc(2020, 7, 4, 14), 1440),
@@ -435,7 +460,7 @@ def test_the_zone_is_required_and_misspellings_get_suggestions(tmp_path: Path) -
         read_fitbit(folder, "Australia/Melborne")
     with pytest.raises(ValueError, match="'Europe/Berlin'"):
         read_fitbit(folder, "berlin")
-    with pytest.raises(ValueError, match="day_start"):
+    with pytest.raises(ValueError, match=r"`day_start` must be .* or 'first', got '24:00'"):
         read_fitbit(folder, BERLIN, day_start="24:00")
 
 

@@ -11,8 +11,9 @@
 | `SleepAnalysis` | sleep events; stages, where the schema has channels for them |
 | workouts | activity events |
 
-Dates in the file carry the offset of the phone when it exported, which says nothing of where the person was then, so
-the zone has to be given. Sources' and devices' names, the person's date of birth and workout routes are not read.
+Dates in the file carry the offset of the phone when it exported, which says nothing of where the person was then. Days
+follow the zones that sleeps and workouts name (see [`sensorlm_hf.data.readers.apple_health_zones`]). Sources' and
+devices' names, the person's date of birth and workout routes are not read.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ import numpy as np
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
+from .apple_health_zones import METADATA_KEY, ZoneTrail
 from .logs import Span, activity_label, sleep_label
-from .minutes import local_day_of, resolve_timezone
+from .minutes import UTC, local_day_of, resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source
 from .units import convert_units
@@ -67,7 +69,10 @@ SLEEP_PAUSE_MINUTES = 30
 
 _BATCH = 50_000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}")
-_WHY_ZONE = "Apple Health writes every date with the offset that the phone had when it exported."
+_WHY_ZONE = (
+    "Apple Health writes every date with the offset that the phone had when it exported, and no sleep or workout in"
+    " this file names the zone that it was recorded in."
+)
 
 
 def read_apple_health(
@@ -87,7 +92,8 @@ def read_apple_health(
 
     Args:
         export: `export.xml`, the folder that holds it, or the zip.
-        timezone: IANA name of the person's zone, or an itinerary. Required.
+        timezone: IANA name of the zone that the person is in until sleeps or workouts name another; by default that of
+            the first of them, so it is required if none names any. An itinerary is followed whatever records name.
         schema: Schema of the days.
         subject_id: Name of the person; by default `"apple-"` and a hash of the file's first mebibyte.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
@@ -98,9 +104,11 @@ def read_apple_health(
 
     Raises:
         FileNotFoundError: If there is nothing at the path, or no export in it.
-        ValueError: If the zone is missing or unknown, or the file is damaged; the message names file and line.
+        ValueError: If the zone is unknown, or missing and not to be found; or the file is damaged: the message names
+            file and line.
     """
-    zone, start = resolve_timezone(timezone, _WHY_ZONE), parse_window_start(day_start)
+    zone = resolve_timezone(timezone, _WHY_ZONE) if timezone else None
+    start = parse_window_start(day_start)
     path = Path(export)
     if path.is_file() and path.suffix.lower() == ".xml":
         folder, name = path.parent, path.name
@@ -118,9 +126,11 @@ def read_apple_health(
 class _AppleHealth:
     """One pass over one export."""
 
-    def __init__(self, schema: SensorSchema, zone: tzinfo, day_start: int | None, report: ReadReport) -> None:
-        self.schema, self.zone, self.day_start, self.report = schema, zone, day_start, report
-        self.person = PersonDays("apple", schema, zone, day_start, report)
+    def __init__(self, schema: SensorSchema, zone: tzinfo | None, day_start: int | None, report: ReadReport) -> None:
+        self.schema, self.given_zone, self.day_start, self.report = schema, zone, day_start, report
+        self.person = PersonDays("apple", schema, UTC, day_start, report)  # of what zone is known when all is read
+        self.trail = ZoneTrail(report)
+        self.resting: list[tuple[int, float]] = []
         self.person.finish = self._finish
         self.samples: dict[str, tuple[list[int], list[float]]] = {}
         self.midnights: dict[str, int] = {}
@@ -144,8 +154,12 @@ class _AppleHealth:
                 for element in iter_elements(stream, label):
                     self._take(element, f"{label}, line {element.line}")
         self.report.files_read.append(name)
+        self.person.zone = resolve_timezone(self.trail.follow(self.given_zone), _WHY_ZONE)
         for key in list(self.samples):
             self._flush(key)
+        for minute, bpm in self.resting:
+            local = local_day_of(minute, self.day_start or 0, self.person.zone)
+            self.person.labels.setdefault(local, {})["resting_heart_rate"] = bpm
         for kind, count in sorted(self.unused.items()):
             self.report.note("records-unused", "info", "records that no channel holds", f"{count} x {kind}", count)
         self.person.spans += self._nights()
@@ -153,6 +167,10 @@ class _AppleHealth:
         yield from self.person.emit()
 
     def _take(self, element: Element, where: str) -> None:
+        zone = element.metadata.get(METADATA_KEY)
+        # What somebody types in, they may do anywhere.
+        if zone and element.metadata.get("HKWasUserEntered") != "1":
+            self.trail.add(int(self._time(element, "startDate", where) // 60), zone)
         if element.tag == "Workout":
             self._workout(element, where)
             return
@@ -164,10 +182,8 @@ class _AppleHealth:
         elif kind == _SLEEP:
             self._sleep(element, where)
         elif kind == _RESTING:
-            minute = int(self._time(element, "startDate", where) // 60)
-            local = local_day_of(minute, self.day_start or 0, self.zone)
             bpm = self._value(element, where, "count/min", "count/min")
-            self.person.labels.setdefault(local, {})["resting_heart_rate"] = round(bpm, 1)
+            self.resting.append((int(self._time(element, "startDate", where) // 60), round(bpm, 1)))
         else:
             short = kind.removeprefix(_QUANTITY).removeprefix("HKCategoryTypeIdentifier") or "records without a type"
             self.unused[short] = self.unused.get(short, 0) + 1
@@ -279,7 +295,7 @@ class _AppleHealth:
             if not any(start < bed[1] and end > bed[0] for start, end in asleep)
         ]
         return [
-            Span(start, end, "sleep", sleep_label(start, end, self.zone))
+            Span(start, end, "sleep", sleep_label(start, end, self.person.zone))
             for start, end in sorted(asleep + beds)
             if end - start <= MINUTES_PER_DAY
         ]

@@ -38,7 +38,8 @@ LABEL_TYPES: dict[str, dict[str, float | str]] = {
 """An example of every label that days of a source may carry, none of which all of them do."""
 
 
-def _tables(folder: Path) -> list[Path]:
+def tables_below(folder: Path) -> list[Path]:
+    """Returns the table files in and below a folder, in order of their paths."""
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(TABLE_SUFFIXES))
 
 
@@ -81,7 +82,7 @@ def detect_source(path: str | os.PathLike) -> str:
         held = len(source.names)
     if find_sessions(path):
         return "e4"
-    if path.is_dir() and _tables(path):
+    if path.is_dir() and tables_below(path):
         return "table"
     raise ValueError(
         f"Nothing readable in {path} ({held} files): looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
@@ -108,7 +109,8 @@ def read_any(
     Args:
         source: Path, DataFrame, `datasets` dataset or array.
         kind: One of [`SOURCES`]; found out by default.
-        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`) and tables whose times name one.
+        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`), tables whose times name one and Apple Health
+            exports whose sleeps or workouts do.
         schema: Schema of the days.
         subject_id: Name of the person, for sources that do not tell people apart.
         day_start: Local time at which windows start; not for MMASH, whose window starts with the recording.
@@ -173,7 +175,7 @@ def _read_tables(source: Any, skip_bad: bool, **options: Any) -> Iterator[Sensor
         return read_table(path, **options)
 
     def days() -> Iterator[SensorDay]:
-        for table in _tables(path):
+        for table in tables_below(path):
             try:
                 yield from read_table(table, **options)
             except ValueError as error:

@@ -34,21 +34,13 @@ from ...schema import SchemaLike, SensorSchema, get_schema
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
 from .fitbit_takeout import PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles, drop_twins
-from .logs import events_in_window, note_overlaps, without_duplicates
-from .minutes import (
-    MinuteStore,
-    local_day_of,
-    local_windows,
-    moment_of,
-    parse_day_start,
-    resolve_timezone,
-)
+from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source
+from .windows import SUMMED_CHANNELS, PersonDays, parse_window_start
 
 _CHANNELS = {**CHANNELS_OF_FILE, **TAKEOUT_CHANNELS}
 _UNLISTED_IS_ZERO = ("steps", "altim_std", "distance")
-_SUMMED = ("steps", "calories", "distance")
 _STAGE_CHANNELS = {
     "wake": "sleep_stage_awake",
     "light": "sleep_stage_light",
@@ -114,8 +106,9 @@ def read_fitbit(
         schema: Schema of the days.
         subject_id: Name of the person; by default `"fitbit-"` and a hash of the first file's content, so that folder
             and zip agree and no name of a person gets in.
-        day_start: Local time `"HH:MM"` at which windows of 1440 minutes start. Where clocks go back, the 25th hour
-            lies in no window and is noted.
+        day_start: Local time `"HH:MM"` at which windows of 1440 minutes start, or `"first"`: at the first observed
+            minute. Where clocks go back, the 25th hour lies in no window and is noted; windows from the first minute
+            follow one another, whatever clocks do.
         report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
         skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
 
@@ -128,7 +121,7 @@ def read_fitbit(
     """
     zone = resolve_timezone(timezone, _WHY_ZONE)
     reader = _FitbitReader(
-        zone, get_schema(schema), subject_id, parse_day_start(day_start), report or ReadReport(), skip_bad
+        zone, get_schema(schema), subject_id, parse_window_start(day_start), report or ReadReport(), skip_bad
     )
     with Source(folder_or_zip) as source:
         files = reader.find(source)
@@ -144,14 +137,13 @@ class _FitbitReader:
         zone: tzinfo,
         schema: SensorSchema,
         subject_id: str | None,
-        day_start: int,
+        day_start: int | None,
         report: ReadReport,
         skip_bad: bool,
     ) -> None:
-        self.zone, self.schema, self.subject_id = zone, schema, subject_id
-        self.day_start, self.report, self.skip_bad = day_start, report, skip_bad
-        self.store = MinuteStore(keep_largest=_SUMMED)
-        self.emitted_until: int | None = None
+        self.schema, self.subject_id, self.report, self.skip_bad = schema, subject_id, report, skip_bad
+        self.person = PersonDays("fitbit", schema, zone, day_start, report, keep_largest=SUMMED_CHANNELS)
+        self.person.finish = self._finish
         self.parser = TakeoutFiles(zone, schema, report, self._add)
         self.logs = self.parser.logs
 
@@ -187,9 +179,11 @@ class _FitbitReader:
                 for name, dated in files.get(kind, [])
                 if self._wanted(kind, name)
             )
-            if self.subject_id is None:
+            who = self.subject_id
+            if who is None:
                 entries = sorted((dated or date.min, name) for k in _CHANNELS for name, dated in files.get(k, []))
-                self.subject_id = self._hashed_id(source, [name for _, name in entries])
+                who = self._hashed_id(source, [name for _, name in entries])
+            self.person.subject_id = who
             for kind, load in (
                 ("exercise", self.parser.exercises),
                 ("sleep", self.parser.sleeps),
@@ -199,16 +193,17 @@ class _FitbitReader:
             ):
                 for name, _ in files.get(kind, []):
                     self._load(source, name, load)
-            self.logs.spans = without_duplicates(self.logs.spans, self.report)
-            note_overlaps(self.logs.spans, self.report)
+            self.person.spans = self.logs.spans
+            self.person.check_logs()
+            self.person.labels = {day: {"resting_heart_rate": bpm} for day, bpm in self.logs.resting.items()}
             for position, (_, name, kind) in enumerate(ordered):
                 self._load(source, name, getattr(self.parser, kind))
                 upcoming = ordered[position + 1][0] if position + 1 < len(ordered) else date.max
                 if upcoming == date.max:
-                    yield from self._emit(None)
+                    yield from self.person.emit()
                 elif upcoming > date.min + _MARGIN:
                     moment = datetime.combine(upcoming - _MARGIN, datetime.min.time())
-                    yield from self._emit((moment - datetime(1970, 1, 1)) // timedelta(minutes=1))
+                    yield from self.person.emit((moment - datetime(1970, 1, 1)) // timedelta(minutes=1))
 
     def _wanted(self, kind: str, name: str) -> bool:
         """Tells whether the schema has a channel for a file; heart rate also tells when steps are 0."""
@@ -244,8 +239,8 @@ class _FitbitReader:
         self.report.files_read.append(name)
 
     def _add(self, key: str, minutes: np.ndarray, values: np.ndarray) -> int:
-        if self.emitted_until is not None:
-            late = minutes < self.emitted_until
+        if self.person.emitted_until is not None:
+            late = minutes < self.person.emitted_until
             self.report.note(
                 "late-samples",
                 "dropped",
@@ -254,55 +249,18 @@ class _FitbitReader:
                 int(late.sum()),
             )
             minutes, values = minutes[~late], values[~late]
-        return self.store.add(key, minutes, values)
+        return self.person.add(key, minutes, values)
 
-    def _emit(self, until: int | None) -> Iterator[SensorDay]:
-        """Yields the windows that end by `until`, an epoch minute, and frees their minutes; None means all."""
-        span = self.store.span()
-        if span is None:
-            return
-        for start, left_out in local_windows(
-            max(span[0], self.emitted_until or span[0]), span[1], self.day_start, self.zone
-        ):
-            if until is not None and start + MINUTES_PER_DAY + left_out > until:
-                break
-            day = self._day(start) if self.store.holds(start) else None
-            self.emitted_until = start + MINUTES_PER_DAY + left_out
-            if left_out:
-                lost = self.store.window("HR", start + MINUTES_PER_DAY, left_out)[1]
-                self.report.note(
-                    "clock-change",
-                    "dropped",
-                    "observed minutes in the 25th hour of a day on which clocks went back",
-                    moment_of(start, self.zone).date().isoformat(),
-                    int((lost > 0).sum()),
-                )
-            if day is not None:
-                yield day
-        if self.emitted_until is not None:
-            self.store.forget_before(self.emitted_until - MINUTES_PER_DAY)
-
-    def _day(self, start: int) -> SensorDay | None:
-        values = np.full((MINUTES_PER_DAY, len(self.schema)), np.nan)
-        worn = self.store.window("HR", start)[1] > 0
-        for key in sorted({key for keys in _CHANNELS.values() for key in keys if key in self.schema}):
-            minutes = (self.store.sum if key in _SUMMED else self.store.mean)(key, start)
-            if key in _UNLISTED_IS_ZERO and not np.isnan(minutes).all():
-                minutes[np.isnan(minutes) & worn] = 0.0
-            values[:, self.schema.index(key)] = minutes
-        if np.isnan(values).all():
-            return None
-        self._fill_stages(values, start, worn)
-        local_date = local_day_of(start, self.day_start, self.zone)
-        resting = self.logs.resting.get(local_date)
-        return SensorDay(
-            values=values,
-            start=moment_of(start, self.zone),
-            subject_id=str(self.subject_id),
-            schema=self.schema,
-            events=events_in_window(self.logs.spans, start),
-            labels={} if resting is None else {"resting_heart_rate": resting},
-        )
+    def _finish(self, values: np.ndarray, start: int) -> None:
+        """Fills what takes more than one record to know: minutes that a list leaves out, and sleep stages."""
+        worn = self.person.store.window("HR", start)[1] > 0
+        for key in _UNLISTED_IS_ZERO:
+            if key in self.schema:
+                minutes = values[:, self.schema.index(key)]
+                if not np.isnan(minutes).all():
+                    minutes[np.isnan(minutes) & worn] = 0.0
+        if not np.isnan(values).all():
+            self._fill_stages(values, start, worn)
 
     def _fill_stages(self, values: np.ndarray, start: int, worn: np.ndarray) -> None:
         """Writes the share of each minute in each stage; short awakenings overlay the longer stages."""

@@ -78,7 +78,7 @@ def parse_day_start(day_start: str) -> int:
     """
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", day_start) if isinstance(day_start, str) else None
     if not match:
-        raise ValueError(f"`day_start` must be a time 'HH:MM' from '00:00' to '23:59', got {day_start!r}.")
+        raise ValueError(f"`day_start` must be a time 'HH:MM' from '00:00' to '23:59', or 'first', got {day_start!r}.")
     return int(match[1]) * 60 + int(match[2])
 
 

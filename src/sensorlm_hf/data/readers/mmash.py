@@ -103,11 +103,12 @@ def read_mmash(
     except ValueError:
         raise ValueError(f"`first_date` must be a date YYYY-MM-DD, got {first_date!r}.") from None
     used = report or ReadReport()
-    days = _people(sorted(people, key=_natural), zone, day_one, get_schema(schema), used, skip_bad)
+    days = _people(sorted(people, key=natural), zone, day_one, get_schema(schema), used, skip_bad)
     return finish(days, used, warn=report is None, source="read_mmash")
 
 
-def _natural(path: Path) -> list[int | str]:
+def natural(path: Path) -> list[int | str]:
+    """Sorts `user_2` before `user_10`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 

@@ -147,6 +147,24 @@ class ReadReport:
         """Notes of things that were left out."""
         return [note for note in self.notes.values() if note.level == "dropped"]
 
+    def merge(self, other: ReadReport, prefix: str = "") -> None:
+        """Takes in the report of another part of the same recording.
+
+        Args:
+            other: Report of the part; its days come after those that are here.
+            prefix: What its files' names begin with here.
+        """
+        self.files_read += [prefix + name for name in other.files_read]
+        self.files_unused |= {prefix + name: why for name, why in other.files_unused.items()}
+        self.days += other.days
+        for code, note in other.notes.items():
+            mine = self.notes.setdefault(code, Note(code, note.level, note.message))
+            mine.count += note.count
+            mine.examples = (mine.examples + note.examples)[: self.MAX_EXAMPLES]
+            for place, count in note.places.items():
+                if place in mine.places or len(mine.places) < self.MAX_PLACES:
+                    mine.places[place] = mine.places.get(place, 0) + count
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the report as plain JSON types."""
         return {

@@ -1,23 +1,32 @@
-"""Recordings as the dataset builder takes them: in parts that processes share, by split, with pseudonyms.
+"""Recordings in parts that need nothing of one another, so that processes and machines can share them.
 
-Apart from the builder, since streaming from it makes `datasets` replace `Path` and `open` in its module.
+Apart from the dataset builder, since streaming from it makes `datasets` replace `Path` and `open` in its module.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from ...days import SensorDay
+from ...schema import SchemaLike
 from ..privacy import pseudonym
-from .detect import LABEL_TYPES, detect_source, read_any
-from .mmash import is_mmash_folder
-from .quality import ReadReport
+from .detect import LABEL_TYPES, detect_source, read_any, tables_below
+from .mmash import is_mmash_folder, natural
+from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
+from .table_mapping import TableMapping
+
+ENTRY_SUFFIXES = (".zip", ".xml", *TABLE_SUFFIXES)
+"""Names of the files that may be a person's whole recording."""
+
+PartItem = Union[tuple[SensorDay, DayQuality], ReadReport]
+"""A day of a part with what was observed in it; after the last one, the report of the rest."""
 
 
 @dataclass(frozen=True)
@@ -28,51 +37,100 @@ class Recording:
         path: Where it is.
         kind: Kind of source.
         salt: Secret of the pseudonyms; None keeps the people's names.
+        folder_of_people: Whether the path is a folder that holds a recording of each person: its folders and files are
+            read one by one, and their names are the people's.
     """
 
     path: str
     kind: str
-    schema: str = "sensorlm-26"
-    timezone: str | None = None
+    schema: SchemaLike = "sensorlm-26"
+    timezone: str | tzinfo | None = None
     day_start: str | None = None
-    mapping: str | None = None
+    mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None
     subject_id: str | None = None
     skip_bad: bool = False
     salt: str | None = None
+    folder_of_people: bool = False
+
+    def check(self) -> None:
+        """Checks that what is at the path is of the kind.
+
+        Raises:
+            FileNotFoundError: If there is nothing at the path.
+            ValueError: If it is a recording of another kind.
+        """
+        found = detect_source(self.parts()[0] if self.folder_of_people else self.path)
+        if found != self.kind:
+            raise ValueError(
+                f"{self.path} is a recording of the kind {found!r}, not {self.kind!r}; name that configuration."
+            )
 
     def parts(self) -> list[str]:
         """Returns paths that can be read apart from one another, in a fixed order.
 
         Raises:
             FileNotFoundError: If there is nothing at the path.
-            ValueError: If it is a recording of another kind.
+            ValueError: If it should be a folder of people and is none, or the people have a name already.
         """
         root = Path(self.path)
-        found = detect_source(root)
-        if found != self.kind:
-            raise ValueError(
-                f"{root} is a recording of the kind {found!r}, not {self.kind!r}; name that configuration."
-            )
-        if self.kind == "mmash" and not is_mmash_folder(root):
-            return sorted(str(path) for path in root.iterdir() if path.is_dir() and is_mmash_folder(path))
+        if self.folder_of_people:
+            if self.subject_id is not None:
+                raise ValueError(
+                    f"`subject_id` is {self.subject_id!r}, but people of a folder are called as its entries are; leave"
+                    " one of the two out."
+                )
+            return people_in(root)
+        if not root.exists():
+            raise FileNotFoundError(f"There is no folder or file at {root}.")
+        if self.kind == "mmash" and root.is_dir() and not is_mmash_folder(root):
+            people = [path for path in root.iterdir() if path.is_dir() and is_mmash_folder(path)]
+            return [str(path) for path in sorted(people, key=natural)] or [str(root)]
         if self.kind == "table" and root.is_dir():
-            return sorted(str(p) for p in root.rglob("*") if p.is_file() and p.name.lower().endswith(TABLE_SUFFIXES))
+            return [str(path) for path in tables_below(root)] or [str(root)]
         return [str(root)]
+
+    def read(self, part: str, report: ReadReport) -> Iterator[SensorDay]:
+        """Yields the days of a part, of people as the recording names them.
+
+        Args:
+            part: One of [`Recording.parts`].
+            report: Filled with what was used, dropped and found odd.
+        """
+        subject = entry_name(Path(part)) if self.folder_of_people and self.kind != "mmash" else self.subject_id
+        apart = self.folder_of_people or (self.kind == "table" and Path(part) != Path(self.path))
+        try:
+            yield from read_any(
+                part,
+                kind=self.kind,
+                timezone=self.timezone,
+                schema=self.schema,
+                subject_id=subject,
+                day_start=self.day_start,
+                mapping=self.mapping,
+                report=report,
+                skip_bad=self.skip_bad,
+            )
+        except (ValueError, FileNotFoundError) as error:
+            if not self.skip_bad or not apart:
+                raise
+            report.note("bad-file", "dropped", "files that could not be read", str(error))
+
+    def items(self, part: str) -> Iterator[PartItem]:
+        """Yields the days of a part as they come, each with what was observed in it, and then the report of the rest.
+
+        So a part may be read far away, and nothing but what is given out is held; [`merge_items`] takes it.
+        """
+        report = ReadReport()
+        for day in self.read(part, report):
+            yield day, report.days.pop()
+        if self.folder_of_people:
+            told, report = report, ReadReport()
+            report.merge(told, prefix=f"{Path(part).name}/")
+        yield report
 
     def days(self, part: str) -> Iterator[tuple[str, SensorDay]]:
         """Yields each day of a part with the name of its person before any pseudonym."""
-        days = read_any(
-            part,
-            kind=self.kind,
-            timezone=self.timezone,
-            schema=self.schema,
-            subject_id=self.subject_id,
-            day_start=self.day_start,
-            mapping=self.mapping,
-            report=ReadReport(),
-            skip_bad=self.skip_bad,
-        )
-        for day in days:
+        for day in self.read(part, ReadReport()):
             who = day.subject_id
             yield who, day if self.salt is None else replace(day, subject_id=pseudonym(who, self.salt))
 
@@ -96,3 +154,60 @@ class Recording:
             status = path.stat()
             digest.update(f"{path.relative_to(root).as_posix()}:{status.st_size}:{status.st_mtime_ns}\0".encode())
         return digest.hexdigest()
+
+
+def merge_items(items: Iterable[PartItem], report: ReadReport) -> Iterator[SensorDay]:
+    """Yields the days of items and fills a report with all else, whichever process they come from."""
+    for item in items:
+        if isinstance(item, ReadReport):
+            report.merge(item)
+        else:
+            day, quality = item
+            report.days.append(quality)
+            yield day
+
+
+def one_by_one(recording: Recording, parts: Iterable[str]) -> Iterator[PartItem]:
+    """Reads parts in this process."""
+    for part in parts:
+        yield from recording.items(part)
+
+
+def people_in(folder: Path) -> list[str]:
+    """Returns the entries of a folder that hold a recording of a person each, in natural order of their names.
+
+    Hidden entries, and files that no recording consists of, such as a `participants.txt`, are passed over.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or nothing of that sort in it.
+        ValueError: If two entries would name one person.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder of people's recordings at {folder}.")
+    entries = [
+        path
+        for path in sorted(folder.iterdir(), key=natural)
+        if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(ENTRY_SUFFIXES))
+    ]
+    if not entries:
+        raise FileNotFoundError(
+            f"{folder} holds nobody's recording: looked for folders and files that end in {', '.join(ENTRY_SUFFIXES)}."
+        )
+    named: dict[str, str] = {}
+    for path in entries:
+        name = entry_name(path)
+        if name in named:
+            raise ValueError(
+                f"{folder} holds both {named[name]!r} and {path.name!r}, which name one person; put them into one"
+                " folder, or rename one."
+            )
+        named[name] = path.name
+    return [str(path) for path in entries]
+
+
+def entry_name(path: Path) -> str:
+    """Returns the name of a person whose recording is a folder or a file: without its ending."""
+    if path.is_dir():
+        return path.name
+    suffix = next(end for end in sorted(ENTRY_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(end))
+    return path.name[: -len(suffix)]

@@ -204,13 +204,15 @@ def _parquet_rows(parquet: pq.ParquetFile) -> Iterator[dict[str, Any]]:
 
 def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: str) -> Iterator[SensorDay]:
     for position, row in enumerate(rows):
-        named = row.get("schema") or schema.name
-        if named != schema.name:
-            raise ValueError(
-                f"{label}, row {position}: has schema {named!r}, but {schema.name!r} was asked for; pass"
-                f" schema={named!r}."
-            )
+        told = str(row.get("schema") or schema.name)
         try:
+            # Rows of earlier versions tell only the name of a schema that does not ship.
+            named = get_schema(told).name if told != schema.name else told
+            if named != schema.name:
+                raise ValueError(
+                    f"has schema {named!r}, but {schema.name!r} was asked for; pass"
+                    f" {f'schema={named!r}' if told == named else 'its file or dict as `schema`'}."
+                )
             day = SensorDay.from_row(row, schema)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{label}, row {position}: {error}") from None

@@ -59,6 +59,7 @@ class PersonDays:
         store: The minutes.
         spans: Logged events.
         labels: Labels by local date.
+        emitted_until: Epoch minute up to which windows were given out; None before the first.
         finish: Called with each day's values `(1440, channels)` and start before the day is made; may fill more.
     """
 
@@ -77,7 +78,7 @@ class PersonDays:
         self.spans: list[Span] = []
         self.labels: dict[date, dict[str, LabelValue]] = {}
         self.finish: Callable[[np.ndarray, int], None] | None = None
-        self._emitted_until: int | None = None
+        self.emitted_until: int | None = None
 
     def add(self, key: str, minutes: np.ndarray, values: np.ndarray) -> int:
         """Adds samples of a channel; see [`MinuteStore.add`]. Passes over channels that the schema lacks."""
@@ -92,22 +93,22 @@ class PersonDays:
         span = self.store.span()
         if span is None:
             return
-        first = span[0] if self._emitted_until is None else max(span[0], self._emitted_until)
-        if self.day_start is None and self._emitted_until is not None:
-            first -= (first - self._emitted_until) % MINUTES_PER_DAY
+        first = span[0] if self.emitted_until is None else max(span[0], self.emitted_until)
+        if self.day_start is None and self.emitted_until is not None:
+            first -= (first - self.emitted_until) % MINUTES_PER_DAY
         for start, left_out in windows(first, span[1], self.day_start, self.zone):
             end = start + MINUTES_PER_DAY + left_out
             if until is not None and end > until:
                 break
             day = self._day(start) if self.store.holds(start) else None
-            self._emitted_until = end
+            self.emitted_until = end
             if left_out:
                 self._note_left_out(start, left_out)
             if day is not None:
                 yield day
-        if self._emitted_until is not None:
+        if self.emitted_until is not None:
             # Where a day has fewer than 24 hours, its window reaches into the next day.
-            self.store.forget_before(self._emitted_until - MINUTES_PER_DAY)
+            self.store.forget_before(self.emitted_until - MINUTES_PER_DAY)
 
     def check_logs(self) -> None:
         """Drops logs that are listed twice and notes those that overlap; call it when all are in."""

@@ -1,10 +1,9 @@
 """Minute features of a wrist accelerometer: how much, how regularly and in which directions the wrist moves.
 
-The channels carry the names of the accelerometer features that the wearable foundation models behind SensorLM read
-(Narayanswamy et al., "Scaling Wearable Foundation Models", ICLR 2025, arXiv:2410.13638, whose appendix describes each
-in a phrase). Neither the formulas nor the codes in which a device reports them are public. The formulas here follow
-those phrases in physical units; so the *order* of minutes should agree with the device's, the *scale* does not. Fit the
-normalisation to your own data ([`SensorLMFeatureExtractor.fit_normalization`]) before you train on them.
+The channels carry the names that the public SensorLM release gives the accelerometer features of its devices. Neither
+the formulas nor the codes in which a device reports them are public, so the formulas are ours: what each name says, in
+physical units. The *order* of minutes should agree with the device's, the *scale* does not. Fit the normalisation to
+your own data ([`SensorLMFeatureExtractor.fit_normalization`]) before you train on them.
 
 Movement is the acceleration of a minute less its mean on each axis, which takes out gravity while the wrist keeps its
 posture. The first principal component is the projection of movement on the direction in which it varies most.

@@ -1,0 +1,85 @@
+"""Where the person of an Apple Health export was: sleeps and workouts name the zone that they were recorded in.
+
+Every date in the file carries the offset of the phone's zone when it *exported*, whatever the zone was when the record
+was made. Only the metadata entry `HKTimeZone`, which devices and many apps write with sleeps and workouts, tells that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from .minutes import EPOCH
+from .quality import ReadReport
+from .zones import Itinerary
+
+METADATA_KEY = "HKTimeZone"
+"""Key of the metadata entry that names a record's zone."""
+
+
+class ZoneTrail:
+    """Collects zones that records name, in any order, and turns them into an itinerary.
+
+    A zone holds from the start of the first record that names it: that the person was there by then is certain, and
+    when before it they came is not.
+
+    Args:
+        report: Filled with the changes of zone, and names that are no zones.
+    """
+
+    def __init__(self, report: ReadReport) -> None:
+        self.report = report
+        self._zones: dict[str, ZoneInfo | None] = {}
+        self._seen: dict[int, ZoneInfo] = {}
+
+    def add(self, minute: int, name: str) -> None:
+        """Takes in that a record of an epoch minute names a zone."""
+        if name not in self._zones:
+            try:
+                self._zones[name] = ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                self._zones[name] = None
+        zone = self._zones[name]
+        if zone is None:
+            self.report.note("zone-unknown", "kept", "records that name a zone that is none; it is ignored", name)
+        else:
+            self._seen[minute] = zone
+
+    def follow(self, given: tzinfo | None) -> tzinfo | None:
+        """Returns the zones of the person's days.
+
+        Args:
+            given: Zone in which the person is until records name another; that of the first such record if None. An
+                [`Itinerary`] says it all, and what records name is only compared with it.
+
+        Returns:
+            `given` or an itinerary that begins with it; None if neither the caller nor any record names a zone.
+        """
+        if isinstance(given, Itinerary):
+            for minute, zone in self._seen.items():
+                moment = EPOCH + timedelta(minutes=minute)
+                if moment.astimezone(given.at(moment)).utcoffset() != moment.astimezone(zone).utcoffset():
+                    message = "records that name a zone of another offset than the itinerary, which is followed"
+                    self.report.note("zone-contradicts", "kept", message, f"{_local(minute, zone)} {zone.key}")
+            return given
+        if not self._seen:
+            return given
+        home = given or self._seen[min(self._seen)]
+        changes = list(self._changes(home))
+        for arrival, zone in changes:
+            message = "changes of zone that sleeps and workouts name; days follow them"
+            self.report.note("zone-changes", "info", message, f"{arrival.isoformat(timespec='minutes')} {zone.key}")
+        return Itinerary(home, changes) if changes else home
+
+    def _changes(self, home: tzinfo) -> Iterator[tuple[datetime, ZoneInfo]]:
+        seen: list[tuple[int, tzinfo]] = [(0, home), *sorted(self._seen.items(), key=lambda item: item[0])]
+        for (_, before), (minute, zone) in pairwise(seen):
+            if zone != before and isinstance(zone, ZoneInfo):
+                yield _local(minute, zone), zone
+
+
+def _local(minute: int, zone: tzinfo) -> datetime:
+    """Naive local time of an epoch minute."""
+    return (EPOCH + timedelta(minutes=minute)).astimezone(zone).replace(tzinfo=None)

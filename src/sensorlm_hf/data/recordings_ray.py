@@ -1,0 +1,100 @@
+"""Recordings on Ray Data: people are read on the machines of a cluster, and what they give comes back in order."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from .readers.recordings import PartItem, Recording
+
+ITEMS_PER_BATCH = 16
+"""Days that travel together, 150 kB each."""
+
+BLOCK_BYTES = 16 << 20
+"""Size at which Ray hands a block of days on. Its default would hold most people's whole recording."""
+
+
+def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: int) -> Iterator[PartItem]:
+    """Reads the parts of a recording on a Ray cluster, and yields what they hold in the order of one process.
+
+    Days stream back while their part is still being read, and Ray stops reading ahead when they are not taken, so
+    neither a worker nor the caller holds a part as a whole.
+
+    Args:
+        recording: The recording; all machines must see its path, and this package.
+        parts: Its parts, see [`Recording.parts`].
+        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
+            that is open already is used, and left open.
+        num_proc: Most parts read at a time.
+
+    Raises:
+        ImportError: If Ray is not installed.
+        ConnectionError: If there is no cluster at the address.
+        ValueError: If a part is damaged, or an argument of its reader wrong.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ImportError("Converting on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
+    opened = not ray.is_initialized()
+    if opened:
+        options: dict[str, Any] = {"num_cpus": num_proc, "include_dashboard": False} if address == "local" else {}
+        ray.init(address=address, log_to_driver=False, **options)
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars, context.target_max_block_size, context.execution_options.preserve_order
+    try:
+        context.enable_progress_bars, context.target_max_block_size = False, BLOCK_BYTES
+        context.execution_options.preserve_order = True
+        rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
+        done = rows.map_batches(
+            _read_part,
+            batch_size=1,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            fn_kwargs={"recording": pickle.dumps(recording)},
+            compute=ray.data.TaskPoolStrategy(size=min(num_proc, len(parts))),
+        )
+        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+            for cell in batch.column("items"):
+                for item in pickle.loads(cell.as_py()):
+                    if isinstance(item, Exception):
+                        raise item
+                    yield item
+    finally:
+        context.enable_progress_bars, context.target_max_block_size = before[:2]
+        context.execution_options.preserve_order = before[2]
+        if opened:
+            ray.shutdown()
+
+
+def _read_part(batch: pa.Table, recording: bytes) -> Iterator[pa.Table]:
+    # Mistakes in the data travel as items: Ray would wrap them in its own traceback, and try again in vain.
+    given: Recording = pickle.loads(recording)
+    held: list[PartItem | Exception] = []
+    for part in batch.column("part").to_pylist():
+        try:
+            for item in given.items(part):
+                held.append(item)
+                if len(held) >= ITEMS_PER_BATCH:
+                    yield _packed(held)
+                    held = []
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            held.append(_plain(error))
+    if held:
+        yield _packed(held)
+
+
+def _packed(items: list[PartItem | Exception]) -> pa.Table:
+    return pa.table({"items": pa.array([pickle.dumps(items)], type=pa.large_binary())})
+
+
+def _plain(error: Exception) -> Exception:
+    """The error as one of the kinds that the command line tells in a sentence; others may not survive the journey."""
+    for kind in (FileNotFoundError, ImportError, TypeError, OSError):
+        if isinstance(error, kind):
+            return kind(str(error))
+    return ValueError(str(error))
