@@ -86,6 +86,13 @@ def test_linear_probe(run: Run, tmp_path: Path) -> None:
     assert "no label 'height'; they have" in error
 
 
+def test_lora(run: Run, tmp_path: Path) -> None:
+    out = run("lora", "--output_dir", "adapter", "--people", "24", "--epochs", "1")
+    assert "trainable params" in out
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 20e6
+    assert (tmp_path / "adapter" / "processor_config.json").is_file()
+
+
 def test_own_csv(run: Run, tmp_path: Path) -> None:
     out = run("own_csv")
     assert "heart rate: 98% of the minutes" in out
