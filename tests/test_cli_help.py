@@ -78,7 +78,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
     ("arguments", "words"),
     [
         (["simulate", "0", "folder"], "must be at least 1, got 0"),
-        (["demo", "--table", "nowhere.csv"], "There is no file at nowhere.csv."),
+        (["demo", "--table", "nowhere.csv"], "There is no folder or file at nowhere.csv."),
         (["evaluate", "--data", "simulated:many"], "A simulated cohort is"),
         (
             ["train", "--data", "simulated:4", "--output_dir", "x", "--caption-keys", "poem"],
@@ -98,7 +98,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
         (["caption", "nowhere", "out"], "There is no folder 'nowhere'"),
         (["caption", ".", "out"], "holds no Parquet file"),
         (["caption", "file.txt", "out"], "file.txt"),
-        (["convert", "table", "nowhere.csv", "out"], "There is no file at nowhere.csv"),
+        (["convert", "table", "nowhere.csv", "out"], "There is no folder or file at nowhere.csv"),
         (["convert", "table", "file.txt", "out"], "a table must be one of .csv"),
         (["convert", "fitbit", "file.txt", "out", "--timezone", "Europe/Rome"], "file.txt is neither a folder nor"),
         (["evaluate", "--data", "simulated:4", "--split", "nothing"], "split"),

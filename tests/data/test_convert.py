@@ -165,6 +165,10 @@ def test_labels_and_events_that_name_people_are_refused(tmp_path: Path, monkeypa
         row = pd.DataFrame([{**day.to_row(), "labels": labels}])
         with pytest.raises(ValueError, match=words):
             convert_recording(row, tmp_path / "out")
+    named = pd.DataFrame([{**day.to_row(), "subject_id": "anna@example.org"}])
+    with pytest.raises(ValueError, match=r"subject_id \(holds an e-mail address\)"):
+        convert_recording(named, tmp_path / "out", keep_ids=True)
+    assert not (tmp_path / "out").exists()
     allowed = pd.DataFrame([{**day.to_row(), "labels": {"city": "large"}}])
     assert convert_recording(allowed, tmp_path / "out", allow=["labels.city"]).days == {"train": 1}
 

@@ -148,6 +148,16 @@ def test_a_folder_of_people_gives_each_their_days(study: Path, tmp_path: Path) -
     assert read(built.as_dataset("train")) == sorted(days, key=lambda day: day.sample_id)
 
 
+def test_people_taken_for_one_person_are_pointed_out(study: Path, tmp_path: Path) -> None:
+    done = convert_recording(study, tmp_path / "out", timezone="Europe/Berlin")
+    assert done.people == {"train": 1}
+    assert done.report.notes["file-name-twice"].examples == [
+        "distance-2021-07-05.json",  # of anna_1 and anna_10; a zip inside of a folder is not looked into
+        "heart_rate-2021-07-05.json",
+    ]
+    assert "--folder-of-people" in done.report.notes["file-name-twice"].message
+
+
 def test_people_that_cannot_be_read_are_named_or_skipped(study: Path, tmp_path: Path) -> None:
     (study / "anna_2.zip").write_bytes((study / "anna_2.zip").read_bytes()[:200])
     options: dict[str, Any] = {"timezone": "Europe/Berlin", "folder_of_people": True, "keep_ids": True}

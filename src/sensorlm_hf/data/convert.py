@@ -185,7 +185,8 @@ def convert_recording(
         with DayWriter(
             hidden_folder, days_per_shard=days_per_shard, label_types=LABEL_TYPES.get(found), precision=precision
         ) as writer:
-            bar = tqdm(_safe(days, allow), unit=" days", desc=f"reading {found}", disable=None if progress else True)
+            safe = _safe(days, allow, names=secret is None)
+            bar = tqdm(safe, unit=" days", desc=f"reading {found}", disable=None if progress else True)
             for day in bar:
                 split = split_of(day.subject_id, validation_share, test_share, seed)
                 if secret is not None:
@@ -247,12 +248,14 @@ def _runner(ray_address: str | None, num_proc: int) -> Runner:
     return partial(on_ray, address=ray_address, num_proc=num_proc)
 
 
-def _safe(days: Iterable[SensorDay], allow: Iterable[str]) -> Iterator[SensorDay]:
-    """Passes days on, and stops at one whose labels or events say who the person is."""
+def _safe(days: Iterable[SensorDay], allow: Iterable[str], *, names: bool) -> Iterator[SensorDay]:
+    """Passes days on, and stops at one that says who the person is: in labels or events, or in a name that is kept."""
     allowed = tuple(allow)
     for day in days:
         check_identity({"labels": dict.fromkeys(day.labels)}, allow=allowed)
-        row = {"labels": day.labels, "events": [event.to_dict() for event in day.events]}
+        row: dict[str, Any] = {"labels": day.labels, "events": [event.to_dict() for event in day.events]}
+        if names:
+            row["subject_id"] = day.subject_id
         held = {column: what for column, what in identifying_texts([row]).items() if column not in allowed}
         if held:
             listed = ", ".join(f"{column} (holds {what})" for column, what in held.items())

@@ -205,7 +205,7 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"day\.csv, line 2: not UTF-8"):
         read_table(tmp_path / "day.csv")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(ValueError, match=r"empty\.csv: not valid CSV"):
+    with pytest.raises(ValueError, match=r"empty\.csv is empty; export it again"):
         read_table(tmp_path / "empty.csv")
     with pytest.raises(TypeError, match="int"):
         read_table(3)  # type: ignore[arg-type]

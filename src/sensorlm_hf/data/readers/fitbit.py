@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
@@ -160,6 +160,10 @@ class _FitbitReader:
                     self.report.files_unused[name] = reason
                     break
         drop_twins(files, self.report.files_unused)
+        dated = Counter(name.rsplit("/", 1)[-1] for entries in files.values() for name, day in entries if day)
+        for base, count in dated.items():
+            message = "more files of one name, read as one person's; for several people there is --folder-of-people"
+            self.report.note("file-name-twice", "kept", message, base, count - 1)
         if not any(files.get(kind) for kind in _CHANNELS):
             raise FileNotFoundError(
                 f"No Fitbit minute data in or below {source.path}: looked for heart_rate-YYYY-MM-DD.json,"

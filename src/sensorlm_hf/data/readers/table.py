@@ -141,7 +141,9 @@ def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
             frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",")
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}{_line_of_byte(path)}: not UTF-8 text ({error.reason}); save it so.") from None
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, OSError) as error:
+        except pd.errors.EmptyDataError:
+            raise ValueError(f"{path} is empty; export it again, or take it out of the folder.") from None
+        except (pd.errors.ParserError, EOFError, OSError) as error:
             raise ValueError(f"{path}: not valid CSV in UTF-8: {error}") from None
         return _frame_days(frame, str(path), options, first_line=2)
     return _frame_days(frame, str(path), options)
