@@ -78,7 +78,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
     ("arguments", "words"),
     [
         (["simulate", "0", "folder"], "must be at least 1, got 0"),
-        (["demo", "--table", "nowhere.csv"], "There is no folder or file at nowhere.csv."),
+        (["demo", "--table", "nowhere.csv"], "There is no file at nowhere.csv."),
         (["evaluate", "--data", "simulated:many"], "A simulated cohort is"),
         (
             ["train", "--data", "simulated:4", "--output_dir", "x", "--caption-keys", "poem"],
