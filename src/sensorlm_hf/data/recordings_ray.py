@@ -21,8 +21,8 @@ def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: i
     """Reads the parts of a recording on a Ray cluster, and yields what they hold in the order of one process.
 
     Days stream back while their part is still being read, and Ray stops reading ahead when they are not taken, so
-    neither a worker nor the caller holds a part as a whole. One caller rounds and writes the days, which bounds how many
-    readers help.
+    neither a worker nor the caller holds a part as a whole. One caller rounds and writes the days, which bounds how
+    many readers help.
 
     Args:
         recording: The recording; all machines must see its path, and this package.
