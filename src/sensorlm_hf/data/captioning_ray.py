@@ -8,6 +8,7 @@ from typing import Any
 
 from .caption_shards import ShardCounts, ShardJob, caption_shard
 from .captioning import Results
+from .ray_session import import_ray, ray_session
 
 
 def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
@@ -24,20 +25,10 @@ def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
         ValueError: If a shard or a row of it is no good.
         ConnectionError: If there is no cluster at the address.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ImportError("Captioning on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
+    ray = import_ray("Captioning")
     if not jobs:
         return
-    opened = not ray.is_initialized()
-    if opened:
-        options: dict[str, Any] = {"num_cpus": num_proc, "include_dashboard": False} if address == "local" else {}
-        ray.init(address=address, log_to_driver=False, **options)
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False  # days are counted, not blocks
+    with ray_session(ray, address, num_proc):
         names = [{"name": job.name} for job in jobs]
         shards = ray.data.from_items(names, override_num_blocks=len(names))
         # A block is a shard, and a failed machine's shards are done again elsewhere: writing one twice does no harm.
@@ -48,9 +39,6 @@ def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
             if row["error"]:
                 raise (TypeError if row["is_type_error"] else ValueError)(row["error"])
             yield row["name"], ShardCounts(row["rows"], row["accepted"], row["rejected"], row["worker"])
-    finally:
-        if opened:
-            ray.shutdown()
 
 
 def _caption_row(row: dict[str, Any], template: ShardJob) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .cards import DayStatistics
 from .cohorts import CohortShard
+from .ray_session import import_ray, ray_session
 
 
 def on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterator[DayStatistics]:
@@ -24,25 +25,13 @@ def on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterat
         ImportError: If Ray is not installed.
         ConnectionError: If there is no cluster at the address.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ImportError("Writing on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
-    opened = not ray.is_initialized()
-    if opened:
-        options: dict[str, Any] = {"num_cpus": num_proc, "include_dashboard": False} if address == "local" else {}
-        ray.init(address=address, log_to_driver=False, **options)
-    try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
+    ray = import_ray("Writing")
+    with ray_session(ray, address, num_proc):
         rows = ray.data.from_items([asdict(shard) for shard in shards], override_num_blocks=len(shards))
         # A block is a shard, and a failed machine's shards are done again elsewhere: writing one twice does no harm.
         done = rows.map(_write_row, compute=ray.data.TaskPoolStrategy(size=min(num_proc, len(shards))))
         for row in done.iter_rows():
             yield pickle.loads(row["statistics"])
-    finally:
-        if opened:
-            ray.shutdown()
 
 
 def _write_row(row: dict[str, Any]) -> dict[str, Any]:

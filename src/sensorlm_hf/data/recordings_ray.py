@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 
+from .ray_session import import_ray, ray_session
 from .readers.recordings import PartItem, Recording
 
 ITEMS_PER_BATCH = 16
@@ -36,40 +36,29 @@ def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: i
         ConnectionError: If there is no cluster at the address.
         ValueError: If a part is damaged, or an argument of its reader wrong.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise ImportError("Converting on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
-    opened = not ray.is_initialized()
-    if opened:
-        options: dict[str, Any] = {"num_cpus": num_proc, "include_dashboard": False} if address == "local" else {}
-        ray.init(address=address, log_to_driver=False, **options)
-    context = ray.data.DataContext.get_current()
-    before = context.enable_progress_bars, context.target_max_block_size, context.execution_options.preserve_order
-    try:
-        context.enable_progress_bars, context.target_max_block_size = False, BLOCK_BYTES
-        context.execution_options.preserve_order = True
-        rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
-        done = rows.map_batches(
-            _read_part,
-            batch_size=1,
-            batch_format="pyarrow",
-            zero_copy_batch=True,
-            fn_kwargs={"recording": pickle.dumps(recording)},
-            compute=ray.data.TaskPoolStrategy(size=min(num_proc, len(parts))),
-        )
-        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
-            for cell in batch.column("items"):
-                for item in pickle.loads(cell.as_py()):
-                    if isinstance(item, Exception):
-                        raise item
-                    yield item
-    finally:
-        context.enable_progress_bars, context.target_max_block_size = before[:2]
-        context.execution_options.preserve_order = before[2]
-        if opened:
-            ray.shutdown()
+    ray = import_ray("Converting")
+    with ray_session(ray, address, num_proc) as context:
+        before = context.target_max_block_size, context.execution_options.preserve_order
+        try:
+            context.target_max_block_size = BLOCK_BYTES
+            context.execution_options.preserve_order = True
+            rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts))
+            done = rows.map_batches(
+                _read_part,
+                batch_size=1,
+                batch_format="pyarrow",
+                zero_copy_batch=True,
+                fn_kwargs={"recording": pickle.dumps(recording)},
+                compute=ray.data.TaskPoolStrategy(size=min(num_proc, len(parts))),
+            )
+            for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+                for cell in batch.column("items"):
+                    for item in pickle.loads(cell.as_py()):
+                        if isinstance(item, Exception):
+                            raise item
+                        yield item
+        finally:
+            context.target_max_block_size, context.execution_options.preserve_order = before
 
 
 def _read_part(batch: pa.Table, recording: bytes) -> Iterator[pa.Table]:

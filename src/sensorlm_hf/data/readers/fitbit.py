@@ -65,15 +65,7 @@ def classify(name: str) -> tuple[str, date | None] | None:
     Returns:
         `(kind, date in the name or None)`, or None if it is no file that the reader uses.
     """
-    base = name.rsplit("/", 1)[-1]
-    for kind, pattern in PATTERNS.items():
-        match = pattern.fullmatch(base)
-        if match:
-            try:
-                return kind, date.fromisoformat(match[1]) if match.re.groups and match[1] else None
-            except ValueError:
-                return kind, None
-    return classify_classic(name)
+    return classify_classic(name, PATTERNS) or classify_classic(name)
 
 
 def read_fitbit(

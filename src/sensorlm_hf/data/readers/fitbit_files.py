@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -20,12 +20,12 @@ from .sources import line_of, load_csv, load_json_list, numbers
 
 _DATED = r"(?:[-_ ]+(\d{4}-\d{2}-\d{2}))?"
 _COPY = r"(?: ?\(\d+\))?"
-_PATTERNS = {
+PATTERNS = {
     "heart_rate": re.compile(rf"heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
     "steps": re.compile(rf"steps{_DATED}{_COPY}\.json", re.IGNORECASE),
     "resting_heart_rate": re.compile(rf"resting_heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
     "sleep": re.compile(rf"sleep{_DATED}{_COPY}\.json", re.IGNORECASE),
-    "exercise": re.compile(rf"exercise(?:-(\d+))?{_COPY}\.json", re.IGNORECASE),
+    "exercise": re.compile(rf"exercise(?:-\d+)?{_COPY}\.json", re.IGNORECASE),
     "hrv": re.compile(rf"Heart Rate Variability Details{_DATED}{_COPY}\.csv", re.IGNORECASE),
     "spo2": re.compile(rf"Minute SpO2{_DATED}{_COPY}\.csv", re.IGNORECASE),
 }
@@ -55,22 +55,22 @@ _TIME = "%m/%d/%y %H:%M:%S"
 _STAMP, _START = '"dateTime"', '"startTime"'
 
 
-def classify(name: str) -> tuple[str, date | None] | None:
+def classify(name: str, patterns: Mapping[str, re.Pattern[str]] = PATTERNS) -> tuple[str, date | None] | None:
     """Tells what an export's file is from its name.
 
     Args:
         name: Path inside the export.
+        patterns: `{kind: pattern of the file's name}`; the first group of one, if it has any, is a date.
 
     Returns:
         `(kind, date in the name or None)`, or None if it is no file that the reader uses.
     """
     base = name.rsplit("/", 1)[-1]
-    for kind, pattern in _PATTERNS.items():
+    for kind, pattern in patterns.items():
         match = pattern.fullmatch(base)
         if match:
-            dated = match.group(1) if kind != "exercise" else None
             try:
-                return kind, date.fromisoformat(dated) if dated else None
+                return kind, date.fromisoformat(match[1]) if pattern.groups and match[1] else None
             except ValueError:
                 return kind, None
     return None

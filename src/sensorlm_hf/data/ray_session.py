@@ -1,0 +1,55 @@
+"""A connection to Ray for the length of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def import_ray(what: str) -> Any:
+    """Imports Ray and Ray Data.
+
+    Args:
+        what: What needs it, such as `"Captioning"`.
+
+    Raises:
+        ImportError: If Ray is not installed.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ImportError(f"{what} on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
+    return ray
+
+
+@contextmanager
+def ray_session(ray: Any, address: str, num_proc: int) -> Iterator[Any]:
+    """Joins or starts a cluster, and leaves it as it was.
+
+    Args:
+        ray: What [`import_ray`] returned.
+        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
+            that is open already is used, and left open.
+        num_proc: Processors of a local cluster.
+
+    Yields:
+        The context of Ray Data, without progress bars: its callers count days, not blocks.
+
+    Raises:
+        ConnectionError: If there is no cluster at the address.
+    """
+    opened = not ray.is_initialized()
+    if opened:
+        options: dict[str, Any] = {"num_cpus": num_proc, "include_dashboard": False} if address == "local" else {}
+        ray.init(address=address, log_to_driver=False, **options)
+    context = ray.data.DataContext.get_current()
+    bars = context.enable_progress_bars
+    try:
+        context.enable_progress_bars = False
+        yield context
+    finally:
+        context.enable_progress_bars = bars
+        if opened:
+            ray.shutdown()
