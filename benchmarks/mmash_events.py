@@ -11,7 +11,6 @@ numbers over all people are printed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import warnings
 from pathlib import Path
@@ -28,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
+from sensorlm_hf.evaluation import beside_row, save_results
 from sensorlm_hf.evaluation.event_level import evaluate_event_level, event_crops
 from sensorlm_hf.evaluation.tasks import get_event_task
 from sensorlm_hf.evaluation.zero_shot import scored
@@ -84,11 +84,32 @@ def leave_one_out(features: np.ndarray, classes: np.ndarray, people: list[str]) 
     return scores
 
 
+def card_rows(results: dict, people: int, events: int) -> list[dict]:
+    """Returns the model's number and that of labels, as a card holds them."""
+    told = f"real people (MMASH, {people} people, {events} events), sleep / sedentary / light / vigorous"
+    names = {
+        "zero-shot": "zero-shot, prompts: task",
+        "labels": "logistic regression with labels: heart rate, steps, counts",
+    }
+    return [
+        beside_row(
+            f"{told}: {word}" + (" (logistic regression, leave one person out)" if word == "labels" else ""),
+            "AUROC",
+            results[name]["auroc"],
+            "python benchmarks/mmash_events.py --data FOLDER",
+            chance=0.5,
+            interval=results[name]["intervals"]["auroc"],
+        )
+        for word, name in names.items()
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
     parser.add_argument("--model", help="model folder; the shipped demo model by default")
     parser.add_argument("--json", type=Path, help="write the numbers here")
+    parser.add_argument("--card_rows", type=Path, help="write the rows of a model card here (train_demo.py --beside)")
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "mmash"
     if arguments.data is None or not root.is_dir():
@@ -118,10 +139,10 @@ def main() -> None:
         low, high = result["intervals"]["auroc"]
         each = ", ".join(f"{c} {v:.2f}" for c, v in zip(task.class_names, result["auroc_per_class"], strict=True))
         print(f"  {name:50s} AUROC {result['auroc']:.3f} [{low:.3f}, {high:.3f}], F1 {result['f1']:.3f}; {each}")
+    if arguments.card_rows:
+        save_results({"rows": card_rows(results, len(days), len(crops.days))}, arguments.card_rows)
     if arguments.json:
-        partial = arguments.json.with_suffix(".partial")
-        partial.write_text(json.dumps(results, indent=2) + "\n")
-        partial.replace(arguments.json)
+        save_results(results, arguments.json)
 
 
 if __name__ == "__main__":

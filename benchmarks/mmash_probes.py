@@ -2,11 +2,9 @@
 
 Mood: each of a person's five questionnaires (PANAS) ends a window of two hours, in which all else is masked; is the
 mood told positive or not? Stress: is a person's daily stress (DSI) at least the median of the people here? Both are
-asked of a logistic regression on the model's embedding, and of one on six summary features of the same minutes. It is
-scored by leave-pair-out (Airola et al. 2011, Computational Statistics & Data Analysis 55(4)): every pair of a positive
-and a negative item is ranked by a probe that saw nothing of either's person, and AUROC is the share ranked right.
-Leaving one person out and pooling the scores would be biased towards 0 with so few people. Only numbers over all people
-are printed.
+asked of a logistic regression on the model's embedding, and of one on six summary features of the same minutes, and
+scored by leave-pair-out, as people are few (`sensorlm_hf.evaluation.pair_probe`). Only numbers over all people are
+printed.
 
     python benchmarks/mmash_probes.py --data FOLDER --model sensorlm-coca
 """
@@ -14,7 +12,6 @@ are printed.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import warnings
@@ -29,7 +26,7 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation.encode import encode_days
-from sensorlm_hf.evaluation.probing import fit_predict, logistic_probe
+from sensorlm_hf.evaluation.pair_probe import leave_pair_out, spread_by_chance
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -68,33 +65,6 @@ def summary_features(day: SensorDay) -> list[float]:
         return [
             float(of(day.channel(key))) for key in CHANNELS if key in day.schema.keys for of in (np.nanmean, np.nanstd)
         ]
-
-
-def leave_pair_out(features: np.ndarray, positive: np.ndarray, people: list[str]) -> tuple[float, int]:
-    """Returns the share of pairs ranked right by probes that saw neither person, ties as half, and the pairs."""
-    features = np.where(np.isfinite(features), features, np.nanmean(features, axis=0))
-    who = np.asarray(people)
-    right, pairs = 0.0, 0
-    for one, other in itertools.combinations_with_replacement(sorted(set(people)), 2):
-        out = (who == one) | (who == other)
-        up, down = np.flatnonzero(out & positive), np.flatnonzero(out & ~positive)
-        # Of two people only the pairs across them are new; those within a person are that person's own turn.
-        couples = [(i, j) for i in up for j in down if one == other or who[i] != who[j]]
-        if not couples or len(set(positive[~out].tolist())) < 2:
-            continue
-        scores = np.zeros(len(who))
-        scores[out] = fit_predict(logistic_probe(), features[~out], positive[~out].astype(int), features[out], 2)[:, 1]
-        right += sum(1.0 if scores[i] > scores[j] else 0.5 * (scores[i] == scores[j]) for i, j in couples)
-        pairs += len(couples)
-    return (right / pairs if pairs else float("nan")), pairs
-
-
-def spread_by_chance(features: np.ndarray, positive: np.ndarray, people: list[str], draws: int) -> tuple[float, float]:
-    """Returns the 2.5 % and 97.5 % quantiles of AUROC when the classes are shuffled."""
-    rng = np.random.default_rng(0)
-    found = [leave_pair_out(features, rng.permutation(positive), people)[0] for _ in range(draws)]
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def main() -> None:

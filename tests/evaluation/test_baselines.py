@@ -29,6 +29,18 @@ def test_boosting_tells_indoors_from_outdoors() -> None:
     assert result["chance"]["auroc"] == 0.5
 
 
+def test_boosting_learns_from_other_people() -> None:
+    task = get_task("environment")
+    days = simulate_days(400, seed=8, days_per_person=2)
+    train, test = days[:300], days[300:]
+    result = evaluate_gradient_boosting(test, task, iterations=15, train_days=train)
+    assert result["auroc"] > 0.65
+    assert result["days"] == sum(task.class_of(day) is not None for day in test)
+    assert result["train_days"] == sum(task.class_of(day) is not None for day in train)
+    with pytest.raises(ValueError, match="in `train_days` and in `days`"):
+        evaluate_gradient_boosting(test, task, train_days=days)
+
+
 def test_bad_input() -> None:
     days = simulate_days(6, seed=5, days_per_person=1)
     with pytest.raises(ValueError, match="at least one"):

@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import ModelCard
 from test_report import RESULTS
 
-from sensorlm_hf.evaluation import write_model_card
+from sensorlm_hf.evaluation import beside_row, write_model_card
 from sensorlm_hf.evaluation.model_card import model_card as make
 
 TRAINING: dict[str, Any] = {
@@ -23,6 +23,7 @@ TRAINING: dict[str, Any] = {
         "data": "simulated:5000:0",
         "caption_keys": {"high_level_summary_caption": 0.65, "high_low_caption": 0.35},
         "modality_dropout": 0.1,
+        "max_text_length": 128,
         "event_crop": 0.3,
         "init_from": None,
     },
@@ -99,14 +100,50 @@ def test_it_says_that_people_were_simulated_and_held_out() -> None:
 @pytest.mark.parametrize(
     "card",
     [
-        a_card(measured={"data": "simulated:100:7"}),
+        a_card(measured={"data": "simulated:100:0"}),
+        a_card(measured={"data": "me/my-days"}),
         a_card(measured={"split": "train"}),
         a_card(init_from="another-model"),
+        a_card({"started_from": TRAINING}, init_from="first", data="simulated:9:1", measured={"data": "simulated:9:0"}),
     ],
-    ids=["other data", "training split", "first model unknown"],
+    ids=["same seed", "other data", "training split", "first model unknown", "first model's people"],
 )
 def test_it_promises_held_out_people_only_where_the_splits_do(card: str) -> None:
     assert "none of whom" not in card
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        a_card(),
+        a_card(measured={"data": "simulated:100:7"}),
+        a_card({"started_from": TRAINING}, init_from="first", data="simulated:9:1", measured={"data": "simulated:9:1"}),
+    ],
+    ids=["held-out split", "cohort of another seed", "both runs"],
+)
+def test_it_says_that_people_are_new_to_the_model(card: str) -> None:
+    assert "none of whom the model was trained on" in card
+
+
+def test_it_tells_of_the_run_before() -> None:
+    lines = a_card({"started_from": TRAINING}, init_from="first").splitlines()
+    assert (
+        "| started from | a model trained on `simulated:5000:0`, 101952 days seen, `high_level_summary_caption` (0.65),"
+        " `high_low_caption` (0.35), at most 128 tokens, seed 0: 30 minutes on cpu (2 threads) |"
+    ) in lines
+    assert "| started from | a model of which no record was kept |" in a_card(init_from="first").splitlines()
+    assert "started from" not in a_card()
+
+
+def test_it_has_numbers_of_other_origin() -> None:
+    rows = [
+        beside_row("labels: trees", "AUROC", 0.96, "python trees.py", chance=0.5),
+        beside_row("real events", "AUROC", 0.9, "python real.py", chance=0.5, interval=(0.85, 0.951)),
+    ]
+    lines = a_card(measured={"beside": rows}).splitlines()
+    assert "| labels: trees | AUROC | 0.960 | 0.500 | `python trees.py` |" in lines
+    assert "| real events | AUROC | 0.900 [0.850, 0.951] | 0.500 | `python real.py` |" in lines
+    assert "### Beside it" not in a_card()
 
 
 def test_it_does_not_call_real_people_simulated() -> None:

@@ -5,7 +5,7 @@ from .callbacks import ZeroShotCallback
 from .captioning import evaluate_captioning
 from .encode import caption_days, encode_days, encode_texts
 from .event_level import evaluate_event_level
-from .model_card import model_card, write_model_card
+from .model_card import beside_row, model_card, write_model_card
 from .page import write_reports
 from .probing import evaluate_few_shot, evaluate_probe
 from .report import evaluate_model, markdown_table, save_results
@@ -23,6 +23,7 @@ __all__ = [
     "UNSEEN_TASK",
     "Task",
     "ZeroShotCallback",
+    "beside_row",
     "caption_days",
     "class_embeddings",
     "encode_days",

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ..days import SensorDay
-from .probing import FOLDS, cross_validated, labelled
+from .probing import FOLDS, cross_validated, fit_predict, labelled
 from .zero_shot import scored
 
 QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.97, 0.99)
@@ -67,22 +67,24 @@ def evaluate_gradient_boosting(
     seed: int = 0,
     features: np.ndarray | None = None,
     iterations: int | None = None,
+    train_days: Sequence[SensorDay] | None = None,
 ) -> dict[str, Any]:
     """Trains gradient boosting with labels on some people and scores it on the others, each person once.
 
     Args:
-        days: Days with labels.
+        days: Days with labels, on which it is scored.
         task: A [`Task`] or [`ProbeTask`].
-        folds: Number of parts of people.
+        folds: Number of parts of people, each scored by trees that learnt from the others.
         seed: Seed of the parts.
         features: `(len(days), F)` features, by default [`summary_table`]; NaN is allowed.
         iterations: Trees a class; by default as many as the ceiling of the simulator's difficulty was set with.
+        train_days: Days of other people to learn from, instead of those of the other parts.
 
     Returns:
-        What [`scored`] returns, with `days` and `people`.
+        What [`scored`] returns, with `days`, `people` and, if `train_days` were given, how many of them have a label.
 
     Raises:
-        ValueError: If the task labels too few days, or features do not fit them.
+        ValueError: If the task labels too few days, features do not fit them, or a person is in `train_days` too.
     """
     rows, references, people = labelled(days, task)
     if features is None:
@@ -90,14 +92,23 @@ def evaluate_gradient_boosting(
     if len(features) != len(days):
         raise ValueError(f"`features` must have a row for each of the {len(days)} days, got {len(features)}.")
     count = len(task.class_names)
-    scores = cross_validated(
-        features[rows],
-        references,
-        people,
-        count,
-        folds=folds,
-        seed=seed,
-        make=lambda: gradient_boosting(count, iterations=iterations),
-    )
+
+    def make() -> HistGradientBoostingClassifier:
+        return gradient_boosting(count, iterations=iterations)
+
+    told: dict[str, Any] = {}
+    if train_days is None:
+        scores = cross_validated(features[rows], references, people, count, folds=folds, seed=seed, make=make)
+    else:
+        seen, labels, learnt_from = labelled(train_days, task)
+        both = set(learnt_from) & set(people)
+        if both:
+            raise ValueError(
+                f"{len(both)} people are in `train_days` and in `days` ({min(both)}); scores would count what was"
+                " learnt by heart. Split by person."
+            )
+        table = summary_table([train_days[row] for row in seen])
+        scores = fit_predict(make(), table, labels, features[rows], count)
+        told = {"train_days": len(seen)}
     result = scored(references, scores, people, task.class_names, seed=seed)
-    return {**result, "days": len(rows), "people": len(set(people))}
+    return {**result, "days": len(rows), "people": len(set(people)), **told}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .._version import __version__
-from .report import markdown_table, result_rows, save_results
+from .report import markdown_table, number_text, result_rows, save_results
 
 
 def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
@@ -19,7 +21,7 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     Args:
         name: Name of the model.
         training: What [`pretrain`] returned.
-        results: What [`evaluate_model`] returned.
+        results: What [`evaluate_model`] returned; `beside` may hold further numbers, see [`beside_row`].
         command: The command that makes the model anew.
 
     Returns:
@@ -54,7 +56,7 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
         if objective != "cap"
         else ""
     )
-    held_out = _held_out(options, results)
+    held_out = _held_out(training, results)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
         "import sensorlm_hf  # registers the model and the pipelines\nfrom transformers import pipeline\n"
@@ -87,7 +89,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 {markdown_table(results)}
 
 {_scales(results)}
-
+{_beside(results)}
 ## How it was trained
 
 | | |
@@ -100,7 +102,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 | labels told in other words | with probability {options.get("label_rewording", 0):g} |
 | activities held out | {", ".join(options.get("held_out_activities", ())) or "none"} |
 | seed | {training["seed"]} |
-| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads) |
+{_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads) |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
 {evaluation_loss}| software | sensorlm_hf {__version__} |
 
@@ -110,11 +112,92 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 """
 
 
-def _held_out(options: dict[str, Any], results: dict[str, Any]) -> str:
-    """Says that the people are new to the model, where the splits warrant it."""
-    if options["data"] == results["data"] and results["split"] != "train" and options["init_from"] is None:
-        return ", none of whom the model was trained on"
-    return ""
+def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """Returns the records of the runs that made a model, last first; None where one is unknown."""
+    runs: list[dict[str, Any] | None] = [training]
+    while (run := runs[-1]) is not None and run["options"]["init_from"] is not None:
+        runs.append(run.get("started_from"))
+    return runs
+
+
+def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
+    """Says that the people are new to the model, where the splits of all its runs warrant it."""
+    for run in _lineage(training):
+        if run is None or not _other_people(run["options"]["data"], results):
+            return ""
+    return ", none of whom the model was trained on"
+
+
+def _other_people(trained_on: str, results: dict[str, Any]) -> bool:
+    """Whether a run surely saw none of the people: another split of its data, or a cohort of another seed."""
+    if trained_on == results["data"]:
+        return results["split"] != "train"
+    cohorts = [re.fullmatch(r"simulated(?::\d+)?(?::(\d+))?", data) for data in (trained_on, results["data"])]
+    return all(cohorts) and len({int(cohort[1] or 0) for cohort in cohorts if cohort}) == 2
+
+
+def _started_from(training: dict[str, Any]) -> str:
+    """Tells of the runs before the last one, a row each."""
+    rows = []
+    for run in _lineage(training)[1:]:
+        if run is None:
+            rows.append("| started from | a model of which no record was kept |\n")
+            continue
+        options = run["options"]
+        keys = ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
+        rows.append(
+            f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen, {keys}, at most"
+            f" {options['max_text_length']} tokens, seed {run['seed']}: {run['train_runtime'] / 60:.0f} minutes on"
+            f" {run['device']} ({run['threads']} threads) |\n"
+        )
+    return "".join(rows)
+
+
+def beside_row(
+    what: str, metric: str, value: float, how: str, *, chance: float, interval: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """Returns a number to stand in the card beside those of [`evaluate_model`], measured by other means.
+
+    Args:
+        what: What was measured, such as `"events of real people (MMASH)"`.
+        metric: Name of the metric.
+        value: Its value.
+        how: The command that measures it.
+        chance: What chance reaches.
+        interval: Lower and upper end of the 95 % interval.
+
+    Returns:
+        The row, for the list `results["beside"]`.
+    """
+    return {
+        "what": what,
+        "metric": metric,
+        "value": float(value),
+        "interval": None if interval is None else [float(end) for end in interval],
+        "chance": float(chance),
+        "how": how,
+    }
+
+
+def _beside(results: dict[str, Any]) -> str:
+    """Returns the table of [`beside_row`]s, or nothing."""
+    if not results.get("beside"):
+        return ""
+    lines = [
+        "",
+        "### Beside it",
+        "",
+        "What labels buy on the same test days, and what was measured on other days or with a sister model; brackets"
+        " hold 95 % intervals over people.",
+        "",
+        "| what | metric | value | chance | measured by |",
+        "|---|---|---|---|---|",
+    ]
+    for row in results["beside"]:
+        interval = f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]" if row["interval"] else ""
+        number = f"{number_text(row['value'])}{interval}"
+        lines.append(f"| {row['what']} | {row['metric']} | {number} | {number_text(row['chance'])} | `{row['how']}` |")
+    return "\n".join([*lines, ""])
 
 
 def _scales(results: dict[str, Any]) -> str:

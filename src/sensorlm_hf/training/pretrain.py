@@ -151,8 +151,9 @@ def pretrain(
         callbacks: Makes further callbacks, such as [`ZeroShotCallback`]s.
 
     Returns:
-        The numbers of the run: losses, seconds, days seen, parameters. They are saved as `training.json` too. A run
-        that stopped early (`--max_hours`, SIGTERM) leaves a checkpoint, not a model, and says why under `stopped`.
+        The numbers of the run: losses, seconds, days seen, parameters, and under `started_from` those of the run that
+        made the model it began with. They are saved as `training.json` too. A run that stopped early (`--max_hours`,
+        SIGTERM) leaves a checkpoint, not a model, and says why under `stopped`.
 
     Raises:
         ValueError: If the options contradict each other, the dataset lacks a training split, or the run to resume
@@ -210,6 +211,7 @@ def pretrain(
         "device": str(arguments.device),
         "seed": arguments.seed,
         "options": options.as_json(),
+        **({"started_from": parts.started_from} if parts.started_from else {}),
     }
     if trainer.stops.reason:
         return {**metrics, "stopped": trainer.stops.reason}
@@ -242,6 +244,7 @@ class TrainingParts:
         validation: Days to evaluate on; `None` if the dataset has no such split.
         collator: Makes training batches.
         evaluation_collator: Makes evaluation batches.
+        started_from: What `training.json` of the model that the run starts from says, if there is one.
     """
 
     model: SensorLMModel
@@ -250,6 +253,7 @@ class TrainingParts:
     validation: SensorDayDataset | None
     collator: SensorLMCollator
     evaluation_collator: SensorLMCollator
+    started_from: dict[str, Any] | None = None
 
 
 def prepare(
@@ -338,6 +342,7 @@ def prepare(
             draw_per_batch=options.draw_per_batch,
         ),
         evaluation_collator=SensorLMCollator(**collate, training=False),
+        started_from=_record_of(options.init_from),
     )
 
 
@@ -496,6 +501,15 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
         },
     )
     return SensorLMModel(config)
+
+
+def _record_of(source: str | None) -> dict[str, Any] | None:
+    """Returns how the model was trained that a run starts from; a folder alone tells it, not a name on the Hub."""
+    path = Path(source or "", "training.json")
+    if source is None or not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 def _check_same_model(config: SensorLMConfig, checkpoint: Path) -> None:
