@@ -61,6 +61,19 @@ def test_scaling(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_unseen_classes(tmp_path: Path) -> None:
+    arguments = ("--output_dir", tmp_path / "u", "--data", "simulated:300:5", "--max_steps", 2, "--batch_size", 8,
+                 "--card_rows", tmp_path / "rows.json")  # fmt: skip
+    out = run("unseen_classes.py", *arguments)
+    record = json.loads((tmp_path / "u" / "model" / "training.json").read_text())
+    assert "hiking" in record["options"]["held_out_activities"]
+    assert "days of held-out activities" in out
+    assert "  pilates " in out
+    (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert 0 <= row["interval"][0] <= row["value"] <= row["interval"][1] <= 1
+
+
+@pytest.mark.slow
 def test_baselines_join_the_table(tmp_path: Path) -> None:
     from sensorlm_hf.cli import main
 

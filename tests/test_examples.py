@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from transformers import pipeline
 
 from sensorlm_hf import simulate_days
+from sensorlm_hf.evaluation import beside_row
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 TRAIN_DEMO = EXAMPLES / "train_demo.py"
@@ -54,20 +55,37 @@ def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: P
 
 
 def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defaults of the example are those with which the shipped model was made."""
+    """The stages of the example are the ones in which the shipped model was made."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
     asked: list[Any] = []
     monkeypatch.setitem(example["train"].__globals__, "pretrain", lambda *a, **k: asked.append((a, k)))
-    given = SimpleNamespace(epochs=6.0, batch_size=64, learning_rate=1.5e-3, seed=0, resume=True)
-    example["train"](given, tmp_path, "simulated:5000:0")
-    ((options, arguments), keywords) = asked[0]
     shipped = EXAMPLES.parent / "src/sensorlm_hf/checkpoints/sensorlm-coca"
-    record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))["options"]
-    for name in ("objective", "size", "data", "caption_keys", "max_text_length", "event_crop", "save_dtype"):
-        assert getattr(options, name) == record[name], name
-    assert options.config_overrides == record["config_overrides"]
-    assert keywords == {"resume": True}
-    assert Path(arguments.output_dir) == tmp_path
+    record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))
+    given = SimpleNamespace(people=None, epochs=None, batch_size=None, seed=0, resume=True)
+    before = None
+    for stage in example["STAGES"]:
+        before = example["train"](stage, given, tmp_path, before)
+    assert before == tmp_path / "3-days"
+    for (options, arguments), keywords in reversed(asked):
+        told = {name: value for name, value in record["options"].items() if name != "init_from"}
+        assert {name: value for name, value in options.as_json().items() if name in told} == told
+        assert arguments.seed == record["seed"]
+        assert arguments.num_train_epochs == pytest.approx(record["epoch"], rel=0.01)
+        assert keywords == {"resume": True}
+        record = record.get("started_from")
+    assert record is None
+    assert [a.output_dir for (_, a), _ in asked] == [str(tmp_path / stage.name) for stage in example["STAGES"]]
+    assert [o.init_from for (o, _), _ in asked] == [None, *(a.output_dir for (_, a), _ in asked[:-1])]
+
+
+def test_the_command_of_a_card_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says how to measure it or to go on is left out, and so are defaults."""
+    example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
+    words = ["--output_dir", "my model", "--seed", "1", "--evaluate_only", "--beside", "a.json", "b.json", "--resume"]
+    monkeypatch.setattr(sys, "argv", ["examples/train_demo.py", *words, "--run_dir", "elsewhere"])
+    parser = example["arguments"]()
+    told = example["command"](parser, parser.parse_args())
+    assert told == "python examples/train_demo.py --output_dir 'my model' --seed 1"
 
 
 @pytest.mark.slow
@@ -76,7 +94,10 @@ def test_the_demo_model_from_simulated_people_to_its_card(
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     target, run_dir = tmp_path / "my-sensorlm", tmp_path / "run"
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps({"rows": [beside_row("days of my own", "AUROC", 0.75, "python mine.py", chance=0.5)]}))
     words = ["--output_dir", target, "--run_dir", run_dir, "--people", 30, "--epochs", 1, "--batch_size", 16]
+    words += ["--beside", rows]
     run(monkeypatch, *words)
     out = capsys.readouterr().out
     assert "| zero-shot activity | AUROC |" in out
@@ -87,6 +108,8 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     card = ModelCard.load(target / "README.md")
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
+    assert "| days of my own | AUROC | 0.750 | 0.500 | `python mine.py` |" in card.text
+    assert "| activity with labels: gradient boosting on summary features" in card.text
     day = simulate_days(1, seed=5)[0]
     answers = pipeline("zero-shot-sensor-classification", model=str(target))(day, candidate_labels=["running", "yoga"])
     assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-3)

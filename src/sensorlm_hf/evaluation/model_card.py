@@ -57,6 +57,8 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
         else ""
     )
     held_out = _held_out(training, results)
+    runs = [run for run in _lineage(training) if run is not None]
+    whole = f", {sum(run['train_runtime'] for run in runs) / 60:.0f} with what it started from" * (len(runs) > 1)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
         "import sensorlm_hf  # registers the model and the pipelines\nfrom transformers import pipeline\n"
@@ -102,7 +104,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 | labels told in other words | with probability {options.get("label_rewording", 0):g} |
 | activities held out | {", ".join(options.get("held_out_activities", ())) or "none"} |
 | seed | {training["seed"]} |
-{_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads) |
+{_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){whole} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
 {evaluation_loss}| software | sensorlm_hf {__version__} |
 
