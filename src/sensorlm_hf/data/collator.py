@@ -77,7 +77,9 @@ class SensorLMCollator:
         draw_per_batch: Whether the key, and whether days are cropped to events, are drawn once for a batch instead of
             for each day. Captions of a batch are then alike in length and kind: no short one is padded to a long one's
             length, and the captions that a day is told from differ in what they say rather than in how much. The
-            draws depend on the first day of the batch.
+            draws depend on the first day of the batch. The caption loss is a mean over the tokens of a batch, so that a
+            token of a short kind weighs more than one of a long kind: asked for a caption, a model trained so tends to
+            end it where the short kind ends.
         seed: Seed of all draws.
         training: If false, nothing is left out, cropped or reworded, and each day's caption is the one of epoch 0.
     """
