@@ -208,6 +208,9 @@ def test_a_run_starts_from_the_weights_and_words_of_another_model(
     expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert (tmp_path / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert record["started_from"] == json.loads((folder / "training.json").read_text())
+    assert "started_from" not in record["started_from"]
 
 
 def test_captions_longer_than_the_first_model_reads_give_it_further_positions(
