@@ -13,7 +13,7 @@ import torch.multiprocessing as multiprocessing
 from sensorlm_hf.cli import main
 from sensorlm_hf.data.folders import write_days
 from sensorlm_hf.data.simulate import simulate_days
-from sensorlm_hf.evaluation.page import suite_markdown, table_rows, write_reports
+from sensorlm_hf.evaluation.page import _few_shot_range, suite_markdown, table_rows, write_reports
 from sensorlm_hf.evaluation.parallel import Ranks
 from sensorlm_hf.evaluation.suite import GROUPS, SUITE_TASKS, collect, expand_tasks, run_suite
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
@@ -180,3 +180,8 @@ def test_the_command_writes_the_reports(root: Path, tmp_path: Path, capsys: pyte
     assert {"report.html", "report.md", "results.json"} <= {path.name for path in folder.iterdir()}
     assert main([*arguments, "--tasks", "sleepiness", "--output-dir", str(tmp_path / "other")]) == 2
     assert "Unknown task" in capsys.readouterr().err
+
+
+def test_few_shot_below_chance_is_in_the_picture() -> None:
+    assert _few_shot_range({"activity": ([1, 5], [0.6, 0.9])}) == (0.4, 1.0)
+    assert _few_shot_range({"activity": ([1], [0.9]), "anxiety": ([1, 5], [0.383, 0.5])}) == (0.3, 1.0)

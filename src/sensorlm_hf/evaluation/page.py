@@ -274,6 +274,12 @@ def _retrieval(results: dict[str, Any]) -> str:
     return _section("Retrieval", f"<figure>{draw}</figure>")
 
 
+def _few_shot_range(lines: dict[str, tuple[list[int], list[float]]]) -> tuple[float, float]:
+    """Returns the shown AUROCs, from 0.4 or the tenth below the lowest, as few labels may do worse than chance."""
+    lowest = min(value for _, values in lines.values() for value in values)
+    return min(0.4, float(np.floor(lowest * 10)) / 10), 1.0
+
+
 def _few_shot(results: dict[str, Any]) -> str:
     lines = {
         name: ([int(k) for k in entry["shots"]], [scores["auroc"] for scores in entry["shots"].values()])
@@ -289,7 +295,7 @@ def _few_shot(results: dict[str, Any]) -> str:
             theme,
             x_label="labelled days of each class",
             y_label="AUROC",
-            y_range=(0.4, 1.0),
+            y_range=_few_shot_range(lines),
             width=width,
             title="Few-shot learning on frozen embeddings",
         ),
