@@ -41,7 +41,7 @@ def main() -> None:
             caption_keys={"high_level_summary_caption": 1.0},
             max_text_length=64,
             event_crop=0.3,
-            # Names and attributes as often as each other: an activity that was never seen has only attributes.
+            # More other words than names, since an activity that was never seen has only attributes.
             label_rewording=0.6,
             held_out_activities=UNSEEN_ACTIVITIES,
             config_overrides={"caption_loss_weight": 1.0},

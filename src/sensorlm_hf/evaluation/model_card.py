@@ -44,7 +44,6 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
         if simulated
         else f"Training data: `{options['data']}`."
     )
-    keys = ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
     captioning = (
         '\ncaptioner = pipeline("sensor-captioning", model="{name}")\nprint(captioner(day)[0]["generated_text"])'
         if objective in ("cap", "coca")
@@ -98,7 +97,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 |---|---|
 | command | `{command}` |
 | data | `{options["data"]}`: {training["train_days"]} training days, {training["days_seen"]} seen |
-| captions | {keys} |
+| captions | {_captions(options)} |
 | modality left out | with probability {options["modality_dropout"]:g} each |
 | day cropped to an event | with probability {options["event_crop"]:g} |
 | labels told in other words | with probability {options.get("label_rewording", 0):g} |
@@ -112,6 +111,11 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 
 {_limits(simulated)}
 """
+
+
+def _captions(options: dict[str, Any]) -> str:
+    """Returns the kinds of captions of a run and the weight of each."""
+    return ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
 
 
 def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
@@ -146,9 +150,8 @@ def _started_from(training: dict[str, Any]) -> str:
             rows.append("| started from | a model of which no record was kept |\n")
             continue
         options = run["options"]
-        keys = ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
         rows.append(
-            f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen, {keys}, at most"
+            f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen, {_captions(options)}, at most"
             f" {options['max_text_length']} tokens, seed {run['seed']}: {run['train_runtime'] / 60:.0f} minutes on"
             f" {run['device']} ({run['threads']} threads) |\n"
         )
