@@ -151,8 +151,8 @@ def _started_from(training: dict[str, Any]) -> str:
             continue
         options = run["options"]
         rows.append(
-            f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen, {_captions(options)}, at most"
-            f" {options['max_text_length']} tokens, seed {run['seed']}: {run['train_runtime'] / 60:.0f} minutes on"
+            f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen,"
+            f" {_captions(options)}, at most {options['max_text_length']} tokens, seed {run['seed']}: {run['train_runtime'] / 60:.0f} minutes on"
             f" {run['device']} ({run['threads']} threads) |\n"
         )
     return "".join(rows)
