@@ -152,8 +152,8 @@ def _started_from(training: dict[str, Any]) -> str:
         options = run["options"]
         rows.append(
             f"| started from | a model trained on `{options['data']}`, {run['days_seen']} days seen,"
-            f" {_captions(options)}, at most {options['max_text_length']} tokens, seed {run['seed']}: {run['train_runtime'] / 60:.0f} minutes on"
-            f" {run['device']} ({run['threads']} threads) |\n"
+            f" {_captions(options)}, at most {options['max_text_length']} tokens, seed {run['seed']}:"
+            f" {run['train_runtime'] / 60:.0f} minutes on {run['device']} ({run['threads']} threads) |\n"
         )
     return "".join(rows)
 
