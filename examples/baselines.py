@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--max_days", type=int, help="use only the first days of each split")
     parser.add_argument("--llm_minutes", type=int, default=60, help="minutes of a row of the text")
+    parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -61,6 +62,7 @@ def main() -> None:
             warmup_steps=0.1,
             save_strategy="no",
             report_to="none",
+            bf16=options.bf16,
             use_cpu=not torch.cuda.is_available(),
             seed=options.seed,
         )

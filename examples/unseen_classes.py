@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--data", default="simulated:5000:1")
     parser.add_argument("--size", default="tiny")
-    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--max_steps", type=int, default=-1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--max_days", type=int, help="test days")
@@ -39,12 +39,12 @@ def main() -> None:
             size=options.size,
             data=options.data,
             caption_keys={"high_level_summary_caption": 1.0},
-            max_text_length=64,
+            max_text_length=96,
             event_crop=0.3,
             # More other words than names, since an activity that was never seen has only attributes.
-            label_rewording=0.6,
+            label_rewording=0.75,
             held_out_activities=UNSEEN_ACTIVITIES,
-            config_overrides={"caption_loss_weight": 1.0},
+            config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True},
             num_proc=2,
             prompts=tuple(all_prompts()),
         ),

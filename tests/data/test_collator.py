@@ -212,6 +212,39 @@ def test_a_batch_may_draw_once_for_all_its_days(simulated: list[SensorDay], proc
     assert kinds == {(key, crop) for key in (SUMMARY, LOW) for crop in (False, True)}
 
 
+def test_captions_that_are_only_read_have_no_labels(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    keys = {SUMMARY: 1.0, LOW: 1.0}
+    plain, split = SensorLMCollator(processor, keys), SensorLMCollator(processor, keys, contrast_only=[SUMMARY])
+    one, other = plain(simulated), split(simulated)
+    labels = other.pop("labels")
+    assert same(one, other)
+    for ids, mask, targets in zip(other["input_ids"], other["attention_mask"], labels, strict=True):
+        written = "standard deviation" in processor.tokenizer.decode(ids, skip_special_tokens=True)
+        expected = ids.masked_fill(mask == 0, -100) if written else torch.full_like(ids, -100)
+        assert torch.equal(targets, expected)
+    assert 0 < (labels != -100).any(dim=1).sum() < len(labels)
+    quiet = SensorLMCollator(processor, keys, contrast_only=[SUMMARY], training=False)(simulated)
+    assert torch.equal(quiet["labels"], quiet["input_ids"].masked_fill(quiet["attention_mask"] == 0, -100))
+
+
+def test_only_captions_that_are_only_read_are_reworded(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
+    keys = {SUMMARY: 1.0, LOW: 0.0}
+    told = [
+        SensorLMCollator(processor, keys, label_rewording=share, contrast_only=only)(simulated)["input_ids"]
+        for share, only in ((0.0, [LOW]), (0.9, [LOW]), (0.9, [SUMMARY]))
+    ]
+    assert torch.equal(told[0], told[1])
+    assert told[0].shape != told[2].shape or not torch.equal(told[0], told[2])
+
+
+@pytest.mark.parametrize("given", [SUMMARY, ["high_low_caption"]])
+def test_what_is_only_read_must_be_a_list_of_keys(processor: SensorLMProcessor, given: object) -> None:
+    with pytest.raises(ValueError, match="must list keys of `caption_keys`"):
+        SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, contrast_only=given)  # type: ignore[arg-type]
+
+
 def test_evaluation_draws_for_each_day_whatever_is_drawn_in_training(
     simulated: list[SensorDay], processor: SensorLMProcessor
 ) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from sensorlm_hf.data.collator import SensorLMCollator
-from sensorlm_hf.data.rewording import all_other_words, attribute_words, intensity_words, other_words, reword_events
+from sensorlm_hf.data.rewording import (
+    all_other_words,
+    attribute_words,
+    description_words,
+    intensity_words,
+    other_words,
+    reword_events,
+)
 from sensorlm_hf.data.simulate import ACTIVITIES, simulate_days
 from sensorlm_hf.data.simulate.activities import ACTIVITY_BY_NAME
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
@@ -20,6 +27,18 @@ def test_words_follow_the_attributes() -> None:
     assert attribute_words(ACTIVITY_BY_NAME["tennis"])[0] == "outdoor sport"
     assert attribute_words(ACTIVITY_BY_NAME["pilates"])[0] == "indoor strength training"
     assert attribute_words(ACTIVITY_BY_NAME["cooking"]) == ()
+
+
+def test_descriptions_tell_several_attributes() -> None:
+    told = {activity.name: description_words(activity) for activity in ACTIVITIES if activity.benchmark}
+    assert told["treadmill running"][0] == "steady vigorous indoor cardio on foot at a running pace"
+    assert told["hiking"][0] == ("stop-and-go moderate outdoor cardio on foot at a walking pace up and down for hours")
+    assert told["pilates"][0] == "steady light indoor strength training off one's feet"
+    # Most exercises are told from all others by their fullest description.
+    fullest = [words[0] for words in told.values()]
+    assert sum(fullest.count(words) == 1 for words in fullest) >= 16
+    assert all(len(set(words)) == len(words) and "  " not in " ".join(words) for words in told.values())
+    assert description_words(ACTIVITY_BY_NAME["cooking"]) == ()
 
 
 def test_every_activity_has_other_words_and_unknown_labels_have_none() -> None:

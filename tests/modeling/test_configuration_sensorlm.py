@@ -218,6 +218,8 @@ def test_types_are_checked():
     # Fails if the configuration file switches strict validation off.
     with pytest.raises(Exception, match="hidden_size"):
         SensorLMSensorConfig(hidden_size="768")
+    with pytest.raises(Exception, match="embed_statistics"):
+        SensorLMSensorConfig(embed_statistics="yes")
     with pytest.raises(Exception, match="embed_missing"):
         SensorLMSensorConfig(embed_missing="yes")
 

@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_cases import CHANNELS, MINUTES, days, gaps, small_model, texts
 
-MODELS = {objective: small_model(objective) for objective in ("siglip", "cap", "coca")}
+MODELS = {
+    "siglip": small_model("siglip"),
+    "cap": small_model("cap", embed_statistics=True),
+    "coca": small_model("coca", embed_statistics=True),
+}
 
 
 def close(a: torch.Tensor, b: torch.Tensor) -> None:
@@ -138,6 +142,57 @@ def test_missing_embedding_starts_without_effect():
     torch.manual_seed(0)
     model = SensorLMModel(small_config("siglip"))
     assert model.sensor_model.embeddings.missing_embedding.weight.abs().max() == 0
+
+
+def by_hand(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Statistics of each row and channel, one after the other."""
+    rows, minutes, channels = values.shape
+    numbers = torch.zeros(rows, 5, channels)
+    for row in range(rows):
+        for channel in range(channels):
+            seen = values[row, mask[row, :, channel], channel]
+            if len(seen):
+                parts = (seen.mean(), seen.std(correction=0), seen.min(), seen.max())
+                numbers[row, :, channel] = torch.tensor([*map(float, parts), len(seen) / minutes])
+    return numbers.flatten(1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_statistics_are_those_of_observed_minutes(dtype):
+    from sensorlm_hf.modeling.modeling_sensorlm import window_statistics
+
+    values, mask = days().to(dtype), gaps()
+    mask[0, :, 1] = False
+    close(window_statistics(values, mask), by_hand(values.float(), mask))
+    close(window_statistics(values), by_hand(values.float(), torch.ones_like(mask)))
+
+
+def test_statistics_are_told_to_every_patch_and_have_gradients():
+    values, mask = days(2), gaps()[:2]
+    model = small_model("siglip", embed_statistics=True).sensor_model.embeddings
+    other = small_model("siglip", embed_statistics=True).sensor_model.embeddings
+    for parameter in other.statistics_norm.parameters():
+        parameter.data.zero_()
+    difference = (model(values, mask)[0] - other(values, mask)[0]).detach()
+    close(difference, difference[:, :1].expand_as(difference))
+    with torch.no_grad():
+        close(difference[:, 0], model.statistics_norm(model.statistics_embedding(by_hand(values, mask))))
+    flat = torch.zeros_like(values, requires_grad=True)
+    model(flat, mask)[0].square().sum().backward()
+    assert torch.isfinite(flat.grad).all()
+
+
+def test_statistics_start_without_effect():
+    from model_cases import small_config
+
+    from sensorlm_hf.modeling import SensorLMModel
+
+    model = SensorLMModel(small_config("siglip", embed_statistics=True))
+    values, mask = days(), gaps()
+    told = model.get_sensor_features(values, mask)
+    model.sensor_model.embeddings.statistics_embedding.weight.data.mul_(3)
+    assert torch.equal(model.get_sensor_features(values, mask), told)
+    assert SensorLMModel(small_config("siglip")).sensor_model.embeddings.statistics_embedding is None
 
 
 def test_integer_and_float_masks_are_read_as_bool():

@@ -244,6 +244,26 @@ def test_a_run_starts_from_a_model_of_another_objective(
     assert all(torch.equal(expected[name], found[name]) for name in shared)
 
 
+def test_a_trained_model_may_be_told_statistics_and_loses_nothing(
+    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
+) -> None:
+    folder, _ = whole
+    added = {"embed_statistics": True, "caption_loss_weight": 0.5}
+    given = options(cohort, init_from=str(folder), config_overrides=added)
+    pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
+    model = SensorLMModel.from_pretrained(tmp_path)
+    assert model.config.caption_loss_weight == 0.5
+    expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(tensor, found.pop(name)) for name, tensor in expected.items())
+    assert set(found) == {name for name in found if "embeddings.statistics_" in name}
+    day = simulate_days(1, seed=4)[0]
+    told = [
+        SensorLMModel.from_pretrained(path).encode_sensor([day], SensorLMProcessor.from_pretrained(path))
+        for path in (folder, tmp_path)
+    ]
+    np.testing.assert_array_equal(*told)
+
+
 def test_a_dataset_without_validation_trains_without_evaluation(
     cohort: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -305,6 +325,8 @@ def test_a_run_is_not_resumed_as_another_model(
         ({"save_dtype": "int8"}, "floating-point type such as 'bfloat16', got 'int8'"),
         ({"save_dtype": "nn"}, "got 'nn'"),
         ({"init_from": "model", "config_overrides": {"hidden_size": 8}}, "keeps its own shape"),
+        ({"contrast_only": ("high_level_summary_caption",)}, "names all `caption_keys`"),
+        ({"objective": "cap", "contrast_only": ("high_level_summary_caption",)}, "learns nothing from captions"),
     ],
 )
 def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str, Any], words: str) -> None:
@@ -318,6 +340,7 @@ def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str,
         ({"caption_keys": {}}, "`caption_keys` needs non-negative weights"),
         ({"modality_dropout": 1.5}, "`modality_dropout` must be a probability"),
         ({"max_text_length": 4}, "max_length"),
+        ({"contrast_only": ("high_low_caption",)}, "must list keys of `caption_keys`"),
         ({"vocab_size": 100}, "`vocab_size` must be a whole number, at least 259"),
         ({"config_overrides": {"width": 3}}, "No part of SensorLMConfig has a value named 'width'"),
     ],

@@ -59,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="Draw the caption key and event crops once for a batch: faster where captions differ much in length.",
     )
+    option(
+        parser,
+        "--contrast-only",
+        nargs="+",
+        default=(),
+        metavar="KEY",
+        help="Caption keys that are read but not written: no loss of the decoder.",
+    )
     option(parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees.")
     option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
@@ -149,6 +157,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         event_crop=arguments.event_crop,
         label_rewording=arguments.label_rewording,
         draw_per_batch=arguments.draw_per_batch,
+        contrast_only=tuple(arguments.contrast_only),
         held_out_activities=tuple(arguments.hold_out),
         init_from=arguments.init_from,
         save_dtype=arguments.save_dtype,

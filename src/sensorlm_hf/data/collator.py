@@ -79,7 +79,10 @@ class SensorLMCollator:
             length, and the captions that a day is told from differ in what they say rather than in how much. The
             draws depend on the first day of the batch. The caption loss is a mean over the tokens of a batch, so that a
             token of a short kind weighs more than one of a long kind: asked for a caption, a model trained so tends to
-            end it where the short kind ends.
+            end it where the short kind ends. `contrast_only` is the way out.
+        contrast_only: Caption keys whose captions are read but not written: they count in the contrastive loss alone,
+            since all their `labels` are -100. A model asked for a caption then writes one of the other keys, in the
+            log's own words: where some are only read, `label_rewording` is for those.
         seed: Seed of all draws.
         training: If false, nothing is left out, cropped or reworded, and each day's caption is the one of epoch 0.
     """
@@ -91,6 +94,7 @@ class SensorLMCollator:
     event_crop: float = 0.0
     label_rewording: float = 0.0
     draw_per_batch: bool = False
+    contrast_only: Sequence[str] = ()
     seed: int = 0
     training: bool = True
 
@@ -106,6 +110,12 @@ class SensorLMCollator:
         for name in ("modality_dropout", "event_crop", "label_rewording"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(self, name)}.")
+        unknown = [key for key in self.contrast_only if key not in self.caption_keys]
+        if isinstance(self.contrast_only, str) or unknown:
+            raise ValueError(
+                f"`contrast_only` must list keys of `caption_keys` ({', '.join(self.caption_keys)}), got"
+                f" {self.contrast_only!r}."
+            )
         if self.max_length < 8:
             raise ValueError(f"`max_length` must be at least 8 tokens, got {self.max_length}.")
         self._keys = list(self.caption_keys)
@@ -124,10 +134,11 @@ class SensorLMCollator:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
             `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
             same, in whichever batch and process, which the contrastive losses then treat as positives of each other.
+            With `contrast_only` also `labels` `(B, L)`, the tokens to write, -100 where there is none.
         """
         if all(item is None for item in items):
             return {}
-        days, texts, groups = [], [], []
+        days, texts, groups, written = [], [], [], []
         contents: dict[str, int] = {}
         together: tuple[str, bool] | None = None
         for item in items:
@@ -142,7 +153,7 @@ class SensorLMCollator:
                 day = _crop_to_event(day, rng)
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             told = day
-            if self.training and self.label_rewording:
+            if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
                 told = reword_events(day, self.label_rewording, rng)
             text = self._builder(day.schema)(told, sample_id=caption_id, key=key)
             # What belongs together is decided by what happened, not by the words for it.
@@ -151,6 +162,7 @@ class SensorLMCollator:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)
             texts.append(text)
+            written.append(not self.training or key not in self.contrast_only)
             # Captions that a budget cut to the same words say the same, whatever was left out.
             groups.append(contents.setdefault(text, _group_id(content)))
         batch = self.processor(
@@ -162,6 +174,9 @@ class SensorLMCollator:
             max_length=self.max_length,
         )
         batch["text_group_ids"] = torch.tensor(groups)
+        if self.contrast_only:
+            target = batch["attention_mask"].bool() & torch.tensor(written)[:, None]
+            batch["labels"] = batch["input_ids"].masked_fill(~target, -100)
         return dict(batch)
 
     def _draw(self, rng: np.random.Generator) -> tuple[str, bool]:

@@ -19,6 +19,14 @@ SEDENTARY_MET, LIGHT_MET, MODERATE_MET = 1.5, 3.0, 6.0
 """Upper limits of sedentary, light and moderate activity, METs (Compendium of Physical Activities; sedentary up to and
 including its limit, the others below it)."""
 
+_RUNNING_CADENCE, _NARROW_CADENCE = 140, 40
+"""Steps per minute: from where on one runs (Tudor-Locke et al. 2019 put vigorous stepping at 130), and between which
+limits a pace is even rather than changing; a match or a class has slow and quick minutes."""
+_HILLY = 0.05
+"""Spread of altitude within a minute, in the unit of the table, from which an exercise goes up and down."""
+_HOURS = 90
+"""Usual shortest bout, minutes, from which an exercise is said to last for hours."""
+
 _SEDENTARY = ("sitting", "sedentary time", "sedentary behaviour")
 _LIGHT = ("light activity", "light movement", "light physical activity")
 _MODERATE = ("moderate activity", "medium activity", "moderate exercise")
@@ -46,9 +54,41 @@ def attribute_words(activity: Activity) -> tuple[str, ...]:
     return f"{activity.environment} {kind}", f"{activity.environment} exercise", moves
 
 
+def description_words(activity: Activity) -> tuple[str, ...]:
+    """Returns longer descriptions of an exercise, the fullest first; none for everyday ones.
+
+    They tell, from the table of activities: whether effort is steady; how hard, where and of which kind it is; whether
+    it is done on foot, and at which pace; whether it goes up and down; and whether it lasts for hours. No single
+    attribute tells one exercise from all others, while most are told apart by a few of them.
+    """
+    if not activity.benchmark:
+        return ()
+    kind = _KINDS[activity.category]
+    place = f"{activity.environment} {kind}"
+    hard = intensity_words(activity)[0].split()[0]
+    steadiness = "stop-and-go" if activity.pattern.period else "steady"
+    feet = "off one's feet"
+    if activity.step_share >= 0.5:
+        slow, fast = activity.cadence
+        pace = "running" if slow >= _RUNNING_CADENCE else "walking" if fast - slow <= _NARROW_CADENCE else "changing"
+        feet = f"on foot at a {pace} pace"
+    hills = "up and down" if activity.altitude >= _HILLY else ""
+    hours = "for hours" if activity.duration[0] >= _HOURS else ""
+    descriptions = (
+        (steadiness, hard, place, feet, hills, hours),
+        (hard, place, hours),
+        (place, feet),
+        (steadiness, "exercise", feet, hills),
+        (hard, steadiness, "exercise", feet),
+    )
+    return tuple(dict.fromkeys(" ".join(filter(None, words)) for words in descriptions))
+
+
 @lru_cache(maxsize=512)
 def other_words(kind: str, label: str) -> tuple[tuple[str, ...], ...]:
-    """Returns groups of words that may stand for an event: synonyms, how hard it is, what it is; empty groups left out.
+    """Returns groups of words that may stand for an event; empty groups are left out.
+
+    The groups are synonyms, how hard it is, what it is, and longer descriptions.
 
     Args:
         kind: Kind of the event.
@@ -60,7 +100,7 @@ def other_words(kind: str, label: str) -> tuple[tuple[str, ...], ...]:
     if name is None:
         return ()
     activity = ACTIVITY_BY_NAME[name]
-    groups = (activity.aliases, intensity_words(activity), attribute_words(activity))
+    groups = (activity.aliases, intensity_words(activity), attribute_words(activity), description_words(activity))
     return tuple(group for group in groups if group)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..data.rewording import SEDENTARY_MET, attribute_words, intensity_words
+from ..data.rewording import SEDENTARY_MET, attribute_words, description_words, intensity_words
 from ..data.simulate.activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity
 from ..days import Event, SensorDay
 
@@ -100,15 +100,13 @@ apart."""
 
 
 def _unseen_task() -> Task:
-    """The task of unseen classes: a class is described by its name and its attributes.
+    """The task of unseen classes: a class is described by its attributes.
 
-    To a model that never read the names, only the attributes say something, and those only if its captions spoke of
+    To a model that never read their names, only attributes say something, and those only if its captions spoke of
     attributes (`PretrainOptions.label_rewording`).
     """
-    phrases = tuple(
-        (name, *intensity_words(ACTIVITY_BY_NAME[name])[:2], *attribute_words(ACTIVITY_BY_NAME[name]))
-        for name in UNSEEN_ACTIVITIES
-    )
+    activities = [ACTIVITY_BY_NAME[name] for name in UNSEEN_ACTIVITIES]
+    phrases = tuple((*description_words(activity), *attribute_words(activity)) for activity in activities)
     return Task(
         "unseen",
         "Which of five kinds of exercise that were held out of training.",

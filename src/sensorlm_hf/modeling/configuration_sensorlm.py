@@ -84,6 +84,10 @@ class SensorLMSensorConfig(PreTrainedConfig):
         attention_dropout: Dropout on attention weights while training.
         embed_missing: Whether a learned linear map of a patch's missing entries is added to its embedding, so that the
             tower can tell an absent value from an average one. It starts at 0.
+        embed_statistics: Whether a learned map of the window's statistics (mean, standard deviation, minimum and
+            maximum of each channel over its observed minutes, and how many they are) is added to every patch. A small
+            or briefly trained tower need not learn then to average over the day, which captions tell in numbers. It
+            starts at 0. The released model has none.
         skip_missing_patches: Whether patches without any observed value are left out of the computation where that
             saves time. The outputs are the same.
         use_head: Whether the tower pools its tokens with an attention head. [`SensorLMConfig`] sets it.
@@ -108,6 +112,7 @@ class SensorLMSensorConfig(PreTrainedConfig):
     layer_norm_eps: float = 1e-6
     attention_dropout: Union[float, int] = 0.0
     embed_missing: bool = False
+    embed_statistics: bool = False
     skip_missing_patches: bool = True
     use_head: bool = True
 

@@ -67,6 +67,36 @@ _WORTH_SKIPPING = 7 / 8
 # Sensor tower
 
 
+WINDOW_STATISTICS = 5
+"""How many numbers [`window_statistics`] gives of a channel."""
+
+
+def window_statistics(sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+    """Summarises each channel over the minutes in which it was observed.
+
+    Args:
+        sensor_values: `(B, T, C)`, finite where the mask is True.
+        sensor_mask: `(B, T, C)` bool, True = observed; `None` if everything is.
+
+    Returns:
+        `(B, 5 * C)`: the means of all channels, then their standard deviations, minima and maxima, and the shares of
+        observed minutes. A channel without any has zeros.
+    """
+    values = sensor_values.float()
+    mask = torch.ones_like(values, dtype=torch.bool) if sensor_mask is None else sensor_mask
+    count = mask.sum(dim=1)
+    divisor = count.clamp(min=1)
+    zero = values.new_zeros(())
+    mean = torch.where(mask, values, zero).sum(dim=1) / divisor
+    spread = torch.where(mask, values - mean[:, None], zero).square().sum(dim=1) / divisor
+    low = torch.where(mask, values, values.new_full((), torch.inf)).amin(dim=1)
+    high = torch.where(mask, values, values.new_full((), -torch.inf)).amax(dim=1)
+    low, high = (torch.where(count > 0, edge, zero) for edge in (low, high))
+    # The root of exactly 0 has no gradient.
+    deviation = torch.where(count > 0, (spread + 1e-12).sqrt(), zero)
+    return torch.cat([mean, deviation, low, high, count / values.shape[1]], dim=1)
+
+
 class SensorLMSensorEmbeddings(nn.Module):
     """Cuts the (time, channel) plane into patches and embeds them; tokens run over channels first, then over time.
 
@@ -81,6 +111,12 @@ class SensorLMSensorEmbeddings(nn.Module):
         self.missing_embedding = None
         if config.embed_missing:
             self.missing_embedding = _marked(nn.Linear(config.patch_size, config.hidden_size, bias=False), "zeros")
+        self.statistics_embedding = self.statistics_norm = None
+        if config.embed_statistics:
+            self.statistics_embedding = nn.Linear(WINDOW_STATISTICS * int(config.num_channels or 0), config.hidden_size)
+            # Bounded by a gain that starts at 0: what is alike in all patches must not drown what tells them apart.
+            self.statistics_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+            self.statistics_norm.initial_weights = "zeros"
 
     def patches(self, values: torch.Tensor) -> torch.Tensor:
         """Cuts `(B, T, C)` into patches `(B, N, patch_minutes * patch_channels)`."""
@@ -124,6 +160,9 @@ class SensorLMSensorEmbeddings(nn.Module):
         tokens = self.patch_embedding(self.patches(sensor_values).to(dtype))
         if self.missing_embedding is not None and absent is not None:
             tokens = tokens + self.missing_embedding(absent.to(dtype))
+        if self.statistics_embedding is not None:
+            statistics = window_statistics(sensor_values, sensor_mask)
+            tokens = tokens + self.statistics_norm(self.statistics_embedding(statistics.to(dtype)))[:, None]
         return tokens + self.positions(sensor_values.shape[1]), observed
 
 
@@ -167,7 +206,8 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=module.embedding_dim**-0.5)
         elif isinstance(module, nn.LayerNorm):
-            init.ones_(module.weight)
+            set_weight = init.zeros_ if getattr(module, "initial_weights", None) == "zeros" else init.ones_
+            set_weight(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             scheme = getattr(module, "initial_weights", None)

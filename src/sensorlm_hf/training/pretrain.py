@@ -35,6 +35,12 @@ from .trainer import SensorLMTrainer
 logger = logging.getLogger(__name__)
 
 
+_STARTS_WITHOUT_EFFECT = ("embed_missing", "embed_statistics")
+"""Parts of the sensor tower that a trained model may be given."""
+
+_LOSS_WEIGHTS = ("contrastive_loss_weight", "caption_loss_weight")
+
+
 @dataclass
 class PretrainOptions:
     """What to train, beyond the arguments of the trainer.
@@ -51,6 +57,7 @@ class PretrainOptions:
         event_crop: See [`SensorLMCollator`].
         label_rewording: See [`SensorLMCollator`].
         draw_per_batch: See [`SensorLMCollator`].
+        contrast_only: See [`SensorLMCollator`]; at least one key must be left to write if the objective has a decoder.
         held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
             unseen classes.
         init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept. A
@@ -63,7 +70,8 @@ class PretrainOptions:
         lora: Parts that are adapted with LoRA while everything else is frozen: `"sensor"`, `"text"`, `"decoder"`; see
             [`lora_config`]. The adapter is saved beside the merged model, in `adapter/`.
         freeze: Towers that are not trained: `"sensor"`, `"text"`.
-        config_overrides: Further values for [`SensorLMConfig.from_size`]; not with `init_from`, whose shape is kept.
+        config_overrides: Further values for [`SensorLMConfig.from_size`]. With `init_from`, whose shape is kept, only
+            weights of losses, and parts that start without effect: `embed_missing` and `embed_statistics`.
 
     Raises:
         ValueError: If an option is out of range, or two exclude each other.
@@ -80,6 +88,7 @@ class PretrainOptions:
     event_crop: float = 0.2
     label_rewording: float = 0.0
     draw_per_batch: bool = False
+    contrast_only: tuple[str, ...] = ()
     held_out_activities: tuple[str, ...] = ()
     init_from: str | None = None
     save_dtype: str | None = None
@@ -107,6 +116,14 @@ class PretrainOptions:
                 "A stream cannot leave days out, since processes must agree on their number beforehand; write a dataset"
                 " without the activities, or leave `streaming` out."
             )
+        if self.objective == "cap" and self.contrast_only:
+            raise ValueError(
+                "Objective 'cap' learns nothing from captions that are not written; leave `contrast_only` out."
+            )
+        if self.contrast_only and all(key in self.contrast_only for key in self.caption_keys):
+            raise ValueError(
+                "`contrast_only` names all `caption_keys`; leave one to write, or train 'clip'."
+            )
         if self.lora and self.freeze:
             raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
         unknown = [part for part in self.freeze if part not in FREEZABLE]
@@ -119,8 +136,12 @@ class PretrainOptions:
             )
         if self.tokenizer_days < 1:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
-        if self.init_from is not None and self.config_overrides:
-            raise ValueError("`config_overrides` shape a new model; one from `init_from` keeps its own shape.")
+        shaping = [name for name in self.config_overrides if name not in (*_STARTS_WITHOUT_EFFECT, *_LOSS_WEIGHTS)]
+        if self.init_from is not None and shaping:
+            raise ValueError(
+                f"`config_overrides` ({', '.join(shaping)}) shape a new model; one from `init_from` keeps its own"
+                f" shape. It may be given {', '.join((*_STARTS_WITHOUT_EFFECT, *_LOSS_WEIGHTS))}."
+            )
         self.held_out_activities = check_activities(self.held_out_activities)
         # Said now rather than after hours of training.
         _float_type(self.save_dtype)
@@ -340,6 +361,7 @@ def prepare(
             event_crop=options.event_crop,
             label_rewording=options.label_rewording,
             draw_per_batch=options.draw_per_batch,
+            contrast_only=options.contrast_only if options.objective == "coca" else (),
         ),
         evaluation_collator=SensorLMCollator(**collate, training=False),
         started_from=_record_of(options.init_from),
@@ -470,10 +492,12 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
 
 def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMModel:
     if options.init_from is not None:
-        model = SensorLMModel.from_pretrained(options.init_from, dtype=torch.float32)
-        if model.config.objective != options.objective:
-            config = SensorLMConfig.from_dict({**model.config.to_dict(), "objective": options.objective})
-            model = SensorLMModel.from_pretrained(options.init_from, config=config, dtype=torch.float32)
+        old = SensorLMConfig.from_pretrained(options.init_from)
+        wanted = {**old.to_dict(), "objective": options.objective}
+        for name, value in options.config_overrides.items():
+            (wanted if name in _LOSS_WEIGHTS else wanted["sensor_config"])[name] = value
+        config = SensorLMConfig.from_dict(wanted)
+        model = SensorLMModel.from_pretrained(options.init_from, config=config, dtype=torch.float32)
         positions = model.config.text_config.max_position_embeddings
         if options.max_text_length > positions:
             untrained = options.lora or "text" in options.freeze

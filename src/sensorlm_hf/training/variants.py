@@ -48,7 +48,8 @@ def train_variant(
     if finished.is_file():
         metrics: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
         asked = {**options.as_json(), "seed": seed}
-        found = {**metrics["options"], "seed": metrics["seed"]}
+        # A record of before an option was there was made with its default.
+        found = {**PretrainOptions().as_json(), **metrics["options"], "seed": metrics["seed"]}
         other = [name for name in asked if found.get(name) != asked[name]]
         if other:
             told = ", ".join(f"{name} was {found.get(name)!r} and is {asked[name]!r}" for name in other)
