@@ -239,6 +239,28 @@ def test_only_captions_that_are_only_read_are_reworded(
     assert told[0].shape != told[2].shape or not torch.equal(told[0], told[2])
 
 
+def test_captions_leave_channels_out_at_the_given_rate_and_signals_stay_whole(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
+    items = [{"day": day, "epoch": epoch} for epoch in range(6) for day in simulated]
+    whole = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000)(items)
+    batch = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, channel_omission=0.6)(items)
+    assert torch.equal(whole["sensor_values"], batch["sensor_values"])
+    assert torch.equal(whole["sensor_mask"], batch["sensor_mask"])
+    told, before = (
+        [
+            processor.tokenizer.decode(ids, skip_special_tokens=True).count("standard deviation")
+            for ids in b["input_ids"]
+        ]
+        for b in (batch, whole)
+    )
+    assert min(told) >= 1, "a caption says something"
+    assert abs(sum(told) / sum(before) - 0.4) < 0.05
+    quiet = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, channel_omission=0.6, training=False)
+    plain = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, training=False)
+    assert same(quiet(simulated), plain(simulated))
+
+
 @pytest.mark.parametrize("given", [SUMMARY, ["high_low_caption"]])
 def test_what_is_only_read_must_be_a_list_of_keys(processor: SensorLMProcessor, given: object) -> None:
     with pytest.raises(ValueError, match="must list keys of `caption_keys`"):

@@ -8,6 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_cases import CHANNELS, MINUTES, days, gaps, small_model, texts
 
+from sensorlm_hf.modeling.modeling_sensorlm import (
+    _SPREAD_OF_STATISTICS,
+    _TYPICAL_STATISTICS,
+    window_statistics,
+)
+
 MODELS = {
     "siglip": small_model("siglip"),
     "cap": small_model("cap", embed_statistics=True),
@@ -147,52 +153,57 @@ def test_missing_embedding_starts_without_effect():
 def by_hand(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Statistics of each row and channel, one after the other."""
     rows, minutes, channels = values.shape
-    numbers = torch.zeros(rows, 5, channels)
+    numbers = torch.zeros(rows, channels, 5)
     for row in range(rows):
         for channel in range(channels):
             seen = values[row, mask[row, :, channel], channel]
             if len(seen):
                 parts = (seen.mean(), seen.std(correction=0), seen.min(), seen.max())
-                numbers[row, :, channel] = torch.tensor([*map(float, parts), len(seen) / minutes])
-    return numbers.flatten(1)
+                numbers[row, channel] = torch.tensor([*map(float, parts), len(seen) / minutes])
+    return numbers
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_statistics_are_those_of_observed_minutes(dtype):
-    from sensorlm_hf.modeling.modeling_sensorlm import window_statistics
-
     values, mask = days().to(dtype), gaps()
     mask[0, :, 1] = False
     close(window_statistics(values, mask), by_hand(values.float(), mask))
     close(window_statistics(values), by_hand(values.float(), torch.ones_like(mask)))
-
-
-def test_statistics_are_told_to_every_patch_and_have_gradients():
-    values, mask = days(2), gaps()[:2]
-    model = small_model("siglip", embed_statistics=True).sensor_model.embeddings
-    other = small_model("siglip", embed_statistics=True).sensor_model.embeddings
-    for parameter in other.statistics_norm.parameters():
-        parameter.data.zero_()
-    difference = (model(values, mask)[0] - other(values, mask)[0]).detach()
-    close(difference, difference[:, :1].expand_as(difference))
-    with torch.no_grad():
-        close(difference[:, 0], model.statistics_norm(model.statistics_embedding(by_hand(values, mask))))
-    flat = torch.zeros_like(values, requires_grad=True)
-    model(flat, mask)[0].square().sum().backward()
+    flat = torch.zeros(1, 8, 2, requires_grad=True)
+    window_statistics(flat).sum().backward()
     assert torch.isfinite(flat.grad).all()
 
 
-def test_statistics_start_without_effect():
-    from model_cases import small_config
+def test_statistics_are_pooled_and_told_to_the_decoder():
+    values, mask = days(2), gaps()[:2]
+    mask[1, :, 2] = False
+    model = small_model("coca", embed_statistics=True)
+    tower = model.sensor_model
+    output = tower(values, mask)
+    numbers = by_hand(values, mask)
+    scaled = (numbers - torch.tensor(_TYPICAL_STATISTICS)) / torch.tensor(_SPREAD_OF_STATISTICS)
+    scaled[numbers[..., -1] == 0] = 0
+    expected = torch.stack([scaled[:, c] @ tower.statistics.weight[c] for c in range(CHANNELS)], dim=1)
+    close(output.statistics_state, expected + tower.statistics.bias)
+    statistics, tower.statistics = tower.statistics, None
+    plain = tower(values, mask)
+    assert plain.statistics_state is None
+    assert torch.equal(plain.last_hidden_state, output.last_hidden_state)
+    close(output.pooler_output - plain.pooler_output, output.statistics_state.sum(1) / CHANNELS**0.5)
+    without, _ = model.encode_for_captions(values, mask)
+    tower.statistics = statistics
+    told, _ = model.encode_for_captions(values, mask)
+    assert (told - without).abs().max() > 1e-3
 
-    from sensorlm_hf.modeling import SensorLMModel
 
-    model = SensorLMModel(small_config("siglip", embed_statistics=True))
+def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
+    model = small_model("cap", embed_statistics=True)
     values, mask = days(), gaps()
-    told = model.get_sensor_features(values, mask)
-    model.sensor_model.embeddings.statistics_embedding.weight.data.mul_(3)
-    assert torch.equal(model.get_sensor_features(values, mask), told)
-    assert SensorLMModel(small_config("siglip")).sensor_model.embeddings.statistics_embedding is None
+    tokens, token_mask = model.encode_for_captions(values, mask)
+    tower = model.sensor_model(values, mask)
+    assert torch.equal(tokens[:, -CHANNELS:], tower.statistics_state)
+    assert torch.equal(tokens[:, :-CHANNELS], tower.last_hidden_state)
+    assert token_mask is None or bool(token_mask[:, -CHANNELS:].all())
 
 
 def test_integer_and_float_masks_are_read_as_bool():

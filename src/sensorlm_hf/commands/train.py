@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Zero-shot tasks to score on validation days at each evaluation.",
     )
     option(parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words.")
+    option(parser, "--channel-omission", type=float, default=0.0, help="Chance that a caption leaves a channel out.")
     option(
         parser,
         "--draw-per-batch",
@@ -156,6 +157,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         modality_dropout=arguments.modality_dropout,
         event_crop=arguments.event_crop,
         label_rewording=arguments.label_rewording,
+        channel_omission=arguments.channel_omission,
         draw_per_batch=arguments.draw_per_batch,
         contrast_only=tuple(arguments.contrast_only),
         held_out_activities=tuple(arguments.hold_out),

@@ -74,6 +74,9 @@ class SensorLMCollator:
             is masked, and the caption is the event's.
         label_rewording: Probability with which an event's name is told in other words (see [`reword_events`]), so that
             the model learns synonyms and attributes, and not only the names of classes.
+        channel_omission: Probability with which a caption leaves a channel out. Captions name channels in one order,
+            and a model that tells days apart by those that come first may never read the others. Left out at random,
+            each has to be read at times. The signals stay whole.
         draw_per_batch: Whether the key, and whether days are cropped to events, are drawn once for a batch instead of
             for each day. Captions of a batch are then alike in length and kind: no short one is padded to a long one's
             length, and the captions that a day is told from differ in what they say rather than in how much. The
@@ -93,6 +96,7 @@ class SensorLMCollator:
     modality_dropout: float = 0.0
     event_crop: float = 0.0
     label_rewording: float = 0.0
+    channel_omission: float = 0.0
     draw_per_batch: bool = False
     contrast_only: Sequence[str] = ()
     seed: int = 0
@@ -107,7 +111,7 @@ class SensorLMCollator:
             raise ValueError(
                 f"`caption_keys` needs non-negative weights with a positive sum, got {self.caption_keys!r}."
             )
-        for name in ("modality_dropout", "event_crop", "label_rewording"):
+        for name in ("modality_dropout", "event_crop", "label_rewording", "channel_omission"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(self, name)}.")
         unknown = [key for key in self.contrast_only if key not in self.caption_keys]
@@ -155,6 +159,8 @@ class SensorLMCollator:
             told = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
                 told = reword_events(day, self.label_rewording, rng)
+            if self.training and self.channel_omission:
+                told = _leave_out_channels(told, self.channel_omission, rng)
             text = self._builder(day.schema)(told, sample_id=caption_id, key=key)
             # What belongs together is decided by what happened, not by the words for it.
             content = _content(day, key, text)
@@ -228,6 +234,17 @@ def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
         return day
     start, end, event = spans[int(rng.integers(len(spans)))]
     return replace(day.crop(start, end), events=(event,))
+
+
+def _leave_out_channels(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
+    """Returns the day without the values of some channels; one that was observed is always kept."""
+    lost = rng.random(len(day.schema)) < probability
+    observed = np.flatnonzero(day.mask.any(axis=0))
+    if len(observed) and lost[observed].all():
+        lost[observed[int(rng.integers(len(observed)))]] = False
+    values = day.values.copy()
+    values[:, lost] = np.nan
+    return replace(day, values=values)
 
 
 def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:

@@ -84,10 +84,10 @@ class SensorLMSensorConfig(PreTrainedConfig):
         attention_dropout: Dropout on attention weights while training.
         embed_missing: Whether a learned linear map of a patch's missing entries is added to its embedding, so that the
             tower can tell an absent value from an average one. It starts at 0.
-        embed_statistics: Whether a learned map of the window's statistics (mean, standard deviation, minimum and
-            maximum of each channel over its observed minutes, and how many they are) is added to every patch. A small
-            or briefly trained tower need not learn then to average over the day, which captions tell in numbers. It
-            starts at 0. The released model has none.
+        embed_statistics: Whether the tower also tells the statistics of each channel (mean, standard deviation, minimum
+            and maximum over its observed minutes, and how many they are): their sum is part of the pooled state, and
+            the decoder reads them beside the patches. Captions tell them in numbers, which a small or briefly trained
+            tower hardly learns to gather from its patches. The released model has none.
         skip_missing_patches: Whether patches without any observed value are left out of the computation where that
             saves time. The outputs are the same.
         use_head: Whether the tower pools its tokens with an attention head. [`SensorLMConfig`] sets it.

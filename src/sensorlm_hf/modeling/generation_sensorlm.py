@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from transformers import GenerationConfig, GenerationMixin
 
+from .layers_sensorlm import _told_to_decoder
+
 
 class SensorLMGenerationMixin(GenerationMixin):
     """Caption generation and scoring of [`SensorLMModel`]."""
@@ -36,7 +38,7 @@ class SensorLMGenerationMixin(GenerationMixin):
         """
         self._require("captions")
         output = self.sensor_model(sensor_values, sensor_mask, return_dict=True)
-        return self.decoder.sensor_tokens(output.last_hidden_state, output.token_mask)
+        return self.decoder.sensor_tokens(*_told_to_decoder(output))
 
     @torch.no_grad()
     def score_text(

@@ -370,6 +370,16 @@ class SensorLMSensorReader:
         return torch.stack([torch.stack(layer.key_values(sensor_tokens), 1) for layer in self.cross_layers], 1)
 
 
+def _told_to_decoder(output: Any) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+    """Returns the states of a [`SensorLMSensorOutput`] that a decoder reads, and their mask: patches, then channels."""
+    states, mask, more = output.last_hidden_state, output.token_mask, output.statistics_state
+    if more is None:
+        return states, mask
+    if mask is not None:
+        mask = torch.cat([mask, mask.new_ones(more.shape[:2])], dim=1)
+    return torch.cat([states, more.to(states.dtype)], dim=1), mask
+
+
 def _check_text(
     config: Any,
     input_ids: torch.Tensor,

@@ -21,6 +21,8 @@ class SensorLMSensorOutput(ModelOutput):
         pooler_output: `(B, D)` attention-pooled states; `None` without a head. Not normalised.
         token_mask: `(B, K)` bool, True for the tokens of a row that count; `None` if all do.
         token_index: `(B, K)` patch number of each token; `None` if the tokens are the patches in order.
+        statistics_state: `(B, C, D)` a state for each channel, made of its statistics; `None` without
+            `embed_statistics`.
         hidden_states: Token states before each block and after the last, if asked for.
         attentions: Attention weights of each block `(B, heads, K, K)`, if asked for (eager attention).
     """
@@ -29,6 +31,7 @@ class SensorLMSensorOutput(ModelOutput):
     pooler_output: Optional[torch.Tensor] = None
     token_mask: Optional[torch.Tensor] = None
     token_index: Optional[torch.Tensor] = None
+    statistics_state: Optional[torch.Tensor] = None
     hidden_states: Optional[tuple[torch.Tensor, ...]] = None
     attentions: Optional[tuple[torch.Tensor, ...]] = None
 

@@ -35,9 +35,6 @@ from .trainer import SensorLMTrainer
 logger = logging.getLogger(__name__)
 
 
-_STARTS_WITHOUT_EFFECT = ("embed_missing", "embed_statistics")
-"""Parts of the sensor tower that a trained model may be given."""
-
 _LOSS_WEIGHTS = ("contrastive_loss_weight", "caption_loss_weight")
 
 
@@ -56,6 +53,7 @@ class PretrainOptions:
         modality_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
         label_rewording: See [`SensorLMCollator`].
+        channel_omission: See [`SensorLMCollator`].
         draw_per_batch: See [`SensorLMCollator`].
         contrast_only: See [`SensorLMCollator`]; at least one key must be left to write if the objective has a decoder.
         held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
@@ -71,7 +69,7 @@ class PretrainOptions:
             [`lora_config`]. The adapter is saved beside the merged model, in `adapter/`.
         freeze: Towers that are not trained: `"sensor"`, `"text"`.
         config_overrides: Further values for [`SensorLMConfig.from_size`]. With `init_from`, whose shape is kept, only
-            weights of losses, and parts that start without effect: `embed_missing` and `embed_statistics`.
+            the weights of the losses.
 
     Raises:
         ValueError: If an option is out of range, or two exclude each other.
@@ -87,6 +85,7 @@ class PretrainOptions:
     modality_dropout: float = 0.1
     event_crop: float = 0.2
     label_rewording: float = 0.0
+    channel_omission: float = 0.0
     draw_per_batch: bool = False
     contrast_only: tuple[str, ...] = ()
     held_out_activities: tuple[str, ...] = ()
@@ -121,9 +120,7 @@ class PretrainOptions:
                 "Objective 'cap' learns nothing from captions that are not written; leave `contrast_only` out."
             )
         if self.contrast_only and all(key in self.contrast_only for key in self.caption_keys):
-            raise ValueError(
-                "`contrast_only` names all `caption_keys`; leave one to write, or train 'clip'."
-            )
+            raise ValueError("`contrast_only` names all `caption_keys`; leave one to write, or train 'clip'.")
         if self.lora and self.freeze:
             raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
         unknown = [part for part in self.freeze if part not in FREEZABLE]
@@ -136,11 +133,11 @@ class PretrainOptions:
             )
         if self.tokenizer_days < 1:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
-        shaping = [name for name in self.config_overrides if name not in (*_STARTS_WITHOUT_EFFECT, *_LOSS_WEIGHTS)]
+        shaping = [name for name in self.config_overrides if name not in _LOSS_WEIGHTS]
         if self.init_from is not None and shaping:
             raise ValueError(
                 f"`config_overrides` ({', '.join(shaping)}) shape a new model; one from `init_from` keeps its own"
-                f" shape. It may be given {', '.join((*_STARTS_WITHOUT_EFFECT, *_LOSS_WEIGHTS))}."
+                f" shape. It may be given {' and '.join(_LOSS_WEIGHTS)}."
             )
         self.held_out_activities = check_activities(self.held_out_activities)
         # Said now rather than after hours of training.
@@ -360,6 +357,7 @@ def prepare(
             modality_dropout=options.modality_dropout,
             event_crop=options.event_crop,
             label_rewording=options.label_rewording,
+            channel_omission=options.channel_omission,
             draw_per_batch=options.draw_per_batch,
             contrast_only=options.contrast_only if options.objective == "coca" else (),
         ),
@@ -493,9 +491,7 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
 def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMModel:
     if options.init_from is not None:
         old = SensorLMConfig.from_pretrained(options.init_from)
-        wanted = {**old.to_dict(), "objective": options.objective}
-        for name, value in options.config_overrides.items():
-            (wanted if name in _LOSS_WEIGHTS else wanted["sensor_config"])[name] = value
+        wanted = {**old.to_dict(), "objective": options.objective, **options.config_overrides}
         config = SensorLMConfig.from_dict(wanted)
         model = SensorLMModel.from_pretrained(options.init_from, config=config, dtype=torch.float32)
         positions = model.config.text_config.max_position_embeddings
