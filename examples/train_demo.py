@@ -1,11 +1,9 @@
-"""Train the demo model on simulated people in four stages, evaluate it on held-out ones, and write its card.
+"""Train the demo model on simulated people, evaluate it on held-out ones, and write its card.
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is the job behind `make train-demo`; on two CPU cores it takes about two hours. A small model on few steps learns
-one thing at a time: what stands out of a caption, the name of an activity and then the numbers that come first, keeps
-it from looking at the rest. So numbers have a stage of their own, and so have the channels that come later. The folder
-that it writes can be pushed to the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and
+This is the job behind `make train-demo`; on two CPU cores it takes under an hour. The folder that it writes can be
+pushed to the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and
 `benchmarks/mmash_events.py` write with `--card_rows`.
 """
 
@@ -16,7 +14,6 @@ import json
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,105 +37,23 @@ from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 
-NAMES, NUMBERS, TRENDS = "high_level_summary_caption", "low_level_caption", "middle_level_caption"
+CAPTION_KEYS = {"high_level_summary_caption": 0.65, "high_low_caption": 0.35}
+MAX_TEXT_LENGTH = 128
 FULL = "high_middle_low_caption"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One run of four.
-
-    Attributes:
-        name: Name of its folder.
-        people: People of its cohort. Those of a smaller cohort are among the training people of a larger one.
-        caption_keys: Captions that it reads, with the share of each.
-        max_text_length: Longest caption in tokens.
-        epochs: Passes over the training days.
-        batch_size: Days in a step. Small batches learn numbers in less time, as there are more steps.
-        learning_rate: Peak learning rate.
-        schedule: How the rate falls, and other arguments of the trainer.
-        options: Further options of the run.
-    """
-
-    name: str
-    people: int
-    caption_keys: dict[str, float]
-    max_text_length: int
-    epochs: float
-    batch_size: int
-    learning_rate: float
-    schedule: dict[str, Any]
-    options: dict[str, Any]
-
-
-_TO_NOTHING = {"warmup_steps": 0.05, "schedule": "transformers", "lr_scheduler_type": "linear", "adam_beta2": 0.98}
-# Captions of 50 tokens in one batch with captions of 250 would cost as much as these: a batch draws its kind once.
-_MIXED = {"modality_dropout": 0.05, "event_crop": 0.2, "label_rewording": 0.5, "draw_per_batch": True}
-
-STAGES = (
-    Stage(
-        "1-names",
-        people=5000,
-        caption_keys={NAMES: 0.65, "high_low_caption": 0.35},
-        max_text_length=128,
-        epochs=6,
-        batch_size=64,
-        learning_rate=1.5e-3,
-        schedule={"warmup_steps": 0.1},
-        # The sensor tower is small and the run is short: weigh both losses alike, so that labels are learnt too.
-        options={"event_crop": 0.3, "config_overrides": {"caption_loss_weight": 1.0}, "save_dtype": "bfloat16"},
-    ),
-    Stage(
-        "2-numbers",
-        people=10_000,
-        caption_keys={NUMBERS: 0.5, TRENDS: 0.2, FULL: 0.15, NAMES: 0.15},
-        max_text_length=256,
-        epochs=1.5,
-        batch_size=32,
-        learning_rate=1e-3,
-        schedule=_TO_NOTHING,
-        options={
-            **_MIXED,
-            "contrast_only": (NAMES,),
-            "config_overrides": {"caption_loss_weight": 1.0, "embed_statistics": True},
-        },
-    ),
-    Stage(
-        "3-channels",
-        people=10_000,
-        caption_keys={NUMBERS: 0.55, TRENDS: 0.15, FULL: 0.15, NAMES: 0.15},
-        max_text_length=128,
-        epochs=2,
-        batch_size=32,
-        learning_rate=1e-3,
-        schedule=_TO_NOTHING,
-        options={**_MIXED, "contrast_only": (NAMES,), "channel_omission": 0.6},
-    ),
-    # Only whole captions are written here, so that the model, asked for a caption, tells events, trends and numbers.
-    Stage(
-        "4-days",
-        people=10_000,
-        caption_keys={FULL: 0.5, NUMBERS: 0.1, TRENDS: 0.15, NAMES: 0.25},
-        max_text_length=256,
-        epochs=1.6,
-        batch_size=32,
-        learning_rate=1e-3,
-        schedule=_TO_NOTHING,
-        options={**_MIXED, "contrast_only": (NAMES, NUMBERS, TRENDS), "save_dtype": "bfloat16"},
-    ),
-)
+"""Captions of all levels, to measure retrieval by beside that by summaries."""
 
 
 def arguments() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument("--run_dir", help="Where the stages go while training; runs/<name> by default.")
-    parser.add_argument("--people", type=int, help="People of every cohort.")
-    parser.add_argument("--epochs", type=float, help="Epochs of every stage.")
-    parser.add_argument("--batch_size", type=int, help="Batch size of every stage.")
-    parser.add_argument("--seed", type=int, default=0, help="Seed of the people, the captions and the weights.")
-    parser.add_argument("--resume", action="store_true", help="Go on with the stages that --run_dir holds.")
+    parser.add_argument("--run_dir", help="Where checkpoints go while training; runs/<name> by default.")
+    parser.add_argument("--people", type=int, default=5000)
+    parser.add_argument("--epochs", type=float, default=6)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--learning_rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="Go on from the last checkpoint in --run_dir.")
     parser.add_argument("--evaluate_only", action="store_true", help="Evaluate the model in --run_dir again.")
     parser.add_argument("--ceiling_days", type=int, default=8000, help="Training days for the ceiling; 0: no ceiling.")
     parser.add_argument("--beside", nargs="*", type=Path, default=[], help="JSON files of further rows of the card.")
@@ -151,31 +66,18 @@ def main() -> None:
     options = parser.parse_args()
     target = Path(options.output_dir)
     run_dir = Path(options.run_dir or Path("runs") / target.name)
-    last = STAGES[-1]
-    model_dir = run_dir / last.name
+    data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
-        train(options, run_dir)
-    data = cohort(last, options)
+        train(options, run_dir, data)
     results = evaluate_model(
-        model_dir,
-        data,
-        split="test",
-        caption_key=FULL,
-        max_text_length=last.max_text_length,
-        progress=sys.stderr.isatty(),
-        num_proc=2,
+        run_dir, data, split="test", max_text_length=MAX_TEXT_LENGTH, progress=sys.stderr.isatty(), num_proc=2
     )
     results["model"] = target.name
     further = [row for path in options.beside for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
-    results["beside"] = [*measure_beside(model_dir, data, options.ceiling_days), *further]
-    write_model_card(model_dir, target.name, results, command(parser, options))
-    publish(model_dir, target)
+    results["beside"] = [*measure_beside(run_dir, data, options.ceiling_days), *further]
+    write_model_card(run_dir, target.name, results, command(parser, options))
+    publish(run_dir, target)
     sys.stdout.write(markdown_table(results) + f"\n\nThe model is in {target}.\n")
-
-
-def cohort(stage: Stage, options: argparse.Namespace) -> str:
-    """Returns the name of a stage's simulated people."""
-    return f"simulated:{options.people or stage.people}:{options.seed}"
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
@@ -189,7 +91,7 @@ def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str
 
 
 def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
-    """Returns what labels buy on the same test days, and retrieval by summaries."""
+    """Returns what labels buy on the same test days, and retrieval by full captions."""
     test = [row["day"] for row in SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))]
     how = "python examples/train_demo.py --evaluate_only"
     rows = []
@@ -203,54 +105,51 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
     model = SensorLMModel.from_pretrained(run_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(run_dir)
     builder = CaptionBuilder(
-        test[0].schema, key=NAMES, tokenizer=processor.tokenizer, max_tokens=STAGES[-1].max_text_length - 2, seed=0
+        test[0].schema, key=FULL, tokenizer=processor.tokenizer, max_tokens=MAX_TEXT_LENGTH - 2, seed=0
     )
     pool = min(RETRIEVAL_POOL, len(test))
     found = evaluate_retrieval(model, processor, test, builder.batch(test), pool=pool)
     for way in ("sensor_to_text", "text_to_sensor"):
-        what = f"retrieval {way.replace('_', ' ')} with summaries (`{NAMES}`)"
+        what = f"retrieval {way.replace('_', ' ')} with full captions (`{FULL}`)"
         rows.append(beside_row(what, "R@1", found[way]["R@1"], how, chance=found["chance"]["R@1"]))
     return rows
 
 
-def train(options: argparse.Namespace, run_dir: Path) -> None:
-    """Trains the stages one after the other; one that is done is left as it is when a run is resumed."""
-    before: Path | None = None
-    for number, stage in enumerate(STAGES):
-        folder = run_dir / stage.name
-        if not (options.resume and (folder / "training.json").is_file()):
-            pretrain(
-                PretrainOptions(
-                    objective="coca",
-                    size="tiny",
-                    data=cohort(stage, options),
-                    caption_keys=stage.caption_keys,
-                    max_text_length=stage.max_text_length,
-                    init_from=None if before is None else str(before),
-                    num_proc=2,
-                    prompts=tuple(all_prompts()),
-                    **stage.options,
-                ),
-                SensorLMTrainingArguments(
-                    output_dir=str(folder),
-                    num_train_epochs=options.epochs or stage.epochs,
-                    per_device_train_batch_size=options.batch_size or stage.batch_size,
-                    per_device_eval_batch_size=options.batch_size or 64,
-                    learning_rate=stage.learning_rate,
-                    **stage.schedule,
-                    bf16=True,
-                    use_cpu=not torch.cuda.is_available(),
-                    save_strategy="steps",
-                    save_steps=500,
-                    save_total_limit=1,
-                    logging_steps=20,
-                    dataloader_num_workers=1,
-                    seed=options.seed + number,
-                    report_to="none",
-                ),
-                resume=options.resume,
-            )
-        before = folder
+def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
+    """Trains the model in `run_dir`."""
+    pretrain(
+        PretrainOptions(
+            objective="coca",
+            size="tiny",
+            data=data,
+            caption_keys=CAPTION_KEYS,
+            max_text_length=MAX_TEXT_LENGTH,
+            event_crop=0.3,
+            # The sensor tower is small and the run is short: weigh both losses alike, so that labels are learnt too.
+            config_overrides={"caption_loss_weight": 1.0},
+            save_dtype="bfloat16",
+            num_proc=2,
+            prompts=tuple(all_prompts()),
+        ),
+        SensorLMTrainingArguments(
+            output_dir=str(run_dir),
+            num_train_epochs=options.epochs,
+            per_device_train_batch_size=options.batch_size,
+            per_device_eval_batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            warmup_steps=0.1,
+            bf16=True,
+            use_cpu=not torch.cuda.is_available(),
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            save_total_limit=1,
+            logging_steps=20,
+            dataloader_num_workers=1,
+            seed=options.seed,
+            report_to="none",
+        ),
+        resume=options.resume,
+    )
 
 
 def publish(run_dir: Path, target: Path) -> None:
