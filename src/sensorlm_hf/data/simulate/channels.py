@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from .layout import Minutes, Window
 from .physiology import Body, _column, autoregressive
@@ -19,9 +18,6 @@ Channels = dict[str, np.ndarray]
 
 _VALID_FROM = 0.05
 """Share of valid beats below which a minute has no heart-rate variability."""
-
-_BIN_MS = 1000.0 / 128.0
-"""Bin width of the readers' histograms of beat intervals, ms."""
 
 
 def _heart(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
@@ -67,7 +63,6 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
     sdnn_ms, rmssd_ms = np.exp(np.clip(sdnn, 0.5, 5.6)), np.exp(np.clip(rmssd, 0.5, 5.7))
     median = 60000.0 / rate * (1 + 0.012 * minutes.z("rr"))
     half = np.minimum(0.95 * sdnn_ms, 0.2 * median)
-    differences = 2.98 + 0.55 * (rmssd - 3.4) + 0.18 * minutes.z("entropy rrd")
     features = {
         "hrv_rr_80th_percentile_mean": median + half,
         "hrv_rr_20th_percentile_mean": median - half,
@@ -75,7 +70,7 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
         "rmssd_percentile_0595": rmssd_ms,
         "sdnn_percentile_0595": sdnn_ms,
         "hrv_shannon_entropy_rr": entropy,
-        "hrv_shannon_entropy_rrd": differences,
+        "hrv_shannon_entropy_rrd": 2.98 + 0.55 * (rmssd - 3.4) + 0.18 * minutes.z("entropy rrd"),
         "rr_med": median,
         # The 34-feature release trims its intervals less, so that its spreads are wider and have a long tail.
         "sdnn0595": 1.10 * np.exp(1.15 * sdnn - 0.55),
@@ -91,22 +86,9 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
     features["LF_HF"] = np.clip(features["LF"] / np.maximum(features["HF"], 1.0), 0.05, 60)
     for key in ("LF", "HF", "VLF"):
         features[key] = np.minimum(features[key], 30_000.0)
-    # Beats of a strap are described as the readers do it: each minute by the five around it.
-    features = {key: np.where(strap > 0, _five_minutes(value), value) for key, value in features.items()}
-    good = np.where(strap > 0, _five_minutes(good), good)
-    # Their differences are near to normal with a spread of RMSSD; counted in bins of 1/128 s, that entropy follows. The
-    # tails of real ones take off a tenth of a nat.
-    spread = np.maximum(features["rmssd_percentile_0595"], _BIN_MS)
-    normal = np.log(spread / _BIN_MS) + 0.5 * np.log(2 * np.pi * np.e) - 0.1
-    features["hrv_shannon_entropy_rrd"] = np.where(strap > 0, normal, features["hrv_shannon_entropy_rrd"])
     seen = good >= _VALID_FROM
     features = {key: np.where(seen, value, np.float32(np.nan)) for key, value in features.items()}
     return {"hrv_percent_good": good, "percent_good": np.clip(1.55 * good, 0, 1), **features}
-
-
-def _five_minutes(values: np.ndarray) -> np.ndarray:
-    """Returns the mean of the five minutes around each minute."""
-    return uniform_filter1d(values.astype(np.float32), 5, axis=-1, mode="nearest")
 
 
 def _steps(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
