@@ -248,14 +248,11 @@ def test_captions_leave_channels_out_at_the_given_rate_and_signals_stay_whole(
     assert torch.equal(whole["sensor_values"], batch["sensor_values"])
     assert torch.equal(whole["sensor_mask"], batch["sensor_mask"])
     told, before = (
-        [
-            processor.tokenizer.decode(ids, skip_special_tokens=True).count("standard deviation")
-            for ids in b["input_ids"]
-        ]
-        for b in (batch, whole)
+        [processor.tokenizer.decode(ids, skip_special_tokens=True) for ids in b["input_ids"]] for b in (batch, whole)
     )
-    assert min(told) >= 1, "a caption says something"
-    assert abs(sum(told) / sum(before) - 0.4) < 0.05
+    assert all("standard deviation" in text for text in told), "a caption says something"
+    share = sum("steps" in text for text in told) / sum("steps" in text for text in before)
+    assert abs(share - 0.4) < 0.1
     quiet = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, channel_omission=0.6, training=False)
     plain = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, training=False)
     assert same(quiet(simulated), plain(simulated))

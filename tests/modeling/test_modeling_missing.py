@@ -197,7 +197,7 @@ def test_statistics_are_pooled_and_told_to_the_decoder():
 
 
 def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
-    model = small_model("cap", embed_statistics=True)
+    model = small_model("cap", embed_statistics=True, num_caption_queries=0)
     values, mask = days(), gaps()
     tokens, token_mask = model.encode_for_captions(values, mask)
     tower = model.sensor_model(values, mask)
