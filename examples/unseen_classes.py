@@ -73,8 +73,8 @@ def main() -> None:
         sys.stdout.write(f"  {name:20s} {value:.3f}\n")
     if options.card_rows:
         what = (
-            f"unseen classes: {', '.join(UNSEEN_ACTIVITIES)} held out of the training of a sister model"
-            f" ({training['days_seen']} days seen, {training['train_runtime'] / 60:.0f} minutes)"
+            f"unseen classes: {', '.join(UNSEEN_ACTIVITIES)} held out of the training of a sister model with"
+            f" `embed_statistics` ({training['days_seen']} days seen, {training['train_runtime'] / 60:.0f} minutes)"
         )
         row = beside_row(
             what, "AUROC", scores["auroc"], "python examples/unseen_classes.py", chance=0.5, interval=(low, high)
