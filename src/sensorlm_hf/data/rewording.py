@@ -20,7 +20,7 @@ SEDENTARY_MET, LIGHT_MET, MODERATE_MET = 1.5, 3.0, 6.0
 including its limit, the others below it)."""
 
 _RUNNING_CADENCE, _NARROW_CADENCE = 140, 40
-"""Steps per minute: from where on one runs (Tudor-Locke et al. 2019 put vigorous stepping at 130), and between which
+"""Steps per minute: from where on one runs (Tudor-Locke et al. 2018 put vigorous walking at 130), and between which
 limits a pace is even rather than changing; a match or a class has slow and quick minutes."""
 _HILLY = 0.05
 """Spread of altitude within a minute, in the unit of the table, from which an exercise goes up and down."""
