@@ -58,6 +58,33 @@ class SensorDayDataset(torch.utils.data.Dataset):
         return [row.subject_id if isinstance(row, SensorDay) else str(row["subject_id"]) for row in self.rows]
 
 
+def check_drawing(options: Any) -> None:
+    """Checks what a collator draws by, before any work is done for it.
+
+    Args:
+        options: A [`SensorLMCollator`], or whatever else has its `caption_keys`, `contrast_only` and probabilities.
+
+    Raises:
+        ValueError: If a caption key is unknown, the weights are no weights, or a probability is none.
+    """
+    unknown = [key for key in options.caption_keys if key not in CAPTION_KEYS]
+    if unknown:
+        raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+    weights = list(options.caption_keys.values())
+    if not (0 < sum(weights) < math.inf and min(weights) >= 0):
+        raise ValueError(
+            f"`caption_keys` needs non-negative weights with a positive sum, got {options.caption_keys!r}."
+        )
+    for name in ("modality_dropout", "event_crop", "label_rewording", "channel_omission"):
+        if not 0 <= getattr(options, name) < 1:
+            raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(options, name)}.")
+    listed = options.contrast_only
+    if isinstance(listed, str) or any(key not in options.caption_keys for key in listed):
+        raise ValueError(
+            f"`contrast_only` must list keys of `caption_keys` ({', '.join(options.caption_keys)}), got {listed!r}."
+        )
+
+
 @dataclass
 class SensorLMCollator:
     """Turns days into a batch for [`SensorLMModel`].
@@ -103,23 +130,7 @@ class SensorLMCollator:
     training: bool = True
 
     def __post_init__(self) -> None:
-        unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
-        if unknown:
-            raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
-        total = sum(self.caption_keys.values())
-        if not (0 < total < math.inf and min(self.caption_keys.values()) >= 0):
-            raise ValueError(
-                f"`caption_keys` needs non-negative weights with a positive sum, got {self.caption_keys!r}."
-            )
-        for name in ("modality_dropout", "event_crop", "label_rewording", "channel_omission"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(self, name)}.")
-        unknown = [key for key in self.contrast_only if key not in self.caption_keys]
-        if isinstance(self.contrast_only, str) or unknown:
-            raise ValueError(
-                f"`contrast_only` must list keys of `caption_keys` ({', '.join(self.caption_keys)}), got"
-                f" {self.contrast_only!r}."
-            )
+        check_drawing(self)
         if self.max_length < 8:
             raise ValueError(f"`max_length` must be at least 8 tokens, got {self.max_length}.")
         self._keys = list(self.caption_keys)

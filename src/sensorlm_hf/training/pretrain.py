@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
-from ..data.collator import SensorDayDataset, SensorLMCollator
+from ..data.collator import SensorDayDataset, SensorLMCollator, check_drawing
 from ..data.folders import load_sensor_days
 from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
@@ -25,7 +25,6 @@ from ..data.stream import SensorDayStream
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
-from ..processing.captions import CAPTION_KEYS
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
@@ -102,9 +101,7 @@ class PretrainOptions:
         for name, known in (("objective", OBJECTIVES), ("size", SIZES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {getattr(self, name)!r}.")
-        unknown = [key for key in self.caption_keys if key not in CAPTION_KEYS]
-        if unknown:
-            raise ValueError(f"Unknown caption keys {', '.join(unknown)}; there are {', '.join(CAPTION_KEYS)}.")
+        check_drawing(self)
         if self.streaming and self.data.partition(":")[0] == "simulated" and not Path(self.data).exists():
             raise ValueError(
                 f"{self.data!r} is made on the spot and has no shards to stream; write it first (sensorlm-hf simulate),"
