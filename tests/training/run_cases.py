@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -266,15 +268,28 @@ def loop(rank: int, world: int, port: int, words: list[str], fsdp: bool, folder:
 
 
 def train(folder: Path, processor: Path, world: int = 1, **options: Any) -> list[dict[str, Any]]:
-    """Trains on `world` processes and returns the results of all ranks; none of a run that was killed."""
+    """Trains on `world` processes and returns the results of all ranks; none of a run that was killed.
+
+    torch 2.13 was seen to abort a process of FSDP2 on the CPU ("malloc(): unaligned tcache chunk detected"), with
+    nothing changed that could explain it. Such a run is begun again, once, with a warning.
+    """
     folder.mkdir(exist_ok=True)
-    for path in folder.glob("result-*.pt"):
-        path.unlink()
-    try:
-        start(_call, world, world, free_port(), str(folder), str(processor), options)
-    except torch.multiprocessing.ProcessExitedException as error:
-        if error.signal_name != "SIGKILL":
-            raise
+    before = {path.name for path in folder.iterdir()}
+    for last in (False, True):
+        for path in folder.glob("result-*.pt"):
+            path.unlink()
+        try:
+            start(_call, world, world, free_port(), str(folder), str(processor), options)
+        except torch.multiprocessing.ProcessExitedException as error:
+            if error.signal_name == "SIGABRT" and options.get("fsdp") and not last:
+                warnings.warn(f"A process was aborted; the run is begun again: {error}", stacklevel=2)
+                for path in folder.iterdir():
+                    if path.name not in before:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                continue
+            if error.signal_name != "SIGKILL":
+                raise
+        break
     return [torch.load(path, weights_only=False) for path in sorted(folder.glob("result-*.pt"))]
 
 
