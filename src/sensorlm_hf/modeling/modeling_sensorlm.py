@@ -99,8 +99,8 @@ def window_statistics(sensor_values: torch.Tensor, sensor_mask: Optional[torch.T
 
 _TYPICAL_STATISTICS = (0.0, 0.7, -1.6, 2.5, 0.7)
 _SPREAD_OF_STATISTICS = (0.4, 0.35, 1.0, 1.3, 0.3)
-"""Means and standard deviations of [`window_statistics`] over 300 simulated days and 26 channels. What all days have in
-common would else be most of every state, and cosines could not tell days apart."""
+"""Means and standard deviations of [`window_statistics`] over 300 simulated days and 26 channels, rounded. What
+all days have in common would else be most of every state, and cosines could not tell days apart."""
 
 
 class SensorLMStatistics(nn.Module):
