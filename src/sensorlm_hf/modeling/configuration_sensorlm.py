@@ -186,6 +186,10 @@ class SensorLMTextConfig(PreTrainedConfig):
             [`SensorLMConfig`] sets it.
         projection_size: Width of the text embedding; defaults to `hidden_size`, inside [`SensorLMConfig`] to the width
             of the sensor tower.
+        rope_theta: Base of rotary positions (Su et al., "RoFormer", 2021), such as 10,000; by default positions are
+            learned, as in the release. Captions say the same thing at other places, and what a number is called by
+            stands a fixed way before it: with rotary positions a small tower learns to read numbers in fewer captions,
+            and reads longer texts than those of its first training without new weights.
         pad_token_id: Padding token.
         bos_token_id: First token of every text; generation starts from it.
         eos_token_id: Last token of every text; generation stops at it.
@@ -215,6 +219,7 @@ class SensorLMTextConfig(PreTrainedConfig):
     causal: bool = False
     pooling: str = "last"
     projection_size: Optional[int] = None
+    rope_theta: Optional[Union[float, int]] = None
     pad_token_id: Optional[int] = 0
     bos_token_id: Optional[int] = 1
     eos_token_id: Optional[Union[int, list[int]]] = 2
@@ -225,7 +230,13 @@ class SensorLMTextConfig(PreTrainedConfig):
         if self.language_model_config is None:
             _check_transformer(self)
             _check_choice(self, "pooling", POOLINGS)
+            self._check_rotary()
         else:
+            if self.rope_theta is not None:
+                raise ValueError(
+                    "SensorLMTextConfig: `rope_theta` is for our own text tower; a pretrained language model"
+                    " (`language_model_config`) has positions of its own. Leave it out."
+                )
             model: Any = _language_model_config(self.language_model_config)
             self.language_model_config = model
             self.vocab_size, self.hidden_size = model.vocab_size, model.hidden_size
@@ -237,6 +248,17 @@ class SensorLMTextConfig(PreTrainedConfig):
                 self.pooling = "last" if self.causal else "mean"
         _check_positive(self, "vocab_size", "max_position_embeddings")
         super().__post_init__(**kwargs)
+
+    def _check_rotary(self) -> None:
+        if self.rope_theta is None:
+            return
+        _check_positive(self, "rope_theta")
+        size = self.hidden_size // self.num_attention_heads
+        if size % 2:
+            raise ValueError(
+                f"SensorLMTextConfig: rotary positions (`rope_theta`) turn pairs of numbers, but a head is {size} wide"
+                f" ({self.hidden_size} / {self.num_attention_heads} heads). Choose another number of heads."
+            )
 
 
 @strict

@@ -14,6 +14,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .configuration_sensorlm import SensorLMDecoderConfig
 
+Rotations = tuple[torch.Tensor, torch.Tensor]
+"""Cosines and sines of rotary positions, see [`rotations`]."""
+
 
 def _is_recording() -> bool:
     """Whether a graph is being recorded, which must not depend on values."""
@@ -128,6 +131,30 @@ def _marked(linear: nn.Linear, initial_weights: str) -> nn.Linear:
     return linear
 
 
+def rotations(position_ids: torch.Tensor, size: int, theta: float) -> Rotations:
+    """Returns what rotary positions turn queries and keys by (Su et al., "RoFormer", 2021).
+
+    Args:
+        position_ids: `(B or 1, L)` positions of the tokens.
+        size: Width of a head, an even number.
+        theta: Base of the wavelengths, which run from 2 pi to almost 2 pi times it.
+
+    Returns:
+        Cosines and sines, each `(B or 1, 1, L, size)` float32; the halves of a head are the coordinates of its planes.
+    """
+    planes = torch.arange(0, size, 2, device=position_ids.device, dtype=torch.float32)
+    angles = position_ids[:, None, :, None].float() * theta ** (-planes / size)
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def _rotated(states: torch.Tensor, turns: Rotations) -> torch.Tensor:
+    """Turns `(B, heads, L, d)` by what [`rotations`] gave."""
+    cosines, sines = (turn.to(states.dtype) for turn in turns)  # autocast gives states of another type
+    first, second = states.chunk(2, dim=-1)
+    return states * cosines + torch.cat([-second, first], dim=-1) * sines
+
+
 class SensorLMAttention(nn.Module):
     """Multi-head attention with separate projections, for self- and cross-attention.
 
@@ -167,6 +194,7 @@ class SensorLMAttention(nn.Module):
         key_values: Optional[tuple[torch.Tensor, torch.Tensor]] = None,
         is_causal: bool = False,
         past_key_values: Optional[Cache] = None,
+        turns: Optional[Rotations] = None,
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
         """Attends.
 
@@ -176,12 +204,15 @@ class SensorLMAttention(nn.Module):
             key_values: Keys and values of another sequence; by default those of `hidden_states`.
             is_causal: Whether a query sees no later keys.
             past_key_values: Cache that the own keys and values are appended to.
+            turns: Rotary positions of the queries and their own keys, from [`rotations`].
 
         Returns:
             The result `(B, Q, D)` and, for eager attention, the weights.
         """
         queries = self._heads(self.q_proj(hidden_states))
         keys, values = self.key_values(hidden_states) if key_values is None else key_values
+        if turns is not None:
+            queries, keys = _rotated(queries, turns), _rotated(keys, turns)
         if past_key_values is not None and key_values is None:
             keys, values = past_key_values.update(keys, values, self.layer_idx)
         implementation = self.config._attn_implementation
@@ -233,10 +264,15 @@ class SensorLMEncoderLayer(GradientCheckpointingLayer):
         attention_mask: Optional[torch.Tensor] = None,
         is_causal: bool = False,
         past_key_values: Optional[Cache] = None,
+        turns: Optional[Rotations] = None,
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
         """Maps `(B, L, D)` to `(B, L, D)`; also returns the attention weights, if there are any."""
         attended, weights = self.self_attn(
-            self.layer_norm1(hidden_states), attention_mask, is_causal=is_causal, past_key_values=past_key_values
+            self.layer_norm1(hidden_states),
+            attention_mask,
+            is_causal=is_causal,
+            past_key_values=past_key_values,
+            turns=turns,
         )
         hidden_states = hidden_states + attended
         return hidden_states + self.mlp(self.layer_norm2(hidden_states)), weights
@@ -287,6 +323,7 @@ class SensorLMEncoder(nn.Module):
         *,
         is_causal: bool = False,
         past_key_values: Optional[Cache] = None,
+        turns: Optional[Rotations] = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> tuple[torch.Tensor, Optional[tuple[torch.Tensor, ...]], Optional[tuple[torch.Tensor, ...]]]:
@@ -295,7 +332,7 @@ class SensorLMEncoder(nn.Module):
         attentions: list[Any] = []
         for layer in self.layers:
             hidden_states, weights = layer(
-                hidden_states, attention_mask, is_causal=is_causal, past_key_values=past_key_values
+                hidden_states, attention_mask, is_causal=is_causal, past_key_values=past_key_values, turns=turns
             )
             if output_hidden_states:
                 states.append(hidden_states)
@@ -473,4 +510,5 @@ __all__ = [
     "SensorLMMLP",
     "SensorLMSensorReader",
     "eager_attention",
+    "rotations",
 ]

@@ -45,6 +45,7 @@ from .layers_sensorlm import (
     _normalised,
     _token_positions,
     _told_to_decoder,
+    rotations,
 )
 from .losses_sensorlm import caption_loss, clip_loss, positive_pairs, siglip_loss
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput, SensorLMTextOutput
@@ -375,12 +376,17 @@ class SensorLMTextEmbeddings(nn.Module):
     def __init__(self, config: SensorLMTextConfig) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.position_embedding = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        # Rotary positions are told to the attention, not to the states.
+        learned = config.rope_theta is None
+        self.position_embedding: Any = (
+            nn.Embedding(config.max_position_embeddings, config.hidden_size) if learned else None
+        )
         self.cls_embedding: Any = nn.Parameter(torch.zeros(config.hidden_size)) if config.pooling == "cls" else None
 
     def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
         """Embeds token ids `(B, L)` at positions `(B or 1, L)` as `(B, L, D)`."""
-        return self.token_embedding(input_ids) + self.position_embedding(position_ids)
+        tokens = self.token_embedding(input_ids)
+        return tokens if self.position_embedding is None else tokens + self.position_embedding(position_ids)
 
 
 class SensorLMTextModel(SensorLMPreTrainedModel):
@@ -417,6 +423,13 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
         self.embeddings.token_embedding = value
+
+    def _turns(self, position_ids: torch.Tensor) -> Optional[tuple[torch.Tensor, torch.Tensor]]:
+        """Returns the rotary positions of tokens; `None` where positions are learned."""
+        if self.config.rope_theta is None:
+            return None
+        size = self.config.hidden_size // self.config.num_attention_heads
+        return rotations(position_ids, size, self.config.rope_theta)
 
     def forward(
         self,
@@ -463,12 +476,14 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
                 [states, self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)], dim=1
             )
             keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
+            position_ids = torch.cat([position_ids, position_ids.amax(dim=1, keepdim=True) + 1], dim=1)
         mask = _attention_mask(self.config, keys, states.shape[1], causal=self.config.causal, past_length=past_length)
         states, hidden_states, attentions = self.encoder(
             states,
             mask,
             is_causal=self.config.causal,
             past_key_values=past_key_values,
+            turns=self._turns(position_ids),
             output_hidden_states=_flag(output_hidden_states, self.config.output_hidden_states),
             output_attentions=_flag(output_attentions, self.config.output_attentions),
         )
@@ -770,13 +785,15 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
             self.decoder.lm_head.softcap = head.softcap
         return result
 
-    def get_position_embeddings(self) -> nn.Module:
-        """Returns the learned positions of the text."""
+    def get_position_embeddings(self) -> Optional[nn.Module]:
+        """Returns the learned positions of the text; `None` where they are rotary."""
         self._own_text_positions()
         return self.text_model.embeddings.position_embedding
 
     def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
         """Changes how many tokens a text may have. Positions that are there keep their vectors, new ones are random.
+
+        Rotary positions (`rope_theta`) have no vectors: only the limit is another.
 
         Args:
             new_num_position_embeddings: Longest text in tokens.
@@ -789,15 +806,16 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
         if new_num_position_embeddings < 1:
             raise ValueError(f"A text needs at least 1 position, got {new_num_position_embeddings}.")
         old = self.text_model.embeddings.position_embedding
-        new = nn.Embedding(
-            new_num_position_embeddings, old.embedding_dim, device=old.weight.device, dtype=old.weight.dtype
-        )
-        nn.init.normal_(new.weight, std=float(old.weight.detach().float().std()))
-        kept = min(new_num_position_embeddings, old.num_embeddings)
-        with torch.no_grad():
-            new.weight[:kept] = old.weight[:kept]
-        new.weight.requires_grad_(old.weight.requires_grad)
-        self.text_model.embeddings.position_embedding = new
+        if old is not None:
+            new = nn.Embedding(
+                new_num_position_embeddings, old.embedding_dim, device=old.weight.device, dtype=old.weight.dtype
+            )
+            nn.init.normal_(new.weight, std=float(old.weight.detach().float().std()))
+            kept = min(new_num_position_embeddings, old.num_embeddings)
+            with torch.no_grad():
+                new.weight[:kept] = old.weight[:kept]
+            new.weight.requires_grad_(old.weight.requires_grad)
+            self.text_model.embeddings.position_embedding = new
         for config in (self.config.text_config, self.text_model.config):
             config.max_position_embeddings = new_num_position_embeddings
 

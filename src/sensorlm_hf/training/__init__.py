@@ -5,7 +5,9 @@ from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, s
 from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
 from .grad_cache import cached_backward
 from .lora import lora_config
+from .muon import MuonWithAdamW
 from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
+from .reading import teach_reading
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .trainer import SensorLMTrainer
@@ -13,6 +15,7 @@ from .variants import train_variant
 
 __all__ = [
     "GlobalLosses",
+    "MuonWithAdamW",
     "PersonSampler",
     "PretrainOptions",
     "RsqrtSchedule",
@@ -33,5 +36,6 @@ __all__ = [
     "save_checkpoint",
     "save_model",
     "scalars_again",
+    "teach_reading",
     "train_variant",
 ]

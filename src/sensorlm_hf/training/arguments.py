@@ -22,6 +22,8 @@ class SensorLMTrainingArguments(TrainingArguments):
     Attributes:
         bf16: Whether to compute in bfloat16 with float32 weights; by default where a GPU has it in hardware.
         report_to: Where numbers are logged; by default TensorBoard, if it is installed.
+        muon_learning_rate: Peak rate of Muon for the matrices inside the towers, on AdamW's scale; all else, and by
+            default everything, is trained by AdamW at `learning_rate`. See [`MuonWithAdamW`].
         schedule: `"rsqrt"` for the release's schedule, `"transformers"` for the one that `lr_scheduler_type` names.
         schedule_timescale: Step from which the `"rsqrt"` rate falls.
         cooldown_ratio: Share of the steps in the final cool-down of `"rsqrt"`.
@@ -38,6 +40,10 @@ class SensorLMTrainingArguments(TrainingArguments):
     weight_decay: float = field(default=1e-4, metadata={"help": "Decoupled decay on weight matrices."})
     adam_beta2: float = field(default=0.999, metadata={"help": "Second-moment decay of Adam."})
     max_grad_norm: float = field(default=1.0, metadata={"help": "Gradient norm at which gradients are clipped."})
+    muon_learning_rate: float | None = field(
+        default=None,
+        metadata={"help": "Peak learning rate of Muon for the matrices inside the towers; default: AdamW."},
+    )
     warmup_steps: float = field(default=0.2, metadata={"help": "Warm-up, as a number of steps or a share below 1."})
     schedule: str = field(default="rsqrt", metadata={"help": f"One of {', '.join(SCHEDULES)}."})
     schedule_timescale: float = field(default=10_000.0, metadata={"help": "Step from which the rsqrt rate falls."})
@@ -91,6 +97,8 @@ class SensorLMTrainingArguments(TrainingArguments):
                 raise ValueError(f"`{name}` must be at least 1, got {size}; leave it out for the whole batch.")
         if self.loss_exchange not in EXCHANGES:
             raise ValueError(f"`loss_exchange` must be one of {', '.join(EXCHANGES)}, got {self.loss_exchange!r}.")
+        if self.muon_learning_rate is not None and not self.muon_learning_rate > 0:
+            raise ValueError(f"`muon_learning_rate` must be above 0, got {self.muon_learning_rate}.")
         if self.max_hours is not None and not self.max_hours > 0:
             raise ValueError(f"`max_hours` must be above 0, got {self.max_hours}.")
         if self.remove_unused_columns:

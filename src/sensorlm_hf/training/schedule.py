@@ -71,4 +71,4 @@ def parameter_groups(
     return [group for group in groups if group["params"]]
 
 
-_TABLES = ("position_embedding", "token_embedding", "cls_emb", "probe", "query")
+_TABLES = ("position_embedding", "token_embedding", "cls_emb", "probe", "query", "statistics.bias")

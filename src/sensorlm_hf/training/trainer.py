@@ -32,6 +32,7 @@ from .distributed import (
     world_size,
 )
 from .grad_cache import cached_backward
+from .muon import MuonWithAdamW
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .throughput import ForwardFlops, matmul_rate
@@ -177,6 +178,21 @@ class SensorLMTrainer(Trainer):
         """Creates the optimiser that the arguments name, with decay on weight matrices only."""
         if self.optimizer is None:
             model = self.model if model is None else model
+            if self.args.muon_learning_rate is not None:
+                if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+                    raise ValueError(
+                        "`muon_learning_rate` needs whole matrices on every process, but FSDP and DeepSpeed cut them"
+                        " up; use DDP, or leave it out."
+                    )
+                self.optimizer = MuonWithAdamW(
+                    model.named_parameters(),
+                    learning_rate=self.args.learning_rate,
+                    muon_learning_rate=self.args.muon_learning_rate,
+                    weight_decay=self.args.weight_decay,
+                    betas=(self.args.adam_beta1, self.args.adam_beta2),
+                    eps=self.args.adam_epsilon,
+                )
+                return self.optimizer
             optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, model)
             self.optimizer = optimizer_class(
                 parameter_groups(model.named_parameters(), self.args.weight_decay), **options

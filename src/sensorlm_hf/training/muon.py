@@ -1,0 +1,103 @@
+"""Muon for the matrices inside the towers, AdamW for all else, as one optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from .schedule import parameter_groups
+
+_OUTSIDE = ("embedding", "lm_head", "classifier", "language_model", "statistics")
+"""Maps from and to data, tokens and classes; Muon is for what maps states to states."""
+
+
+class MuonWithAdamW(torch.optim.Optimizer):
+    """Two optimisers of torch that look like one to trainers, schedules and checkpoints.
+
+    Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024) makes the update of a matrix
+    orthogonal, so that directions with small gradients are learnt as fast as those with large ones. It is for the
+    matrices between the first and the last layer; embeddings, heads, norms and biases are AdamW's. Its rate is on
+    AdamW's scale (`adjust_lr_fn="match_rms_adamw"`, Liu et al., "Muon is scalable for LLM training", 2025).
+
+    Args:
+        named_parameters: `model.named_parameters()`.
+        learning_rate: Peak rate of AdamW.
+        muon_learning_rate: Peak rate of Muon.
+        weight_decay: Decoupled decay of the matrices, in both.
+        betas: Decay rates of AdamW's moments.
+        eps: AdamW's epsilon.
+
+    Raises:
+        ValueError: If a rate is not above 0, or there is no matrix for Muon.
+    """
+
+    def __init__(
+        self,
+        named_parameters: Iterable[tuple[str, torch.nn.Parameter]],
+        *,
+        learning_rate: float,
+        muon_learning_rate: float,
+        weight_decay: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        for name, rate in (("learning_rate", learning_rate), ("muon_learning_rate", muon_learning_rate)):
+            if rate <= 0:
+                raise ValueError(f"`{name}` must be above 0, got {rate}.")
+        named = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
+        hidden = [(name, parameter) for name, parameter in named if _is_hidden(name, parameter)]
+        if not hidden:
+            raise ValueError("There is no hidden matrix to train with Muon; leave `muon_learning_rate` out.")
+        theirs = {id(parameter) for _, parameter in hidden}
+        rest = [(name, parameter) for name, parameter in named if id(parameter) not in theirs]
+        self._muon = torch.optim.Muon(
+            [parameter for _, parameter in hidden],
+            lr=muon_learning_rate,
+            weight_decay=weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        self._adamw: torch.optim.AdamW | None = None
+        if rest:
+            groups = parameter_groups(rest, weight_decay)
+            self._adamw = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=eps)
+        super().__init__([group for part in self._parts for group in part.param_groups], {})
+        self._share()
+
+    @property
+    def _parts(self) -> list[torch.optim.Optimizer]:
+        # AdamW's groups come first: trainers log the rate of the first group as that of the run.
+        return [*([] if self._adamw is None else [self._adamw]), self._muon]
+
+    def _share(self) -> None:
+        """Makes both read and write the groups and the state that this one shows."""
+        start = 0
+        for part in self._parts:
+            end = start + len(part.param_groups)
+            part.param_groups, part.state = self.param_groups[start:end], self.state
+            start = end
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Loads what `state_dict` gave."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Performs a step of both."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self._parts:
+            part.step()
+        return loss
+
+
+def _is_hidden(name: str, parameter: torch.nn.Parameter) -> bool:
+    grouped = parameter_groups([(name, parameter)], 1.0)  # tables of vectors are no maps, whatever their shape
+    return parameter.ndim == 2 and grouped[0]["weight_decay"] > 0 and not any(word in name for word in _OUTSIDE)
+
+
+__all__ = ["MuonWithAdamW"]

@@ -1,0 +1,166 @@
+"""A first lesson for the text tower: to read numbers, from the statistics of the channels alone."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..data.collator import SensorDayDataset, SensorLMCollator
+from ..modeling import SensorLMModel
+from ..modeling.losses_sensorlm import clip_loss, positive_pairs, siglip_loss
+from .muon import MuonWithAdamW
+from .sampler import PersonSampler
+
+_WARMUP = 0.05
+"""Share of the steps in which the rate rises."""
+
+
+def teach_reading(
+    model: SensorLMModel,
+    days: SensorDayDataset,
+    collator: SensorLMCollator,
+    *,
+    steps: int,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    muon_learning_rate: float = 4e-3,
+    adam_beta2: float = 0.98,
+    weight_decay: float = 1e-4,
+    max_grad_norm: float = 1.0,
+    bf16: bool = True,
+    num_workers: int = 1,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> dict[str, Any]:
+    """Trains the text tower, and the map of the statistics, to tell which caption has the numbers of which day.
+
+    Two towers that start from nothing wait for each other: signals from which no mean is read yet teach nobody to read
+    means. With `embed_statistics` the sensor side can tell a channel's statistics from the first step, without its
+    patches, so a lesson costs little more than reading the captions. Only the text tower, the linear map of the
+    statistics and the temperature learn; patches, pooling and decoder are left as they are.
+
+    Args:
+        model: A contrastive model with `embed_statistics`; changed in place, and left in the mode it was in.
+        days: Days to learn from.
+        collator: Makes the batches. Captions should tell numbers (`low_level_caption`), and leave channels out at
+            random (`channel_omission`), or the first channels alone are learnt.
+        steps: Optimizer steps.
+        batch_size: Days in a step.
+        learning_rate: Peak rate of AdamW; it rises over the first twentieth of the steps and falls to 0 in a line.
+        muon_learning_rate: Peak rate of Muon, which trains the matrices inside the text tower; see [`MuonWithAdamW`].
+        adam_beta2: Second moment's decay of AdamW.
+        weight_decay: Decoupled decay of the matrices.
+        max_grad_norm: Gradient norm at which gradients are clipped.
+        bf16: Whether the text tower computes in bfloat16.
+        num_workers: Processes that make batches.
+        seed: Seed of the order of the days.
+        progress: Whether to show a progress bar; by default where somebody watches.
+
+    Returns:
+        `reading_steps`, `reading_days` (days seen), `reading_seconds`, and the mean `reading_loss` and
+        `reading_accuracy` (share of days that find their own caption in the batch first) of the last tenth.
+
+    Raises:
+        ValueError: If the model has no text embedding or no statistics, or a number is out of range.
+    """
+    if not model.config.is_contrastive or model.sensor_model.statistics is None:
+        raise ValueError(
+            "The lesson compares texts with the statistics of the sensor tower: it needs a model of objective 'clip',"
+            f" 'siglip' or 'coca' with `embed_statistics=True`, got {model.config.objective!r} with"
+            f" `embed_statistics={model.config.sensor_config.embed_statistics}`."
+        )
+    for name, value in (("steps", steps), ("batch_size", batch_size)):
+        if value <= 0:
+            raise ValueError(f"`{name}` must be above 0, got {value}.")
+    device = next(model.parameters()).device
+    parts: list[nn.Module] = [model.text_model, model.sensor_model.statistics]
+    learning = [
+        (name, parameter)
+        for name, parameter in model.named_parameters()
+        if name.startswith(("text_model.", "sensor_model.statistics.", "logit_"))
+    ]
+    optimizer = MuonWithAdamW(
+        learning,
+        learning_rate=learning_rate,
+        muon_learning_rate=muon_learning_rate,
+        weight_decay=weight_decay,
+        betas=(0.9, adam_beta2),
+    )
+    warmup = max(1, math.ceil(_WARMUP * steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
+    )
+    sampler = PersonSampler(days.people(), batch_size, seed=seed)
+    loader = torch.utils.data.DataLoader(
+        days,
+        batch_size=batch_size,
+        sampler=sampler,
+        collate_fn=collator,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+    )
+    was_training = model.training
+    for part in parts:
+        part.train()
+    losses, hits = [], []
+    started = time.monotonic()
+    shown = sys.stderr.isatty() if progress is None else progress
+    for batch in tqdm(_batches(loader, sampler, steps), total=steps, desc="reading", unit="step", disable=not shown):
+        batch = {name: value.to(device) for name, value in batch.items()}
+        loss, cosines = _lesson(model, batch, bf16)
+        if not torch.isfinite(loss):
+            raise ValueError(f"The loss became {loss.item()} at step {len(losses)}; lower `learning_rate`.")
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_([parameter for _, parameter in learning], max_grad_norm)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+        groups = batch["text_group_ids"]
+        hits.append((groups[cosines.argmax(dim=1)] == groups).float().mean().item())
+    optimizer.zero_grad()
+    model.train(was_training)
+    last = max(1, steps // 10)
+    return {
+        "reading_steps": steps,
+        "reading_days": steps * min(batch_size, len(days)),
+        "reading_seconds": round(time.monotonic() - started, 2),
+        "reading_loss": sum(losses[-last:]) / last,
+        "reading_accuracy": sum(hits[-last:]) / last,
+    }
+
+
+def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[str, torch.Tensor]]:
+    epoch, given = 0, 0
+    while True:
+        sampler.set_epoch(epoch)
+        for batch in loader:
+            if given == steps:
+                return
+            yield batch
+            given += 1
+        epoch += 1
+
+
+def _lesson(model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the contrastive loss of texts and statistics, and their cosines."""
+    with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
+        text = model.text_model(batch["input_ids"], batch["attention_mask"], return_dict=True).pooler_output
+    states = model.sensor_model.statistics(batch["sensor_values"], batch["sensor_mask"])
+    sensor, text = (nn.functional.normalize(part.float(), dim=-1) for part in (states.sum(dim=1), text))
+    positives = positive_pairs(batch["text_group_ids"])
+    if model.logit_bias is not None:
+        loss = siglip_loss(sensor, text, model._temperature(), model.logit_bias, positives)
+    else:
+        loss = clip_loss(sensor, text, model._temperature(), positives)
+    return loss, (sensor @ text.T).detach()
+
+
+__all__ = ["teach_reading"]
