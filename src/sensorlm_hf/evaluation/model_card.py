@@ -115,7 +115,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 
 def _captions(options: dict[str, Any]) -> str:
     """Returns the kinds of captions of a run and the weight of each."""
-    return ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items())
+    return ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items() if weight)
 
 
 def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:

@@ -64,8 +64,8 @@ def teach_reading(
         progress: Whether to show a progress bar; by default where somebody watches.
 
     Returns:
-        `reading_steps`, `reading_days` (days seen), `reading_seconds`, and the mean `reading_loss` and
-        `reading_accuracy` (share of days that find their own caption in the batch first) of the last tenth.
+        `steps`, `days_seen`, `train_days` (how many days there are), `train_runtime` (seconds), and the means of the
+        last tenth: `final_loss`, and `final_accuracy`, the share of days that find their own caption first in a batch.
 
     Raises:
         ValueError: If the model has no text embedding or no statistics, or a number is out of range.
@@ -129,11 +129,12 @@ def teach_reading(
     model.train(was_training)
     last = max(1, steps // 10)
     return {
-        "reading_steps": steps,
-        "reading_days": steps * min(batch_size, len(days)),
-        "reading_seconds": round(time.monotonic() - started, 2),
-        "reading_loss": sum(losses[-last:]) / last,
-        "reading_accuracy": sum(hits[-last:]) / last,
+        "steps": steps,
+        "days_seen": steps * min(batch_size, len(days)),
+        "train_days": len(days),
+        "train_runtime": round(time.monotonic() - started, 2),
+        "final_loss": sum(losses[-last:]) / last,
+        "final_accuracy": sum(hits[-last:]) / last,
     }
 
 
