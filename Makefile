@@ -56,7 +56,7 @@ docs: $(ALL)  ## Build the documentation into site/, offline, with warnings as e
 space: $(ALL)  ## Run the Space on this machine: http://127.0.0.1:7860
 	cd examples/space && $(abspath $(BIN))/python app.py
 
-train-demo: $(STAMP)  ## Train the demo model on simulated people (under an hour on two cores).
+train-demo: $(STAMP)  ## Train the demo model on simulated people (under two hours on two cores).
 	$(BIN)/python examples/train_demo.py --output_dir src/sensorlm_hf/checkpoints/sensorlm-coca
 
 bench: $(STAMP)  ## Run the benchmarks and print their tables.

@@ -6,6 +6,7 @@ import json
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -53,22 +54,64 @@ def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: P
     assert not (tmp_path / ".shipped.partial").exists()
 
 
-def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defaults of the example are those with which the shipped model was made."""
+def demo_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
+) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    """Returns the demo's script, the lessons it gives and the runs it starts, none of which is carried out."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
-    asked: list[Any] = []
-    monkeypatch.setitem(example["train"].__globals__, "pretrain", lambda *a, **k: asked.append((a, k)))
-    given = example["arguments"]().parse_args(["--output_dir", "x", "--resume"])
-    example["train"](given, tmp_path, f"simulated:{given.people}:{given.seed}")
-    ((options, arguments), keywords) = asked[0]
+    lessons: list[Any] = []
+    runs: list[Any] = []
+
+    def prepare(options: Any, output: Path, **_: Any) -> Any:
+        output.mkdir(parents=True, exist_ok=True)
+        model = SimpleNamespace(device="cpu")
+        return SimpleNamespace(model=model, processor=None, train=[None] * 34_000, collator=options)
+
+    names = example["train"].__globals__
+    monkeypatch.setitem(names, "prepare", prepare)
+    monkeypatch.setitem(names, "save_model", lambda *a: None)
+    monkeypatch.setitem(names, "teach_reading", lambda *a, **k: lessons.append((a[2], k)) or {})
+    monkeypatch.setitem(names, "pretrain", lambda *a, **k: runs.append((a, k)))
+    example["train"](example["arguments"]().parse_args(["--output_dir", "x", *words]), folder)
+    return example, lessons, runs
+
+
+def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lesson and the stages of the example are those in which the shipped model was made."""
+    example, lessons, runs = demo_runs(tmp_path, monkeypatch)
     shipped = EXAMPLES.parent / "src/sensorlm_hf/checkpoints/sensorlm-coca"
     record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))
-    told = options.as_json()
-    assert {name: told[name] for name in record["options"]} == record["options"]
-    assert arguments.num_train_epochs == record["epoch"]
-    assert arguments.seed == record["seed"]
-    assert keywords == {"resume": True}
-    assert Path(arguments.output_dir) == tmp_path
+
+    def recorded(options: Any) -> None:
+        theirs = {name: value for name, value in record["options"].items() if name != "init_from"}
+        assert {name: value for name, value in options.as_json().items() if name in theirs} == theirs
+
+    for (options, arguments), keywords in reversed(runs):
+        recorded(options)
+        assert arguments.seed == record["seed"]
+        assert arguments.num_train_epochs == pytest.approx(record["epoch"], rel=0.01)
+        assert keywords == {"resume": False}
+        record = record["started_from"]
+    ((options, keywords),) = lessons
+    recorded(options)
+    assert keywords["steps"] == record["steps"]
+    assert keywords["steps"] * keywords["batch_size"] == record["days_seen"]
+    assert "started_from" not in record
+    folders = [str(tmp_path / name) for name in ("0-reading", *(stage.name for stage in example["STAGES"]))]
+    assert [arguments.output_dir for (_, arguments), _ in runs] == folders[1:]
+    assert [options.init_from for (options, _), _ in runs] == folders[:-1]
+
+
+def test_parts_that_are_done_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example, lessons, runs = demo_runs(tmp_path, monkeypatch)
+    assert (len(lessons), len(runs)) == (1, len(example["STAGES"]))
+    first = tmp_path / example["STAGES"][0].name
+    first.mkdir()
+    (first / "training.json").write_text("{}")
+    _, lessons, runs = demo_runs(tmp_path, monkeypatch, "--resume")
+    assert (len(lessons), len(runs)) == (0, len(example["STAGES"]) - 1)
+    assert runs[0][0][0].init_from == str(first)
+    assert all(keywords == {"resume": True} for _, keywords in runs)
 
 
 def test_the_command_of_a_card_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,10 +143,10 @@ def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[s
     while True:
         sampler.set_epoch(epoch)
         for batch in loader:
-            if given == steps:
-                return
             yield batch
             given += 1
+            if given == steps:
+                return
         epoch += 1
 
 
