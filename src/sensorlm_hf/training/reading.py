@@ -109,7 +109,8 @@ def teach_reading(
     was_training = model.training
     for part in parts:
         part.train()
-    losses, hits = [], []
+    losses: list[float] = []
+    hits: list[float] = []
     started = time.monotonic()
     shown = sys.stderr.isatty() if progress is None else progress
     for batch in tqdm(_batches(loader, sampler, steps), total=steps, desc="reading", unit="step", disable=not shown):
