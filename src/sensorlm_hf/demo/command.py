@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from rich import box
@@ -27,6 +28,9 @@ from .sources import read_source
 
 N_LABELS = 5
 """Labels that the terminal shows."""
+
+SHOWN_CHARACTERS = 160
+"""Of each of the nearest captions the terminal shows the beginning; the report has the whole."""
 
 
 def run(
@@ -127,7 +131,7 @@ def print_result(
     table.add_column("text", overflow="fold")
     if result.generated_caption is not None:
         table.add_row("model, from sensors", Text(result.generated_caption))
-    table.add_row("builder, from the log", Text(result.built_caption))
+    table.add_row("caption builder", Text(result.built_caption))
     console.print(table)
 
     if result.own_rank is not None:
@@ -136,9 +140,8 @@ def print_result(
         table.add_column("cosine", justify="right")
         table.add_column("caption", overflow="fold")
         for near in result.nearest:
-            table.add_row(
-                str(near.rank), f"{near.similarity:.3f}", Text(near.caption, style="bold" if near.own else "")
-            )
+            words = shorten(near.caption, SHOWN_CHARACTERS, placeholder=" ...")
+            table.add_row(str(near.rank), f"{near.similarity:.3f}", Text(words, style="bold" if near.own else ""))
         console.print(table)
     console.print()
     for note in result.notes:

@@ -32,7 +32,7 @@ def run_demo(
     day: SensorDay,
     model: str | os.PathLike | None = None,
     *,
-    caption_key: str = "high_level_summary_caption",
+    caption_key: str = "high_low_caption",
     n_library: int = 200,
     n_nearest: int = 5,
     labels: Sequence[str] | None = None,
@@ -44,8 +44,8 @@ def run_demo(
     """Labels, captions and embeds a day, and looks for its caption in a library.
 
     The library holds the day's own caption, as the caption builder writes it, and captions of days of simulated people,
-    all different. The model sees the sensors only; the caption tells the log. One that fits the day as well as its own
-    may rank before it.
+    all different. The model sees the sensors only; captions of high levels tell the log. One that fits the day as well
+    as its own may rank before it.
 
     Args:
         day: The day.

@@ -210,6 +210,12 @@ def _labels(result: DemoResult) -> str:
     return _section("Labels, zero-shot", _table(caption, [("Label", ""), ("Score", "number"), ("", "wide")], rows))
 
 
+def told_from(caption_key: str) -> str:
+    """Returns what captions of a kind are made from, in words."""
+    of_signals = "low" in caption_key or "middle" in caption_key
+    return " and ".join(["the log"] * caption_key.startswith("high") + ["the signals"] * of_signals)
+
+
 def _captions(result: DemoResult) -> str:
     if result.generated_caption is None:
         generated = '<p class="muted">This model has no decoder and writes no captions.</p>'
@@ -218,7 +224,7 @@ def _captions(result: DemoResult) -> str:
     return _section(
         "Captions",
         '<div class="pair"><article><h3>By the model, from the sensors alone</h3>'
-        f"{generated}</article><article><h3>By the caption builder, from the log</h3>"
+        f"{generated}</article><article><h3>By the caption builder, from {told_from(result.caption_key)}</h3>"
         f"<blockquote>{escape(result.built_caption)}</blockquote></article></div>",
     )
 
