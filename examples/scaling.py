@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--max_text_length", type=int, default=128)
     parser.add_argument("--overrides", type=json.loads, default={}, help="JSON of further values of the configuration")
+    parser.add_argument("--muon_learning_rate", type=float, help="train the inner matrices with Muon at this rate")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -62,6 +63,7 @@ def main() -> None:
             max_steps=options.max_steps,
             batch_size=options.batch_size,
             seed=options.seed,
+            muon_learning_rate=options.muon_learning_rate,
             bf16=options.bf16,
         )
         results = run_suite(

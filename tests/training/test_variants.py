@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_cases import options
@@ -35,11 +36,14 @@ def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Pa
         train_variant(options(cohort, "clip"), tmp_path / "clip", seed=1)
 
 
-def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path) -> None:
-    given = {"epochs": 2, "batch_size": 10}
+@pytest.mark.parametrize("muon", [None, 3e-3])
+def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path, muon: float | None) -> None:
+    given: dict[str, Any] = {"epochs": 2, "batch_size": 10, "muon_learning_rate": muon}
     whole = train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
     for name in ("training.json", "model.safetensors"):
         (tmp_path / "clip" / name).unlink()  # killed before the end
     resumed = train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
     assert resumed["eval_loss"] == whole["eval_loss"]
     assert resumed["days_seen"] == whole["days_seen"] == 40
+    other = train_variant(options(cohort, "clip"), tmp_path / "other", **{**given, "muon_learning_rate": 1e-2})
+    assert other["eval_loss"] != whole["eval_loss"]

@@ -20,6 +20,7 @@ def train_variant(
     max_steps: int = -1,
     batch_size: int = 64,
     learning_rate: float = 1.5e-3,
+    muon_learning_rate: float | None = None,
     seed: int = 0,
     bf16: bool = False,
 ) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def train_variant(
         max_steps: Optimiser steps instead, if above 0.
         batch_size: Days in a batch.
         learning_rate: Peak learning rate; by default one for small models, which need fewer steps with it.
+        muon_learning_rate: Peak rate of Muon for the matrices inside the towers; see [`SensorLMTrainingArguments`].
         seed: Seed of the run.
         bf16: Whether to compute in bfloat16, which many processors do faster.
 
@@ -66,6 +68,7 @@ def train_variant(
             per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=batch_size,
             learning_rate=learning_rate,
+            muon_learning_rate=muon_learning_rate,
             warmup_steps=0.1,
             bf16=bf16,
             use_cpu=not torch.cuda.is_available(),
