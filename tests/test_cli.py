@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 
 from sensorlm_hf import __version__
 from sensorlm_hf.cli import build_parser, main
-from sensorlm_hf.commands.train import parse_caption_keys
+from sensorlm_hf.commands.train import parse_caption_keys, parse_config
 
 CAPTION_KEYS = "high_level_summary_caption=3,low_level_caption"
 TRAIN = (
@@ -129,6 +129,22 @@ def test_caption_keys() -> None:
     ):
         with pytest.raises(ValueError, match=words):
             parse_caption_keys(text)
+
+
+def test_values_of_the_configuration() -> None:
+    words = ["embed_statistics=true", "rope_theta = 10000", "hidden_act=relu", 'sensor_config={"num_hidden_layers": 2}']
+    assert parse_config(words) == {
+        "embed_statistics": True,
+        "rope_theta": 10000,
+        "hidden_act": "relu",
+        "sensor_config": {"num_hidden_layers": 2},
+    }
+    assert parse_config([]) == {}
+    for word in ("embed_statistics", "=true", "rope_theta="):
+        with pytest.raises(ValueError, match=f"takes NAME=VALUE, such as embed_statistics=true; got '{word}'"):
+            parse_config([word])
+    with pytest.raises(ValueError, match="--config gives rope_theta twice"):
+        parse_config(["rope_theta=1", "rope_theta=2"])
 
 
 # What goes wrong is said in one sentence

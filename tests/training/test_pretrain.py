@@ -276,6 +276,15 @@ def test_a_dataset_smaller_than_a_batch_is_counted_as_what_it_is(cohort: Path, t
     assert metrics["days_seen"] == 40
 
 
+@pytest.mark.parametrize("wrong", [{"rope": 3}, {"rope_theta": -1}, {"patch_minutes": 7}])
+def test_a_configuration_that_cannot_be_leaves_nothing_behind(
+    cohort: Path, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        pretrain(options(cohort, config_overrides={**SHAPE, **wrong}), arguments(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_that_holds_a_run_is_not_overwritten(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .command import Command, json_option, option, print_json
@@ -69,6 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="Caption keys that are read but not written: no loss of the decoder.",
     )
     option(parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees.")
+    option(
+        parser,
+        "--config",
+        nargs="+",
+        default=(),
+        metavar="NAME=VALUE",
+        help="Further values of the configuration, such as embed_statistics=true rope_theta=10000.",
+    )
     option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
     option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
     json_option(parser)
@@ -96,6 +106,26 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     if not weights:
         raise ValueError("Give at least one caption key.")
     return weights
+
+
+def parse_config(words: Sequence[str]) -> dict[str, Any]:
+    """Reads `NAME=VALUE` words; values are JSON, and what is no JSON is a string.
+
+    Raises:
+        ValueError: If a word has no name or no value, or a name is given twice.
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = (piece.strip() for piece in word.partition("="))
+        if not (name and sign and text):
+            raise ValueError(f"--config takes NAME=VALUE, such as embed_statistics=true; got {word!r}.")
+        if name in values:
+            raise ValueError(f"--config gives {name} twice; give it one value.")
+        try:
+            values[name] = json.loads(text)
+        except json.JSONDecodeError:
+            values[name] = text
+    return values
 
 
 def _loader_workers() -> int:
@@ -166,6 +196,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         num_proc=arguments.num_proc,
         prompts=tuple(all_prompts()),
         streaming=arguments.streaming,
+        config_overrides=parse_config(arguments.config),
         lora=tuple(part.strip() for part in (arguments.lora or "").split(",") if part.strip()),
         freeze=tuple(part for part in ("sensor", "text") if getattr(arguments, f"freeze_{part}")),
     )

@@ -333,6 +333,8 @@ def prepare(
     # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
     with main_process_first():
         processor = _processor(options, rows, output if resume or rank > 0 else None, seed)
+        if options.init_from is None:
+            _new_config(options, processor)  # what does not fit is said before anything is written
         if rank == 0:
             processor.save_pretrained(output)
     model = _model(options, processor)
@@ -502,8 +504,12 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
                 )
             model.resize_position_embeddings(options.max_text_length)
         return model
+    return SensorLMModel(_new_config(options, processor))
+
+
+def _new_config(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMConfig:
     extractor, tokenizer = processor.feature_extractor, processor.tokenizer
-    config = SensorLMConfig.from_size(
+    return SensorLMConfig.from_size(
         options.objective,
         options.size,
         **{
@@ -517,7 +523,6 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
             **options.config_overrides,
         },
     )
-    return SensorLMModel(config)
 
 
 def _record_of(source: str | None) -> dict[str, Any] | None:
