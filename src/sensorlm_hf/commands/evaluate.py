@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(
         parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
     )
-    option(parser, "--max-text-length", type=int, metavar="N", help="Longest caption in tokens (default: up to 128).")
+    option(parser, "--max-text-length", type=int, metavar="N", help="Longest caption in tokens (default: up to 256).")
     option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
     option(parser, "--caption-days", type=int, default=200, metavar="N", help="Days to caption (default: 200).")
     option(parser, "--batch-size", type=int, default=64, help="Days embedded at once (default: 64).")

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 RETRIEVAL_POOL = 100
 """Candidates in retrieval, unless there are fewer days."""
 
-TEXT_LENGTH = 128
+TEXT_LENGTH = 256
 """Longest caption in tokens unless said otherwise, where the model reads as many."""
 
 
