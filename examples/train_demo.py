@@ -27,11 +27,13 @@ from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
     beside_row,
+    evaluate_captioning,
     evaluate_gradient_boosting,
     evaluate_model,
     evaluate_retrieval,
     get_task,
     markdown_table,
+    save_results,
     write_model_card,
 )
 from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
@@ -58,7 +60,6 @@ class Stage:
 
     Attributes:
         name: Name of its folder.
-        people: People of its cohort. Those of a smaller cohort are among the training people of a larger one.
         caption_keys: Captions that it reads, with the share of each.
         max_text_length: Longest caption in tokens.
         epochs: Passes over the training days.
@@ -70,7 +71,6 @@ class Stage:
     """
 
     name: str
-    people: int
     caption_keys: dict[str, float]
     max_text_length: int
     epochs: float
@@ -81,9 +81,13 @@ class Stage:
     options: dict[str, Any]
 
 
+PEOPLE = 10_000
+
+CAPTION_DAYS = 200
+"""Test days for which whole captions are written."""
+
 LESSON = "0-reading"
 LESSON_STEPS = 1600
-LESSON_PEOPLE = 10_000
 LESSON_LENGTH = 128
 LESSON_BATCH = 64
 
@@ -93,7 +97,6 @@ _MIXED = {"modality_dropout": 0.05, "label_rewording": 0.5, "draw_per_batch": Tr
 STAGES = (
     Stage(
         "1-names",
-        people=10_000,
         caption_keys={NAMES: 0.4, WRITTEN: 0.2, TRENDS: 0.2, FULL: 0.2},
         max_text_length=128,
         epochs=3.3,
@@ -105,7 +108,6 @@ STAGES = (
     ),
     Stage(
         "2-days",
-        people=10_000,
         caption_keys={FULL: 0.65, NUMBERS: 0.2, NAMES: 0.15},
         max_text_length=256,
         epochs=2,
@@ -123,7 +125,6 @@ STAGES = (
     # Of what whole captions tell, the model knows trends and peaks least. They are read here, but no longer written.
     Stage(
         "3-captions",
-        people=10_000,
         caption_keys={WRITTEN: 0.5, FULL: 0.35, NAMES: 0.15},
         max_text_length=256,
         epochs=0.4,
@@ -141,7 +142,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True)
     parser.add_argument("--run_dir", help="Where the stages go while training; runs/<name> by default.")
-    parser.add_argument("--people", type=int, help="People of every cohort.")
+    parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--epochs", type=float, help="Epochs of every stage.")
     parser.add_argument("--batch_size", type=int, help="Batch size of every stage.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the people, the captions and the weights.")
@@ -160,9 +161,9 @@ def main() -> None:
     run_dir = Path(options.run_dir or Path("runs") / target.name)
     last = STAGES[-1]
     model_dir = run_dir / last.name
+    data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
-        train(options, run_dir)
-    data = cohort(last, options)
+        train(options, run_dir, data)
     results = evaluate_model(
         model_dir,
         data,
@@ -174,15 +175,14 @@ def main() -> None:
     )
     results["model"] = target.name
     further = [row for path in options.beside for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
-    results["beside"] = [*measure_beside(model_dir, data, options.ceiling_days), *further]
+    results["beside"] = [
+        *measure_beside(model_dir, data, options.ceiling_days),
+        measure_whole_captions(run_dir / STAGES[-2].name, data),
+        *further,
+    ]
     write_model_card(model_dir, target.name, results, command(parser, options))
     publish(model_dir, target)
     sys.stdout.write(markdown_table(results) + f"\n\nThe model is in {target}.\n")
-
-
-def cohort(stage: Stage, options: argparse.Namespace) -> str:
-    """Returns the name of a stage's simulated people."""
-    return f"simulated:{options.people or stage.people}:{options.seed}"
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
@@ -221,7 +221,25 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
     return rows
 
 
-def train(options: argparse.Namespace, run_dir: Path) -> None:
+def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
+    """Returns the faithfulness of whole captions, as the model wrote them before its last stage."""
+    test = SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))
+    chosen = [test[row]["day"] for row in range(0, len(test), max(1, len(test) // CAPTION_DAYS))][:CAPTION_DAYS]
+    model = SensorLMModel.from_pretrained(model_dir, dtype=torch.float32).eval()
+    processor = SensorLMProcessor.from_pretrained(model_dir)
+    most = STAGES[-2].max_text_length - 2
+    builder = CaptionBuilder(chosen[0].schema, key=FULL, tokenizer=processor.tokenizer, max_tokens=most, seed=0)
+    scores = evaluate_captioning(model, processor, chosen, builder.batch(chosen), max_new_tokens=most)
+    return beside_row(
+        f"whole captions (`{FULL}`), which the model wrote before its last stage ({len(chosen)} days)",
+        "faithfulness",
+        scores["faithfulness"],
+        "python examples/train_demo.py --evaluate_only",
+        chance=scores["chance"]["faithfulness"],
+    )
+
+
+def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
     """Trains the stages one after the other; one that is done is left as it is when a run is resumed."""
     before = run_dir / LESSON
     learnt = (before / "training.json").is_file()
@@ -230,7 +248,7 @@ def train(options: argparse.Namespace, run_dir: Path) -> None:
             f"{before} already holds a model. Resume the run (--resume), or choose another --run_dir."
         )
     if not learnt:
-        learn_to_read(options, before)
+        learn_to_read(options, before, data)
     for number, stage in enumerate(STAGES, 1):
         folder = run_dir / stage.name
         if not (options.resume and (folder / "training.json").is_file()):
@@ -238,7 +256,7 @@ def train(options: argparse.Namespace, run_dir: Path) -> None:
                 PretrainOptions(
                     objective="coca",
                     size="tiny",
-                    data=cohort(stage, options),
+                    data=data,
                     caption_keys=stage.caption_keys,
                     max_text_length=stage.max_text_length,
                     init_from=str(before),
@@ -272,12 +290,12 @@ def train(options: argparse.Namespace, run_dir: Path) -> None:
         before = folder
 
 
-def learn_to_read(options: argparse.Namespace, folder: Path) -> None:
+def learn_to_read(options: argparse.Namespace, folder: Path, data: str) -> None:
     """Gives the first lesson, from which the stages start."""
     lesson = PretrainOptions(
         objective="coca",
         size="tiny",
-        data=f"simulated:{options.people or LESSON_PEOPLE}:{options.seed}",
+        data=data,
         # The tokenizer is made here, so it has to see captions of all kinds.
         caption_keys={NUMBERS: 0.75, WRITTEN: 0.25, NAMES: 0.0, TRENDS: 0.0, FULL: 0.0},
         max_text_length=LESSON_LENGTH,
@@ -292,20 +310,19 @@ def learn_to_read(options: argparse.Namespace, folder: Path) -> None:
         config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0},
     )
     parts = prepare(lesson, folder, seed=options.seed)
+    batch, epochs = options.batch_size or LESSON_BATCH, options.epochs
     record = teach_reading(
         parts.model,
         parts.train,
         parts.collator,
-        steps=LESSON_STEPS
-        if options.epochs is None
-        else max(1, round(options.epochs * len(parts.train) / LESSON_BATCH)),
-        batch_size=options.batch_size or LESSON_BATCH,
+        steps=LESSON_STEPS if epochs is None else max(1, round(epochs * len(parts.train) / batch)),
+        batch_size=batch,
         seed=options.seed,
     )
     save_model(parts.model, parts.processor, folder)
     record |= {"threads": torch.get_num_threads(), "device": str(parts.model.device), "seed": options.seed}
     record["options"] = lesson.as_json()
-    (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    save_results(record, folder / "training.json")
 
 
 def publish(run_dir: Path, target: Path) -> None:

@@ -72,7 +72,8 @@ def demo_runs(
     monkeypatch.setitem(names, "save_model", lambda *a: None)
     monkeypatch.setitem(names, "teach_reading", lambda *a, **k: lessons.append((a[2], k)) or {})
     monkeypatch.setitem(names, "pretrain", lambda *a, **k: runs.append((a, k)))
-    example["train"](example["arguments"]().parse_args(["--output_dir", "x", *words]), folder)
+    given = example["arguments"]().parse_args(["--output_dir", "x", *words])
+    example["train"](given, folder, f"simulated:{given.people}:{given.seed}")
     return example, lessons, runs
 
 

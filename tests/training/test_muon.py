@@ -172,6 +172,8 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
     make_processor(tmp_path / "processor")
     (expected,) = train(tmp_path / "one", tmp_path / "processor", muon_learning_rate=2e-3)
     results = train(tmp_path / "two", tmp_path / "processor", 2, muon_learning_rate=2e-3)
+    losses, told = ([e["loss"] for e in curve(r) if "loss" in e] for r in (results[0], expected))
+    assert losses == pytest.approx(told, rel=1e-3)
     for name, weight in expected["weights"].items():
         # Muon makes its updates orthogonal in bfloat16, so that the last bits of a gradient show in the third place.
         torch.testing.assert_close(results[0]["weights"][name], weight, atol=1e-3, rtol=1e-3, msg=name)
@@ -181,6 +183,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
 def test_sharded_matrices_are_refused(tmp_path: Path):
     make_processor(tmp_path / "processor")
     results = train(tmp_path / "run", tmp_path / "processor", 2, fsdp=True, muon_learning_rate=2e-3)
+    assert len(results) == 2
     assert all("needs whole matrices on every process" in result["error"] for result in results)
 
 

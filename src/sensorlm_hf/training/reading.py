@@ -14,9 +14,9 @@ from tqdm.auto import tqdm
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMModel
-from ..modeling.losses_sensorlm import clip_loss, positive_pairs, siglip_loss
 from .muon import MuonWithAdamW
 from .sampler import PersonSampler
+from .schedule import RsqrtSchedule
 
 _WARMUP = 0.05
 """Share of the steps in which the rate rises."""
@@ -94,9 +94,9 @@ def teach_reading(
         betas=(0.9, adam_beta2),
     )
     warmup = max(1, math.ceil(_WARMUP * steps))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
-    )
+    # Flat between warm-up and cool-down, which meet: a rise and a fall, in lines.
+    line = RsqrtSchedule(steps, warmup, cooldown_steps=steps - warmup, timescale=steps)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, line)
     sampler = PersonSampler(days.people(), batch_size, seed=seed)
     loader = torch.utils.data.DataLoader(
         days,
@@ -154,14 +154,10 @@ def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[s
 def _lesson(model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the contrastive loss of texts and statistics, and their cosines."""
     with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
-        text = model.text_model(batch["input_ids"], batch["attention_mask"], return_dict=True).pooler_output
+        text = model.get_text_features(batch["input_ids"], batch["attention_mask"])
     states = model.sensor_model.statistics(batch["sensor_values"], batch["sensor_mask"])
-    sensor, text = (nn.functional.normalize(part.float(), dim=-1) for part in (states.sum(dim=1), text))
-    positives = positive_pairs(batch["text_group_ids"])
-    if model.logit_bias is not None:
-        loss = siglip_loss(sensor, text, model._temperature(), model.logit_bias, positives)
-    else:
-        loss = clip_loss(sensor, text, model._temperature(), positives)
+    sensor = nn.functional.normalize(states.sum(dim=1).float(), dim=-1)
+    loss = model._contrastive_loss(sensor, text, batch["text_group_ids"])
     return loss, (sensor @ text.T).detach()
 
 
