@@ -65,7 +65,8 @@ def main() -> None:
     variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
     rows = []
     for kind, name, objective, key in variants:
-        folder = options.output_dir / f"{kind}-{name.replace(' + ', '-')}"
+        # Named by what is trained: CoCa on semantic and statistical captions stands in both studies, and is trained once.
+        folder = options.output_dir / f"{objective}-{key}"
         train_variant(
             PretrainOptions(
                 objective=objective,

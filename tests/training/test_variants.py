@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from training_cases import options
 
+from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.training import last_whole_checkpoint, train_variant
 
 
@@ -47,3 +50,22 @@ def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path, muon: floa
     assert resumed["days_seen"] == whole["days_seen"] == 40
     other = train_variant(options(cohort, "clip"), tmp_path / "other", **{**given, "muon_learning_rate": 1e-2})
     assert other["eval_loss"] != whole["eval_loss"]
+
+
+def test_a_variant_that_is_told_to_end_is_not_taken_for_a_model(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {"epochs": 2, "batch_size": 10}
+    whole = train_variant(options(cohort, "clip"), tmp_path / "whole", **given)
+    collate = SensorLMCollator.__call__
+
+    def told_to_end(self: SensorLMCollator, items: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return collate(self, items)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SensorLMCollator, "__call__", told_to_end)
+        with pytest.raises(RuntimeError, match=r"stopped after 10 days \(SIGTERM\); a checkpoint is in"):
+            train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
+    assert not (tmp_path / "clip" / "training.json").exists()
+    assert train_variant(options(cohort, "clip"), tmp_path / "clip", **given)["eval_loss"] == whole["eval_loss"]

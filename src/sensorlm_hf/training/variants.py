@@ -45,6 +45,7 @@ def train_variant(
 
     Raises:
         ValueError: If the model in the folder was trained with other options or another seed.
+        RuntimeError: If the system asked the run to end (SIGTERM); a checkpoint is kept, and no model is there yet.
     """
     finished = Path(folder) / "training.json"
     if finished.is_file():
@@ -59,7 +60,7 @@ def train_variant(
                 f"{folder} holds a model of another study: {told}. Choose another folder, or remove this one."
             )
         return metrics
-    return pretrain(
+    metrics = pretrain(
         options,
         SensorLMTrainingArguments(
             output_dir=str(folder),
@@ -80,3 +81,9 @@ def train_variant(
         ),
         resume=True,
     )
+    if "stopped" in metrics:
+        raise RuntimeError(
+            f"Training was stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in {folder}."
+            " Run the same again to go on from it."
+        )
+    return metrics
