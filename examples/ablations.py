@@ -65,7 +65,7 @@ def main() -> None:
     variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
     rows = []
     for kind, name, objective, key in variants:
-        # Named by what is trained: CoCa on semantic and statistical captions stands in both studies, and is trained once.
+        # Named by what is trained: CoCa on names and numbers stands in both studies, and is trained once.
         folder = options.output_dir / f"{objective}-{key}"
         train_variant(
             PretrainOptions(

@@ -83,7 +83,7 @@ def train_variant(
     )
     if "stopped" in metrics:
         raise RuntimeError(
-            f"Training was stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in {folder}."
-            " Run the same again to go on from it."
+            f"Training was stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
+            f" {folder}. Run the same again to go on from it."
         )
     return metrics
