@@ -2,9 +2,10 @@
 
     python examples/ablations.py --output_dir ablations --data simulated:2000 --epochs 4
 
-trains a model for each set of caption levels (CoCa) and for each objective (all levels), evaluates all on the same test
-people, and writes `ablations.json` and `ablations.md`. A run that was interrupted goes on. Every model costs as much as
-the demo model; `--size`, `--data` and `--epochs` make it cheaper.
+trains a model for each set of caption levels (CoCa) and for each objective (names and numbers), evaluates all on the
+same test people, and writes `ablations.json` and `ablations.md`. Captions are searched twice: summaries of the log,
+which are the same for all, and the kind that a model was trained on, which it also writes. A run that was interrupted
+goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.report import number_text
@@ -85,43 +87,53 @@ def main() -> None:
             muon_learning_rate=options.muon_learning_rate,
             bf16=options.bf16,
         )
-        results = run_suite(
-            folder / "model",
-            options.data,
-            folder / "evaluation",
-            tasks=TASKS[objective],
-            max_text_length=options.max_text_length,
-            max_days=options.max_days,
-            caption_count=options.caption_days,
-            batch_size=options.batch_size,
-            seed=options.seed,
+        common: dict[str, Any] = {
+            "max_text_length": options.max_text_length,
+            "max_days": options.max_days,
+            "caption_count": options.caption_days,
+            "batch_size": options.batch_size,
+            "seed": options.seed,
+        }
+        for_all = [task for task in TASKS[objective] if task != "captioning"]
+        results = run_suite(folder / "model", options.data, folder / "evaluation", tasks=for_all, **common)
+        of_its_own = [task for task in TASKS[objective] if task in ("retrieval", "captioning")]
+        own = run_suite(
+            folder / "model", options.data, folder / "own-captions", tasks=of_its_own, caption_key=key, **common
         )
-        rows.append({"kind": kind, "name": name, "objective": objective, "caption_key": key, **headline(results)})
+        rows.append({"kind": kind, "name": name, "objective": objective, "caption_key": key, **headline(results, own)})
     save_results({"data": options.data, "seed": options.seed, "rows": rows}, options.output_dir / "ablations.json")
     text = table(rows)
     (options.output_dir / "ablations.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
-def headline(results: dict) -> dict:
-    """Returns one number of each kind; nan where the objective has none."""
+def headline(results: dict, own: dict) -> dict:
+    """Returns one number of each kind; nan where the objective has none.
+
+    Args:
+        results: Results of the tasks that are the same for all.
+        own: Results with captions of the kind that the model was trained on.
+    """
     nan = float("nan")
-    return {
+    found = {
         "zero_shot_activity": results.get("zero_shot", {}).get("activity", {}).get("auroc", nan),
         "probe_activity": results.get("probes", {}).get("activity", {}).get("auroc", nan),
-        "R@1": results.get("retrieval", {}).get("sensor_to_text", {}).get("R@1", nan),
-        "pool": results.get("retrieval", {}).get("pool", 0),
-        "faithfulness": results.get("captioning", {}).get("faithfulness", nan),
-        "rougeL": results.get("captioning", {}).get("rougeL", nan),
+        "faithfulness": own.get("captioning", {}).get("faithfulness", nan),
+        "rougeL": own.get("captioning", {}).get("rougeL", nan),
     }
+    for name, source in (("summaries", results), ("own", own)):
+        retrieval = source.get("retrieval", {})
+        found[f"R@1_{name}"] = retrieval.get("sensor_to_text", {}).get("R@1", nan)
+        found[f"pool_{name}"] = retrieval.get("pool", 0)
+    return found
 
 
 def table(rows: list[dict]) -> str:
     """Returns the rows as a Markdown table."""
-    columns = ("zero_shot_activity", "probe_activity", "R@1", "faithfulness", "rougeL")
+    columns = ("zero_shot_activity", "probe_activity", "R@1_summaries", "R@1_own", "faithfulness", "rougeL")
     lines = [
-        "| | variant | zero-shot AUROC | probe AUROC | R@1 | faithfulness | ROUGE-L |",
-        "|---|---|---|---|---|---|---|",
+        "| | variant | zero-shot AUROC | probe AUROC | R@1, summaries | R@1, own captions | faithfulness | ROUGE-L |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         cells = [row["kind"], row["name"], *(number_text(float(row[c])) for c in columns)]

@@ -33,18 +33,23 @@ def run(name: str, *arguments: object) -> str:
 
 @pytest.mark.slow
 def test_ablations(tmp_path: Path) -> None:
-    arguments = ("--output_dir", tmp_path / "a", "--data", "simulated:60:5", "--levels", "semantic", "--objectives",
-                 "cap", "siglip", "--max_steps", 2, "--batch_size", 8, "--max_text_length", 48, "--caption_days", 3,
-                 "--overrides", json.dumps(SMALL))  # fmt: skip
+    arguments = ("--output_dir", tmp_path / "a", "--data", "simulated:60:5", "--levels", "semantic + statistical",
+                 "--objectives", "cap", "siglip", "coca", "--max_steps", 2, "--batch_size", 8,
+                 "--max_text_length", 48, "--caption_days", 3, "--overrides", json.dumps(SMALL))  # fmt: skip
     out = run("ablations.py", *arguments)
     rows = json.loads((tmp_path / "a" / "ablations.json").read_text())["rows"]
     assert [(row["kind"], row["name"]) for row in rows] == [
-        ("levels", "semantic"),
+        ("levels", "semantic + statistical"),
         ("objective", "cap"),
         ("objective", "siglip"),
+        ("objective", "coca"),
     ]
-    assert rows[1]["zero_shot_activity"] is None
+    assert rows[1]["zero_shot_activity"] is rows[1]["R@1_own"] is None
     assert rows[2]["faithfulness"] is None
+    assert 0 <= rows[2]["R@1_own"] <= 1
+    same = [{name: value for name, value in row.items() if name not in ("kind", "name")} for row in rows]
+    assert same[0] == same[3]  # one model that stands in both studies
+    assert len(list((tmp_path / "a").glob("*/model/model.safetensors"))) == 3
     text = (tmp_path / "a" / "ablations.md").read_text()
     assert out.endswith(text)
     assert run("ablations.py", *arguments) == text  # nothing is trained again, so the trainer prints nothing
