@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sensorlm_hf.evaluation import save_results
-from sensorlm_hf.evaluation.report import number_text
+from sensorlm_hf.evaluation.run_folder import add_study, check_run
+from sensorlm_hf.evaluation.studies import ablation_row, study_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, train_variant
@@ -47,6 +48,7 @@ def main() -> None:
     """Trains and evaluates every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True, type=Path)
+    parser.add_argument("--report", type=Path, help="output folder of sensorlm-hf evaluate, whose page shows the study")
     parser.add_argument("--data", default="simulated:2000")
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--levels", nargs="*", default=list(LEVELS), choices=list(LEVELS))
@@ -62,6 +64,8 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.report:
+        check_run(options.report)
 
     variants = [("levels", name, "coca", LEVELS[name]) for name in options.levels]
     variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
@@ -100,45 +104,24 @@ def main() -> None:
         own = run_suite(
             folder / "model", options.data, folder / "own-captions", tasks=of_its_own, caption_key=key, **common
         )
-        rows.append({"kind": kind, "name": name, "objective": objective, "caption_key": key, **headline(results, own)})
-    save_results({"data": options.data, "seed": options.seed, "rows": rows}, options.output_dir / "ablations.json")
-    text = table(rows)
+        rows.append(
+            {"kind": kind, "name": name, "objective": objective, "caption_key": key, **ablation_row(results, own)}
+        )
+    length = f"{options.max_steps} steps" if options.max_steps > 0 else f"{options.epochs:g} passes"
+    pool = max(max(row["pool_own"], row["pool_summaries"]) for row in rows)
+    made = (
+        f"Every model learnt from the training people of {options.data} for {length} of {options.batch_size} days (size"
+        f" {options.size}, seed {options.seed}) and was tested on {rows[0]['days']} days of other people. R@1 finds the"
+        f" text of a day among {pool or 'others'}: summaries of the log, the same for all, or captions of the kind that"
+        " the model was trained on, which it also writes."
+    )
+    study = {"made": made, "data": options.data, "seed": options.seed, "rows": rows}
+    save_results(study, options.output_dir / "ablations.json")
+    text = study_text("ablations", study)
     (options.output_dir / "ablations.md").write_text(text, encoding="utf-8")
+    if options.report:
+        add_study(options.report, "ablations", study)
     sys.stdout.write(text)
-
-
-def headline(results: dict, own: dict) -> dict:
-    """Returns one number of each kind; nan where the objective has none.
-
-    Args:
-        results: Results of the tasks that are the same for all.
-        own: Results with captions of the kind that the model was trained on.
-    """
-    nan = float("nan")
-    found = {
-        "zero_shot_activity": results.get("zero_shot", {}).get("activity", {}).get("auroc", nan),
-        "probe_activity": results.get("probes", {}).get("activity", {}).get("auroc", nan),
-        "faithfulness": own.get("captioning", {}).get("faithfulness", nan),
-        "rougeL": own.get("captioning", {}).get("rougeL", nan),
-    }
-    for name, source in (("summaries", results), ("own", own)):
-        retrieval = source.get("retrieval", {})
-        found[f"R@1_{name}"] = retrieval.get("sensor_to_text", {}).get("R@1", nan)
-        found[f"pool_{name}"] = retrieval.get("pool", 0)
-    return found
-
-
-def table(rows: list[dict]) -> str:
-    """Returns the rows as a Markdown table."""
-    columns = ("zero_shot_activity", "probe_activity", "R@1_summaries", "R@1_own", "faithfulness", "rougeL")
-    lines = [
-        "| | variant | zero-shot AUROC | probe AUROC | R@1, summaries | R@1, own captions | faithfulness | ROUGE-L |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        cells = [row["kind"], row["name"], *(number_text(float(row[c])) for c in columns)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation import get_task, save_results, write_reports
+from sensorlm_hf.evaluation import get_task, save_results
 from sensorlm_hf.evaluation.llm_baseline import evaluate_llm, fine_tune_llm
-from sensorlm_hf.evaluation.suite import collect
+from sensorlm_hf.evaluation.run_folder import check_run, update_reports
 from sensorlm_hf.evaluation.tower_baselines import METHODS, evaluate_tower
 from sensorlm_hf.modeling import SensorLMConfig
 from sensorlm_hf.processing import SensorLMFeatureExtractor
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    check_run(options.report)
 
     task = get_task(options.task)
     train, test = (_days(options.data, split, options.max_days) for split in ("train", "test"))
@@ -90,10 +91,7 @@ def main() -> None:
         path = options.report / "tasks" / f"{name}_{options.task}.json"
         if not path.is_file():
             save_results(job(), path)
-    results = collect(options.report)
-    save_results(results, options.report / "results.json")
-    _, page = write_reports(results, options.report)
-    sys.stdout.write(f"The report is {page}.\n")
+    sys.stdout.write(f"The report is {update_reports(options.report)}.\n")
 
 
 def _days(data: str, split: str, most: int | None) -> list[SensorDay]:

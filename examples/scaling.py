@@ -3,8 +3,8 @@
     python examples/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
 
 trains a CLIP model for each number of people and each width, on the same number of passes, evaluates all on the test
-people of the largest cohort, and writes `scaling.json`, `scaling.md` and `scaling.svg`. A run that was interrupted goes
-on. Compute is counted as 6 operations a parameter and sensor token of every day seen.
+people of another cohort, and writes `scaling.json`, `scaling.md` and pictures. A run that was interrupted goes on.
+Compute is counted as 6 operations a parameter and sensor token of every day seen.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import sys
 from pathlib import Path
 
 from sensorlm_hf.evaluation import save_results
-from sensorlm_hf.evaluation.scaling import fit_power_law
+from sensorlm_hf.evaluation.run_folder import add_study, check_run
+from sensorlm_hf.evaluation.studies import SCALING_AXES, scaling_figure, scaling_laws, study_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.plotting import plot_lines
 from sensorlm_hf.training import PretrainOptions, train_variant
 
 
@@ -26,6 +26,7 @@ def main() -> None:
     """Trains and evaluates every size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True, type=Path)
+    parser.add_argument("--report", type=Path, help="output folder of sensorlm-hf evaluate, whose page shows the study")
     parser.add_argument("--people", nargs="+", type=int, default=[250, 500, 1000, 2000, 4000])
     parser.add_argument("--widths", nargs="+", type=int, default=[96, 192, 384], help="hidden sizes, multiples of 32")
     parser.add_argument("--test_people", type=int, default=1000, help="people of the cohort of which a tenth is tested")
@@ -38,6 +39,8 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.report:
+        check_run(options.report)
 
     middle = sorted(options.widths)[len(options.widths) // 2]
     runs = sorted({(max(options.people), width) for width in options.widths} | {(n, middle) for n in options.people})
@@ -90,46 +93,24 @@ def main() -> None:
                 "R@1": results["retrieval"]["sensor_to_text"]["R@1"],
             }
         )
-    axes = {
-        "data": ("train_days", [row for row in rows if row["width"] == middle]),
-        "model size": ("parameters", [row for row in rows if row["people"] == max(options.people)]),
-        "compute": ("compute", rows),
-    }
-    fits = {}
-    for name, (column, chosen) in axes.items():
-        sizes, losses = [row[column] for row in chosen], [max(1 - row["auroc"], 1e-6) for row in chosen]
-        if len(set(sizes)) > 1:
-            fits[name] = vars(fit_power_law(sizes, losses))
-    save_results({"rows": rows, "fits_of_1_minus_auroc": fits}, options.output_dir / "scaling.json")
-    data_rows = sorted(axes["data"][1], key=lambda row: row["train_days"])
-    size_of = [row["train_days"] for row in data_rows]
-    lines = {metric: (size_of, [row[metric] for row in data_rows]) for metric in ("auroc", "R@1")}
-    curve = {}
-    if "data" in fits:
-        law = fit_power_law(size_of, [max(1 - row["auroc"], 1e-6) for row in data_rows])
-        curve["auroc"] = (size_of, (1 - law(size_of)).tolist())
-    plot_lines(lines, x_label="training days", y_label="score", fits=curve, title="Scaling in data").savefig(
-        options.output_dir / "scaling.svg"
+    length = f"{options.max_steps} steps" if options.max_steps > 0 else f"{options.epochs:g} passes over its days"
+    made = (
+        f"CLIP models that learnt from simulated people and summaries of their logs, {length} in batches of"
+        f" {options.batch_size} days (seed {options.seed}), tested on {results['days']} days of {results['people']}"
+        f" others; R@1 finds the text of a day among {results['retrieval']['pool']}. Data are scaled at width {middle},"
+        f" width on {max(options.people):,} people. Compute counts 6 operations a parameter and sensor token of every"
+        " day seen."
     )
-    text = table(rows, fits)
+    study = {"made": made, "width": middle, "seed": options.seed, "rows": rows}
+    laws = {axis: vars(law) for axis, law in scaling_laws(study).items()}
+    save_results({**study, "fits_of_1_minus_auroc": laws}, options.output_dir / "scaling.json")
+    for axis, _ in SCALING_AXES:
+        scaling_figure(study, axis).savefig(options.output_dir / f"scaling-{axis.replace(' ', '-')}.svg")
+    text = study_text("scaling", study)
     (options.output_dir / "scaling.md").write_text(text, encoding="utf-8")
+    if options.report:
+        add_study(options.report, "scaling", study)
     sys.stdout.write(text)
-
-
-def table(rows: list[dict], fits: dict[str, dict]) -> str:
-    """Returns the rows and the fitted laws as Markdown."""
-    lines = ["| people | training days | parameters | compute | AUROC | R@1 |", "|---|---|---|---|---|---|"]
-    for r in rows:
-        lines.append(
-            f"| {r['people']} | {r['train_days']} | {r['parameters']} | {r['compute']:.2e} | {r['auroc']:.3f} |"
-            f" {r['R@1']:.3f} |"
-        )
-    for name, law in fits.items():
-        lines.append(
-            f"\n1 - AUROC over {name}: {law['floor']:.3f} + {law['factor']:.3g} x size^-{law['exponent']:.3f}"
-            f" (R2 {law['r2']:.2f})"
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""A model whose embeddings are written down in the test, and days to go with it."""
+"""A model whose embeddings are written down in the test, days to go with it, studies, and a reader of pages."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
@@ -117,3 +118,51 @@ class StubModel(torch.nn.Module, SensorLMEncodingMixin):
 def stubs(texts: Mapping[str, Sequence[float]], scale: float = 1.0) -> tuple[StubModel, StubProcessor]:
     processor = StubProcessor(texts)
     return StubModel(processor, scale), processor
+
+
+class Page(HTMLParser):
+    """A page that was read: what it fetches from elsewhere, the words of its pictures, and elements left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.alts: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        named = dict(attrs)
+        self.outside += [v for k, v in attrs if k in ("src", "href", "srcset") and not v.startswith(("data:", "#"))]
+        if tag == "img":
+            self.alts.append(named.get("alt", ""))
+        if tag not in ("meta", "img", "source", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+ABLATIONS = {
+    "made": "Small models.",
+    "rows": [
+        {"kind": "levels", "name": "a < b", "zero_shot_activity": 0.812, "zero_shot_interval": [0.79, 0.834],
+         "probe_activity": 0.7, "R@1_summaries": 0.1, "R@1_own": 0.5, "faithfulness": 0.6, "rougeL": 0.4},
+        {"kind": "objective", "name": "cap", "zero_shot_activity": None, "zero_shot_interval": None,
+         "probe_activity": 0.65, "R@1_summaries": None, "R@1_own": None, "faithfulness": 0.733, "rougeL": 0.4},
+    ],
+}  # fmt: skip
+"""A study of caption levels and objectives, as it lies in a report's folder."""
+
+
+def _model(people: int, width: int) -> dict:
+    days, parameters = 7 * people, 1000 * width
+    score = {"auroc": 1 - 0.5 * days**-0.3 * (width / 64) ** -0.1, "R@1": 0.2}
+    return {"people": people, "width": width, "train_days": days, "parameters": parameters,
+            "compute": 6e6 * parameters * days, **score}  # fmt: skip
+
+
+SCALING = {
+    "made": "Small models.",
+    "width": 64,
+    "rows": [_model(people, 64) for people in (10, 20, 40, 80)] + [_model(80, 32), _model(80, 96)],
+}
+"""A scaling study whose error falls with the 0.3rd power of the training days."""

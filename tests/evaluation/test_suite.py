@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
+from evaluation_cases import Page
 
 from sensorlm_hf.cli import main
 from sensorlm_hf.data.folders import write_days
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation.page import _few_shot_range, suite_markdown, table_rows, write_reports
 from sensorlm_hf.evaluation.parallel import Ranks
-from sensorlm_hf.evaluation.suite import GROUPS, SUITE_TASKS, collect, expand_tasks, run_suite
+from sensorlm_hf.evaluation.run_folder import GROUPS, SUITE_TASKS, collect
+from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
@@ -114,31 +115,12 @@ def test_batches_are_shared_out_whole_and_put_together_in_order() -> None:
     assert seen == [3, 3, 1]
 
 
-class _Page(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.outside: list[str] = []
-        self.alts: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        named = dict(attrs)
-        self.outside += [v for k, v in attrs if k in ("src", "href", "srcset") and not v.startswith(("data:", "#"))]
-        if tag == "img":
-            self.alts.append(named.get("alt", ""))
-        if tag not in ("meta", "img", "source", "link", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_needs_nothing_else_and_holds_every_number(root: Path, results: dict) -> None:
     few = ("activity", "locomotion")
     results = {**results, "zero_shot": {name: results["zero_shot"][name] for name in few}}
     results["event_level"] = {"intensity": results["event_level"]["intensity"]}
     markdown, html = write_reports(results, root / "out")
-    page = _Page()
+    page = Page()
     page.feed(html.read_text(encoding="utf-8"))
     assert page.open == []
     assert page.outside == []
@@ -163,13 +145,6 @@ def test_what_a_model_cannot_do_is_left_out_or_refused(root: Path, tmp_path: Pat
         run_suite(clip, days, tmp_path / "b", tasks=["captioning"], **OPTIONS)
     with pytest.raises(ValueError, match="held out"):
         run_suite(clip, days, tmp_path / "b", tasks=["unseen"], **OPTIONS)
-
-
-def test_groups_are_spelt_out_and_unknown_names_refused() -> None:
-    assert expand_tasks(None) == SUITE_TASKS
-    assert expand_tasks(["retrieval", "probes"]) == (*GROUPS["probes"], "retrieval")
-    with pytest.raises(ValueError, match="'sleepiness'; there are the groups zero_shot"):
-        expand_tasks(["sleepiness"])
 
 
 def test_the_command_writes_the_reports(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

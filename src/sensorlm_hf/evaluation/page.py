@@ -15,20 +15,18 @@ from ..plotting import plot_confusion, plot_lines, plot_roc
 from ..plotting.embedding_map import plot_points
 from ..plotting.page_style import STYLE
 from ..plotting.pictures import picture
-from .report import number_text
-
-CLASS_METRICS = (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy"))
-"""Scores of classifiers that the table shows."""
-
-CAPTION_METRICS = (
-    ("bleu4", "BLEU-4"),
-    ("rougeL", "ROUGE-L"),
-    ("cider", "CIDEr-D"),
-    ("meteor", "METEOR"),
-    ("bertscore", "BERTScore"),
-    ("faithfulness", "faithfulness"),
+from .report import CAPTION_METRICS, CLASS_METRICS, number_text
+from .studies import (
+    SCALING_AXES,
+    STUDIES,
+    ablation_cells,
+    law_text,
+    scaling_cells,
+    scaling_figure,
+    scaling_laws,
+    scaling_rows,
+    study_text,
 )
-"""Scores of captions that the table shows, as far as they were computed."""
 
 
 class Row(NamedTuple):
@@ -120,7 +118,11 @@ def suite_markdown(results: dict[str, Any]) -> str:
         numbers = (row.chance, row.majority, row.supervised)
         cells = [row.task, row.metric, number_text(row.value), _interval(row.interval), *map(number_text, numbers)]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    for name in STUDIES:
+        if name in results:
+            text += f"\n## {name.capitalize()}\n\n{study_text(name, results[name])}"
+    return text
 
 
 def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Path]:
@@ -160,6 +162,8 @@ def suite_html(results: dict[str, Any]) -> str:
         _few_shot(results),
         _captions(results),
         _map(results),
+        _ablations(results),
+        _scaling(results),
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
@@ -333,3 +337,43 @@ def _map(results: dict[str, Any]) -> str:
         f"Embeddings of {len(points)} days in two dimensions, by main activity.",
     )
     return _section("Where the model puts days", f"<figure>{draw}</figure>")
+
+
+def _cells(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
+    """Returns a table whose first columns are words and whose others are numbers."""
+    kinds = ["" if i < words else " class=number" for i in range(len(head))]
+    top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _ablations(results: dict[str, Any]) -> str:
+    study = results.get("ablations")
+    if not study:
+        return ""
+    made = f"<p class=muted>{escape(study['made'])}</p>"
+    return _section("Ablations: other models, each trained on its own", made, _cells(*ablation_cells(study["rows"]), 2))
+
+
+def _scaling(results: dict[str, Any]) -> str:
+    study = results.get("scaling")
+    if not study:
+        return ""
+    laws = scaling_laws(study)
+    parts = [f"<p class=muted>{escape(study['made'])}</p>"]
+    for axis, column in SCALING_AXES:
+        if axis not in laws:
+            continue
+        shown = "; ".join(
+            f"{row[column]:.3g}: AUROC {row['auroc']:.2f}, R@1 {row['R@1']:.2f}" for row in scaling_rows(study, axis)
+        )
+        draw = picture(_scaled(study, axis), f"Scores over {axis}. {shown}.")
+        parts.append(f"<figure>{draw}<figcaption>{escape(law_text(axis, laws[axis]))}</figcaption></figure>")
+    return _section("Scaling: other models, each trained on its own", *parts, _cells(*scaling_cells(study), 0))
+
+
+def _scaled(study: dict[str, Any], axis: str) -> Any:
+    return lambda theme, width: scaling_figure(study, axis, theme, width)

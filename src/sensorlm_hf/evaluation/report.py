@@ -32,6 +32,19 @@ RETRIEVAL_POOL = 100
 TEXT_LENGTH = 256
 """Longest caption in tokens unless said otherwise, where the model reads as many."""
 
+CLASS_METRICS = (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy"))
+"""Scores of classifiers that the table shows."""
+
+CAPTION_METRICS = (
+    ("bleu4", "BLEU-4"),
+    ("rougeL", "ROUGE-L"),
+    ("cider", "CIDEr-D"),
+    ("meteor", "METEOR"),
+    ("bertscore", "BERTScore"),
+    ("faithfulness", "faithfulness"),
+)
+"""Scores of captions that the table shows, as far as they were computed."""
+
 
 def evaluate_model(
     model_path: str | Path,
@@ -185,7 +198,7 @@ def result_rows(results: dict[str, Any]) -> Iterator[tuple[str, str, float, floa
     """
     for group, word in (("zero_shot", "zero-shot"), ("event_level", "events"), ("probes", "probe")):
         for name, scores in results.get(group, {}).items():
-            for metric, label in (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy")):
+            for metric, label in CLASS_METRICS:
                 yield f"{word} {name}", label, scores[metric], scores["chance"][metric]
     retrieval = results.get("retrieval", {})
     for way in ("sensor_to_text", "text_to_sensor"):
@@ -195,14 +208,7 @@ def result_rows(results: dict[str, Any]) -> Iterator[tuple[str, str, float, floa
             label = metric.replace("_", " ")
             yield f"retrieval {way.replace('_', ' ')}", label, value, retrieval["chance"][metric]
     captioning = results.get("captioning", {})
-    for metric, label in (
-        ("bleu4", "BLEU-4"),
-        ("rougeL", "ROUGE-L"),
-        ("cider", "CIDEr-D"),
-        ("meteor", "METEOR"),
-        ("bertscore", "BERTScore"),
-        ("faithfulness", "faithfulness"),
-    ):
+    for metric, label in CAPTION_METRICS:
         if metric in captioning:
             yield "captioning", label, captioning[metric], captioning["chance"][metric]
 

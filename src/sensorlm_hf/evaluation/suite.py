@@ -30,58 +30,14 @@ from .parallel import Ranks
 from .probing import evaluate_few_shot, evaluate_probe
 from .report import RETRIEVAL_POOL, finite, save_results, text_length
 from .retrieval_pools import retrieval_curve
+from .run_folder import collect, expand_tasks
 from .tasks import EVENT_TASKS, PROBE_TASKS, RETRIEVAL_POOLS, TASKS, UNSEEN_TASK, EventTask, Task
 from .zero_shot import scored
 
 logger = logging.getLogger(__name__)
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "zero_shot": tuple(TASKS),
-    "events": tuple(EVENT_TASKS),
-    "probes": tuple(f"probe_{name}" for name in PROBE_TASKS),
-    "few_shot": tuple(f"few_shot_{name}" for name in PROBE_TASKS),
-    "baselines": tuple(f"gradient_boosting_{name}" for name in PROBE_TASKS),
-}
-"""Names that stand for several tasks."""
-
-SUITE_TASKS = (
-    *GROUPS["zero_shot"],
-    UNSEEN_TASK.name,
-    *GROUPS["events"],
-    *GROUPS["probes"],
-    *GROUPS["few_shot"],
-    "retrieval",
-    "captioning",
-    *GROUPS["baselines"],
-    "embedding_map",
-)
-"""All tasks, in the order in which they run."""
-
-TRAINED_BASELINES = ("supervised", "simclr", "mae", "llm_lora", "llm")
-"""Baselines that are trained or prompted apart (`examples/baselines.py`); their `tasks/<baseline>_<task>.json` join the
-table."""
-
 MAP_POINTS = 1000
 """Most days on the embedding map."""
-
-
-def expand_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Returns tasks in their order, with groups spelt out; all of them for None.
-
-    Raises:
-        ValueError: If a name is neither a task nor a group.
-    """
-    if names is None:
-        return SUITE_TASKS
-    wanted: set[str] = set()
-    for name in names:
-        if name not in SUITE_TASKS and name not in GROUPS:
-            raise ValueError(
-                f"Unknown task {name!r}; there are the groups {', '.join(GROUPS)} and the tasks"
-                f" {', '.join(SUITE_TASKS)}."
-            )
-        wanted |= set(GROUPS.get(name, (name,)))
-    return tuple(name for name in SUITE_TASKS if name in wanted)
 
 
 def run_suite(
@@ -175,39 +131,6 @@ def run_suite(
         return {"rank": ranks.rank}
     results = collect(folder)
     save_results(results, folder / "results.json")
-    return results
-
-
-def collect(folder: str | Path) -> dict[str, Any]:
-    """Puts the tasks' files of a run together; see [`run_suite`] for what comes out."""
-    folder = Path(folder)
-    results: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    seconds = 0.0
-    for name in SUITE_TASKS:
-        path = folder / "tasks" / f"{name}.json"
-        if not path.is_file():
-            continue
-        entry = _nan(json.loads(path.read_text(encoding="utf-8")))
-        seconds += entry["seconds"]
-        for group, prefix in (("probes", "probe_"), ("few_shot", "few_shot_")):
-            if name.startswith(prefix):
-                results.setdefault(group, {})[name.removeprefix(prefix)] = entry
-        if name.startswith("gradient_boosting_"):
-            boosted = results.setdefault("baselines", {}).setdefault("gradient_boosting", {})
-            boosted[name.removeprefix("gradient_boosting_")] = entry
-        elif name in TASKS or name == UNSEEN_TASK.name:
-            results.setdefault("zero_shot", {})[name] = entry
-        elif name in EVENT_TASKS:
-            results.setdefault("event_level", {})[name] = entry
-        elif name in ("retrieval", "captioning", "embedding_map"):
-            results[name] = entry
-    for name in TRAINED_BASELINES:
-        for task in (*TASKS, *PROBE_TASKS):
-            path = folder / "tasks" / f"{name}_{task}.json"
-            if path.is_file():
-                entry = _nan(json.loads(path.read_text(encoding="utf-8")))
-                results.setdefault("baselines", {}).setdefault(name, {})[task] = entry
-    results["seconds"] = round(seconds, 1)
     return results
 
 
@@ -446,10 +369,3 @@ def _held_out(model_path: str | Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     return tuple(json.loads(path.read_text(encoding="utf-8"))["options"].get("held_out_activities", ()))
-
-
-def _nan(data: Any) -> Any:
-    """Turns null back into nan where numbers are expected; lists of scores keep their None."""
-    if isinstance(data, dict):
-        return {key: float("nan") if value is None else _nan(value) for key, value in data.items()}
-    return data

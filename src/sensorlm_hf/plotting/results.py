@@ -176,6 +176,11 @@ def plot_confusion(
     return figure
 
 
+def _tick(value: float) -> str:
+    """Returns a size as a label of an axis, short even for numbers of operations."""
+    return f"{value:.1e}" if value >= 1e7 else f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
 def plot_lines(
     lines: Mapping[str, Curve],
     theme: str | Theme = "light",
@@ -229,7 +234,7 @@ def plot_lines(
         axes.set_xscale("log")
         ticks = sorted({float(v) for x, _ in lines.values() for v in x})
         if len(ticks) <= 9:
-            axes.set_xticks(ticks, [f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in ticks])
+            axes.set_xticks(ticks, [_tick(v) for v in ticks])
             axes.minorticks_off()
         if y_range is not None:
             axes.set_ylim(*y_range)
