@@ -99,7 +99,14 @@ def main() -> None:
             "seed": options.seed,
         }
         for_all = [task for task in TASKS[objective] if task != "captioning"]
-        results = run_suite(folder / "model", options.data, folder / "evaluation", tasks=for_all, **common)
+        results = run_suite(
+            folder / "model",
+            options.data,
+            folder / "evaluation",
+            tasks=for_all,
+            caption_key="high_level_summary_caption",
+            **common,
+        )
         of_its_own = [task for task in TASKS[objective] if task in ("retrieval", "captioning")]
         own = run_suite(
             folder / "model", options.data, folder / "own-captions", tasks=of_its_own, caption_key=key, **common

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from sensorlm_hf import write_days
+from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation import TASKS, evaluate_model, markdown_table, save_results
-from sensorlm_hf.evaluation.report import finite, number_text, result_rows
+from sensorlm_hf.evaluation.report import finite, number_text, result_rows, trained_key
 
 Folder = Callable[[str], Path]
 
@@ -185,3 +186,34 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         save_results({"new": object()}, path)
     assert json.loads(path.read_text()) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"caption_keys": {"low_level_caption": 0.2, "high_low_caption": 0.8}}, "high_low_caption"),
+        (
+            {
+                "caption_keys": {"low_level_caption": 0.2, "high_low_caption": 0.8},
+                "contrast_only": ["high_low_caption"],
+            },
+            "low_level_caption",
+        ),
+        ({}, "high_level_summary_caption"),
+        (None, "high_level_summary_caption"),
+    ],
+)
+def test_captions_are_of_the_kind_that_the_model_writes(
+    tmp_path: Path, options: dict[str, Any] | None, key: str
+) -> None:
+    if options is not None:
+        (tmp_path / "training.json").write_text(json.dumps({"options": options}))
+    assert trained_key(tmp_path) == key
+    assert trained_key("somebody/on-the-hub") == "high_level_summary_caption"
+
+
+def test_the_demo_model_is_compared_with_names_and_numbers(cohort: Path) -> None:
+    few: dict[str, Any] = {"split": "train", "tasks": [], "max_days": 4, "caption_days": 0}
+    assert evaluate_model(demo_checkpoint(), str(cohort), **few)["caption_key"] == "high_low_caption"
+    other = evaluate_model(demo_checkpoint(), str(cohort), caption_key="low_level_caption", **few)
+    assert other["caption_key"] == "low_level_caption"

@@ -1,8 +1,10 @@
-"""The demo model that ships with the package, as a ready-to-push model repository."""
+"""The demo model that ships with the package, as a ready-to-push model repository, and records of training."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 DEMO_MODEL = "sensorlm-coca"
 
@@ -19,3 +21,19 @@ def demo_checkpoint() -> str:
             f"The demo model is not in {folder}; reinstall sensorlm-hf from a wheel, or run `make train-demo`."
         )
     return str(folder)
+
+
+def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
+    """Returns how a model was trained, from the `training.json` in its folder.
+
+    Args:
+        model_path: Model folder, or what else `from_pretrained` takes.
+
+    Returns:
+        What `pretrain` wrote there; None where there is no record, as for a name on the Hub.
+    """
+    path = Path(model_path or "", "training.json")
+    if model_path is None or not path.is_file():
+        return None
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record

@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " retrieval, captioning, baselines and single ones of these.",
     )
     option(
-        parser, "--caption-key", default="high_level_summary_caption", help="Kind of captions to retrieve and write."
+        parser,
+        "--caption-key",
+        metavar="KEY",
+        help="Kind of captions to retrieve and to compare with; by default the one that the model was trained on most.",
     )
     option(parser, "--max-text-length", type=int, metavar="N", help="Longest caption in tokens (default: up to 256).")
     option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..checkpoints import training_record
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
@@ -31,6 +32,9 @@ RETRIEVAL_POOL = 100
 
 TEXT_LENGTH = 256
 """Longest caption in tokens unless said otherwise, where the model reads as many."""
+
+SUMMARY_KEY = "high_level_summary_caption"
+"""The release's default kind of captions."""
 
 CLASS_METRICS = (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy"))
 """Scores of classifiers that the table shows."""
@@ -52,7 +56,7 @@ def evaluate_model(
     *,
     split: str = "test",
     tasks: Sequence[str] | None = None,
-    caption_key: str = "high_level_summary_caption",
+    caption_key: str | None = None,
     max_text_length: int | None = None,
     max_days: int | None = None,
     caption_days: int = 200,
@@ -69,7 +73,7 @@ def evaluate_model(
         data: Dataset of days; see [`load_sensor_days`].
         split: Its split; for the demo model that of people held out of training.
         tasks: Names of zero-shot tasks ([`TASKS`]); by default all that label at least one day.
-        caption_key: Key of the captions for retrieval and captioning.
+        caption_key: Key of the captions for retrieval and captioning; by default the [`trained_key`] of the model.
         max_text_length: Longest caption in tokens; by default as many as the model reads, at most [`TEXT_LENGTH`].
         max_days: Use only the first days.
         caption_days: Days captioned; generating is slow.
@@ -102,6 +106,7 @@ def evaluate_model(
             f" tasks {', '.join(tasks)}. Leave `tasks` out to evaluate its captions."
         )
     max_text_length = text_length(model, model_path, max_text_length)
+    caption_key = caption_key or trained_key(model_path)
     processor = SensorLMProcessor.from_pretrained(model_path)
     rows = load_sensor_days(data, split=split, num_proc=num_proc)
     dataset = SensorDayDataset(rows)
@@ -174,6 +179,23 @@ def text_length(model: SensorLMModel, model_path: str | Path, asked: int | None)
             f"`max_text_length` is {asked}, but {model_path} reads at most {positions} tokens; choose no more."
         )
     return asked
+
+
+def trained_key(model_path: str | Path) -> str:
+    """Returns the kind of captions that a model was trained on most, of those that it writes.
+
+    Its captions are compared with captions of that kind; compared with another, a faithful caption would look poor.
+
+    Args:
+        model_path: Model folder or Hub id.
+
+    Returns:
+        A caption key; that of summaries for a model whose folder does not tell.
+    """
+    options = (training_record(model_path) or {}).get("options") or {}
+    weights: dict[str, float] = options.get("caption_keys") or {SUMMARY_KEY: 1.0}
+    written = [key for key in weights if key not in options.get("contrast_only", ())]
+    return max(written or weights, key=weights.__getitem__)
 
 
 def _labelled(tasks: dict[str, Task], days: Sequence[SensorDay]) -> dict[str, Task]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..checkpoints import training_record
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
@@ -28,7 +29,7 @@ from .encode import caption_days, encode_days, encode_texts
 from .event_level import event_crops, event_scores
 from .parallel import Ranks
 from .probing import evaluate_few_shot, evaluate_probe
-from .report import RETRIEVAL_POOL, finite, save_results, text_length
+from .report import RETRIEVAL_POOL, finite, save_results, text_length, trained_key
 from .retrieval_pools import retrieval_curve
 from .run_folder import collect, expand_tasks
 from .tasks import EVENT_TASKS, PROBE_TASKS, RETRIEVAL_POOLS, TASKS, UNSEEN_TASK, EventTask, Task
@@ -47,7 +48,7 @@ def run_suite(
     *,
     tasks: Sequence[str] | None = None,
     split: str = "test",
-    caption_key: str = "high_level_summary_caption",
+    caption_key: str | None = None,
     max_text_length: int | None = None,
     max_days: int | None = None,
     caption_count: int = 200,
@@ -70,7 +71,7 @@ def run_suite(
         output_dir: Where results go. A folder that holds another run's results is refused.
         tasks: Names of [`SUITE_TASKS`] or [`GROUPS`]; by default all that the days' labels and the model allow.
         split: Split of the dataset.
-        caption_key: Key of the captions for retrieval and captioning.
+        caption_key: Key of the captions for retrieval and captioning; by default the [`trained_key`] of the model.
         max_text_length: Longest caption in tokens; by default as many as the model reads, at most [`TEXT_LENGTH`].
         max_days: Use only the first days.
         caption_count: Days captioned; generating is slow.
@@ -104,19 +105,20 @@ def run_suite(
         "days": len(days),
         "people": len({day.subject_id for day in days}),
         "seed": seed,
-        "caption_key": caption_key,
+        "caption_key": caption_key or trained_key(model_path),
         "max_text_length": text_length(model, model_path, max_text_length),
         "caption_count": caption_count,
         "fingerprint": _fingerprint(model, days),
     }
     _claim(folder, circumstances, ranks)
+    held_out = ((training_record(model_path) or {}).get("options") or {}).get("held_out_activities", ())
     run = _Run(model, processor, days, circumstances, ranks, batch_size, progress, folder / "cache")
     run.options = {"meteor": meteor, "bertscore_model": bertscore_model}
     for name in chosen:
         path = folder / "tasks" / f"{name}.json"
         if ranks.agree(path.is_file()):
             continue
-        reason = run.impossible(name, held_out=_held_out(model_path))
+        reason = run.impossible(name, held_out=held_out)
         if reason and tasks is not None and name in tasks:
             raise ValueError(f"Task {name!r} is not possible here: {reason}")
         if reason:
@@ -362,10 +364,3 @@ def _claim(folder: Path, circumstances: dict[str, Any], ranks: Ranks) -> None:
     problem = ranks.agree(problem)
     if problem:
         raise ValueError(problem)
-
-
-def _held_out(model_path: str | Path) -> tuple[str, ...]:
-    path = Path(model_path) / "training.json"
-    if not path.is_file():
-        return ()
-    return tuple(json.loads(path.read_text(encoding="utf-8"))["options"].get("held_out_activities", ()))

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
+from ..checkpoints import training_record
 from ..data.collator import SensorDayDataset, SensorLMCollator, check_drawing
 from ..data.folders import load_sensor_days
 from ..data.held_out import check_activities, without_activities
@@ -361,7 +362,7 @@ def prepare(
             contrast_only=options.contrast_only if options.objective == "coca" else (),
         ),
         evaluation_collator=SensorLMCollator(**collate, training=False),
-        started_from=_record_of(options.init_from),
+        started_from=training_record(options.init_from),
     )
 
 
@@ -523,15 +524,6 @@ def _new_config(options: PretrainOptions, processor: SensorLMProcessor) -> Senso
             **options.config_overrides,
         },
     )
-
-
-def _record_of(source: str | None) -> dict[str, Any] | None:
-    """Returns how the model was trained that a run starts from; a folder alone tells it, not a name on the Hub."""
-    path = Path(source or "", "training.json")
-    if source is None or not path.is_file():
-        return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def _check_same_model(config: SensorLMConfig, checkpoint: Path) -> None:
