@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from sensorlm_hf.evaluation import save_results
+from sensorlm_hf.evaluation.report import SUMMARY_KEY
 from sensorlm_hf.evaluation.run_folder import add_study, check_run
-from sensorlm_hf.evaluation.studies import ablation_row, study_text
+from sensorlm_hf.evaluation.studies import ablation_row, recipe_text, study_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, train_variant
@@ -26,7 +27,7 @@ from sensorlm_hf.training import PretrainOptions, train_variant
 LEVELS = {
     "statistical": "low_level_caption",
     "structural": "middle_level_caption",
-    "semantic": "high_level_summary_caption",
+    "semantic": SUMMARY_KEY,
     "statistical + structural": "middle_low_caption",
     "semantic + statistical": "high_low_caption",
     "semantic + structural": "high_middle_caption",
@@ -104,7 +105,7 @@ def main() -> None:
             options.data,
             folder / "evaluation",
             tasks=for_all,
-            caption_key="high_level_summary_caption",
+            caption_key=SUMMARY_KEY,
             **common,
         )
         of_its_own = [task for task in TASKS[objective] if task in ("retrieval", "captioning")]
@@ -114,13 +115,20 @@ def main() -> None:
         rows.append(
             {"kind": kind, "name": name, "objective": objective, "caption_key": key, **ablation_row(results, own)}
         )
-    length = f"{options.max_steps} steps" if options.max_steps > 0 else f"{options.epochs:g} passes"
     pool = max(max(row["pool_own"], row["pool_summaries"]) for row in rows)
+    recipe = recipe_text(
+        size=options.size,
+        overrides=options.overrides,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        batch_size=options.batch_size,
+        muon_learning_rate=options.muon_learning_rate,
+        seed=options.seed,
+    )
     made = (
-        f"Every model learnt from the training people of {options.data} for {length} of {options.batch_size} days (size"
-        f" {options.size}, seed {options.seed}) and was tested on {rows[0]['days']} days of other people. R@1 finds the"
-        f" text of a day among {pool or 'others'}: summaries of the log, the same for all, or captions of the kind that"
-        " the model was trained on, which it also writes."
+        f"Every model learnt from the training people of {options.data} ({recipe}) and was tested on {rows[0]['days']}"
+        f" days of other people. R@1 finds the text of a day among {pool or 'others'}: summaries of the log, the same"
+        " for all, or captions of the kind that the model was trained on, which it also writes."
     )
     study = {"made": made, "data": options.data, "seed": options.seed, "rows": rows}
     save_results(study, options.output_dir / "ablations.json")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.run_folder import add_study, check_run
-from sensorlm_hf.evaluation.studies import SCALING_AXES, scaling_figure, scaling_laws, study_text
+from sensorlm_hf.evaluation.studies import SCALING_AXES, recipe_text, scaling_figure, scaling_laws, study_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, train_variant
@@ -93,13 +93,20 @@ def main() -> None:
                 "R@1": results["retrieval"]["sensor_to_text"]["R@1"],
             }
         )
-    length = f"{options.max_steps} steps" if options.max_steps > 0 else f"{options.epochs:g} passes over its days"
+    recipe = recipe_text(
+        size="tiny",
+        overrides=options.overrides,
+        epochs=options.epochs,
+        max_steps=options.max_steps,
+        batch_size=options.batch_size,
+        muon_learning_rate=options.muon_learning_rate,
+        seed=options.seed,
+    )
     made = (
-        f"CLIP models that learnt from simulated people and summaries of their logs, {length} in batches of"
-        f" {options.batch_size} days (seed {options.seed}), tested on {results['days']} days of {results['people']}"
-        f" others; R@1 finds the text of a day among {results['retrieval']['pool']}. Data are scaled at width {middle},"
-        f" width on {max(options.people):,} people. Compute counts 6 operations a parameter and sensor token of every"
-        " day seen."
+        f"CLIP models that learnt from simulated people and summaries of their logs ({recipe}), tested on"
+        f" {results['days']} days of {results['people']} others; R@1 finds the text of a day among"
+        f" {results['retrieval']['pool']}. Data are scaled at width {middle}, width on {max(options.people):,} people."
+        " Compute counts 6 operations a parameter and sensor token of every day seen."
     )
     study = {"made": made, "width": middle, "seed": options.seed, "rows": rows}
     laws = {axis: vars(law) for axis, law in scaling_laws(study).items()}

@@ -11,6 +11,7 @@ from sensorlm_hf.evaluation.studies import (
     ABLATION_COLUMNS,
     ablation_cells,
     ablation_row,
+    recipe_text,
     scaling_cells,
     scaling_figure,
     scaling_laws,
@@ -70,3 +71,13 @@ def test_the_picture_has_both_scores_and_the_law(axis: str) -> None:
     assert axes.lines[2].get_ydata() == pytest.approx(1 - law(sizes))
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert max(map(len, labels)) <= 9, "large numbers are short"
+
+
+def test_a_page_says_how_its_models_were_trained() -> None:
+    given = {"size": "tiny", "batch_size": 64, "epochs": 3, "seed": 1}
+    assert recipe_text(overrides={}, max_steps=-1, muon_learning_rate=None, **given) == (
+        "3 passes over its days in batches of 64 by AdamW; size tiny; seed 1"
+    )
+    assert recipe_text(overrides={"hidden_size": 96}, max_steps=4000, muon_learning_rate=4e-3, **given) == (
+        "4,000 steps in batches of 64 by Muon (peak rate 0.004) and AdamW; size tiny, hidden_size 96; seed 1"
+    )

@@ -30,6 +30,33 @@ SCALING_AXES = (("data", "train_days"), ("model size", "parameters"), ("compute"
 """What is scaled, and the number of a row that says how far."""
 
 
+def recipe_text(
+    *,
+    size: str,
+    overrides: dict[str, Any],
+    epochs: float,
+    max_steps: int,
+    batch_size: int,
+    muon_learning_rate: float | None,
+    seed: int,
+) -> str:
+    """Returns how the models of a study were trained, in words.
+
+    Args:
+        size: Size of the models.
+        overrides: Further values of their configuration.
+        epochs: Passes over the training days.
+        max_steps: Optimiser steps instead, if above 0.
+        batch_size: Days in a batch.
+        muon_learning_rate: Peak rate of Muon, if it was used.
+        seed: Seed of the runs.
+    """
+    length = f"{max_steps:,} steps" if max_steps > 0 else f"{epochs:g} passes over its days"
+    optimiser = f"Muon (peak rate {muon_learning_rate:g}) and AdamW" if muon_learning_rate else "AdamW"
+    shape = "".join(f", {name} {value}" for name, value in overrides.items())
+    return f"{length} in batches of {batch_size} by {optimiser}; size {size}{shape}; seed {seed}"
+
+
 def ablation_row(results: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Returns one number of each kind for a model of an ablation, and the interval of the first over people.
 
