@@ -11,6 +11,7 @@ fine-tuned with LoRA.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,9 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation import get_task, save_results
+from sensorlm_hf.evaluation import beside_row, get_task, save_results
 from sensorlm_hf.evaluation.llm_baseline import evaluate_llm, fine_tune_llm
+from sensorlm_hf.evaluation.page import BASELINE_WORDS
 from sensorlm_hf.evaluation.run_folder import check_run, update_reports
 from sensorlm_hf.evaluation.tower_baselines import METHODS, evaluate_tower
 from sensorlm_hf.modeling import SensorLMConfig
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("--max_days", type=int, help="use only the first days of each split")
     parser.add_argument("--llm_minutes", type=int, default=60, help="minutes of a row of the text")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
+    parser.add_argument("--card_rows", type=Path, help="write rows of a model card here (train_demo.py --beside)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     check_run(options.report)
@@ -87,11 +90,25 @@ def main() -> None:
             return evaluate_llm(adapted, tokenizer, test, task, **told)
 
         jobs["llm_lora"] = tuned
+    rows = []
     for name, job in jobs.items():
         path = options.report / "tasks" / f"{name}_{options.task}.json"
         if not path.is_file():
             save_results(job(), path)
+        rows.append(_card_row(name, json.loads(path.read_text(encoding="utf-8")), options))
+    if options.card_rows:
+        save_results({"rows": rows}, options.card_rows)
     sys.stdout.write(f"The report is {update_reports(options.report)}.\n")
+
+
+def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Returns a baseline as a row of a model card."""
+    what = f"{options.task} without captions: {BASELINE_WORDS[name]}, on {scores['days']} test days of `{options.data}`"
+    learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
+    how = f"python examples/baselines.py --report FOLDER --data {options.data} --steps {options.steps}"
+    how += " --bf16" if options.bf16 else ""
+    interval = scores["intervals"]["auroc"]
+    return beside_row(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
 
 
 def _days(data: str, split: str, most: int | None) -> list[SensorDay]:

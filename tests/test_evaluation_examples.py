@@ -31,6 +31,13 @@ def run(name: str, *arguments: object) -> str:
     return done.stdout
 
 
+def run_and_fail(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    assert done.returncode != 0
+    return done.stderr
+
+
 @pytest.mark.slow
 def test_ablations(tmp_path: Path) -> None:
     arguments = ("--output_dir", tmp_path / "a", "--data", "simulated:60:5", "--levels", "semantic + statistical",
@@ -62,7 +69,8 @@ def test_scaling(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "s" / "scaling.json").read_text())
     assert len(result["rows"]) == 3
     assert set(result["fits_of_1_minus_auroc"]) == {"data", "model size", "compute"}
-    assert (tmp_path / "s" / "scaling.svg").stat().st_size > 1000
+    pictures = {path.name for path in (tmp_path / "s").glob("*.svg") if path.stat().st_size > 1000}
+    assert pictures == {"scaling-data.svg", "scaling-model-size.svg", "scaling-compute.svg"}
 
 
 @pytest.mark.slow
@@ -89,7 +97,12 @@ def test_baselines_join_the_table(tmp_path: Path) -> None:
     data, report = "simulated:60:5", tmp_path / "report"
     assert main(["evaluate", "--data", data, "--tasks", "activity", "--output-dir", str(report)]) == 0
     run("baselines.py", "--report", report, "--data", data, "--steps", 2, "--batch_size", 4, "--max_days", 24, "--llm",
-        tmp_path / "llm", "--llm_minutes", 360)  # fmt: skip
+        tmp_path / "llm", "--llm_minutes", 360, "--card_rows", tmp_path / "rows.json")  # fmt: skip
     text = (report / "report.md").read_text()
     for name in ("same tower with labels", "SimCLR", "masked autoencoder", "model, prompted", "model, LoRA"):
         assert name in text
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert len(rows) == 5
+    assert all(0 <= row["interval"][0] <= row["value"] <= row["interval"][1] <= 1 for row in rows)
+    missing = run_and_fail("baselines.py", "--report", tmp_path / "none", "--data", data)
+    assert "holds no evaluation; make it first" in missing
