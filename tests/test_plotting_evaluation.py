@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -159,3 +160,16 @@ def test_lines_over_a_logarithmic_axis() -> None:
     assert {"R@1", "R@10"} <= set(texts(figure))
     with pytest.raises(ValueError, match="logarithmic"):
         plot_lines({"x": ([0, 1], [1, 2])}, x_label="", y_label="")
+
+
+@pytest.mark.parametrize("width", [320, 800])
+def test_sizes_on_the_axis_do_not_run_into_each_other(width: int) -> None:
+    sizes = [1.5e12, 3.1e12, 3.6e12, 6.3e12, 1.3e13, 2.5e13, 9.3e13]
+    figure = plot_lines({"AUROC": (sizes, [0.5] * 7)}, x_label="operations", y_label="score", width=width)
+    figure.canvas.draw()
+    shown = [label for label in figure.axes[0].get_xticklabels() if label.get_text()]
+    assert len(figure.axes[0].get_xticks()) == 7
+    assert shown[0].get_text() == "1.5e+12"
+    assert len(shown) < 7
+    boxes = [label.get_window_extent() for label in shown]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

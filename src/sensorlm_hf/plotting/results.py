@@ -176,9 +176,27 @@ def plot_confusion(
     return figure
 
 
-def _tick(value: float) -> str:
-    """Returns a size as a label of an axis, short even for numbers of operations."""
-    return f"{value:.1e}" if value >= 1e7 else f"{value:,.0f}" if value >= 1 else f"{value:g}"
+def _tick_labels(ticks: Sequence[float], ends: tuple[float, float], width: float) -> list[str]:
+    """Returns sizes as labels of a logarithmic axis, short even for numbers of operations.
+
+    Args:
+        ticks: The sizes, rising.
+        ends: Where the axis begins and ends.
+        width: Its width in pixels.
+
+    Returns:
+        The labels; empty where one would run into the label before it.
+    """
+    labels = [f"{v:.1e}" if v >= 1e7 else f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in ticks]
+    places = width * np.log(np.array(ticks) / ends[0]) / np.log(ends[1] / ends[0])
+    free = -np.inf
+    for i, (label, place) in enumerate(zip(labels, places, strict=True)):
+        half = text_width(label, _SIZE) / 2
+        if place - half < free:
+            labels[i] = ""
+        else:
+            free = place + half + 8
+    return labels
 
 
 def plot_lines(
@@ -234,7 +252,8 @@ def plot_lines(
         axes.set_xscale("log")
         ticks = sorted({float(v) for x, _ in lines.values() for v in x})
         if len(ticks) <= 9:
-            axes.set_xticks(ticks, [_tick(v) for v in ticks])
+            room = axes.get_window_extent().width
+            axes.set_xticks(ticks, _tick_labels(ticks, axes.get_xlim(), room))
             axes.minorticks_off()
         if y_range is not None:
             axes.set_ylim(*y_range)
