@@ -9,8 +9,8 @@ from evaluation_cases import ABLATIONS, SCALING
 
 from sensorlm_hf.evaluation.studies import (
     ABLATION_COLUMNS,
-    ablation_cells,
     ablation_row,
+    ablation_tables,
     recipe_text,
     scaling_cells,
     scaling_figure,
@@ -38,11 +38,13 @@ def test_an_ablation_takes_what_the_objective_can_do() -> None:
 
 
 def test_the_table_of_an_ablation_has_a_dash_for_what_is_not_there() -> None:
-    head, rows = ablation_cells(ABLATIONS["rows"])
-    assert len(head) == 2 + len(ABLATION_COLUMNS) == len(rows[0])
-    assert rows[0][:4] == ["levels", "a < b", "0.812 [0.790, 0.834]", "0.700"]
-    assert rows[1] == ["objective", "cap", "–", "0.650", "–", "–", "0.733", "0.400"]
-    assert study_text("ablations", ABLATIONS).splitlines()[2] == f"| {' | '.join(head)} |"
+    (head, levels), (_, objectives) = ablation_tables(ABLATIONS["rows"])
+    assert head == ["levels", *(label for _, label in ABLATION_COLUMNS)]
+    assert levels == [["a < b", "0.812 [0.790, 0.834]", "0.700", "0.100", "0.500", "0.600", "0.400"]]
+    assert objectives == [["cap", "–", "0.650", "–", "–", "0.733", "0.400"]]
+    text = study_text("ablations", ABLATIONS)
+    assert f"\n\n| {' | '.join(head)} |\n|---|" in text
+    assert "\n\n| objective | " in text
 
 
 def test_laws_are_of_models_that_differ_in_one_thing() -> None:

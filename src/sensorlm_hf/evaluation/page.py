@@ -19,7 +19,7 @@ from .report import CAPTION_METRICS, CLASS_METRICS, number_text
 from .studies import (
     SCALING_AXES,
     STUDIES,
-    ablation_cells,
+    ablation_tables,
     law_text,
     scaling_cells,
     scaling_figure,
@@ -343,11 +343,13 @@ def _cells(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> st
     """Returns a table whose first columns are words and whose others are numbers."""
     kinds = ["" if i < words else " class=number" for i in range(len(head))]
     top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = ""
+    for row in rows:
+        tags = ["th" if i < words else "td" for i in range(len(row))]
+        cells = zip(tags, kinds, row, strict=True)
+        body += "<tr>" + "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for tag, kind, cell in cells) + "</tr>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll study">{table}</div>'
 
 
 def _ablations(results: dict[str, Any]) -> str:
@@ -355,7 +357,8 @@ def _ablations(results: dict[str, Any]) -> str:
     if not study:
         return ""
     made = f"<p class=muted>{escape(study['made'])}</p>"
-    return _section("Ablations: other models, each trained on its own", made, _cells(*ablation_cells(study["rows"]), 2))
+    tables = [_cells(head, rows, 1) for head, rows in ablation_tables(study["rows"])]
+    return _section("Ablations: other models, each trained on its own", made, *tables)
 
 
 def _scaling(results: dict[str, Any]) -> str:

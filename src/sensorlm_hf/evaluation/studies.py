@@ -85,23 +85,23 @@ def ablation_row(results: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]
     return row
 
 
-def ablation_cells(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Returns the head and the cells of the table of an ablation.
+def ablation_tables(rows: Sequence[dict[str, Any]]) -> list[tuple[list[str], list[list[str]]]]:
+    """Returns the head and the cells of a table for each kind of variant, in the order of the rows.
 
     Args:
         rows: Rows of [`ablation_row`] with the `kind` and the `name` of the variant.
     """
-    table = []
+    tables: dict[str, list[list[str]]] = {}
     for row in rows:
-        cells = [row["kind"], row["name"]]
+        cells = [row["name"]]
         for column, _ in ABLATION_COLUMNS:
             text = number_text(math.nan if row[column] is None else float(row[column]))
             ends = row.get("zero_shot_interval")
             if column == "zero_shot_activity" and ends:
                 text += f" [{number_text(float(ends[0]))}, {number_text(float(ends[1]))}]"
             cells.append(text)
-        table.append(cells)
-    return ["study", "trained on", *(label for _, label in ABLATION_COLUMNS)], table
+        tables.setdefault(row["kind"], []).append(cells)
+    return [([kind, *(label for _, label in ABLATION_COLUMNS)], cells) for kind, cells in tables.items()]
 
 
 def scaling_rows(study: dict[str, Any], axis: str) -> list[dict[str, Any]]:
@@ -205,6 +205,7 @@ def study_text(name: str, study: dict[str, Any]) -> str:
         study: Its content; `made` says how it was made.
     """
     if name == "ablations":
-        return f"{study['made']}\n\n{markdown_cells(*ablation_cells(study['rows']))}"
+        tables = (markdown_cells(head, rows) for head, rows in ablation_tables(study["rows"]))
+        return f"{study['made']}\n\n" + "\n".join(tables)
     laws = "".join(f"\n{law_text(axis, law)}\n" for axis, law in scaling_laws(study).items())
     return f"{study['made']}\n\n{markdown_cells(*scaling_cells(study))}{laws}"

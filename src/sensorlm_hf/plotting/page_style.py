@@ -36,6 +36,9 @@ thead th { font-size: .85rem; color: var(--muted); font-weight: 600; white-space
 tbody th { font-weight: 500; }
 .number { text-align: right; white-space: nowrap; }
 .wide { width: 45%; }
+.study { margin-top: 16px; }
+.study thead th { white-space: normal; overflow-wrap: normal; vertical-align: bottom; }
+.study tbody th { min-width: 8em; }
 .bar { display: block; height: 10px; border-radius: 5px; background: var(--bar-ground); overflow: hidden;
   margin-top: 7px; min-width: 60px; }
 .bar > span { display: block; height: 100%; background: var(--bar); }
