@@ -25,6 +25,7 @@ from typing import Any, Optional, Union
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from .configuration_checks_sensorlm import (
     _check_choice,
@@ -363,7 +364,10 @@ class SensorLMConfig(PreTrainedConfig):
     """
 
     model_type = "sensorlm"
-    sub_configs_defaults = dict(_PARTS)  # noqa: RUF012 - the base class declares it as a class variable
+    # Spelt out, since transformers 5.20 (Python 3.10) does not take a class for its specification.
+    sub_configs_defaults = {  # noqa: RUF012 - the base class declares it as a class variable
+        name: SubConfigSpec(config_class=kind) for name, kind in _PARTS.items()
+    }
     keys_to_ignore_at_inference = ["past_key_values", "sensor_model_output", "text_model_output"]  # noqa: RUF012
 
     objective: str = "siglip"
