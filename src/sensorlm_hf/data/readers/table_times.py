@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .minutes import resolve_timezone
 from .table_mapping import TIME_UNITS
 
 _FARTHEST = 100_000_000  # epoch minutes, about 190 years
+_FAR = "{}: the time lies centuries from 1970; correct its year."
 _WHY_ZONE = "The table's times do not say their zone, and a day begins at local midnight."
 
 At = Callable[[int], str]
@@ -38,7 +39,7 @@ def table_minutes(
     minutes, zone = _minutes(cells.reset_index(drop=True), at, timezone, unit, form)
     far = np.abs(minutes) > _FARTHEST
     if far.any():
-        raise ValueError(f"{at(int(far.argmax()))}: the time lies centuries from 1970; correct its year.")
+        raise ValueError(_FAR.format(at(int(far.argmax()))))
     return minutes, zone
 
 
@@ -65,7 +66,7 @@ def _minutes(
     try:
         moment = pd.Timestamp(first)
     except (ValueError, TypeError):
-        raise ValueError(f"{at(0)}: the time must be ISO 8601, got {first!r}.") from None
+        raise _unreadable(at(0), first, "the time must be ISO 8601") from None
     zoned = cells.map(_names_zone).to_numpy(dtype=bool)
     if zoned.any() != zoned.all():
         row = int((zoned != zoned[0]).argmax())
@@ -79,7 +80,7 @@ def _minutes(
     aware = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
     if aware.isna().any():
         row = int(aware.isna().to_numpy().argmax())
-        raise ValueError(f"{at(row)}: the time must be ISO 8601, got {cells.iloc[row]!r}.")
+        raise _unreadable(at(row), cells.iloc[row], "the time must be ISO 8601")
     return _epoch_minutes(aware), zone or moment.tzinfo
 
 
@@ -92,6 +93,15 @@ def _formatted(cells: pd.Series, at: At, zone: tzinfo | None, form: str) -> tupl
         return _epoch_minutes(aware), resolve_timezone(zone, _WHY_ZONE)
     naive = pd.to_datetime(cells, errors="coerce", format=form)
     return _local_minutes(naive, cells, at, resolve_timezone(zone, _WHY_ZONE), f"of the form {form!r}")
+
+
+def _unreadable(row: str, cell: Any, rule: str) -> ValueError:
+    """Returns the error of a time that pandas did not read; the nanoseconds of pandas 2 hold 1678 to 2261 alone."""
+    try:
+        year = datetime.fromisoformat(str(cell)).year
+    except ValueError:
+        year = 1970
+    return ValueError(f"{row}: {rule}, got {cell!r}." if 1700 < year < 2250 else _FAR.format(row))
 
 
 def _names_zone(cell: Any) -> bool:
@@ -107,7 +117,7 @@ def _epoch_minutes(aware: pd.Series) -> np.ndarray:
 def _local_minutes(naive: pd.Series, cells: pd.Series, at: At, zone: tzinfo, what: str) -> tuple[np.ndarray, tzinfo]:
     if naive.isna().any() or getattr(naive.dt, "tz", None) is not None:
         row = int(naive.isna().to_numpy().argmax())
-        raise ValueError(f"{at(row)}: times must all be {what}, got {cells.iloc[row]!r}.")
+        raise _unreadable(at(row), cells.iloc[row], f"times must all be {what}")
     # Where clocks go back, an hour comes twice and the times do not say which; it is read as the first.
     local = naive.dt.floor("min")
     offsets: dict[Any, int] = {}
