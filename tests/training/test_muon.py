@@ -195,3 +195,12 @@ def test_bad_rates(tmp_path: Path):
             MuonWithAdamW(Network().named_parameters(), **{**RATES, name: -1})
     with pytest.raises(ValueError, match="no hidden matrix"):
         MuonWithAdamW([("bias", torch.nn.Parameter(torch.zeros(3)))], **RATES)
+
+
+def test_a_torch_without_muon_is_told_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ValueError, match=r"needs torch 2\.9 or newer, this is"):
+        arguments(tmp_path, muon_learning_rate=1e-3)
+    assert arguments(tmp_path).muon_learning_rate is None
+    with pytest.raises(ValueError, match="upgrade it, or leave it out"):
+        MuonWithAdamW([("a", torch.nn.Parameter(torch.ones(2, 2)))], **RATES)

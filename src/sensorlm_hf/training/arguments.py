@@ -7,6 +7,7 @@ import torch
 from transformers import TrainingArguments
 
 from .distributed import EXCHANGES
+from .muon import check_torch
 
 SCHEDULES = ("rsqrt", "transformers")
 
@@ -99,6 +100,8 @@ class SensorLMTrainingArguments(TrainingArguments):
             raise ValueError(f"`loss_exchange` must be one of {', '.join(EXCHANGES)}, got {self.loss_exchange!r}.")
         if self.muon_learning_rate is not None and not self.muon_learning_rate > 0:
             raise ValueError(f"`muon_learning_rate` must be above 0, got {self.muon_learning_rate}.")
+        if self.muon_learning_rate is not None:
+            check_torch()
         if self.max_hours is not None and not self.max_hours > 0:
             raise ValueError(f"`max_hours` must be above 0, got {self.max_hours}.")
         if self.remove_unused_columns:

@@ -13,6 +13,18 @@ _OUTSIDE = ("embedding", "lm_head", "classifier", "language_model", "statistics"
 """Maps from and to data, tokens and classes; Muon is for what maps states to states."""
 
 
+def check_torch() -> None:
+    """Refuses a torch that has no Muon.
+
+    Raises:
+        ValueError: If torch is older than 2.9.
+    """
+    if not hasattr(torch.optim, "Muon"):
+        raise ValueError(
+            f"`muon_learning_rate` needs torch 2.9 or newer, this is {torch.__version__}; upgrade it, or leave it out."
+        )
+
+
 class MuonWithAdamW(torch.optim.Optimizer):
     """Two optimisers of torch that look like one to trainers, schedules and checkpoints.
 
@@ -30,7 +42,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         eps: AdamW's epsilon.
 
     Raises:
-        ValueError: If a rate is not above 0, or there is no matrix for Muon.
+        ValueError: If a rate is not above 0, there is no matrix for Muon, or torch is older than 2.9.
     """
 
     def __init__(
@@ -46,6 +58,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         for name, rate in (("learning_rate", learning_rate), ("muon_learning_rate", muon_learning_rate)):
             if rate <= 0:
                 raise ValueError(f"`{name}` must be above 0, got {rate}.")
+        check_torch()
         named = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
         hidden = [(name, parameter) for name, parameter in named if _is_hidden(name, parameter)]
         if not hidden:
@@ -100,4 +113,4 @@ def _is_hidden(name: str, parameter: torch.nn.Parameter) -> bool:
     return parameter.ndim == 2 and grouped[0]["weight_decay"] > 0 and not any(word in name for word in _OUTSIDE)
 
 
-__all__ = ["MuonWithAdamW"]
+__all__ = ["MuonWithAdamW", "check_torch"]
