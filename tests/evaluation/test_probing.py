@@ -60,8 +60,8 @@ def test_a_probe_learns_the_label_but_not_the_person() -> None:
     assert result["auroc"] > 0.85
     assert result["intervals"]["auroc"][0] < result["auroc"] < result["intervals"]["auroc"][1]
     assert (result["days"], result["people"]) == (120, 30)
-    # With the label a mark of the person, embeddings that tell the person apart must not help. They may mislead: a label
-    # that is frequent among the people left out is rarer among the others.
+    # With the label a mark of the person, embeddings that tell the person apart must not help. They may mislead: a
+    # label that is frequent among the people left out is rarer among the others.
     marks = [{"colour": COLOURS.class_names[int(day.subject_id[1:]) % 3]} for day in days]
     marked = [dataclasses.replace(day, labels=mark) for day, mark in zip(days, marks, strict=True)]
     assert evaluate_probe(features[:, 3:], marked, COLOURS)["auroc"] < 0.6
