@@ -52,6 +52,12 @@ def test_a_study_without_a_curve_is_a_table(run: Path) -> None:
     assert "<figure>" not in text
 
 
+def test_a_model_without_a_score_does_not_break_the_page(run: Path) -> None:
+    rows = [{**SCALING["rows"][0], "train_days": 5, "people": 5, "auroc": None}, *SCALING["rows"]]
+    text = add_study(run, "scaling", {**SCALING, "rows": rows}).read_text(encoding="utf-8")
+    assert "5: AUROC –, R@1 0.200; " in text
+
+
 def test_studies_of_nothing_are_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be one of ablations, scaling, got 'widths'"):
         add_study(run, "widths", SCALING)

@@ -25,6 +25,7 @@ from .studies import (
     scaling_figure,
     scaling_laws,
     scaling_rows,
+    score_text,
     study_text,
 )
 
@@ -371,7 +372,8 @@ def _scaling(results: dict[str, Any]) -> str:
         if axis not in laws:
             continue
         shown = "; ".join(
-            f"{row[column]:.3g}: AUROC {row['auroc']:.2f}, R@1 {row['R@1']:.2f}" for row in scaling_rows(study, axis)
+            f"{row[column]:.3g}: AUROC {score_text(row['auroc'])}, R@1 {score_text(row['R@1'])}"
+            for row in scaling_rows(study, axis)
         )
         draw = picture(_scaled(study, axis), f"Scores over {axis}. {shown}.")
         parts.append(f"<figure>{draw}<figcaption>{escape(law_text(axis, laws[axis]))}</figcaption></figure>")

@@ -95,7 +95,7 @@ def ablation_tables(rows: Sequence[dict[str, Any]]) -> list[tuple[list[str], lis
     for row in rows:
         cells = [row["name"]]
         for column, _ in ABLATION_COLUMNS:
-            text = number_text(math.nan if row[column] is None else float(row[column]))
+            text = score_text(row[column])
             ends = row.get("zero_shot_interval")
             if column == "zero_shot_activity" and ends:
                 text += f" [{number_text(float(ends[0]))}, {number_text(float(ends[1]))}]"
@@ -153,7 +153,7 @@ def scaling_cells(study: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             f"{row['width']}",
             f"{row['parameters'] / 1e6:.2f} M",
             f"{row['compute']:.2e}",
-            *(number_text(math.nan if row[name] is None else row[name]) for name in ("auroc", "R@1")),
+            *(score_text(row[name]) for name in ("auroc", "R@1")),
         ]
         for row in study["rows"]
     ]
@@ -189,6 +189,11 @@ def scaling_figure(study: dict[str, Any], axis: str, theme: Any = "light", width
         width=width,
         title=f"Scaling in {axis}",
     )
+
+
+def score_text(score: float | None) -> str:
+    """Returns a score with three decimals, or a dash where it is not defined: nan, or null in JSON."""
+    return number_text(math.nan if score is None else float(score))
 
 
 def markdown_cells(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
