@@ -217,3 +217,10 @@ def test_the_demo_model_is_compared_with_names_and_numbers(cohort: Path) -> None
     assert evaluate_model(demo_checkpoint(), str(cohort), **few)["caption_key"] == "high_low_caption"
     other = evaluate_model(demo_checkpoint(), str(cohort), caption_key="low_level_caption", **few)
     assert other["caption_key"] == "low_level_caption"
+
+
+@pytest.mark.parametrize("text", ["not json", "[1, 2]"])
+def test_what_is_no_record_of_training_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "training.json").write_text(text)
+    with pytest.raises(ValueError, match=r"training\.json is no record of a training"):
+        trained_key(tmp_path)

@@ -155,6 +155,9 @@ def test_the_command_writes_the_reports(root: Path, tmp_path: Path, capsys: pyte
     assert {"report.html", "report.md", "results.json"} <= {path.name for path in folder.iterdir()}
     assert main([*arguments, "--tasks", "sleepiness", "--output-dir", str(tmp_path / "other")]) == 2
     assert "Unknown task" in capsys.readouterr().err
+    assert main([*arguments, "--caption-key", "poem", "--output-dir", str(tmp_path / "other")]) == 2
+    assert "`key` must be one of low_level_caption" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_few_shot_below_chance_is_in_the_picture() -> None:

@@ -31,9 +31,18 @@ def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
 
     Returns:
         What `pretrain` wrote there; None where there is no record, as for a name on the Hub.
+
+    Raises:
+        ValueError: If the file holds something else.
     """
     path = Path(model_path or "", "training.json")
     if model_path is None or not path.is_file():
         return None
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record: Any = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        record = error
+    if not isinstance(record, dict):
+        why = f" ({record})" if isinstance(record, ValueError) else ""
+        raise ValueError(f"{path} is no record of a training{why}. Remove it, if the model is not yours to mend.")
     return record

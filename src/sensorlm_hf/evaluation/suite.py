@@ -96,6 +96,8 @@ def run_suite(
     model = SensorLMModel.from_pretrained(model_path, dtype=torch.float32).to(device).eval()
     processor = SensorLMProcessor.from_pretrained(model_path)
     days = _days(data, split, max_days, num_proc)
+    caption_key = caption_key or trained_key(model_path)
+    CaptionBuilder(days[0].schema, key=caption_key)  # refuses an unknown kind before the folder is there
     circumstances: dict[str, Any] = {
         "model": str(model_path),
         "objective": model.config.objective,
@@ -105,7 +107,7 @@ def run_suite(
         "days": len(days),
         "people": len({day.subject_id for day in days}),
         "seed": seed,
-        "caption_key": caption_key or trained_key(model_path),
+        "caption_key": caption_key,
         "max_text_length": text_length(model, model_path, max_text_length),
         "caption_count": caption_count,
         "fingerprint": _fingerprint(model, days),
