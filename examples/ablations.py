@@ -16,10 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.report import SUMMARY_KEY
-from sensorlm_hf.evaluation.run_folder import add_study, check_run
-from sensorlm_hf.evaluation.studies import ablation_row, recipe_text, study_text
+from sensorlm_hf.evaluation.run_folder import check_run, write_study
+from sensorlm_hf.evaluation.studies import ablation_row, recipe_text
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, train_variant
@@ -68,6 +67,20 @@ def main() -> None:
     if options.report:
         check_run(options.report)
 
+    how: dict[str, Any] = {
+        "epochs": options.epochs,
+        "max_steps": options.max_steps,
+        "batch_size": options.batch_size,
+        "muon_learning_rate": options.muon_learning_rate,
+        "seed": options.seed,
+    }
+    common: dict[str, Any] = {
+        "max_text_length": options.max_text_length,
+        "max_days": options.max_days,
+        "caption_count": options.caption_days,
+        "batch_size": options.batch_size,
+        "seed": options.seed,
+    }
     variants = [("levels", name, "coca", LEVELS[name]) for name in options.levels]
     variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
     rows = []
@@ -85,20 +98,9 @@ def main() -> None:
                 prompts=tuple(all_prompts()),
             ),
             folder / "model",
-            epochs=options.epochs,
-            max_steps=options.max_steps,
-            batch_size=options.batch_size,
-            seed=options.seed,
-            muon_learning_rate=options.muon_learning_rate,
             bf16=options.bf16,
+            **how,
         )
-        common: dict[str, Any] = {
-            "max_text_length": options.max_text_length,
-            "max_days": options.max_days,
-            "caption_count": options.caption_days,
-            "batch_size": options.batch_size,
-            "seed": options.seed,
-        }
         for_all = [task for task in TASKS[objective] if task != "captioning"]
         results = run_suite(
             folder / "model",
@@ -116,27 +118,14 @@ def main() -> None:
             {"kind": kind, "name": name, "objective": objective, "caption_key": key, **ablation_row(results, own)}
         )
     pool = max(max(row["pool_own"], row["pool_summaries"]) for row in rows)
-    recipe = recipe_text(
-        size=options.size,
-        overrides=options.overrides,
-        epochs=options.epochs,
-        max_steps=options.max_steps,
-        batch_size=options.batch_size,
-        muon_learning_rate=options.muon_learning_rate,
-        seed=options.seed,
-    )
+    recipe = recipe_text(size=options.size, overrides=options.overrides, **how)
     made = (
         f"Every model learnt from the training people of {options.data} ({recipe}) and was tested on {rows[0]['days']}"
         f" days of other people. R@1 finds the text of a day among {pool or 'others'}: summaries of the log, the same"
         " for all, or captions of the kind that the model was trained on, which it also writes."
     )
-    study = {"made": made, "data": options.data, "seed": options.seed, "rows": rows}
-    save_results(study, options.output_dir / "ablations.json")
-    text = study_text("ablations", study)
-    (options.output_dir / "ablations.md").write_text(text, encoding="utf-8")
-    if options.report:
-        add_study(options.report, "ablations", study)
-    sys.stdout.write(text)
+    study = {"made": made, "rows": rows}
+    sys.stdout.write(write_study(options.output_dir, "ablations", study, options.report))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation import beside_row, get_task, save_results
 from sensorlm_hf.evaluation.llm_baseline import evaluate_llm, fine_tune_llm
+from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.page import BASELINE_WORDS
 from sensorlm_hf.evaluation.run_folder import check_run, update_reports
 from sensorlm_hf.evaluation.tower_baselines import METHODS, evaluate_tower
@@ -90,23 +92,25 @@ def main() -> None:
             return evaluate_llm(adapted, tokenizer, test, task, **told)
 
         jobs["llm_lora"] = tuned
+    # A card does not tell where folders lie on this machine.
+    how = ["python", "examples/baselines.py", "--report", "FOLDER"]
+    how += given_options(parser, options, left_out=("report", "card_rows", "methods", "model", "llm"))
+    how += [f"--{name}=FOLDER" for name in ("model", "llm") if getattr(options, name) != parser.get_default(name)]
     rows = []
     for name, job in jobs.items():
         path = options.report / "tasks" / f"{name}_{options.task}.json"
         if not path.is_file():
             save_results(job(), path)
-        rows.append(_card_row(name, json.loads(path.read_text(encoding="utf-8")), options))
+        rows.append(_card_row(name, json.loads(path.read_text(encoding="utf-8")), options, shlex.join(how)))
     if options.card_rows:
         save_results({"rows": rows}, options.card_rows)
     sys.stdout.write(f"The report is {update_reports(options.report)}.\n")
 
 
-def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace, how: str) -> dict[str, Any]:
     """Returns a baseline as a row of a model card."""
     what = f"{options.task} without captions: {BASELINE_WORDS[name]}, on {scores['days']} test days of `{options.data}`"
     learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
-    how = f"python examples/baselines.py --report FOLDER --data {options.data} --steps {options.steps}"
-    how += " --bf16" if options.bf16 else ""
     interval = scores["intervals"]["auroc"]
     return beside_row(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
 

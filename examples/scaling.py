@@ -13,10 +13,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from sensorlm_hf.evaluation import save_results
-from sensorlm_hf.evaluation.run_folder import add_study, check_run
-from sensorlm_hf.evaluation.studies import SCALING_AXES, recipe_text, scaling_figure, scaling_laws, study_text
+from sensorlm_hf.evaluation.run_folder import check_run, write_study
+from sensorlm_hf.evaluation.studies import SCALING_AXES, recipe_text, scaling_figure, scaling_laws
 from sensorlm_hf.evaluation.suite import run_suite
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions, train_variant
@@ -42,6 +42,13 @@ def main() -> None:
     if options.report:
         check_run(options.report)
 
+    how: dict[str, Any] = {
+        "epochs": options.epochs,
+        "max_steps": options.max_steps,
+        "batch_size": options.batch_size,
+        "muon_learning_rate": options.muon_learning_rate,
+        "seed": options.seed,
+    }
     middle = sorted(options.widths)[len(options.widths) // 2]
     runs = sorted({(max(options.people), width) for width in options.widths} | {(n, middle) for n in options.people})
     rows = []
@@ -62,12 +69,8 @@ def main() -> None:
                 prompts=tuple(all_prompts()),
             ),
             folder / "model",
-            epochs=options.epochs,
-            max_steps=options.max_steps,
-            batch_size=options.batch_size,
-            seed=options.seed,
-            muon_learning_rate=options.muon_learning_rate,
             bf16=options.bf16,
+            **how,
         )
         results = run_suite(
             folder / "model",
@@ -93,30 +96,18 @@ def main() -> None:
                 "R@1": results["retrieval"]["sensor_to_text"]["R@1"],
             }
         )
-    recipe = recipe_text(
-        size="tiny",
-        overrides=options.overrides,
-        epochs=options.epochs,
-        max_steps=options.max_steps,
-        batch_size=options.batch_size,
-        muon_learning_rate=options.muon_learning_rate,
-        seed=options.seed,
-    )
+    recipe = recipe_text(size="tiny", overrides=options.overrides, **how)
     made = (
         f"CLIP models that learnt from simulated people and summaries of their logs ({recipe}), tested on"
         f" {results['days']} days of {results['people']} others; R@1 finds the text of a day among"
         f" {results['retrieval']['pool']}. Data are scaled at width {middle}, width on {max(options.people):,} people."
         " Compute counts 6 operations a parameter and sensor token of every day seen."
     )
-    study = {"made": made, "width": middle, "seed": options.seed, "rows": rows}
-    laws = {axis: vars(law) for axis, law in scaling_laws(study).items()}
-    save_results({**study, "fits_of_1_minus_auroc": laws}, options.output_dir / "scaling.json")
+    study: dict[str, Any] = {"made": made, "width": middle, "rows": rows}
+    study["fits_of_1_minus_auroc"] = {axis: vars(law) for axis, law in scaling_laws(study).items()}
+    text = write_study(options.output_dir, "scaling", study, options.report)
     for axis, _ in SCALING_AXES:
         scaling_figure(study, axis).savefig(options.output_dir / f"scaling-{axis.replace(' ', '-')}.svg")
-    text = study_text("scaling", study)
-    (options.output_dir / "scaling.md").write_text(text, encoding="utf-8")
-    if options.report:
-        add_study(options.report, "scaling", study)
     sys.stdout.write(text)
 
 

@@ -36,6 +36,7 @@ from sensorlm_hf.evaluation import (
     save_results,
     write_model_card,
 )
+from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.modeling import SensorLMModel
@@ -188,11 +189,7 @@ def main() -> None:
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Returns the command that makes the model, without what says how to measure it or to go on with it."""
     left_out = ("run_dir", "evaluate_only", "resume", "beside", "ceiling_days")
-    words = ["python", "examples/train_demo.py"]
-    for name, value in vars(options).items():
-        if name not in left_out and value != parser.get_default(name):
-            words += [f"--{name}", str(value)]
-    return shlex.join(words)
+    return shlex.join(["python", "examples/train_demo.py", *given_options(parser, options, left_out)])
 
 
 def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import re
@@ -14,6 +15,7 @@ from huggingface_hub import ModelCard
 from test_report import RESULTS
 
 from sensorlm_hf.evaluation import beside_row, write_model_card
+from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.model_card import model_card as make
 
 TRAINING: dict[str, Any] = {
@@ -237,3 +239,16 @@ def test_the_shipped_card_is_what_the_code_writes_today() -> None:
     (command,) = re.findall(r"^\| command \| `(.*)` \|$", card, flags=re.M)
     version = re.compile(r"sensorlm_hf [\d.]+\w*")  # the one that made it
     assert version.sub("", make("sensorlm-coca", training, results, command)) == version.sub("", card)
+
+
+def test_a_command_line_gives_what_is_not_the_default() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--folder")
+    words = ["--data", "simulated:3", "--bf16", "--folder", "/somewhere"]
+    options = parser.parse_args(words)
+    given = given_options(parser, options, left_out=("folder",))
+    assert given == ["--data", "simulated:3", "--bf16"]
+    assert vars(parser.parse_args(given)) == {**vars(options), "folder": None}

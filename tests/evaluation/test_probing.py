@@ -60,11 +60,12 @@ def test_a_probe_learns_the_label_but_not_the_person() -> None:
     assert result["auroc"] > 0.85
     assert result["intervals"]["auroc"][0] < result["auroc"] < result["intervals"]["auroc"][1]
     assert (result["days"], result["people"]) == (120, 30)
-    # With the label a mark of the person, embeddings that tell the person apart must not help. They may mislead: a
-    # label that is frequent among the people left out is rarer among the others.
+    # With the label a mark of the person, embeddings that tell the person apart must not help. With few people they
+    # mislead: a label that is frequent among those left out is rarer among the others.
+    features, days = make(90)
     marks = [{"colour": COLOURS.class_names[int(day.subject_id[1:]) % 3]} for day in days]
     marked = [dataclasses.replace(day, labels=mark) for day, mark in zip(days, marks, strict=True)]
-    assert evaluate_probe(features[:, 3:], marked, COLOURS)["auroc"] < 0.6
+    assert abs(evaluate_probe(features[:, 3:], marked, COLOURS)["auroc"] - 0.5) < 0.1
 
 
 def test_a_probe_saw_nothing_of_the_person() -> None:

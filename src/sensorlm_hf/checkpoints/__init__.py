@@ -46,3 +46,8 @@ def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
         why = f" ({record})" if isinstance(record, ValueError) else ""
         raise ValueError(f"{path} is no record of a training{why}. Remove it, if the model is not yours to mend.")
     return record
+
+
+def training_options(model_path: str | Path | None) -> dict[str, Any]:
+    """Returns the `options` of a [`training_record`]; empty where there is none."""
+    return (training_record(model_path) or {}).get("options") or {}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import argparse
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .._version import __version__
+from ..checkpoints import training_record
 from .report import markdown_table, number_text, result_rows, save_results
 
 
@@ -158,6 +159,23 @@ def _started_from(training: dict[str, Any]) -> str:
     return "".join(rows)
 
 
+def given_options(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, left_out: Collection[str] = ()
+) -> list[str]:
+    """Returns the words of a command line that give the options, without those at their defaults.
+
+    Args:
+        parser: Where the options are declared.
+        options: What it read.
+        left_out: Names of options that say nothing about the result.
+    """
+    words = []
+    for name, value in vars(options).items():
+        if name not in left_out and value != parser.get_default(name):
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return words
+
+
 def beside_row(
     what: str, metric: str, value: float, how: str, *, chance: float, interval: Sequence[float] | None = None
 ) -> dict[str, Any]:
@@ -272,10 +290,11 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
         FileNotFoundError: If the folder has no `training.json`.
     """
     folder = Path(folder)
-    path = folder / "training.json"
-    if not path.is_file():
+    training = training_record(folder)
+    if training is None:
+        path = folder / "training.json"
         raise FileNotFoundError(f"{path} is missing; the card tells how the model was trained, so train it first.")
-    text = model_card(name, json.loads(path.read_text(encoding="utf-8")), results, command)
+    text = model_card(name, training, results, command)
     save_results(results, folder / "evaluation.json")
     card = folder / "README.md"
     partial = card.with_name("README.md.partial")

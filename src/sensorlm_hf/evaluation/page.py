@@ -140,11 +140,16 @@ def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Pa
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in (("report.md", suite_markdown(results)), ("report.html", suite_html(results))):
-        partial = folder / f".{name}.{os.getpid()}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / name)
+        write_whole(folder / name, text)
         paths.append(folder / name)
     return paths[0], paths[1]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text over a temporary name, so that a file that is there is whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def suite_html(results: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..checkpoints import training_record
+from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
@@ -192,7 +192,7 @@ def trained_key(model_path: str | Path) -> str:
     Returns:
         A caption key; that of summaries for a model whose folder does not tell.
     """
-    options = (training_record(model_path) or {}).get("options") or {}
+    options = training_options(model_path)
     weights: dict[str, float] = options.get("caption_keys") or {SUMMARY_KEY: 1.0}
     written = [key for key in weights if key not in options.get("contrast_only", ())]
     return max(written or weights, key=weights.__getitem__)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .page import write_reports
+from .page import write_reports, write_whole
 from .report import save_results
-from .studies import STUDIES
+from .studies import STUDIES, study_text
 from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_TASK
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -124,6 +124,26 @@ def add_study(folder: str | Path, name: str, study: dict[str, Any]) -> Path:
     check_run(folder)
     save_results(study, Path(folder) / "studies" / f"{name}.json")
     return update_reports(folder)
+
+
+def write_study(folder: str | Path, name: str, study: dict[str, Any], report: str | Path | None = None) -> str:
+    """Writes a study as `<name>.json` and `<name>.md`, and adds it to the report of a run.
+
+    Args:
+        folder: Where the two files go.
+        name: One of [`STUDIES`].
+        study: See [`study_text`].
+        report: Output folder of [`run_suite`], if the study belongs on its page.
+
+    Returns:
+        The Markdown.
+    """
+    save_results(study, Path(folder) / f"{name}.json")
+    text = study_text(name, study)
+    write_whole(Path(folder) / f"{name}.md", text)
+    if report:
+        add_study(report, name, study)
+    return text
 
 
 def update_reports(folder: str | Path) -> Path:

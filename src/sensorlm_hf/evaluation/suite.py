@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..checkpoints import training_record
+from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
@@ -113,7 +113,7 @@ def run_suite(
         "fingerprint": _fingerprint(model, days),
     }
     _claim(folder, circumstances, ranks)
-    held_out = ((training_record(model_path) or {}).get("options") or {}).get("held_out_activities", ())
+    held_out = training_options(model_path).get("held_out_activities", ())
     run = _Run(model, processor, days, circumstances, ranks, batch_size, progress, folder / "cache")
     run.options = {"meteor": meteor, "bertscore_model": bertscore_model}
     for name in chosen:

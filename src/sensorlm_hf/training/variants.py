@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..checkpoints import training_record
 from .arguments import SensorLMTrainingArguments
 from .pretrain import PretrainOptions, pretrain
 
@@ -47,9 +47,8 @@ def train_variant(
         ValueError: If the model in the folder was trained with other options or another seed.
         RuntimeError: If the system asked the run to end (SIGTERM); a checkpoint is kept, and no model is there yet.
     """
-    finished = Path(folder) / "training.json"
-    if finished.is_file():
-        metrics: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+    metrics = training_record(folder)
+    if metrics is not None:
         asked = {**options.as_json(), "seed": seed}
         # A record of before an option was there was made with its default.
         found = {**PretrainOptions().as_json(), **metrics["options"], "seed": metrics["seed"]}

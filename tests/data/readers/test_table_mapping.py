@@ -113,6 +113,9 @@ def test_times_of_a_format_of_their_own(tmp_path: Path) -> None:
         read_table(path, mapping=mapping)
     with pytest.raises(ValueError, match=r"day\.csv, line 2: times must all be ISO 8601"):
         read_table(path, timezone="UTC", time_column="when")
+    far = table.assign(when=["03/01/2024 01:05:00 PM", "03/01/9999 01:06:30 PM"])
+    with pytest.raises(ValueError, match="row 1: the time lies centuries from 1970"):
+        read_table(far, mapping=mapping)
 
 
 @pytest.mark.parametrize(("rate", "minutes"), [(25.0, 2), (1 / 20, 2), (1 / 300, 2)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .minutes import resolve_timezone
 from .table_mapping import TIME_UNITS
 
 _FARTHEST = 100_000_000  # epoch minutes, about 190 years
+_EPOCH = datetime(1970, 1, 1)
 _FAR = "{}: the time lies centuries from 1970; correct its year."
 _WHY_ZONE = "The table's times do not say their zone, and a day begins at local midnight."
 
@@ -89,19 +90,20 @@ def _formatted(cells: pd.Series, at: At, zone: tzinfo | None, form: str) -> tupl
         aware = pd.to_datetime(cells, utc=True, errors="coerce", format=form)
         if aware.isna().any():
             row = int(aware.isna().to_numpy().argmax())
-            raise ValueError(f"{at(row)}: the time must be of the form {form!r}, got {cells.iloc[row]!r}.")
+            raise _unreadable(at(row), cells.iloc[row], f"the time must be of the form {form!r}", form)
         return _epoch_minutes(aware), resolve_timezone(zone, _WHY_ZONE)
     naive = pd.to_datetime(cells, errors="coerce", format=form)
-    return _local_minutes(naive, cells, at, resolve_timezone(zone, _WHY_ZONE), f"of the form {form!r}")
+    return _local_minutes(naive, cells, at, resolve_timezone(zone, _WHY_ZONE), f"of the form {form!r}", form)
 
 
-def _unreadable(row: str, cell: Any, rule: str) -> ValueError:
+def _unreadable(row: str, cell: Any, rule: str, form: str | None = None) -> ValueError:
     """Returns the error of a time that pandas did not read; the nanoseconds of pandas 2 hold 1678 to 2261 alone."""
     try:
-        year = datetime.fromisoformat(str(cell)).year
+        moment = datetime.fromisoformat(str(cell)) if form is None else datetime.strptime(str(cell), form)
     except ValueError:
-        year = 1970
-    return ValueError(f"{row}: {rule}, got {cell!r}." if 1700 < year < 2250 else _FAR.format(row))
+        moment = _EPOCH
+    far = abs(moment.replace(tzinfo=None) - _EPOCH) > timedelta(minutes=_FARTHEST)
+    return ValueError(_FAR.format(row) if far else f"{row}: {rule}, got {cell!r}.")
 
 
 def _names_zone(cell: Any) -> bool:
@@ -114,10 +116,12 @@ def _epoch_minutes(aware: pd.Series) -> np.ndarray:
     return aware.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64) // 60
 
 
-def _local_minutes(naive: pd.Series, cells: pd.Series, at: At, zone: tzinfo, what: str) -> tuple[np.ndarray, tzinfo]:
+def _local_minutes(
+    naive: pd.Series, cells: pd.Series, at: At, zone: tzinfo, what: str, form: str | None = None
+) -> tuple[np.ndarray, tzinfo]:
     if naive.isna().any() or getattr(naive.dt, "tz", None) is not None:
         row = int(naive.isna().to_numpy().argmax())
-        raise _unreadable(at(row), cells.iloc[row], f"times must all be {what}")
+        raise _unreadable(at(row), cells.iloc[row], f"times must all be {what}", form)
     # Where clocks go back, an hour comes twice and the times do not say which; it is read as the first.
     local = naive.dt.floor("min")
     offsets: dict[Any, int] = {}
