@@ -21,12 +21,15 @@ _PUBLIC = {
     "SensorLMCollator": "data",
     "SensorLMConfig": "modeling",
     "SensorLMFeatureExtractor": "processing",
+    "SensorLMForConditionalGeneration": "modeling",
     "SensorLMForSensorClassification": "modeling",
     "SensorLMModel": "modeling",
     "SensorLMProcessor": "processing",
     "SensorLMTrainer": "training",
     "SensorLMTrainingArguments": "training",
     "SensorSchema": "schema",
+    "encode_sensor": "embedding",
+    "encode_text": "embedding",
     "get_schema": "schema",
     "load_sensor_days": "data",
     "simulate_days": "data.simulate",
@@ -37,7 +40,13 @@ if TYPE_CHECKING:
     from .data import SensorDays, SensorLMCollator, load_sensor_days, write_days
     from .data.simulate import simulate_days
     from .days import Event, SensorDay
-    from .modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMModel
+    from .embedding import encode_sensor, encode_text
+    from .modeling import (
+        SensorLMConfig,
+        SensorLMForConditionalGeneration,
+        SensorLMForSensorClassification,
+        SensorLMModel,
+    )
     from .processing import SensorLMFeatureExtractor, SensorLMProcessor
     from .processing.captions import CaptionBuilder
     from .schema import Channel, SensorSchema, get_schema
@@ -52,6 +61,7 @@ __all__ = [
     "SensorLMCollator",
     "SensorLMConfig",
     "SensorLMFeatureExtractor",
+    "SensorLMForConditionalGeneration",
     "SensorLMForSensorClassification",
     "SensorLMModel",
     "SensorLMProcessor",
@@ -59,6 +69,8 @@ __all__ = [
     "SensorLMTrainingArguments",
     "SensorSchema",
     "__version__",
+    "encode_sensor",
+    "encode_text",
     "get_schema",
     "load_sensor_days",
     "simulate_days",

@@ -6,13 +6,14 @@ from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
     AutoModel,
+    AutoModelForMultimodalLM,
     AutoModelForSequenceClassification,
     AutoProcessor,
 )
 
 from .modeling import (
     SensorLMConfig,
-    SensorLMDecoderConfig,
+    SensorLMForConditionalGeneration,
     SensorLMForSensorClassification,
     SensorLMModel,
     SensorLMSensorConfig,
@@ -26,9 +27,10 @@ from .processing import SensorLMFeatureExtractor, SensorLMProcessor
 
 def register() -> None:
     """Registers configurations, models, processor and pipelines; calling it again changes nothing."""
-    for config in (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig, SensorLMDecoderConfig):
+    for config in (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig):
         AutoConfig.register(config.model_type, config, exist_ok=True)
     AutoModel.register(SensorLMConfig, SensorLMModel, exist_ok=True)
+    AutoModelForMultimodalLM.register(SensorLMConfig, SensorLMForConditionalGeneration, exist_ok=True)
     AutoModel.register(SensorLMSensorConfig, SensorLMSensorModel, exist_ok=True)
     AutoModel.register(SensorLMTextConfig, SensorLMTextModel, exist_ok=True)
     # A classifier's checkpoint has its own auto class; loaded as the bare model it would leave its head behind.

@@ -30,7 +30,8 @@ class SensorEncoder(nn.Module):
 
     def forward(self, sensor_values: torch.Tensor, sensor_mask: torch.Tensor) -> torch.Tensor:
         """Maps days `(B, T, C)` and their masks to embeddings `(B, D)`."""
-        return self.model.get_sensor_features(sensor_values, sensor_mask)
+        output = self.model.get_sensor_features(sensor_values, sensor_mask)
+        return nn.functional.normalize(output.pooler_output, dim=-1)
 
 
 class TextEncoder(nn.Module):
@@ -42,7 +43,8 @@ class TextEncoder(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Maps texts `(B, L)`, padded on the right, to embeddings `(B, D)`."""
-        return self.model.get_text_features(input_ids, attention_mask)
+        output = self.model.get_text_features(input_ids, attention_mask)
+        return nn.functional.normalize(output.pooler_output, dim=-1)
 
 
 def example_inputs(model: Any, side: str, rows: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -173,9 +175,9 @@ def largest_difference(model: Any, paths: dict[str, Path], rows: int = 3, seed: 
     differences = {}
     for side, path in paths.items():
         inputs = example_inputs(model, side, rows, seed)
-        embed = model.get_sensor_features if side == "sensor" else model.get_text_features
+        encoder = SensorEncoder(model) if side == "sensor" else TextEncoder(model)
         with torch.no_grad():
-            expected = embed(*inputs.values())
+            expected = encoder(*inputs.values())
         differences[side] = float((run_encoder(path, inputs) - expected).abs().max())
     return differences
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 import tempfile
@@ -21,23 +22,35 @@ from transformers.dynamic_module_utils import get_relative_import_files
 
 from ._version import __version__
 from .data.pairing import check_pair
-from .modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMModel
+from .modeling import (
+    SensorLMConfig,
+    SensorLMForConditionalGeneration,
+    SensorLMForSensorClassification,
+    SensorLMModel,
+)
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
 
 PIPELINES = {
-    "zero-shot-sensor-classification": "zero_shot_sensor_classification.ZeroShotSensorClassificationPipeline",
-    "sensor-captioning": "sensor_captioning.SensorCaptioningPipeline",
-    "sensor-feature-extraction": "sensor_feature_extraction.SensorFeatureExtractionPipeline",
+    "zero-shot-sensor-classification": (
+        "zero_shot_sensor_classification.ZeroShotSensorClassificationPipeline",
+        "AutoModel",
+    ),
+    "sensor-captioning": ("sensor_captioning.SensorCaptioningPipeline", "AutoModelForMultimodalLM"),
+    "sensor-feature-extraction": ("sensor_feature_extraction.SensorFeatureExtractionPipeline", "AutoModel"),
 }
-"""Tasks and the classes that do them, as `config.json` names them."""
+"""Tasks with the classes of their pipeline and their model, as `config.json` names them."""
 
 _AUTO_CLASSES: dict[Any, str] = {
     SensorLMConfig: "AutoConfig",
     SensorLMModel: "AutoModel",
+    SensorLMForConditionalGeneration: "AutoModelForMultimodalLM",
     SensorLMForSensorClassification: "AutoModelForSequenceClassification",
     SensorLMFeatureExtractor: "AutoFeatureExtractor",
     SensorLMProcessor: "AutoProcessor",
 }
+
+
+_MODELS = (SensorLMModel, SensorLMForConditionalGeneration, SensorLMForSensorClassification)
 
 
 def register_for_auto_class() -> None:
@@ -73,7 +86,7 @@ def save_repository(
     The files are written beside their place first, the weights are moved in last, and other files in the folder stay.
 
     Args:
-        model: A [`SensorLMModel`] or [`SensorLMForSensorClassification`].
+        model: A [`SensorLMModel`], [`SensorLMForConditionalGeneration`] or [`SensorLMForSensorClassification`].
         processor: Its [`SensorLMProcessor`].
         folder: Folder to write to; made if absent.
         remote_code: Whether to write the code of model, processor and pipelines for people without the package.
@@ -86,9 +99,9 @@ def save_repository(
         ValueError: If the processor is not the model's, or `folder` is a file.
         TypeError: If the model is of another kind.
     """
-    if not isinstance(model, (SensorLMModel, SensorLMForSensorClassification)):
+    if not isinstance(model, _MODELS):
         raise TypeError(
-            f"`model` must be a SensorLMModel or SensorLMForSensorClassification, got {type(model).__name__}."
+            f"`model` must be a {' or '.join(kind.__name__ for kind in _MODELS)}, got {type(model).__name__}."
         )
     check_pair(model, processor)
     folder = Path(folder)
@@ -116,16 +129,17 @@ def _save(model: Any, processor: Any, folder: Path, remote_code: bool) -> None:
     config = model.config
     before = {name: getattr(config, name) for name in ("auto_map", "custom_pipelines") if hasattr(config, name)}
     try:
-        if isinstance(model, SensorLMModel):
-            captions = model.config.is_generative
+        if not isinstance(model, SensorLMForSensorClassification):
             config.custom_pipelines = {
-                task: {"impl": implementation, "pt": ["AutoModel"]}
-                for task, implementation in PIPELINES.items()
-                if captions or task != "sensor-captioning"
+                task: {"impl": implementation, "pt": [auto_class]}
+                for task, (implementation, auto_class) in PIPELINES.items()
+                if model.can_generate() or task != "sensor-captioning"
             }
             _copy_pipelines(folder)
         with _registered():
             model.save_pretrained(folder)
+            if isinstance(model, SensorLMForConditionalGeneration):
+                _add_base_model(folder)
             processor.save_pretrained(folder)
     finally:
         for name in ("auto_map", "custom_pipelines"):
@@ -134,9 +148,17 @@ def _save(model: Any, processor: Any, folder: Path, remote_code: bool) -> None:
                 setattr(config, name, before[name])
 
 
+def _add_base_model(folder: Path) -> None:
+    """Names the class of `AutoModel` as well, which loads the base model of a repository with a decoder."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["auto_map"]["AutoModel"] = "modeling_sensorlm.SensorLMModel"
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def _copy_pipelines(folder: Path) -> None:
     sources = Path(__file__).parent / "pipelines"
-    for implementation in PIPELINES.values():
+    for implementation, _ in PIPELINES.values():
         file = sources / f"{implementation.split('.')[0]}.py"
         for source in (file, *map(Path, get_relative_import_files(file))):
             shutil.copyfile(source, folder / source.name)
@@ -155,7 +177,7 @@ def push_repository(
     """Uploads what [`save_repository`] writes in one commit.
 
     Args:
-        model: A [`SensorLMModel`] or [`SensorLMForSensorClassification`].
+        model: A [`SensorLMModel`], [`SensorLMForConditionalGeneration`] or [`SensorLMForSensorClassification`].
         processor: Its processor.
         repo_id: Repository, `you/name`; made if absent.
         private: Whether a new repository is private.

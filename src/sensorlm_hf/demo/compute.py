@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModel, AutoProcessor, pipeline
+from transformers import AutoProcessor, pipeline
 
 from ..checkpoints import demo_checkpoint
 from ..data.simulate import SENSOR_OF, canonical_activity, iter_simulated_days
 from ..days import SensorDay
-from ..evaluation.encode import encode_texts
+from ..embedding import encode_text
 from ..evaluation.tasks import get_task
+from ..modeling import load_pretrained
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.budget import MIN_TOKENS, TOKEN_BUDGETS
 from ..schema import SensorSchema, get_schema
@@ -100,9 +101,7 @@ def run_demo(
         rank = None
         if network.config.is_contrastive:
             library = [built, *_library(day.schema, caption_key, seed, n_library - 1, built, processor, most)]
-            nearest, rank = _search(
-                np.asarray(embedding), encode_texts(network, processor, library), library, n_nearest
-            )
+            nearest, rank = _search(np.asarray(embedding), encode_text(network, processor, library), library, n_nearest)
         else:
             remarks.append(
                 f"The model has no text embedding (objective {network.config.objective}): nothing to search."
@@ -141,7 +140,7 @@ def load_model(path: str) -> tuple[Any, Any]:
         ValueError: If there is none, or it is no SensorLM model.
     """
     try:
-        network = AutoModel.from_pretrained(path, dtype=torch.float32).eval()
+        network = load_pretrained(path, dtype=torch.float32).eval()
         processor = AutoProcessor.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"No model could be loaded from {path!r}: {error}") from None

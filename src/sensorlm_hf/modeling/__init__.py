@@ -5,24 +5,33 @@ from .configuration_sensorlm import (
     OBJECTIVES,
     SIZES,
     SensorLMConfig,
-    SensorLMDecoderConfig,
     SensorLMSensorConfig,
     SensorLMTextConfig,
 )
-from .losses_sensorlm import caption_loss, clip_loss, contrastive_cross_entropy, positive_pairs, siglip_loss
+from .factory_sensorlm import load_pretrained, pretraining_class
+from .generation_sensorlm import SensorLMForConditionalGeneration
+from .losses_sensorlm import (
+    caption_loss,
+    caption_targets,
+    clip_loss,
+    contrastive_cross_entropy,
+    positive_pairs,
+    siglip_loss,
+)
 from .modeling_sensorlm import (
     SensorLMModel,
     SensorLMPreTrainedModel,
     SensorLMSensorModel,
     SensorLMTextModel,
 )
-from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput, SensorLMTextOutput
+from .outputs_sensorlm import SensorLMConditionalGenerationOutput, SensorLMOutput, SensorLMSensorOutput
 
 __all__ = [
     "OBJECTIVES",
     "SIZES",
+    "SensorLMConditionalGenerationOutput",
     "SensorLMConfig",
-    "SensorLMDecoderConfig",
+    "SensorLMForConditionalGeneration",
     "SensorLMForSensorClassification",
     "SensorLMModel",
     "SensorLMOutput",
@@ -32,10 +41,12 @@ __all__ = [
     "SensorLMSensorOutput",
     "SensorLMTextConfig",
     "SensorLMTextModel",
-    "SensorLMTextOutput",
     "caption_loss",
+    "caption_targets",
     "clip_loss",
     "contrastive_cross_entropy",
+    "load_pretrained",
     "positive_pairs",
+    "pretraining_class",
     "siglip_loss",
 ]

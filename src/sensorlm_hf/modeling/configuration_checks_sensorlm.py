@@ -1,4 +1,4 @@
-"""What the configurations of SensorLM check of their values, and of language models that they take in."""
+"""Validation of the configurations of SensorLM, and of language models that they contain."""
 
 import copy
 from typing import Any
@@ -39,6 +39,26 @@ def _check_transformer(config: Any) -> None:
         )
 
 
+_FIXED_FIELDS = {"hidden_act": "gelu", "layer_norm_eps": 1e-6}
+"""Fields that checkpoints saved before 0.1.0 hold, with the one value that all variants of SensorLM have."""
+
+
+def _remove_retired_fields(config: Any, values: dict[str, Any], *names: str) -> None:
+    """Removes the fields of checkpoints saved before 0.1.0 from the values that a configuration is made of.
+
+    They follow from the objective, or were no property of the model: an optimisation, or what is trained.
+
+    Raises:
+        ValueError: If a field that is now fixed had another value.
+    """
+    for name in names:
+        values.pop(name, None)
+    for name, value in _FIXED_FIELDS.items():
+        given = values.pop(name, value)
+        if given != value:
+            raise ValueError(f"{type(config).__name__}: `{name}` is fixed at {value!r} in SensorLM, got {given!r}.")
+
+
 def is_causal_language_model(config: Any) -> bool:
     """Whether a configuration of transformers is that of a decoder-only model, such as GPT-2, Llama or Gemma.
 
@@ -76,7 +96,7 @@ def _language_model_config(given: Any) -> Any:
             f"SensorLMTextConfig: the configuration of {config.model_type!r} has no {', '.join(lacking)}, so it is not"
             " that of a text model."
         )
-    config.dtype = None  # the type of the whole model counts
+    config.dtype = None  # that of the model applies
     return config
 
 

@@ -1,16 +1,16 @@
 """Configurations of the SensorLM models.
 
-[`SensorLMConfig`] holds one configuration for the sensor tower, one for the text tower and, for the objectives that
-write captions, one for the decoder. The objective decides how the towers are built:
+[`SensorLMConfig`] holds one configuration for the sensor tower and one for the text tower. The objective decides how
+the model is built:
 
 | objective | text tower | text embedding | sensor embedding | decoder | loss |
 |---|---|---|---|---|---|
-| `clip` | not causal | last token, projected | attention pooling | - | softmax contrastive |
-| `siglip` | not causal | last token, projected | attention pooling | - | sigmoid contrastive |
+| `clip` | bidirectional | last token, projected | attention pooling | - | softmax contrastive |
+| `siglip` | bidirectional | last token, projected | attention pooling | - | sigmoid contrastive |
 | `cap` | causal | - | mean of the tokens | yes | caption |
 | `coca` | causal | class token, projected | attention pooling | yes | softmax contrastive + caption |
 
-The text side may also be a pretrained language model of transformers: see `language_model_config` of
+The text tower may also be a pretrained language model of transformers: see `language_model_config` of
 [`SensorLMTextConfig`].
 
 Sizes follow the public SensorLM release (Zhang et al., arXiv:2506.09108); the caption objectives follow CoCa (Yu et
@@ -20,7 +20,6 @@ al., "CoCa: Contrastive Captioners are Image-Text Foundation Models", 2022).
 # No `from __future__ import annotations` here: it would switch off the validation of field types.
 
 import copy
-import math
 from typing import Any, Optional, Union
 
 from huggingface_hub.dataclasses import strict
@@ -32,6 +31,7 @@ from .configuration_checks_sensorlm import (
     _check_positive,
     _check_transformer,
     _language_model_config,
+    _remove_retired_fields,
     is_causal_language_model,
 )
 
@@ -42,26 +42,20 @@ SIZES = ("tiny", "small", "base", "large")
 """Model sizes of [`SensorLMConfig.from_size`]."""
 
 POOLINGS = ("last", "cls", "none")
-"""Ways to make one vector of a text: last token, appended class token, none at all."""
+"""Text poolings: last token, appended class token, none."""
 
 LANGUAGE_MODEL_POOLINGS = ("mean", "first", "last", "none")
-"""The same for a pretrained language model: mean of the tokens, first token, last token, none at all."""
+"""Text poolings of a pretrained language model: mean of the tokens, first token, last token, none."""
 
 CLASSIFIER_POOLINGS = ("linear", "attentive")
 """Heads of [`SensorLMForSensorClassification`]."""
 
 _CONTRASTIVE = ("clip", "siglip", "coca")
 _GENERATIVE = ("cap", "coca")
+_POOLING_OF_OBJECTIVE = {"clip": "last", "siglip": "last", "cap": "none", "coca": "cls"}
 
-_SHARED = (
-    "hidden_size",
-    "num_attention_heads",
-    "intermediate_size",
-    "hidden_act",
-    "layer_norm_eps",
-    "attention_dropout",
-)
-"""Values that every part has and that may go to all of them at once."""
+_SHARED = ("hidden_size", "num_attention_heads", "intermediate_size", "attention_dropout")
+"""Fields of both towers that [`SensorLMConfig.from_size`] sets on both at once."""
 
 
 @strict
@@ -80,18 +74,13 @@ class SensorLMSensorConfig(PreTrainedConfig):
         num_hidden_layers: Number of transformer blocks.
         num_attention_heads: Attention heads of a block; divides `hidden_size`.
         intermediate_size: Width of the blocks' MLP.
-        hidden_act: Activation of the MLP.
-        layer_norm_eps: Epsilon of the layer norms.
         attention_dropout: Dropout on attention weights while training.
-        embed_missing: Whether a learned linear map of a patch's missing entries is added to its embedding, so that the
-            tower can tell an absent value from an average one. It starts at 0.
-        embed_statistics: Whether the tower also tells the statistics of each channel (mean, standard deviation, minimum
-            and maximum over its observed minutes, and how many they are): their sum is part of the pooled state, and
-            the decoder reads them beside the patches. Captions tell them in numbers, which a small or briefly trained
-            tower hardly learns to gather from its patches. The released model has none.
-        skip_missing_patches: Whether patches without any observed value are left out of the computation where that
-            saves time. The outputs are the same.
-        use_head: Whether the tower pools its tokens with an attention head. [`SensorLMConfig`] sets it.
+        embed_missing: Whether to add a learned linear map of a patch's missing entries to its embedding, so that the
+            tower can distinguish an absent value from an average one. The map is initialised to 0.
+        embed_statistics: Whether to embed the statistics of each channel as well (mean, standard deviation, minimum and
+            maximum over its observed minutes, and the share of observed minutes). Their sum is added to the pooled
+            state, and the decoder attends to them along with the patches. Captions quote these numbers, which a small
+            or briefly trained tower hardly learns to aggregate from its patches. The released model has none.
 
     Raises:
         ValueError: If the patches do not tile the window, or another value is out of range.
@@ -109,15 +98,12 @@ class SensorLMSensorConfig(PreTrainedConfig):
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
     intermediate_size: int = 3072
-    hidden_act: str = "gelu"
-    layer_norm_eps: float = 1e-6
     attention_dropout: Union[float, int] = 0.0
     embed_missing: bool = False
     embed_statistics: bool = False
-    skip_missing_patches: bool = True
-    use_head: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
+        _remove_retired_fields(self, kwargs, "skip_missing_patches", "use_head")
         if self.channel_keys is not None:
             repeated = sorted({key for key in self.channel_keys if self.channel_keys.count(key) > 1})
             if repeated:
@@ -174,35 +160,31 @@ class SensorLMTextConfig(PreTrainedConfig):
 
     Args:
         vocab_size: Number of tokens; `len(tokenizer)`.
-        max_position_embeddings: Longest text in tokens.
+        max_position_embeddings: Maximum text length in tokens.
         hidden_size: Width of the tower.
         num_hidden_layers: Number of transformer blocks.
         num_attention_heads: Attention heads of a block; divides `hidden_size`.
         intermediate_size: Width of the blocks' MLP.
-        hidden_act: Activation of the MLP.
-        layer_norm_eps: Epsilon of the layer norms.
         attention_dropout: Dropout on attention weights while training.
-        causal: Whether tokens attend to earlier tokens only. [`SensorLMConfig`] sets it.
-        pooling: `"last"` (last token), `"cls"` (a learned token after the text) or `"none"`.
-            [`SensorLMConfig`] sets it.
-        projection_size: Width of the text embedding; defaults to `hidden_size`, inside [`SensorLMConfig`] to the width
-            of the sensor tower.
-        rope_theta: Base of rotary positions (Su et al., "RoFormer", 2021), such as 10,000; by default positions are
-            learned, as in the release. Captions say the same thing at other places, and what a number is called by
-            stands a fixed way before it: with rotary positions a small tower learns to read numbers in fewer captions,
-            and reads longer texts than those of its first training without new weights.
+        pooling: `"last"` (last token, of a bidirectional tower), `"cls"` (a learned token after the text, of a causal
+            tower) or `"none"` (a causal tower without a text embedding). Inside [`SensorLMConfig`] it follows from the
+            objective. For a pretrained language model `"mean"`, `"first"`, `"last"` or `"none"`.
+        projection_size: Width of the text embedding; defaults to `hidden_size`. Inside [`SensorLMConfig`] it is the
+            width of the sensor tower.
+        rope_theta: Base of rotary position embeddings (Su et al., "RoFormer", 2021), such as 10,000. By default
+            positions are learned, as in the release. The phrase that a number belongs to precedes it at a fixed
+            distance wherever it occurs in a caption: with rotary positions a small tower learns to read numbers from
+            fewer captions, and reads longer texts than it was trained on without new weights.
         pad_token_id: Padding token.
         bos_token_id: First token of every text; generation starts from it.
         eos_token_id: Last token of every text; generation stops at it.
-        language_model_config: Configuration of a pretrained text model of transformers that takes the place of this
-            tower, or a dict of its values with `model_type`; see
-            [`SensorLMModel.from_sensor_text_pretrained`]. Width, heads, layers and vocabulary are then the model's;
-            `pooling` is `"mean"`, `"first"` or `"last"`, and for the caption objectives `num_hidden_layers` counts the
-            layers that read the text alone, while the decoder has the rest.
-        freeze_language_model: Whether the pretrained weights stay as they are, as in locked-text tuning (LiT).
+        language_model_config: Configuration of a pretrained text model of transformers that replaces this tower, or a
+            dict of its values with `model_type`; see [`SensorLMModel.from_sensor_text_pretrained`]. Width, heads,
+            layers and vocabulary are then those of the language model. For the caption objectives `num_hidden_layers`
+            counts the layers of the text tower; the decoder has the remaining ones.
 
     Raises:
-        ValueError: If a value is out of range, or the language model is none.
+        ValueError: If a value is out of range, or `language_model_config` is not that of a text model.
     """
 
     model_type = "sensorlm_text_model"
@@ -214,29 +196,27 @@ class SensorLMTextConfig(PreTrainedConfig):
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
     intermediate_size: int = 3072
-    hidden_act: str = "gelu"
-    layer_norm_eps: float = 1e-6
     attention_dropout: Union[float, int] = 0.0
-    causal: bool = False
-    pooling: str = "last"
+    pooling: Optional[str] = None
     projection_size: Optional[int] = None
     rope_theta: Optional[Union[float, int]] = None
     pad_token_id: Optional[int] = 0
     bos_token_id: Optional[int] = 1
     eos_token_id: Optional[Union[int, list[int]]] = 2
     language_model_config: Optional[Union[dict, PreTrainedConfig]] = None
-    freeze_language_model: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
+        _remove_retired_fields(self, kwargs, "causal", "freeze_language_model")
         if self.language_model_config is None:
             _check_transformer(self)
-            _check_choice(self, "pooling", POOLINGS)
+            if self.pooling is not None:
+                _check_choice(self, "pooling", POOLINGS)
             self._check_rotary()
         else:
             if self.rope_theta is not None:
                 raise ValueError(
-                    "SensorLMTextConfig: `rope_theta` is for our own text tower; a pretrained language model"
-                    " (`language_model_config`) has positions of its own. Leave it out."
+                    "SensorLMTextConfig: `rope_theta` applies to SensorLM's own text tower; a pretrained language model"
+                    " (`language_model_config`) has its own position embeddings. Leave it out."
                 )
             model: Any = _language_model_config(self.language_model_config)
             self.language_model_config = model
@@ -244,11 +224,17 @@ class SensorLMTextConfig(PreTrainedConfig):
             self.num_attention_heads = model.num_attention_heads
             self.intermediate_size = getattr(model, "intermediate_size", None) or 4 * model.hidden_size
             self.num_hidden_layers = min(self.num_hidden_layers, model.num_hidden_layers)
-            self.causal = is_causal_language_model(model)
-            if self.pooling not in LANGUAGE_MODEL_POOLINGS:  # what the objectives ask of our own tower
-                self.pooling = "last" if self.causal else "mean"
+            if self.pooling is not None:
+                _check_choice(self, "pooling", LANGUAGE_MODEL_POOLINGS)
         _check_positive(self, "vocab_size", "max_position_embeddings")
         super().__post_init__(**kwargs)
+
+    @property
+    def causal(self) -> bool:
+        """Whether tokens attend to earlier tokens only."""
+        if self.language_model_config is not None:
+            return is_causal_language_model(self.language_model_config)
+        return self.pooling in ("cls", "none")
 
     def _check_rotary(self) -> None:
         if self.rope_theta is None:
@@ -257,114 +243,47 @@ class SensorLMTextConfig(PreTrainedConfig):
         size = self.hidden_size // self.num_attention_heads
         if size % 2:
             raise ValueError(
-                f"SensorLMTextConfig: rotary positions (`rope_theta`) turn pairs of numbers, but a head is {size} wide"
-                f" ({self.hidden_size} / {self.num_attention_heads} heads). Choose another number of heads."
+                "SensorLMTextConfig: rotary positions (`rope_theta`) rotate pairs of numbers, but the width of a head"
+                f" is {size} ({self.hidden_size} / {self.num_attention_heads} heads). Choose another number of heads."
             )
 
 
-@strict
-class SensorLMDecoderConfig(PreTrainedConfig):
-    r"""Configuration of the multimodal decoder, which writes captions.
-
-    Values left at `None` are taken from the text tower.
-
-    Args:
-        num_hidden_layers: Number of layers; each is a causal self-attention block and a cross-attention block.
-        num_caption_queries: Number of learned queries that gather the sensor tokens for the decoder, as in CoCa; 0
-            shows it all sensor tokens.
-        hidden_size: Width; must be that of the text tower.
-        num_attention_heads: Attention heads of a block.
-        intermediate_size: Width of the blocks' MLP.
-        hidden_act: Activation of the MLP.
-        layer_norm_eps: Epsilon of the layer norms.
-        attention_dropout: Dropout on attention weights while training.
-        lm_head_bias: Whether the head of a pretrained language model has a bias; our own has none.
-
-    Raises:
-        ValueError: If a value is out of range.
-    """
-
-    model_type = "sensorlm_decoder"
-    base_config_key = "decoder_config"
-
-    num_hidden_layers: Optional[int] = None
-    num_caption_queries: int = 128
-    hidden_size: Optional[int] = None
-    num_attention_heads: Optional[int] = None
-    intermediate_size: Optional[int] = None
-    hidden_act: Optional[str] = None
-    layer_norm_eps: Optional[float] = None
-    attention_dropout: Optional[Union[float, int]] = None
-    lm_head_bias: bool = False
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        if self.num_caption_queries < 0:
-            raise ValueError(
-                "SensorLMDecoderConfig: `num_caption_queries` must be at least 0 (0 shows all sensor tokens), got"
-                f" {self.num_caption_queries}."
-            )
-        super().__post_init__(**kwargs)
-
-    def inherit(self, text_config: Any) -> None:
-        """Fills the values left at `None` from the text tower and checks the result.
-
-        Args:
-            text_config: Configuration of the text tower.
-
-        Raises:
-            ValueError: If the width differs from the text tower's or a value is out of range.
-        """
-        for name in ("num_hidden_layers", *_SHARED):
-            if getattr(self, name) is None:
-                setattr(self, name, getattr(text_config, name))
-        _check_transformer(self)
-        if self.hidden_size != text_config.hidden_size:
-            raise ValueError(
-                "SensorLMDecoderConfig: the decoder reads the states of the text tower, so its `hidden_size` must equal"
-                f" the tower's {text_config.hidden_size}; got {self.hidden_size}."
-            )
-
-
-_PARTS: dict[str, Any] = {
-    "sensor_config": SensorLMSensorConfig,
-    "text_config": SensorLMTextConfig,
-    "decoder_config": SensorLMDecoderConfig,
-}
+_PARTS: dict[str, Any] = {"sensor_config": SensorLMSensorConfig, "text_config": SensorLMTextConfig}
 
 
 @strict
 class SensorLMConfig(PreTrainedConfig):
-    r"""Configuration of [`SensorLMModel`] and [`SensorLMForSensorClassification`].
+    r"""Configuration of a SensorLM with both towers, of [`SensorLMModel`] and the models for tasks.
 
     `SensorLMConfig()` is the released SensorLM (SigLIP) of size B: 204.0 M parameters.
 
     Args:
         objective: `"clip"`, `"siglip"`, `"cap"` or `"coca"`.
         sensor_config: [`SensorLMSensorConfig`] or a dict of its values.
-        text_config: [`SensorLMTextConfig`] or a dict of its values. `causal` and `pooling` follow the objective.
-        decoder_config: [`SensorLMDecoderConfig`] or a dict of its values; `None` for the contrastive objectives, which
-            have no decoder.
+        text_config: [`SensorLMTextConfig`] or a dict of its values. `pooling` and `projection_size` follow from the
+            objective and the sensor tower.
+        num_decoder_layers: Layers of the decoder of `cap` and `coca`; each is a causal self-attention block and a
+            cross-attention block, as wide as the text tower. Defaults to the number of text layers, with a pretrained
+            language model to half of its layers. `None` for the contrastive objectives, which have no decoder.
+        num_caption_queries: Number of learned queries that pool the sensor tokens for the decoder, as in CoCa; with 0
+            the decoder attends to all sensor tokens.
         contrastive_loss_weight: Weight of the contrastive loss in `coca`.
         caption_loss_weight: Weight of the caption loss in `coca`.
-        logit_scale_init_value: Natural logarithm of the first temperature factor; defaults to log(10) for `siglip` and
-            log(1 / 0.07) for `clip` and `coca`.
-        logit_bias_init_value: First bias of the sigmoid loss.
         tie_word_embeddings: Whether the language-model head shares the weights of the token embedding.
         classifier_pooling: Head of [`SensorLMForSensorClassification`]: `"linear"` on the tower's embedding, or
             `"attentive"`, which learns its own attention pooling.
-        freeze_backbone: Whether [`SensorLMForSensorClassification`] trains its head only.
 
     Raises:
-        ValueError: If the objective is unknown or the parts do not fit.
+        ValueError: If the objective is unknown or the parts do not fit together.
 
     Example:
         >>> config = SensorLMConfig.from_size("coca", "tiny")
-        >>> config.sensor_config.num_patches, config.decoder_config.num_hidden_layers
+        >>> config.sensor_config.num_patches, config.num_decoder_layers
         (144, 3)
     """
 
     model_type = "sensorlm"
-    # Spelt out, since transformers 5.20 (Python 3.10) does not take a class for its specification.
+    # Spelt out, since transformers 5.20 (Python 3.10) does not accept a class in place of its specification.
     sub_configs_defaults = {  # noqa: RUF012 - the base class declares it as a class variable
         name: SubConfigSpec(config_class=kind) for name, kind in _PARTS.items()
     }
@@ -373,36 +292,39 @@ class SensorLMConfig(PreTrainedConfig):
     objective: str = "siglip"
     sensor_config: Optional[Union[dict, PreTrainedConfig]] = None
     text_config: Optional[Union[dict, PreTrainedConfig]] = None
-    decoder_config: Optional[Union[dict, PreTrainedConfig]] = None
+    num_decoder_layers: Optional[int] = None
+    num_caption_queries: int = 128
     contrastive_loss_weight: Union[float, int] = 1.0
     caption_loss_weight: Union[float, int] = 2.0
-    logit_scale_init_value: Optional[float] = None
-    logit_bias_init_value: float = -10.0
     tie_word_embeddings: bool = False
     classifier_pooling: str = "linear"
-    freeze_backbone: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
         _check_choice(self, "objective", OBJECTIVES)
         _check_choice(self, "classifier_pooling", CLASSIFIER_POOLINGS)
-        for name in ("contrastive_loss_weight", "caption_loss_weight"):
+        for name in ("contrastive_loss_weight", "caption_loss_weight", "num_caption_queries"):
             if getattr(self, name) < 0:
                 raise ValueError(f"SensorLMConfig: `{name}` must be at least 0, got {getattr(self, name)}.")
+        retired_decoder = self._read_decoder_config(kwargs.pop("decoder_config", None))
+        _remove_retired_fields(self, kwargs, "logit_scale_init_value", "logit_bias_init_value", "freeze_backbone")
         if not type(self).__module__.startswith("transformers_modules."):
-            # Names the pipelines whose code lies in the repository. Here the package is installed and registers its
-            # own, but with this entry transformers would insist on running the repository's.
+            # Pipelines whose code is stored in the repository. The installed package registers its own, but with this
+            # entry transformers would insist on running the repository's.
             kwargs.pop("custom_pipelines", None)
         super().__post_init__(**kwargs)
-        # The sub-configurations are copied, since they are adapted to the objective and may belong to another model.
+        # The sub-configurations are copied, since the objective completes them and they may belong to another model.
         sensor: Any = copy.deepcopy(self.sensor_config)
         text: Any = copy.deepcopy(self.text_config)
-        decoder: Any = copy.deepcopy(self.decoder_config) if self.is_generative else None
-        sensor.use_head = self.is_contrastive
         if text.language_model_config is None:
-            text.causal = self.is_generative
-            text.pooling = {"cap": "none", "coca": "cls"}.get(self.objective, "last")
+            self._set_text_pooling(text)
+            if not self.is_generative:
+                self.num_decoder_layers = None
+            elif self.num_decoder_layers is None:
+                self.num_decoder_layers = text.num_hidden_layers
         else:
-            self._divide_language_model(text, decoder)
+            self._divide_language_model(text)
+        if self.num_decoder_layers is not None:
+            _check_positive(self, "num_decoder_layers")
         if text.projection_size is None:
             text.projection_size = sensor.hidden_size
         if self.is_contrastive and text.projection_size != sensor.hidden_size:
@@ -411,34 +333,55 @@ class SensorLMConfig(PreTrainedConfig):
                 f" tower ({sensor.hidden_size}); got a text `projection_size` of {text.projection_size}. Leave it at"
                 " None."
             )
-        if decoder is not None:
-            decoder.inherit(text)
-        self.sensor_config, self.text_config, self.decoder_config = sensor, text, decoder
+        for name in _SHARED:
+            if self.is_generative and retired_decoder.get(name) not in (None, getattr(text, name)):
+                raise ValueError(
+                    f"SensorLMConfig: the decoder has the `{name}` of the text tower, {getattr(text, name)}, but"
+                    f" `decoder_config` has {retired_decoder[name]}."
+                )
+        self.sensor_config, self.text_config = sensor, text
 
-    def _divide_language_model(self, text: Any, decoder: Any) -> None:
-        """Gives the layers of a pretrained language model to the text tower and the decoder."""
+    def _read_decoder_config(self, retired: Any) -> dict[str, Any]:
+        """Reads the `decoder_config` of checkpoints saved before 0.1.0; returns its values."""
+        values = {} if retired is None else retired if isinstance(retired, dict) else retired.to_dict()
+        if self.num_decoder_layers is None:
+            self.num_decoder_layers = values.get("num_hidden_layers")
+        self.num_caption_queries = values.get("num_caption_queries", self.num_caption_queries)
+        return values
+
+    def _set_text_pooling(self, text: Any) -> None:
+        pooling = _POOLING_OF_OBJECTIVE[self.objective]
+        if text.pooling not in (None, pooling):
+            raise ValueError(
+                f"SensorLMConfig: objective {self.objective!r} pools texts by {pooling!r}, got a text `pooling` of"
+                f" {text.pooling!r}. Leave it at None."
+            )
+        text.pooling = pooling
+
+    def _divide_language_model(self, text: Any) -> None:
+        """Assigns the layers of a pretrained language model to the text tower and the decoder."""
         model = text.language_model_config
         layers = model.num_hidden_layers
-        if decoder is None:
-            text.num_hidden_layers = layers
+        if not self.is_generative:
+            text.num_hidden_layers, self.num_decoder_layers = layers, None
         else:
             if not text.causal:
                 raise ValueError(
-                    f"SensorLMConfig: objective {self.objective!r} writes captions from left to right, which"
+                    f"SensorLMConfig: objective {self.objective!r} generates captions from left to right, which"
                     f" {model.model_type!r}, an encoder, cannot. Give a decoder-only language model, or use 'clip' or"
                     " 'siglip'."
                 )
-            if decoder.num_hidden_layers is None:
-                decoder.num_hidden_layers = layers // 2
-            if not 1 <= decoder.num_hidden_layers < layers:
+            if self.num_decoder_layers is None:
+                self.num_decoder_layers = layers // 2
+            if not 1 <= self.num_decoder_layers < layers:
                 raise ValueError(
                     f"SensorLMConfig: the language model has {layers} layers, of which the decoder may take 1 to"
-                    f" {layers - 1}; `decoder_config` has a `num_hidden_layers` of {decoder.num_hidden_layers}."
+                    f" {layers - 1}; got a `num_decoder_layers` of {self.num_decoder_layers}."
                 )
-            text.num_hidden_layers = layers - decoder.num_hidden_layers
+            text.num_hidden_layers = layers - self.num_decoder_layers
         if self.objective == "cap":
             text.pooling = "none"
-        elif text.pooling == "none":
+        elif text.pooling in (None, "none"):
             text.pooling = "last" if text.causal else "mean"
 
     @property
@@ -451,36 +394,28 @@ class SensorLMConfig(PreTrainedConfig):
         """Whether the model writes captions."""
         return self.objective in _GENERATIVE
 
-    @property
-    def initial_logit_scale(self) -> float:
-        """Natural logarithm of the first temperature factor."""
-        if self.logit_scale_init_value is not None:
-            return self.logit_scale_init_value
-        return math.log(10.0) if self.objective == "siglip" else math.log(1 / 0.07)
-
     def get_text_config(self, decoder: Optional[bool] = None, encoder: Optional[bool] = None) -> PreTrainedConfig:
-        """Returns the configuration of the text side.
+        """Returns the configuration of the text tower.
 
         Args:
-            decoder: Whether the part that generates is asked for. The result then is a copy whose
-                `num_hidden_layers` counts the layers of the generation cache: those of the causal text tower, followed
-                by the decoder's.
-            encoder: Whether the part that reads text is asked for.
+            decoder: Whether the part that generates is asked for. The result is then a copy whose `num_hidden_layers`
+                counts the layers of the generation cache: those of the causal text tower, followed by the decoder's.
+            encoder: Whether the part that encodes text is asked for.
 
         Returns:
-            The text tower's configuration, or the copy; of a pretrained language model the whole one's.
+            The text tower's configuration, or the copy; for a pretrained language model the copy is its own
+            configuration.
         """
         text: Any = self.text_config
-        multimodal: Any = self.decoder_config
-        if decoder and not encoder and multimodal is not None:
+        if decoder and not encoder and self.num_decoder_layers is not None:
             if text.language_model_config is not None:
                 # Its layers may differ in what they cache.
-                whole = copy.deepcopy(text.language_model_config)
+                undivided = copy.deepcopy(text.language_model_config)
                 for name in ("pad_token_id", "bos_token_id", "eos_token_id"):
-                    setattr(whole, name, getattr(text, name))
-                return whole
+                    setattr(undivided, name, getattr(text, name))
+                return undivided
             text = copy.deepcopy(text)
-            text.num_hidden_layers += multimodal.num_hidden_layers
+            text.num_hidden_layers += self.num_decoder_layers
         return text
 
     @classmethod
@@ -500,10 +435,9 @@ class SensorLMConfig(PreTrainedConfig):
         Args:
             objective: One of [`OBJECTIVES`].
             size: One of [`SIZES`].
-            overrides: Values that differ. A name that only one part has (`vocab_size`, `patch_minutes`,
-                `num_caption_queries`, ...) goes to that part; `hidden_size`, `num_attention_heads`,
-                `intermediate_size`, `hidden_act`, `layer_norm_eps` and `attention_dropout` go to all; for the rest give
-                `sensor_config={...}`, `text_config={...}` or `decoder_config={...}`.
+            overrides: Values that differ. A field that only one tower has (`vocab_size`, `patch_minutes`, ...) is set
+                on that tower; `hidden_size`, `num_attention_heads`, `intermediate_size` and `attention_dropout` are set
+                on both; pass the others as `sensor_config={...}` or `text_config={...}`.
 
         Returns:
             The configuration.
@@ -529,26 +463,24 @@ class SensorLMConfig(PreTrainedConfig):
         parts: dict[str, dict[str, Any]] = {
             "sensor_config": {**shape, "num_hidden_layers": sensor_layers},
             "text_config": {**shape, "num_hidden_layers": text_layers},
-            "decoder_config": {"num_hidden_layers": decoder_layers},
         }
+        own: dict[str, Any] = {"num_decoder_layers": decoder_layers} if generative else {}
         if size == "tiny":
             parts["sensor_config"]["embed_missing"] = True
             parts["text_config"]["vocab_size"] = 4096
-            parts["decoder_config"]["num_caption_queries"] = 64
-        own = _route_overrides(overrides, parts)
+            own["num_caption_queries"] = 64
+        own.update(_route_overrides(overrides, parts))
         if size == "tiny" and "patch_channels" not in parts["sensor_config"]:
             sensor = parts["sensor_config"]
             sensor["patch_channels"] = sensor.get("num_channels") or len(sensor.get("channel_keys") or range(26))
-        if not generative:
-            parts.pop("decoder_config")
         return cls(objective=objective, **parts, **own)
 
 
 def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Puts overrides where they belong in `parts`; returns those of the whole model."""
+    """Adds overrides of a tower to `parts`; returns those of the model."""
     common = set(PreTrainedConfig.__dataclass_fields__)
     fields = {part: set(kind.__dataclass_fields__) - common for part, kind in _PARTS.items()}
-    whole = set(SensorLMConfig.__dataclass_fields__) - set(_PARTS) - {"objective"}
+    fields_of_model = set(SensorLMConfig.__dataclass_fields__) - set(_PARTS) - {"objective"}
     own: dict[str, Any] = {}
     for name, value in overrides.items():
         owners = [part for part in _PARTS if name in fields[part]]
@@ -558,7 +490,7 @@ def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]
             unknown = sorted(set(value) - fields[name])
             if unknown:
                 raise ValueError(f"`{name}` has no field {unknown}; it has {', '.join(sorted(fields[name]))}.")
-        elif name in whole:
+        elif name in fields_of_model:
             own[name] = value
         elif len(owners) == 1:
             parts[owners[0]][name] = value
@@ -566,11 +498,11 @@ def _route_overrides(overrides: dict[str, Any], parts: dict[str, dict[str, Any]]
             parts["sensor_config"][name] = parts["text_config"][name] = value
         elif owners:
             raise ValueError(
-                f"`{name}` is a value of {', '.join(owners)}. Say which one you mean, for example"
+                f"`{name}` is a field of {', '.join(owners)}. Pass it to one of them, for example"
                 f" {owners[0]}={{{name!r}: {value!r}}}."
             )
         else:
-            raise ValueError(f"No part of SensorLMConfig has a value named {name!r}.")
+            raise ValueError(f"Neither SensorLMConfig nor its towers have a field {name!r}.")
     for part, values in overrides.items():
         if part in _PARTS:
             parts[part].update(values)
@@ -584,7 +516,6 @@ __all__ = [
     "POOLINGS",
     "SIZES",
     "SensorLMConfig",
-    "SensorLMDecoderConfig",
     "SensorLMSensorConfig",
     "SensorLMTextConfig",
     "is_causal_language_model",

@@ -1,44 +1,301 @@
-"""What models with a decoder do with it: write captions and score texts as captions."""
+"""SensorLM with a caption decoder: caption loss, CoCa's joint loss, caption generation, scoring of texts as captions.
+
+Shapes: `B` rows, `T` minutes, `C` channels, `K` sensor tokens, `L` text tokens, `V` vocabulary size.
+"""
 
 from typing import Any, Optional
 
 import torch
 from torch import nn
 from transformers import GenerationConfig, GenerationMixin
+from transformers.cache_utils import Cache, DynamicCache
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs, auto_docstring
+from transformers.utils.generic import can_return_tuple
 
-from .layers_sensorlm import _told_to_decoder
+from .configuration_sensorlm import SensorLMConfig
+from .decoder_sensorlm import SensorLMDecoder
+from .losses_sensorlm import caption_loss, caption_targets
+from .modeling_sensorlm import SensorLMModel, SensorLMPreTrainedModel
+from .outputs_sensorlm import SensorLMConditionalGenerationOutput, SensorLMOutput, SensorLMSensorOutput
+from .text_backbone_sensorlm import SensorLMHead, SensorLMLanguageModelDecoder, SensorTextPretrainedMixin
 
 
-class SensorLMGenerationMixin(GenerationMixin):
-    """Caption generation and scoring of [`SensorLMModel`]."""
+class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTrainedModel, GenerationMixin):
+    """A [`SensorLMModel`] with a decoder that writes captions, for the objectives `cap` and `coca`.
 
-    config: Any
-    decoder: Any
-    sensor_model: Any
-    text_model: Any
-    device: Any
-    generation_config: Any
-    _require: Any
-    _caption_targets: Any
+    Raises:
+        ValueError: If the objective has no decoder. `forward` raises it if neither days nor texts are given, or a loss
+            is requested that the inputs do not allow.
+
+    Example:
+        >>> config = SensorLMConfig.from_size("coca", "tiny", vocab_size=300)
+        >>> model = SensorLMForConditionalGeneration(config).eval()
+        >>> days, mask = torch.zeros(2, 1440, 26), torch.ones(2, 1440, 26, dtype=torch.bool)
+        >>> texts = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0]])
+        >>> model(days, mask, texts, (texts != 0).long()).logits.shape
+        torch.Size([2, 4, 300])
+        >>> model.generate(days, mask, max_new_tokens=3, min_new_tokens=3).shape
+        torch.Size([2, 4])
+    """
+
+    _tied_weights_keys = {  # noqa: RUF012 - the base class reads it from the class
+        "decoder.lm_head.weight": "sensorlm.text_model.embeddings.token_embedding.weight"
+    }
+
+    def __init__(self, config: SensorLMConfig) -> None:
+        if not config.is_generative:
+            raise ValueError(
+                f"Objective {config.objective!r} has no decoder and writes no captions. Use SensorLMModel, or objective"
+                " 'cap' or 'coca'."
+            )
+        super().__init__(config)
+        self.sensorlm = SensorLMModel(config)
+        if config.text_config.language_model_config is None:  # type: ignore[union-attr]
+            self.decoder: Any = SensorLMDecoder(config)
+        else:
+            self.decoder = SensorLMLanguageModelDecoder(config)
+            embedding = self.get_input_embeddings()
+            name = next(name for name, module in self.sensorlm.named_modules() if module is embedding)
+            self._tied_weights_keys = {"decoder.lm_head.weight": f"sensorlm.{name}.weight"}
+        self.post_init()
+
+    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
+        if any(name.startswith("decoder.language_model.") for name in report["missing_keys"]):
+            raise ValueError(
+                f"{source} holds its language model undivided, or divided differently, so the decoder of objective"
+                f" {self.config.objective!r} would start from random layers. Build the model with"
+                " `from_sensor_text_pretrained`, giving the checkpoint as `sensor_config`."
+            )
+        self.sensorlm._check_loaded(source, report)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Returns the token embedding."""
+        return self.sensorlm.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replaces the token embedding."""
+        self.sensorlm.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Returns the language-model head."""
+        return self.decoder.lm_head
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """Replaces the language-model head."""
+        self.decoder.lm_head = new_embeddings
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
+        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
+        head = self.decoder.lm_head
+        result = super().resize_token_embeddings(*args, **kwargs)
+        self.config.text_config.vocab_size = result.num_embeddings
+        if self.config.text_config.language_model_config is not None:
+            self.config.text_config.language_model_config.vocab_size = result.num_embeddings
+        if isinstance(head, SensorLMHead) and self.decoder.lm_head is not head:
+            resized = self.decoder.lm_head
+            bias = resized.bias is not None
+            self.decoder.lm_head = SensorLMHead(resized.in_features, resized.out_features, bias=bias, device="meta")
+            self.decoder.lm_head.weight, self.decoder.lm_head.bias = resized.weight, resized.bias
+            self.decoder.lm_head.softcap = head.softcap
+        return result
+
+    def get_position_embeddings(self) -> Optional[nn.Module]:
+        """Returns the learned positions of the text; `None` where they are rotary."""
+        return self.sensorlm.get_position_embeddings()
+
+    def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
+        """Changes the maximum text length; see [`SensorLMModel.resize_position_embeddings`]."""
+        self.sensorlm.resize_position_embeddings(new_num_position_embeddings)
+
+    def get_sensor_features(self, *args: Any, **kwargs: Any) -> Any:
+        """Embeds days; see [`SensorLMModel.get_sensor_features`]."""
+        return self.sensorlm.get_sensor_features(*args, **kwargs)
+
+    def get_text_features(self, *args: Any, **kwargs: Any) -> Any:
+        """Embeds texts; see [`SensorLMModel.get_text_features`]."""
+        return self.sensorlm.get_text_features(*args, **kwargs)
+
+    # ---- Losses
+
+    def _caption_loss(
+        self, hidden: torch.Tensor, logits: Optional[torch.Tensor], targets: torch.Tensor, num_items: Any
+    ) -> torch.Tensor:
+        """Scores the decoder's states; the head only runs on the scored positions, unless it has run already."""
+        scored = targets != -100
+        if logits is None:
+            scores = self.decoder.lm_head(hidden[:, :-1][scored])
+        else:
+            scores = logits[:, :-1][scored]
+        total = None if num_items is None else torch.as_tensor(num_items, device=scores.device)
+        return caption_loss(scores, targets[scored], total=total)
+
+    def _weighted_loss(
+        self, contrastive: Optional[torch.Tensor], caption: Optional[torch.Tensor]
+    ) -> Optional[torch.Tensor]:
+        if self.config.objective == "cap":
+            return caption
+        losses = [
+            weight * loss
+            for weight, loss in (
+                (self.config.contrastive_loss_weight, contrastive),
+                (self.config.caption_loss_weight, caption),
+            )
+            if loss is not None
+        ]
+        return sum(losses[1:], losses[0]) if losses else None
+
+    def _read(
+        self,
+        sensor_values: Optional[torch.Tensor],
+        sensor_mask: Optional[torch.Tensor],
+        input_ids: Optional[torch.Tensor],
+        attention_mask: Optional[torch.Tensor],
+        position_ids: Optional[torch.Tensor],
+        past_key_values: Optional[Cache],
+        **kwargs: Any,
+    ) -> SensorLMOutput:
+        """Runs the towers; in generation without the embeddings, which are not needed there."""
+        if past_key_values is None and sensor_values is not None:
+            return self.sensorlm(sensor_values, sensor_mask, input_ids, attention_mask, position_ids, **kwargs)
+        if input_ids is None:
+            raise ValueError("Give `sensor_values`, `input_ids` or both.")
+        for name in ("text_group_ids", "return_loss"):
+            kwargs.pop(name)
+        sensor_output: Optional[SensorLMSensorOutput] = None
+        if sensor_values is not None:
+            sensor_output = self.sensorlm.sensor_model(sensor_values, sensor_mask, **kwargs)
+        text_output = self.sensorlm.text_model(input_ids, attention_mask, position_ids, past_key_values, **kwargs)
+        return SensorLMOutput(sensor_model_output=sensor_output, text_model_output=text_output)
+
+    @can_return_tuple
+    @auto_docstring(custom_intro="Embeds days and texts, scores captions and computes the losses of the objective.")
+    def forward(
+        self,
+        sensor_values: Optional[torch.Tensor] = None,
+        sensor_mask: Optional[torch.Tensor] = None,
+        input_ids: Optional[torch.Tensor] = None,
+        attention_mask: Optional[torch.Tensor] = None,
+        labels: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.Tensor] = None,
+        past_key_values: Optional[Cache] = None,
+        use_cache: Optional[bool] = None,
+        sensor_key_values: Optional[torch.Tensor] = None,
+        sensor_token_mask: Optional[torch.Tensor] = None,
+        text_group_ids: Optional[torch.Tensor] = None,
+        return_loss: bool = True,
+        logits_to_keep: int = 0,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SensorLMConditionalGenerationOutput:
+        r"""
+        sensor_values (`torch.FloatTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            Normalised values (z-scores).
+        sensor_mask (`torch.BoolTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            True for observed values; by default all are.
+        input_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
+            Token ids.
+        attention_mask (`torch.Tensor` of shape `(batch_size, cached + sequence_length)`, *optional*):
+            1 for tokens and 0 for padding.
+        labels (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
+            Caption tokens to score, -100 for those that do not count; they are shifted inside. By default `input_ids`
+            without the padding.
+        position_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
+            Positions; by default counted from the attention mask.
+        past_key_values (`Cache`, *optional*):
+            Cache of earlier tokens, for generation.
+        use_cache (`bool`, *optional*):
+            Whether to create and return a cache.
+        sensor_key_values (`torch.Tensor`, *optional*):
+            `(batch_size, layers, 2, heads, sensor_tokens, head_size)`: what the decoder attends to, from
+            [`encode_for_captions`], instead of `sensor_values`.
+        sensor_token_mask (`torch.BoolTensor` of shape `(batch_size, sensor_tokens)`, *optional*):
+            Its mask.
+        text_group_ids (`torch.LongTensor` of shape `(batch_size,)`, *optional*):
+            Equal for texts that say the same: such texts are positives of each other's recordings. By default every
+            text is its own group.
+        return_loss (`bool`, *optional*, defaults to `True`):
+            Whether to compute all losses of the objective, where the inputs allow it. Without, the caption loss is
+            still computed for given `labels`.
+        logits_to_keep (`int`, *optional*, defaults to 0):
+            Number of last positions to compute logits for; 0 for all.
+        num_items_in_batch (`int` or `torch.Tensor`, *optional*):
+            Divisor of the summed caption loss; by default the number of scored tokens in these inputs.
+        """
+        num_items = kwargs.pop("num_items_in_batch", None)
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        generating = past_key_values is not None
+        base = self._read(
+            sensor_values,
+            sensor_mask,
+            input_ids,
+            attention_mask,
+            position_ids,
+            past_key_values,
+            text_group_ids=text_group_ids,
+            return_loss=return_loss,
+            **kwargs,
+        )
+        output = SensorLMConditionalGenerationOutput(**base)
+        output.contrastive_loss, output.past_key_values = base.loss, past_key_values
+        sources: dict[str, Any] = {"sensor_token_mask": sensor_token_mask, "sensor_key_values": sensor_key_values}
+        if sensor_key_values is None and base.sensor_model_output is not None and input_ids is not None:
+            sources["sensor_tokens"], sources["sensor_token_mask"] = self.decoder.sensor_tokens(
+                base.sensor_model_output
+            )
+        scores_captions = labels is not None or (return_loss and not generating and sensor_values is not None)
+        # In training only what a requested loss needs is computed.
+        computes_logits = generating or not self.training
+        if (scores_captions or computes_logits) and self._has_decoder_inputs(input_ids, labels, sources):
+            hidden = self.decoder(
+                base.text_model_output.last_hidden_state,  # type: ignore[union-attr]
+                attention_mask,
+                past_key_values=past_key_values,
+                **sources,
+            )
+            if computes_logits:
+                output.logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
+            if scores_captions:
+                targets = caption_targets(input_ids, attention_mask, labels)  # type: ignore[arg-type]
+                logits = None if logits_to_keep else output.logits
+                output.caption_loss = self._caption_loss(hidden, logits, targets, num_items)
+        output.loss = self._weighted_loss(output.contrastive_loss, output.caption_loss)
+        return output
+
+    def _has_decoder_inputs(
+        self, input_ids: Optional[torch.Tensor], labels: Optional[torch.Tensor], sources: dict[str, Any]
+    ) -> bool:
+        """Whether there is one text for each recording.
+
+        Raises:
+            ValueError: In training or with labels, if there is not.
+        """
+        source = sources.get("sensor_tokens", sources["sensor_key_values"])
+        if source is None or input_ids is None:
+            return False
+        if len(source) != len(input_ids) and (self.training or labels is not None):
+            raise ValueError(
+                f"A loss needs one text for each recording, got {len(source)} recordings and {len(input_ids)} texts."
+            )
+        return len(source) == len(input_ids)
+
+    # ---- Captions
 
     def encode_for_captions(
         self, sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor] = None
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        """Computes what the decoder attends to.
+        """Computes what the decoder attends to, once for many texts or generation steps.
 
         Args:
             sensor_values: `(B, T, C)` normalised values.
             sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
 
         Returns:
-            `sensor_tokens` `(B, K, .)` and `sensor_token_mask` `(B, K)` or `None`, as `forward` takes them.
-
-        Raises:
-            ValueError: If the objective has no decoder.
+            `sensor_key_values` `(B, layers, 2, heads, K, d)` and `sensor_token_mask` `(B, K)` or `None`, as `forward`
+            takes them.
         """
-        self._require("captions")
-        output = self.sensor_model(sensor_values, sensor_mask, return_dict=True)
-        return self.decoder.sensor_tokens(*_told_to_decoder(output))
+        tokens, mask = self.decoder.sensor_tokens(self.sensorlm.sensor_model(sensor_values, sensor_mask))
+        return self.decoder.key_values(tokens), mask
 
     @torch.no_grad()
     def score_text(
@@ -52,7 +309,7 @@ class SensorLMGenerationMixin(GenerationMixin):
     ) -> torch.Tensor:
         """Scores every text as a caption of every day: zero-shot classification by likelihood.
 
-        Days and texts are encoded once; only the decoder runs for each pair.
+        Days and texts are encoded once; only the decoder runs on each pair.
 
         Args:
             sensor_values: `(B, T, C)` normalised values.
@@ -65,15 +322,13 @@ class SensorLMGenerationMixin(GenerationMixin):
             `(B, N)` mean log-likelihood of a token, in float32 at least.
 
         Raises:
-            ValueError: If the objective has no decoder, or a text has no token after its first.
+            ValueError: If `chunk_size` is below 1, or a text has no token after its first.
         """
-        self._require("captions")
         if chunk_size < 1:
             raise ValueError(f"`chunk_size` must be at least 1, got {chunk_size}.")
-        sensor_tokens, token_mask = self.encode_for_captions(sensor_values, sensor_mask)
-        key_values = self.decoder.key_values(sensor_tokens)
-        states = self.text_model(input_ids, attention_mask, pool=False, return_dict=True).token_states
-        targets = self._caption_targets(input_ids, attention_mask, None)
+        key_values, token_mask = self.encode_for_captions(sensor_values, sensor_mask)
+        states = self.sensorlm.text_model(input_ids, attention_mask).last_hidden_state
+        targets = caption_targets(input_ids, attention_mask)
         counts = (targets != -100).sum(dim=1)
         if (counts == 0).any():
             empty = (counts == 0).nonzero().flatten().tolist()
@@ -98,21 +353,14 @@ class SensorLMGenerationMixin(GenerationMixin):
             results.append(-sums / counts[text])
         return torch.cat(results).view(days, texts)
 
-    def prepare_inputs_for_generation(self, input_ids: torch.Tensor, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Prepares the inputs of one generation step: no losses, but logits."""
-        inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)
-        return {**inputs, "return_loss": False, "return_caption_logits": True}
-
     @torch.no_grad()
     def generate(
         self,
-        inputs: Optional[torch.Tensor] = None,
-        generation_config: Optional[GenerationConfig] = None,
-        *,
         sensor_values: Optional[torch.Tensor] = None,
         sensor_mask: Optional[torch.Tensor] = None,
         input_ids: Optional[torch.Tensor] = None,
         attention_mask: Optional[torch.Tensor] = None,
+        generation_config: Optional[GenerationConfig] = None,
         **kwargs: Any,
     ) -> Any:
         """Writes captions of days.
@@ -121,30 +369,25 @@ class SensorLMGenerationMixin(GenerationMixin):
         else is `GenerationMixin.generate`: greedy search, beams, sampling, `num_return_sequences`, constraints.
 
         Args:
-            inputs: The same as `input_ids`.
-            generation_config: How to generate.
             sensor_values: `(B, T, C)` normalised values.
             sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
-            input_ids: `(B, L)` or `(1, L)` texts to go on from; by default the `bos` token. Padding may be on either
-                side and is moved to the left; an `eos` token that ends a text is taken off.
+            input_ids: `(B, L)` or `(1, L)` prompts to continue; by default the `bos` token. Padding may be on either
+                side and is moved to the left; an `eos` token that ends a prompt is removed.
             attention_mask: `(B, L)`, 0 for padding.
+            generation_config: How to generate.
             kwargs: Further arguments of `GenerationMixin.generate`. Without any length the caption ends at its `eos`
                 token, or when the model's positions run out.
 
         Returns:
-            Token ids `(B * num_return_sequences, tokens)` that start with the given texts, or what the generation
+            Token ids `(B * num_return_sequences, tokens)` that start with the prompts, or what the generation
             configuration asks for.
 
         Raises:
-            ValueError: If the objective has no decoder, no days are given, rows do not match, there is no token to
-                start from, or more tokens are asked for than the model has positions.
+            ValueError: If no days are given, rows do not match, there is no token to start from, or more tokens are
+                requested than the model has positions.
         """
-        self._require("captions")
         if sensor_values is None:
-            raise ValueError("Give `sensor_values`: the days to write captions of.")
-        if inputs is not None and input_ids is not None:
-            raise ValueError("Give the texts to go on from as `input_ids` or as `inputs`, not as both.")
-        input_ids = inputs if input_ids is None else input_ids
+            raise ValueError("Give `sensor_values`: the days to caption.")
 
         def setting(name: str) -> Any:
             for source in (generation_config, self.generation_config):
@@ -164,16 +407,17 @@ class SensorLMGenerationMixin(GenerationMixin):
         length = input_ids.shape[1] + new_tokens if new_tokens is not None else total
         if max(length or 0, input_ids.shape[1] + 1) > limit:
             raise ValueError(
-                f"Texts of up to {max(length or 0, input_ids.shape[1] + 1)} tokens were asked for (the longest given"
-                f" text has {input_ids.shape[1]}), but the model has positions for {limit}. Lower `max_new_tokens` or"
+                f"Texts of up to {max(length or 0, input_ids.shape[1] + 1)} tokens were requested (the longest prompt"
+                f" has {input_ids.shape[1]}), but the model has positions for {limit}. Lower `max_new_tokens` or"
                 " `max_length`."
             )
-        tokens, token_mask = self.encode_for_captions(sensor_values, sensor_mask)
+        key_values, token_mask = self.encode_for_captions(sensor_values, sensor_mask)
         return super().generate(
+            inputs=sensor_values,
             input_ids=input_ids,
             generation_config=generation_config,
             attention_mask=attention_mask,
-            sensor_key_values=self.decoder.key_values(tokens),
+            sensor_key_values=key_values,
             sensor_token_mask=token_mask,
             **kwargs,
         )
@@ -186,7 +430,7 @@ class SensorLMGenerationMixin(GenerationMixin):
         bos: Any,
         eos: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the texts to go on from with their padding on the left, and their mask."""
+        """Returns the prompts with their padding on the left, and their mask."""
         if input_ids is None:
             if bos is None:
                 raise ValueError(
@@ -214,7 +458,7 @@ class SensorLMGenerationMixin(GenerationMixin):
             mask = mask.scatter(1, ends, mask.gather(1, ends) * (~finished).long())
         if not mask.any(dim=1).all():
             empty = (~mask.any(dim=1)).nonzero().flatten().tolist()
-            raise ValueError(f"Texts {empty} in `input_ids` have no token to go on from.")
+            raise ValueError(f"Texts {empty} in `input_ids` have no token to continue from.")
         order = mask.argsort(dim=1, stable=True)[:, -int(mask.sum(dim=1).max()) :]
         input_ids, mask = input_ids.gather(1, order), mask.gather(1, order)
         pad = self.config.text_config.pad_token_id
@@ -223,4 +467,4 @@ class SensorLMGenerationMixin(GenerationMixin):
         return input_ids.expand(rows, -1).contiguous(), mask.expand(rows, -1).contiguous()
 
 
-__all__ = ["SensorLMGenerationMixin"]
+__all__ = ["SensorLMForConditionalGeneration"]

@@ -119,7 +119,7 @@ def siglip_loss(
     logit_bias: torch.Tensor,
     positives: Optional[torch.Tensor] = None,
 ) -> torch.Tensor:
-    r"""Sigmoid loss (Zhai et al., 2023): every pair is a binary question of its own.
+    r"""Sigmoid loss (Zhai et al., 2023): a binary classification of every pair.
 
     $$ -\frac{1}{N} \sum_i \sum_j \log \sigma(z_{ij} (t \langle s_i, c_j \rangle + b)), $$
 
@@ -130,7 +130,7 @@ def siglip_loss(
         text_embeds: `(M, D)` rows of length 1.
         logit_scale: t, the factor on the similarities (not its logarithm), a scalar.
         logit_bias: b, a scalar.
-        positives: `(N, M)` bool, all False for a chunk of strangers. By default the diagonal; then `N` must equal `M`.
+        positives: `(N, M)` bool, all False for a chunk of negatives. By default the diagonal; then `N` must equal `M`.
 
     Returns:
         The mean over recordings of the sum over texts, a scalar.
@@ -151,6 +151,35 @@ def siglip_loss(
     return -nn.functional.logsigmoid(signs * logits).sum(dim=1).mean()
 
 
+def caption_targets(
+    input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor] = None, labels: Optional[torch.Tensor] = None
+) -> torch.Tensor:
+    """Returns the token to predict at each position but the last.
+
+    Args:
+        input_ids: `(B, L)` token ids.
+        attention_mask: `(B, L)`, 0 for padding.
+        labels: `(B, L)`, -100 for tokens that do not count; by default `input_ids` without the padding.
+
+    Returns:
+        `(B, L - 1)` token ids, -100 where there is nothing to predict.
+
+    Raises:
+        ValueError: If the labels have another shape than the tokens.
+    """
+    if labels is None:
+        labels = input_ids if attention_mask is None else input_ids.masked_fill(attention_mask == 0, -100)
+    elif labels.shape != input_ids.shape:
+        raise ValueError(
+            f"`labels` must have the shape of `input_ids`, {tuple(input_ids.shape)}, got {tuple(labels.shape)}."
+        )
+    targets = labels[:, 1:]
+    if attention_mask is not None:
+        # With padding on the left the first token follows a padded position, which must not predict it.
+        targets = targets.masked_fill(attention_mask[:, :-1] == 0, -100)
+    return targets
+
+
 def caption_loss(
     logits: torch.Tensor,
     targets: torch.Tensor,
@@ -163,8 +192,8 @@ def caption_loss(
         logits: `(..., V)` scores of the next token.
         targets: `(...)` token ids, already shifted; positions that hold `ignore_index` do not count.
         ignore_index: Marks targets that do not count.
-        total: Tokens to divide by, when these are a part of a batch whose other tokens are scored elsewhere. By default
-            those that count here.
+        total: Number of tokens to divide by, when the other tokens of the batch are scored elsewhere. By default those
+            that count here.
 
     Returns:
         The mean over the tokens that count, a scalar; 0 where there are none.
@@ -175,4 +204,11 @@ def caption_loss(
     return summed / total.clamp(min=1)
 
 
-__all__ = ["caption_loss", "clip_loss", "contrastive_cross_entropy", "positive_pairs", "siglip_loss"]
+__all__ = [
+    "caption_loss",
+    "caption_targets",
+    "clip_loss",
+    "contrastive_cross_entropy",
+    "positive_pairs",
+    "siglip_loss",
+]

@@ -1,67 +1,57 @@
-"""PyTorch models of SensorLM: sensor tower, text tower, caption decoder and their combinations.
+"""PyTorch models of SensorLM: sensor tower, text tower and their contrastive combination.
 
 Structure and sources:
 
 * The sensor tower is a ViT over the (time, channel) plane with rectangular patches, pre-norm blocks and the attention
-  pooling of SigLIP (Zhai et al., 2023), as in the public SensorLM release (Zhang et al., arXiv:2506.09108). Missing
-  data is part of it: see [`SensorLMSensorModel`].
+  pooling of SigLIP (Zhai et al., 2023), as in the public SensorLM release (Zhang et al., arXiv:2506.09108). It handles
+  missing data: see [`SensorLMSensorModel`].
 * The text tower is that of SigLIP for the contrastive objectives, and the causal one of CoCa (Yu et al., 2022) for the
   others.
-* The decoder is CoCa's: causal self-attention blocks alternate with cross-attention blocks on the sensor tokens, which
-  learned queries gather first.
+* The decoder of `cap` and `coca` is part of [`SensorLMForConditionalGeneration`], which holds a [`SensorLMModel`].
 
-Shapes in the docstrings: `B` rows, `T` minutes, `C` channels, `N` sensor patches, `L` text tokens, `D` width, `V`
-vocabulary size.
+Shapes in the docstrings: `B` rows, `T` minutes, `C` channels, `N` sensor patches, `L` text tokens, `D` width.
 """
 
 import math
-import os
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache
+from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs, auto_docstring
+from transformers.utils.generic import can_return_tuple
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .configuration_sensorlm import SensorLMConfig, SensorLMDecoderConfig, SensorLMSensorConfig, SensorLMTextConfig
-from .encoding_sensorlm import SensorLMEncodingMixin
-from .generation_sensorlm import SensorLMGenerationMixin
+from .configuration_sensorlm import SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig
 from .layers_sensorlm import (
+    SensorLMAttention,
     SensorLMAttentionPoolingHead,
     SensorLMCaptionPooler,
-    SensorLMCrossAttentionLayer,
     SensorLMEncoder,
     SensorLMEncoderLayer,
-    SensorLMSensorReader,
-    _attention_mask,
     _check_text,
-    _flag,
-    _is_all_true,
-    _is_recording,
+    _is_tracing,
     _last_tokens,
-    _marked,
     _mean_of_tokens,
-    _normalised,
+    _normalized,
     _token_positions,
-    _told_to_decoder,
-    rotations,
+    _with_init,
+    layer_norm,
+    rotary_embeddings,
 )
-from .losses_sensorlm import caption_loss, clip_loss, positive_pairs, siglip_loss
-from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput, SensorLMTextOutput
-from .text_backbone_sensorlm import (
-    SensorLMHead,
-    SensorLMLanguageModelDecoder,
-    SensorLMTextBackbone,
-    load_language_model,
-    longest_text,
-    saved_pooling,
-)
+from .losses_sensorlm import clip_loss, positive_pairs, siglip_loss
+from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput
+from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMixin
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
 
-_WORTH_SKIPPING = 7 / 8
+_SKIPPING_THRESHOLD = 7 / 8
 """Missing patches are skipped when the fullest row of the batch has at most this fraction of the patches."""
 
 
@@ -70,14 +60,14 @@ _WORTH_SKIPPING = 7 / 8
 
 
 WINDOW_STATISTICS = 5
-"""How many numbers [`window_statistics`] gives of a channel."""
+"""Number of statistics of a channel, see [`window_statistics`]."""
 
 
 def window_statistics(sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor] = None) -> torch.Tensor:
     """Summarises each channel over the minutes in which it was observed.
 
     Args:
-        sensor_values: `(B, T, C)`; what lies under the mask does not matter.
+        sensor_values: `(B, T, C)`; masked values are ignored.
         sensor_mask: `(B, T, C)` bool, True = observed; `None` if everything is.
 
     Returns:
@@ -100,12 +90,12 @@ def window_statistics(sensor_values: torch.Tensor, sensor_mask: Optional[torch.T
 
 _TYPICAL_STATISTICS = (0.0, 0.7, -1.6, 2.5, 0.7)
 _SPREAD_OF_STATISTICS = (0.4, 0.35, 1.0, 1.3, 0.3)
-"""Means and standard deviations of [`window_statistics`] over 300 simulated days and 26 channels, rounded. What
-all days have in common would else be most of every state, and cosines could not tell days apart."""
+"""Means and standard deviations of [`window_statistics`] over 300 simulated days and 26 channels, rounded. Without
+this centring, what all days have in common would dominate every state, and cosines could not separate days."""
 
 
 class SensorLMStatistics(nn.Module):
-    """One state for each channel: a linear map of its own of the channel's statistics, see [`window_statistics`]."""
+    """One state for each channel: a linear map, one per channel, of its statistics (see [`window_statistics`])."""
 
     def __init__(self, config: SensorLMSensorConfig) -> None:
         super().__init__()
@@ -135,7 +125,7 @@ class SensorLMSensorEmbeddings(nn.Module):
         self.position_embedding = nn.Embedding(config.num_patches, config.hidden_size)
         self.missing_embedding = None
         if config.embed_missing:
-            self.missing_embedding = _marked(nn.Linear(config.patch_size, config.hidden_size, bias=False), "zeros")
+            self.missing_embedding = _with_init(nn.Linear(config.patch_size, config.hidden_size, bias=False), "zeros")
 
     def patches(self, values: torch.Tensor) -> torch.Tensor:
         """Cuts `(B, T, C)` into patches `(B, N, patch_minutes * patch_channels)`."""
@@ -169,7 +159,7 @@ class SensorLMSensorEmbeddings(nn.Module):
         """
         observed, absent = None, None
         if sensor_mask is not None:
-            # `where`, not a product: what lies under the mask may be NaN.
+            # `where`, not a product: masked values may be NaN.
             sensor_values = torch.where(sensor_mask, sensor_values, sensor_values.new_zeros(()))
             present = self.patches(sensor_mask)
             observed = present.any(dim=-1)
@@ -189,7 +179,11 @@ class SensorLMPreTrainedModel(PreTrainedModel):
     config: Any
     base_model_prefix = "sensorlm"
     main_input_name = "sensor_values"
+    input_modalities = ("time", "text")
     supports_gradient_checkpointing = True
+    # `labels` in a forward's signature would make Trainer assume that the loss is already divided by the number of
+    # items in the global batch.
+    accepts_loss_kwargs = False
     _no_split_modules = [  # noqa: RUF012 - the base class reads it from the class
         "SensorLMSensorEmbeddings",
         "SensorLMTextEmbeddings",
@@ -201,13 +195,39 @@ class SensorLMPreTrainedModel(PreTrainedModel):
     ]
     _supports_sdpa = True
     _supports_flash_attn = True
-    _supports_attention_backend = False
+    _supports_attention_backend = True
+    # Strips the prefix that [`SensorLMForConditionalGeneration`] saves its base model under, where transformers does
+    # not do so itself: for the towers.
+    _tower_key_mapping: Optional[dict[str, str]] = None
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Loads a model as `PreTrainedModel.from_pretrained` does.
+
+        Raises:
+            ValueError: If the checkpoint cannot give what this class needs, for example a classifier's has no text
+                tower.
+        """
+        wants_report = kwargs.pop("output_loading_info", False)
+        if cls._tower_key_mapping is not None:
+            kwargs.setdefault("key_mapping", cls._tower_key_mapping)
+        model, report = super().from_pretrained(
+            pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+        )
+        if cls._tower_key_mapping is not None:
+            # Saving would put the prefix back.
+            vars(model).pop("_weight_conversions", None)
+        model._check_loaded(pretrained_model_name_or_path, report)
+        return (model, report) if wants_report else model
+
+    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
+        """Raises an error if weights that this model needs were not in the checkpoint."""
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Sets initial weights as SigLIP does; what a checkpoint gave is left alone."""
-        # For code outside transformers this is called for modules with parameters of their own only. So what
-        # depends on the place of a linear layer is marked on the layer, not done for the module around it.
+        # For code outside transformers this is only called for modules with their own parameters, so a scheme that
+        # depends on the position of a linear layer is set on the layer (`_with_init`), not on its parent.
         if isinstance(module, SensorLMTextEmbeddings):
             if module.cls_embedding is not None:
                 init.normal_(module.cls_embedding, std=module.cls_embedding.shape[-1] ** -0.5)
@@ -220,16 +240,17 @@ class SensorLMPreTrainedModel(PreTrainedModel):
             init.normal_(module.query, std=module.query.shape[-1] ** -0.5)
         elif isinstance(module, SensorLMModel):
             if module.logit_scale is not None:
-                init.constant_(module.logit_scale, self.config.initial_logit_scale)
+                scale = 10.0 if self.config.objective == "siglip" else 1 / 0.07
+                init.constant_(module.logit_scale, math.log(scale))
             if module.logit_bias is not None:
-                init.constant_(module.logit_bias, self.config.logit_bias_init_value)
+                init.constant_(module.logit_bias, -10.0)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=module.embedding_dim**-0.5)
         elif isinstance(module, nn.LayerNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
-            scheme = getattr(module, "initial_weights", None)
+            scheme = getattr(module, "init_scheme", None)
             if scheme == "xavier":
                 init.xavier_uniform_(module.weight)
             elif scheme == "zeros":
@@ -241,15 +262,20 @@ class SensorLMPreTrainedModel(PreTrainedModel):
 
 
 class SensorLMSensorModel(SensorLMPreTrainedModel):
-    """The sensor tower: days in, token states and a pooled vector out.
+    """The sensor tower: days in, token states and a pooled embedding out.
 
     Missing values never influence the result: they are set to 0, the population mean on the normalised scale, before
-    patches are embedded, and a patch without any observed value is neither attended to nor pooled. With
-    `skip_missing_patches` such patches are not even computed: the observed patches of each row move to the front and
-    the batch is cut at its fullest row. A row gives the same output alone and in any batch. A row with nothing observed
-    has no token to attend to, so all of its (zero) patches count: its embedding is that of an empty day.
+    patches are embedded, and a patch without any observed value is neither attended to nor pooled. Such patches are
+    not even computed where that saves time: the observed patches of each row move to the front and the batch is cut at
+    its fullest row. A row gives the same output alone and in any batch. A row with nothing observed has no token to
+    attend to, so all of its (zero) patches count: its embedding is that of an empty day.
 
     Windows of another length than `window_minutes` are read with positions interpolated linearly in time.
+
+    Args:
+        config: Configuration of the tower.
+        add_pooling_layer: Whether `pooler_output` is attention-pooled; without, it is the mean of the tokens that
+            count, as for objective `cap`.
 
     Example:
         >>> tower = SensorLMSensorModel(SensorLMConfig.from_size("siglip", "tiny").sensor_config).eval()
@@ -259,14 +285,22 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
 
     config_class = SensorLMSensorConfig
     base_model_prefix = "sensor_model"
+    input_modalities = ("time",)
+    _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
+    _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
+        "hidden_states": SensorLMEncoderLayer,
+        "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
+    }
 
-    def __init__(self, config: SensorLMSensorConfig) -> None:
+    def __init__(self, config: SensorLMSensorConfig, add_pooling_layer: bool = True) -> None:
         super().__init__(config)
         self.embeddings = SensorLMSensorEmbeddings(config)
         self.encoder = SensorLMEncoder(config)
-        self.post_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.head = SensorLMAttentionPoolingHead(config) if config.use_head else None
+        self.post_layernorm = layer_norm(config.hidden_size)
+        self.head = SensorLMAttentionPoolingHead(config) if add_pooling_layer else None
         self.statistics = SensorLMStatistics(config) if config.embed_statistics else None
+        # The output is the same either way; studies that replace patches turn it off.
+        self.skip_missing_patches = True
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -298,68 +332,68 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
                 f"`sensor_mask` must have the shape of `sensor_values`, {tuple(values.shape)}, got {tuple(mask.shape)}."
             )
 
+    def _skip_missing(
+        self, tokens: torch.Tensor, observed: torch.Tensor
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor], Optional[torch.Tensor]]:
+        """Moves the observed patches of each row to the front and cuts the batch at its fullest row.
+
+        Args:
+            tokens: `(B, N, D)` embedded patches.
+            observed: `(B, N)` bool, True for patches with an observed value.
+
+        Returns:
+            Tokens `(B, K, D)`; which of them count, `(B, K)` bool or `None` if all do; their patch numbers `(B, K)`, or
+            `None` if nothing was skipped.
+        """
+        # A day without any observation attends to all of its patches rather than to none.
+        observed = observed | ~observed.any(dim=1, keepdim=True)
+        if _is_tracing():
+            return tokens, observed, None
+        index = None
+        counts = observed.sum(dim=1)
+        longest = int(counts.max())
+        if self.skip_missing_patches and longest <= _SKIPPING_THRESHOLD * observed.shape[1]:
+            index = (~observed).long().argsort(dim=1, stable=True)[:, :longest]
+            tokens = tokens.gather(1, index[:, :, None].expand(-1, -1, tokens.shape[2]))
+            observed = torch.arange(longest, device=counts.device)[None] < counts[:, None]
+        return tokens, None if bool(observed.all()) else observed, index
+
+    @capture_outputs(tie_last_hidden_states=False)
+    @auto_docstring(custom_intro="Embeds days.")
     def forward(
         self,
         sensor_values: torch.Tensor,
         sensor_mask: Optional[torch.Tensor] = None,
-        output_hidden_states: Optional[bool] = None,
-        output_attentions: Optional[bool] = None,
-        return_dict: Optional[bool] = None,
-    ) -> Union[SensorLMSensorOutput, tuple]:
-        """Embeds days.
-
-        Args:
-            sensor_values: `(B, T, C)` normalised values (z-scores).
-            sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
-            output_hidden_states: Whether to return the states of all layers.
-            output_attentions: Whether to return attention weights (eager attention only).
-            return_dict: Whether to return an output object rather than a tuple.
-
-        Returns:
-            A [`SensorLMSensorOutput`].
-
-        Raises:
-            ValueError: If a shape does not fit the configuration.
-            TypeError: If the values are not floating-point numbers.
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SensorLMSensorOutput:
+        r"""
+        sensor_values (`torch.FloatTensor` of shape `(batch_size, minutes, channels)`):
+            Normalised values (z-scores).
+        sensor_mask (`torch.BoolTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            True for observed values; by default all are.
         """
         self._check_inputs(sensor_values, sensor_mask)
-        if sensor_mask is not None:
-            sensor_mask = sensor_mask.bool()
+        sensor_mask = None if sensor_mask is None else sensor_mask.bool()
         tokens, observed = self.embeddings(sensor_values, sensor_mask)
-        index = None
+        token_index = None
         if observed is not None:
-            observed = observed | ~observed.any(dim=1, keepdim=True)
-            if self.config.skip_missing_patches and not _is_recording():
-                counts = observed.sum(dim=1)
-                longest = int(counts.max())
-                if longest <= _WORTH_SKIPPING * observed.shape[1]:
-                    index = (~observed).long().argsort(dim=1, stable=True)[:, :longest]
-                    tokens = tokens.gather(1, index[:, :, None].expand(-1, -1, tokens.shape[2]))
-                    observed = torch.arange(longest, device=counts.device)[None] < counts[:, None]
-            if _is_all_true(observed):
-                observed = None
-        mask = _attention_mask(self.config, observed, tokens.shape[1])
-        states, hidden_states, attentions = self.encoder(
-            tokens,
-            mask,
-            output_hidden_states=_flag(output_hidden_states, self.config.output_hidden_states),
-            output_attentions=_flag(output_attentions, self.config.output_attentions),
-        )
-        states = self.post_layernorm(states)
-        pooled = None if self.head is None else self.head(states, mask)
+            tokens, observed, token_index = self._skip_missing(tokens, observed)
+        attention_mask = create_bidirectional_mask(self.config, tokens, observed)
+        states = self.post_layernorm(self.encoder(tokens, attention_mask, **kwargs))
+        if self.head is None:
+            pooled = _mean_of_tokens(states, observed)
+        else:
+            pooled = self.head(states, observed)
         statistics = None if self.statistics is None else self.statistics(sensor_values, sensor_mask)
-        if statistics is not None and pooled is not None:
+        if statistics is not None and self.head is not None:
             pooled = pooled + statistics.sum(dim=1) * statistics.shape[1] ** -0.5
-        output = SensorLMSensorOutput(
+        return SensorLMSensorOutput(
             last_hidden_state=states,
             pooler_output=pooled,
             token_mask=observed,
-            token_index=index,
+            token_index=token_index,
             statistics_state=statistics,
-            hidden_states=hidden_states,
-            attentions=attentions,
         )
-        return output if _flag(return_dict, self.config.return_dict) else output.to_tuple()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -369,14 +403,14 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
 class SensorLMTextEmbeddings(nn.Module):
     """Token and position embeddings; for `cls` pooling also the class token that follows the text.
 
-    CoCa's class token has the embedding `cls_emb + last position`. Both parts are learned and occur only as this sum,
-    so they are one vector here. It does not depend on the text's length, hence not on padding.
+    CoCa's class token has the embedding `cls_emb + last position`. Both are learned and only occur as this sum, so they
+    are one vector here. It does not depend on the text's length, hence not on padding.
     """
 
     def __init__(self, config: SensorLMTextConfig) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab_size, config.hidden_size)
-        # Rotary positions are told to the attention, not to the states.
+        # Rotary positions are applied in the attention.
         learned = config.rope_theta is None
         self.position_embedding: Any = (
             nn.Embedding(config.max_position_embeddings, config.hidden_size) if learned else None
@@ -393,26 +427,31 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     """The text tower: SigLIP's for the contrastive objectives, CoCa's causal one for the others.
 
     Padding may be on either side. Unlike transformers' SigLIP, which pads every text to the full length and pools the
-    last position, the attention mask is honoured and the last token that counts is pooled, so that a text gives the
+    last position, the attention mask is respected and the last token of the text is pooled, so that a text gives the
     same embedding alone and in any batch.
     """
 
     config_class = SensorLMTextConfig
     base_model_prefix = "text_model"
     main_input_name = "input_ids"
+    input_modalities = ("text",)
+    _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
+    _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
+        "hidden_states": SensorLMEncoderLayer,
+        "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
+    }
 
     def __init__(self, config: SensorLMTextConfig) -> None:
         if config.language_model_config is not None:
             raise ValueError(
                 "The configuration names a pretrained language model, which is a text tower inside SensorLMModel only:"
-                " load the whole SensorLMModel and take its `text_model`."
+                " load the SensorLMModel and use its `text_model`."
             )
         super().__init__(config)
         self.embeddings = SensorLMTextEmbeddings(config)
         self.encoder = SensorLMEncoder(config)
         pooled = config.pooling != "none"
-        norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.final_layer_norm: Any = norm if pooled else None
+        self.final_layer_norm: Any = layer_norm(config.hidden_size) if pooled else None
         self.head: Any = nn.Linear(config.hidden_size, config.projection_size or config.hidden_size) if pooled else None
         self.post_init()
 
@@ -424,45 +463,37 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         """Replaces the token embedding."""
         self.embeddings.token_embedding = value
 
-    def _turns(self, position_ids: torch.Tensor) -> Optional[tuple[torch.Tensor, torch.Tensor]]:
-        """Returns the rotary positions of tokens; `None` where positions are learned."""
-        if self.config.rope_theta is None:
-            return None
-        size = self.config.hidden_size // self.config.num_attention_heads
-        return rotations(position_ids, size, self.config.rope_theta)
+    def _append_cls(
+        self, states: torch.Tensor, keys: Optional[torch.Tensor], position_ids: torch.Tensor
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor], torch.Tensor]:
+        """Appends the class token to embedded texts `(B, L, D)`, their mask and their positions."""
+        token = self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)
+        keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
+        last = position_ids.amax(dim=1, keepdim=True) + 1
+        return torch.cat([states, token], dim=1), keys, torch.cat([position_ids, last], dim=1)
 
+    @capture_outputs(tie_last_hidden_states=False)
+    @auto_docstring(custom_intro="Encodes texts.")
     def forward(
         self,
         input_ids: torch.Tensor,
         attention_mask: Optional[torch.Tensor] = None,
         position_ids: Optional[torch.Tensor] = None,
         past_key_values: Optional[Cache] = None,
-        pool: bool = True,
-        output_hidden_states: Optional[bool] = None,
-        output_attentions: Optional[bool] = None,
-        return_dict: Optional[bool] = None,
-    ) -> Union[SensorLMTextOutput, tuple]:
-        """Reads texts.
-
-        Args:
-            input_ids: `(B, L)` token ids.
-            attention_mask: `(B, L)`, 1 for tokens and 0 for padding; with a cache `(B, cached + L)`.
-            position_ids: `(B, L)`; by default counted from the attention mask.
-            past_key_values: Cache of earlier tokens; needs a causal tower.
-            pool: Whether to make the text embedding too.
-            output_hidden_states: Whether to return the states of all layers.
-            output_attentions: Whether to return attention weights (eager attention only).
-            return_dict: Whether to return an output object rather than a tuple.
-
-        Returns:
-            A [`SensorLMTextOutput`].
-
-        Raises:
-            ValueError: If a shape does not fit, the text is too long, or a cache is given to a tower that is not causal
-                or is to pool.
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> BaseModelOutputWithPooling:
+        r"""
+        input_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`):
+            Token ids.
+        attention_mask (`torch.Tensor` of shape `(batch_size, cached + sequence_length)`, *optional*):
+            1 for tokens and 0 for padding.
+        position_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
+            Positions; by default counted from the attention mask.
+        past_key_values (`Cache`, *optional*):
+            Cache of earlier tokens, of a causal tower. With it the texts are not pooled.
         """
-        pool = pool and self.head is not None
-        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values, pool)
+        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values)
+        pool = self.head is not None and past_key_values is None
         if position_ids is None:
             position_ids = _token_positions(input_ids, attention_mask, past_length)
         states = self.embeddings(input_ids, position_ids)
@@ -472,295 +503,74 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
             keys = keys.bool() | ~keys.bool().any(dim=1, keepdim=True)
         use_cls = pool and self.embeddings.cls_embedding is not None
         if use_cls:
-            states = torch.cat(
-                [states, self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)], dim=1
-            )
-            keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
-            position_ids = torch.cat([position_ids, position_ids.amax(dim=1, keepdim=True) + 1], dim=1)
-        mask = _attention_mask(self.config, keys, states.shape[1], causal=self.config.causal, past_length=past_length)
-        states, hidden_states, attentions = self.encoder(
-            states,
-            mask,
-            is_causal=self.config.causal,
-            past_key_values=past_key_values,
-            turns=self._turns(position_ids),
-            output_hidden_states=_flag(output_hidden_states, self.config.output_hidden_states),
-            output_attentions=_flag(output_attentions, self.config.output_attentions),
+            states, keys, position_ids = self._append_cls(states, keys, position_ids)
+        if self.config.causal:
+            mask = create_causal_mask(self.config, states, keys, past_key_values)
+        else:
+            mask = create_bidirectional_mask(self.config, states, keys)
+        rotary = None
+        if self.config.rope_theta is not None:
+            size = self.config.hidden_size // self.config.num_attention_heads
+            rotary = rotary_embeddings(position_ids, size, self.config.rope_theta)
+        states = self.encoder(
+            states, mask, is_causal=self.config.causal, past_key_values=past_key_values, rotary=rotary, **kwargs
         )
-        token_states = states[:, :-1] if use_cls else states
-        last, pooled = token_states, None
-        if self.final_layer_norm is not None and not use_cls and self.config.pooling == "last":
-            last = self.final_layer_norm(token_states)
-        if pool and use_cls:
-            pooled = self.head(self.final_layer_norm(states[:, -1]))
-        elif pool:
-            pooled = self.head(_last_tokens(last, keys))
-        output = SensorLMTextOutput(
-            last_hidden_state=last,
-            pooler_output=pooled,
-            token_states=token_states,
-            past_key_values=past_key_values,
-            hidden_states=hidden_states,
-            attentions=attentions,
-        )
-        return output if _flag(return_dict, self.config.return_dict) else output.to_tuple()
+        if use_cls:
+            states, pooled = states[:, :-1], self.head(self.final_layer_norm(states[:, -1]))
+        else:
+            states = self.final_layer_norm(states) if self.config.pooling == "last" else states
+            pooled = self.head(_last_tokens(states, keys)) if pool else None
+        return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=pooled)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Decoder
+# Both towers
 
 
-class SensorLMDecoder(SensorLMPreTrainedModel, SensorLMSensorReader):
-    """CoCa's multimodal decoder: each layer is a causal self-attention block and a cross-attention block.
+class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
+    """SensorLM: a sensor tower and a text tower that embed days and texts in one space.
 
-    It is a part of [`SensorLMModel`] rather than a model of its own, since it reads the states of both towers.
+    It is the contrastive model of `clip` and `siglip`, and the base model of [`SensorLMForConditionalGeneration`], so
+    it also loads checkpoints of `coca`, and of `cap`, whose text tower gives no embedding.
 
-    Args:
-        config: Configuration of the decoder.
-        sensor_size: Width of the sensor tower.
-        vocab_size: Number of tokens.
-        first_cache_index: Layers of the generation cache that belong to the text tower.
-    """
-
-    config_class = SensorLMDecoderConfig
-    base_model_prefix = "decoder"
-
-    def __init__(self, config: Any, sensor_size: int, vocab_size: int, first_cache_index: int) -> None:
-        super().__init__(config)
-        pooled = config.num_caption_queries > 0
-        self.pooler = SensorLMCaptionPooler(config, sensor_size) if pooled else None
-        source = config.hidden_size if pooled else sensor_size
-        self.layers = nn.ModuleList(
-            SensorLMEncoderLayer(config, first_cache_index + index) for index in range(config.num_hidden_layers)
-        )
-        self.cross_layers = nn.ModuleList(
-            SensorLMCrossAttentionLayer(config, source) for _ in range(config.num_hidden_layers)
-        )
-        self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.lm_head = nn.Linear(config.hidden_size, vocab_size, bias=False)
-        self.gradient_checkpointing = False
-        self.post_init()
-
-    def forward(
-        self,
-        hidden_states: torch.Tensor,
-        attention_mask: Optional[torch.Tensor] = None,
-        *,
-        sensor_tokens: Optional[torch.Tensor] = None,
-        sensor_token_mask: Optional[torch.Tensor] = None,
-        sensor_key_values: Optional[torch.Tensor] = None,
-        past_key_values: Optional[Cache] = None,
-        past_length: int = 0,
-    ) -> torch.Tensor:
-        """Decodes.
-
-        Args:
-            hidden_states: `(B, L, D)` token states of the text tower, before its last layer norm.
-            attention_mask: `(B, cached + L)`, 0 for padding.
-            sensor_tokens: `(B, K, .)` of [`SensorLMDecoder.sensor_tokens`].
-            sensor_token_mask: `(B, K)`, their mask.
-            sensor_key_values: Result of [`SensorLMDecoder.key_values`], instead of `sensor_tokens`.
-            past_key_values: Cache of earlier tokens.
-            past_length: Number of tokens in the cache before this call.
-
-        Returns:
-            `(B, L, D)` states after the last layer norm, to be given to `lm_head`.
-        """
-        length = hidden_states.shape[1]
-        keys = None if attention_mask is None else attention_mask if attention_mask.ndim == 4 else attention_mask.bool()
-        mask = _attention_mask(self.config, keys, length, causal=True, past_length=past_length)
-        cross_mask = _attention_mask(self.config, sensor_token_mask, length)
-        for index, (layer, cross_layer) in enumerate(zip(self.layers, self.cross_layers, strict=True)):
-            hidden_states, _ = layer(hidden_states, mask, is_causal=True, past_key_values=past_key_values)
-            key_values = None
-            if sensor_key_values is not None:
-                key_values = (sensor_key_values[:, index, 0], sensor_key_values[:, index, 1])
-            hidden_states = cross_layer(hidden_states, sensor_tokens, cross_mask, key_values)
-        return self.final_layer_norm(hidden_states)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The whole model
-
-
-def _embedding_name(text_model: nn.Module) -> str:
-    embedding = text_model.get_input_embeddings()
-    return next(name for name, module in text_model.named_modules() if module is embedding)
-
-
-class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEncodingMixin):
-    """SensorLM: a sensor tower, a text tower and, for `cap` and `coca`, a decoder that writes captions.
+    Raises:
+        ValueError: `forward` raises it if neither days nor texts are given, or a loss is requested that the inputs do
+            not allow.
 
     Example:
-        >>> model = SensorLMModel(SensorLMConfig.from_size("coca", "tiny", vocab_size=300)).eval()
+        >>> model = SensorLMModel(SensorLMConfig.from_size("siglip", "tiny", vocab_size=300)).eval()
         >>> days, mask = torch.zeros(2, 1440, 26), torch.ones(2, 1440, 26, dtype=torch.bool)
         >>> texts = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0]])
-        >>> output = model(days, mask, texts, (texts != 0).long())
-        >>> output.logits_per_sensor.shape, output.caption_logits.shape
-        (torch.Size([2, 2]), torch.Size([2, 4, 300]))
-        >>> model.generate(sensor_values=days, sensor_mask=mask, max_new_tokens=3, min_new_tokens=3).shape
-        torch.Size([2, 4])
+        >>> model(days, mask, texts, (texts != 0).long()).logits_per_sensor.shape
+        torch.Size([2, 2])
+        >>> model.get_sensor_features(days, mask).pooler_output.shape
+        torch.Size([2, 192])
     """
 
-    # `labels` would make Trainer believe that the loss is already divided by the number of items in the global batch.
-    accepts_loss_kwargs = False
-    main_input_name = "input_ids"
-    _tied_weights_keys = {  # noqa: RUF012 - the base class reads it from the class
-        "decoder.lm_head.weight": "text_model.embeddings.token_embedding.weight"
-    }
+    _keys_to_ignore_on_load_unexpected = [r"^decoder\."]  # noqa: RUF012 - the base class reads it from the class
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: SensorLMConfig) -> None:
         super().__init__(config)
-        self.sensor_model = SensorLMSensorModel(config.sensor_config)
-        text = config.text_config
-        pretrained = text.language_model_config is not None
+        text: Any = config.text_config
+        self.sensor_model = SensorLMSensorModel(config.sensor_config, add_pooling_layer=config.is_contrastive)
         self.text_model: Any = (
-            SensorLMTextBackbone(text, config.is_generative) if pretrained else SensorLMTextModel(text)
+            SensorLMTextModel(text)
+            if text.language_model_config is None
+            else SensorLMTextBackbone(text, has_decoder=config.is_generative)
         )
-        self.decoder: Any = None
-        if config.is_generative and pretrained:
-            self.decoder = SensorLMLanguageModelDecoder(config.decoder_config, text, config.sensor_config.hidden_size)
-            self._tied_weights_keys = {
-                "decoder.lm_head.weight": f"text_model.{_embedding_name(self.text_model)}.weight"
-            }
-        elif config.is_generative:
-            self.decoder = SensorLMDecoder(
-                config.decoder_config,
-                config.sensor_config.hidden_size,
-                config.text_config.vocab_size,
-                config.text_config.num_hidden_layers,
-            )
         self.logit_scale: Any = nn.Parameter(torch.zeros(())) if config.is_contrastive else None
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
-        # Computes the losses in place of this model where a batch is larger than what it sees at once: an object with
-        # `contrastive`, `caption` and `embeddings_only` (see `training/distributed.py`). Not a part of the model.
-        self.loss_engine: Any = None
         self.post_init()
-        self._freeze()
 
-    def _freeze(self) -> None:
-        for part in (self.text_model, self.decoder):
-            if hasattr(part, "freeze"):
-                part.freeze()
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Loads a model as `PreTrainedModel.from_pretrained` does.
-
-        Raises:
-            ValueError: If the checkpoint holds another model class, whose text side would come out untrained, or the
-                layers that a decoder takes from a language model are where the checkpoint has its text tower.
-        """
-        wants_report = kwargs.pop("output_loading_info", False)
-        model, report = super().from_pretrained(
-            pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
-        )
-        # Loading puts new parameters in place of those that the constructor froze.
-        model._freeze()
-        saved = model.config.architectures
-        if saved and not {cls.__name__, "SensorLMModel"} & set(saved):
-            raise ValueError(
-                f"{pretrained_model_name_or_path} holds a {saved[0]}, not a {cls.__name__}. Load it with"
-                f" {saved[0]}.from_pretrained."
-            )
-        if any(name.startswith("decoder.language_model.") for name in report["missing_keys"]):
-            raise ValueError(
-                f"{pretrained_model_name_or_path} has its language model undivided, or divided otherwise, so the"
-                f" decoder of objective {model.config.objective!r} would start from random layers. Make the model with"
-                " `from_sensor_text_pretrained`, giving the checkpoint as `sensor_config`."
-            )
-        return (model, report) if wants_report else model
-
-    @classmethod
-    def from_sensor_text_pretrained(
-        cls,
-        sensor_config: Any,
-        text_model_name_or_path: Any,
-        *,
-        objective: str = "siglip",
-        freeze_text: bool = True,
-        pooling: Optional[str] = None,
-        max_text_length: Optional[int] = None,
-        text_model_options: Optional[dict[str, Any]] = None,
-        decoder_config: Optional[dict[str, Any]] = None,
-        **config_values: Any,
-    ) -> "SensorLMModel":
-        """Puts a sensor tower and a pretrained language model together; words unseen in training then mean something.
-
-        The language model keeps its tokenizer: `SensorLMProcessor(feature_extractor, load_text_tokenizer(name))`. A
-        frozen one (locked-text tuning, Zhai et al., "LiT", 2022) leaves the sensor tower, the projection of the texts
-        and what looks at the sensors to be trained; for LoRA on top of it see `sensorlm_hf.training.lora`.
-
-        For `cap` and `coca` the language model must be decoder-only. Its last layers become the decoder, each followed
-        by a new cross-attention layer that starts without effect: before training, captions are what the language
-        model would write.
-
-        Args:
-            sensor_config: [`SensorLMSensorConfig`], a dict of its values, or the name or path of a SensorLM model whose
-                sensor tower is to be used with its weights.
-            text_model_name_or_path: Name or path of a text model of transformers, or the model itself.
-            objective: `"clip"`, `"siglip"`, `"cap"` or `"coca"`.
-            freeze_text: Whether the language model's weights stay as they are.
-            pooling: How its token states become one vector: `"mean"`, `"first"` or `"last"`. By default what a
-                sentence-transformers repository says, else the mean for encoders and the last token for decoders.
-            max_text_length: Longest text in tokens; by default what the language model has positions for.
-            text_model_options: Keyword arguments of the language model's `from_pretrained`.
-            decoder_config: Values of [`SensorLMDecoderConfig`]; its `num_hidden_layers` says how many layers of the
-                language model see the sensors, by default half of them.
-            config_values: Further values of [`SensorLMConfig`].
-
-        Returns:
-            The model, in evaluation mode; saved and loaded like any other, the language model inside.
-
-        Raises:
-            ValueError: If the language model is of a kind that the objective cannot use.
-
-        Example:
-            ```python
-            model = SensorLMModel.from_sensor_text_pretrained(
-                SensorLMConfig.from_size("siglip", "tiny").sensor_config, "sentence-transformers/all-MiniLM-L6-v2"
-            )
-            ```
-        """
-        options = text_model_options or {}
-        if pooling is not None and pooling not in ("mean", "first", "last"):
-            raise ValueError(f"`pooling` must be 'mean', 'first' or 'last', got {pooling!r}.")
-        writes = objective in ("cap", "coca")
-        language_model, head = load_language_model(text_model_name_or_path, writes, options)
-        of_text: Any = language_model.config
-        positions = longest_text(language_model)
-        if max_text_length is not None and not 0 < max_text_length <= positions:
-            raise ValueError(f"`max_text_length` must be 1 to {positions}, got {max_text_length}.")
-        end = of_text.eos_token_id
-        pad = of_text.pad_token_id
-        tower, sensor = None, sensor_config
-        if isinstance(sensor_config, (str, os.PathLike)):
-            tower = SensorLMSensorModel.from_pretrained(sensor_config)
-            sensor = tower.config
-        config = cls.config_class(
-            objective=objective,
-            sensor_config=sensor,
-            text_config=SensorLMTextConfig(
-                language_model_config=of_text,
-                freeze_language_model=freeze_text,
-                pooling=pooling or saved_pooling(text_model_name_or_path, options) or "cls",
-                max_position_embeddings=max_text_length or positions,
-                pad_token_id=pad if pad is not None else end[0] if isinstance(end, list) else end,
-                bos_token_id=of_text.bos_token_id,
-                eos_token_id=end,
-            ),
-            decoder_config={**(decoder_config or {}), "lm_head_bias": getattr(head, "bias", None) is not None},
-            **{"tie_word_embeddings": writes and bool(of_text.tie_word_embeddings), **config_values},
-        )
-        model = cls(config)
-        model.text_model.load_language_model(language_model)
-        if head is not None:
-            model.decoder.load_language_model(language_model, head)
-        if tower is not None:
-            # A captioner's tower has no pooling head: a new one is made where needed, and one too many left out.
-            model.sensor_model.load_state_dict(tower.state_dict(), strict=False)
-        model.tie_weights()
-        return model.to(next(language_model.parameters()).dtype).eval()
+    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
+        missing = report["missing_keys"]
+        if any(name.startswith("text_model.") for name in missing) and self.config.architectures:
+            saved = self.config.architectures[0]
+            if saved == "SensorLMForSensorClassification":
+                raise ValueError(
+                    f"{source} holds a {saved}, which has no text tower, so it cannot be a {type(self).__name__}. Load"
+                    f" it with {saved}.from_pretrained."
+                )
 
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""
@@ -771,38 +581,31 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
         self.text_model.set_input_embeddings(value)
 
     def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
-        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, that of a language model too."""
-        head = None if self.decoder is None else self.decoder.lm_head
+        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
         result = super().resize_token_embeddings(*args, **kwargs)
-        language_model = self.config.text_config.language_model_config
-        if language_model is not None:
-            language_model.vocab_size = self.config.text_config.vocab_size
-        if isinstance(head, SensorLMHead) and self.decoder.lm_head is not head:
-            resized = self.decoder.lm_head
-            bias = resized.bias is not None
-            self.decoder.lm_head = SensorLMHead(resized.in_features, resized.out_features, bias=bias, device="meta")
-            self.decoder.lm_head.weight, self.decoder.lm_head.bias = resized.weight, resized.bias
-            self.decoder.lm_head.softcap = head.softcap
+        self.config.text_config.vocab_size = result.num_embeddings
+        if self.config.text_config.language_model_config is not None:
+            self.config.text_config.language_model_config.vocab_size = result.num_embeddings
         return result
 
     def get_position_embeddings(self) -> Optional[nn.Module]:
         """Returns the learned positions of the text; `None` where they are rotary."""
-        self._own_text_positions()
+        self._require_own_positions()
         return self.text_model.embeddings.position_embedding
 
     def resize_position_embeddings(self, new_num_position_embeddings: int) -> None:
-        """Changes how many tokens a text may have. Positions that are there keep their vectors, new ones are random.
+        """Changes the maximum text length. Existing positions keep their vectors, new ones are random.
 
-        Rotary positions (`rope_theta`) have no vectors: only the limit is another.
+        Rotary positions (`rope_theta`) have no vectors: only the limit changes.
 
         Args:
-            new_num_position_embeddings: Longest text in tokens.
+            new_num_position_embeddings: Maximum text length in tokens.
 
         Raises:
-            ValueError: If the number is below 1, or the text tower is a pretrained language model, which has positions
-                of its own.
+            ValueError: If the number is below 1, or the text tower is a pretrained language model, which has its own
+                positions.
         """
-        self._own_text_positions()
+        self._require_own_positions()
         if new_num_position_embeddings < 1:
             raise ValueError(f"A text needs at least 1 position, got {new_num_position_embeddings}.")
         old = self.text_model.embeddings.position_embedding
@@ -819,81 +622,73 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
         for config in (self.config.text_config, self.text_model.config):
             config.max_position_embeddings = new_num_position_embeddings
 
-    def _own_text_positions(self) -> None:
+    def _require_own_positions(self) -> None:
         if self.config.text_config.language_model_config is not None:
-            raise ValueError("The text tower is a pretrained language model, whose positions are its own.")
+            raise ValueError("The text tower is a pretrained language model, which has its own positions.")
 
-    def get_output_embeddings(self) -> Optional[nn.Module]:
-        """Returns the language-model head; `None` without a decoder."""
-        return None if self.decoder is None else self.decoder.lm_head
-
-    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
-        """Replaces the language-model head."""
-        if self.decoder is None:
-            raise ValueError(f"A model with objective {self.config.objective!r} has no language-model head.")
-        self.decoder.lm_head = new_embeddings
-
-    def _require(self, capability: str) -> None:
-        if capability == "captions" and not self.config.is_generative:
-            raise ValueError(
-                f"A model with objective {self.config.objective!r} has no decoder and writes no captions. Use a model"
-                " trained with objective 'cap' or 'coca'."
-            )
-        if capability == "text embeddings" and not self.config.is_contrastive:
+    def _require_text_embeddings(self) -> None:
+        if not self.config.is_contrastive:
             raise ValueError(
                 f"A model with objective {self.config.objective!r} has no text embedding: its text tower only feeds the"
-                " decoder. Compare texts with `score_text`, or use a model trained with 'clip', 'siglip' or 'coca'."
+                " decoder. Compare texts with `SensorLMForConditionalGeneration.score_text`, or use a model trained"
+                " with 'clip', 'siglip' or 'coca'."
             )
 
-    def _embed_sensor(self, output: SensorLMSensorOutput) -> torch.Tensor:
-        pooled = output.pooler_output
-        if pooled is None:
-            pooled = _mean_of_tokens(output.last_hidden_state, output.token_mask)
-        return _normalised(pooled)
-
+    @can_return_tuple
+    @auto_docstring(custom_intro="Embeds days: `pooler_output` holds the embeddings, not normalized.")
     def get_sensor_features(
-        self, sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor] = None
-    ) -> torch.Tensor:
-        """Embeds days.
-
-        Args:
-            sensor_values: `(B, T, C)` normalised values.
-            sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
-
-        Returns:
-            `(B, D)` rows of length 1, in float32 at least: the pooled vector, or for `cap` the mean of the tokens.
+        self,
+        sensor_values: torch.Tensor,
+        sensor_mask: Optional[torch.Tensor] = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SensorLMSensorOutput:
+        r"""
+        sensor_values (`torch.FloatTensor` of shape `(batch_size, minutes, channels)`):
+            Normalised values (z-scores).
+        sensor_mask (`torch.BoolTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            True for observed values; by default all are.
         """
-        return self._embed_sensor(self.sensor_model(sensor_values, sensor_mask, return_dict=True))
+        return self.sensor_model(sensor_values, sensor_mask, **kwargs)
 
-    def get_text_features(self, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor] = None) -> torch.Tensor:
-        """Embeds texts.
-
-        Args:
-            input_ids: `(B, L)` token ids.
-            attention_mask: `(B, L)`, 0 for padding.
-
-        Returns:
-            `(B, D)` rows of length 1, in float32 at least.
-
-        Raises:
-            ValueError: If the objective is `cap`, which has no text embedding.
+    @can_return_tuple
+    @auto_docstring(custom_intro="Embeds texts: `pooler_output` holds the embeddings, not normalized.")
+    def get_text_features(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: Optional[torch.Tensor] = None,
+        position_ids: Optional[torch.Tensor] = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> BaseModelOutputWithPooling:
+        r"""
+        input_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`):
+            Token ids.
+        attention_mask (`torch.Tensor` of shape `(batch_size, sequence_length)`, *optional*):
+            1 for tokens and 0 for padding.
+        position_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*):
+            Positions; by default counted from the attention mask.
         """
-        self._require("text embeddings")
-        return _normalised(self.text_model(input_ids, attention_mask, return_dict=True).pooler_output)
+        self._require_text_embeddings()
+        return self.text_model(input_ids, attention_mask, position_ids, **kwargs)
 
-    def _scaled_similarities(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor:
-        logits = self._temperature() * (sensor_embeds @ text_embeds.T)
-        return logits if self.logit_bias is None else logits + self.logit_bias.to(logits.dtype)
-
-    def _temperature(self) -> torch.Tensor:
+    def temperature(self) -> torch.Tensor:
+        """Returns the factor on the similarities, a scalar in float32 at least; CLIP limits it to 100."""
         scale = self.logit_scale
         if self.logit_bias is None:
-            if self.training:
-                # CLIP cuts the parameter itself; a cut of the value alone would leave it without gradient beyond.
-                with torch.no_grad():
-                    scale.clamp_(max=MAX_CLIP_LOGIT_SCALE)
             scale = scale.clamp(max=MAX_CLIP_LOGIT_SCALE)
         return (scale.float() if scale.dtype in (torch.float16, torch.bfloat16) else scale).exp()
+
+    def similarity_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor:
+        """Scales the similarities of embeddings of unit length as the loss does.
+
+        Args:
+            sensor_embeds: `(N, D)`.
+            text_embeds: `(M, D)`.
+
+        Returns:
+            `(N, M)`, with the bias for `siglip`.
+        """
+        logits = self.temperature() * (sensor_embeds @ text_embeds.T)
+        return logits if self.logit_bias is None else logits + self.logit_bias.to(logits.dtype)
 
     def _contrastive_loss(
         self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor, text_group_ids: Optional[torch.Tensor]
@@ -903,222 +698,83 @@ class SensorLMModel(SensorLMPreTrainedModel, SensorLMGenerationMixin, SensorLMEn
                 f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
                 f" {tuple(text_group_ids.shape)}."
             )
-        if self.loss_engine is not None:
-            return self.loss_engine.contrastive(
-                sensor_embeds, text_embeds, self._temperature(), self.logit_bias, text_group_ids
-            )
         positives = None if text_group_ids is None else positive_pairs(text_group_ids)
         if self.logit_bias is not None:
-            return siglip_loss(sensor_embeds, text_embeds, self._temperature(), self.logit_bias, positives)
-        return clip_loss(sensor_embeds, text_embeds, self._temperature(), positives)
+            return siglip_loss(sensor_embeds, text_embeds, self.temperature(), self.logit_bias, positives)
+        return clip_loss(sensor_embeds, text_embeds, self.temperature(), positives)
 
-    def _caption_targets(
-        self, input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor], labels: Optional[torch.Tensor]
-    ) -> torch.Tensor:
-        """Returns the token to predict at each position but the last, -100 where there is none."""
-        if labels is None:
-            labels = input_ids if attention_mask is None else input_ids.masked_fill(attention_mask == 0, -100)
-        elif labels.shape != input_ids.shape:
-            raise ValueError(
-                f"`labels` must have the shape of `input_ids`, {tuple(input_ids.shape)}, got {tuple(labels.shape)}."
-            )
-        targets = labels[:, 1:]
-        if attention_mask is not None:
-            # With padding on the left the first token follows a padded position, which must not predict it.
-            targets = targets.masked_fill(attention_mask[:, :-1] == 0, -100)
-        return targets
+    def _allows_loss(self, rows: int, texts: int) -> bool:
+        """Whether there is one text for each recording.
 
+        Raises:
+            ValueError: In training, if there is not.
+        """
+        if rows != texts and self.training:
+            raise ValueError(f"A loss needs one text for each recording, got {rows} recordings and {texts} texts.")
+        return rows == texts
+
+    @can_return_tuple
+    @auto_docstring(custom_intro="Embeds days and texts and computes the contrastive loss.")
     def forward(
         self,
         sensor_values: Optional[torch.Tensor] = None,
         sensor_mask: Optional[torch.Tensor] = None,
         input_ids: Optional[torch.Tensor] = None,
         attention_mask: Optional[torch.Tensor] = None,
-        labels: Optional[torch.Tensor] = None,
-        return_loss: bool = True,
-        text_group_ids: Optional[torch.Tensor] = None,
         position_ids: Optional[torch.Tensor] = None,
-        past_key_values: Optional[Cache] = None,
-        use_cache: Optional[bool] = None,
-        sensor_tokens: Optional[torch.Tensor] = None,
-        sensor_token_mask: Optional[torch.Tensor] = None,
-        sensor_key_values: Optional[torch.Tensor] = None,
-        return_caption_logits: Optional[bool] = None,
-        logits_to_keep: int = 0,
-        output_hidden_states: Optional[bool] = None,
-        output_attentions: Optional[bool] = None,
-        return_dict: Optional[bool] = None,
-    ) -> Union[SensorLMOutput, tuple]:
-        """Embeds days and texts, scores captions and computes the losses of the objective.
-
-        Args:
-            sensor_values: `(B, T, C)` normalised values.
-            sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
-            input_ids: `(B, L)` token ids.
-            attention_mask: `(B, L)`, 1 for tokens and 0 for padding.
-            labels: `(B, L)` caption tokens to score, -100 for those that do not count; they are shifted inside. By
-                default `input_ids` without the padding.
-            return_loss: Whether to compute losses, where the inputs allow it.
-            text_group_ids: `(B,)` integers, equal for texts that say the same. Such texts are positives of each other's
-                recordings. By default every text is its own group.
-            position_ids: `(B, L)`; by default counted from the attention mask.
-            past_key_values: Cache of earlier tokens, for generation.
-            use_cache: Whether to make and return a cache.
-            sensor_tokens: `(B, K, .)` what the decoder attends to, from [`encode_for_captions`], instead of
-                `sensor_values`.
-            sensor_token_mask: `(B, K)`, its mask.
-            sensor_key_values: `(B, layers, 2, heads, K, d)`, its projections, instead of `sensor_tokens`.
-            return_caption_logits: Whether to return `caption_logits`. By default only outside training: the loss needs
-                no more than the scored positions, and all logits take much memory.
-            logits_to_keep: Number of last positions to give logits for; 0 for all.
-            output_hidden_states: Whether the towers return the states of all layers.
-            output_attentions: Whether the towers return attention weights (eager attention only).
-            return_dict: Whether to return an output object rather than a tuple.
-
-        Returns:
-            A [`SensorLMOutput`]. Numbers of days and texts may differ when only similarities are wanted; outside
-            training the loss is then `None`.
-
-        Raises:
-            ValueError: If neither days nor texts are given, or losses are asked for that the inputs do not allow.
+        text_group_ids: Optional[torch.Tensor] = None,
+        return_loss: bool = True,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SensorLMOutput:
+        r"""
+        sensor_values (`torch.FloatTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            Normalised values (z-scores).
+        sensor_mask (`torch.BoolTensor` of shape `(batch_size, minutes, channels)`, *optional*):
+            True for observed values; by default all are.
+        input_ids (`torch.LongTensor` of shape `(text_batch_size, sequence_length)`, *optional*):
+            Token ids. The numbers of days and texts may differ when only similarities are wanted; there is no loss
+            then.
+        attention_mask (`torch.Tensor` of shape `(text_batch_size, sequence_length)`, *optional*):
+            1 for tokens and 0 for padding.
+        position_ids (`torch.LongTensor` of shape `(text_batch_size, sequence_length)`, *optional*):
+            Positions; by default counted from the attention mask.
+        text_group_ids (`torch.LongTensor` of shape `(text_batch_size,)`, *optional*):
+            Equal for texts that say the same: such texts are positives of each other's recordings. By default every
+            text is its own group.
+        return_loss (`bool`, *optional*, defaults to `True`):
+            Whether to compute the contrastive loss, where the inputs allow it.
         """
-        has_decoder_inputs = sensor_tokens is not None or sensor_key_values is not None
         if sensor_values is None and input_ids is None:
             raise ValueError("Give `sensor_values`, `input_ids` or both.")
-        if labels is not None:
-            self._require("captions")
-        if (past_key_values is not None or use_cache or has_decoder_inputs) and not self.config.is_generative:
-            self._require("captions")
-        generating = past_key_values is not None or bool(use_cache)
-        flags = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
-
-        sensor_output = sensor_embeds = None
+        sensor_output = text_output = sensor_embeds = text_embeds = None
         if sensor_values is not None:
-            sensor_output = self.sensor_model(sensor_values, sensor_mask, return_dict=True, **flags)
-            if not generating:
-                sensor_embeds = self._embed_sensor(sensor_output)
-            if self.decoder is not None and input_ids is not None and not has_decoder_inputs:
-                sensor_tokens, sensor_token_mask = self.decoder.sensor_tokens(*_told_to_decoder(sensor_output))
-
-        text_output: Any = None
-        text_embeds = None
-        past_length = 0
+            sensor_output = self.sensor_model(sensor_values, sensor_mask, **kwargs)
+            sensor_embeds = _normalized(sensor_output.pooler_output)
         if input_ids is not None:
-            if use_cache and past_key_values is None:
-                past_key_values = DynamicCache(config=self.config)
-            past_length = 0 if past_key_values is None else past_key_values.get_seq_length()
-            text_output = self.text_model(
-                input_ids,
-                attention_mask,
-                position_ids,
-                past_key_values,
-                pool=self.config.is_contrastive and not generating and not has_decoder_inputs,
-                return_dict=True,
-                **flags,
-            )
+            text_output = self.text_model(input_ids, attention_mask, position_ids, **kwargs)
             if text_output.pooler_output is not None:
-                text_embeds = _normalised(text_output.pooler_output)
-
-        logits_per_sensor = None
-        embedded = sensor_embeds is not None and text_embeds is not None
-        # An engine makes its own similarities, of more rows than these or in parts.
-        if embedded and (self.loss_engine is None or not self.training):
-            logits_per_sensor = self._scaled_similarities(sensor_embeds, text_embeds)
-        contrastive = caption = caption_logits = None
-        sources = sensor_key_values if sensor_tokens is None else sensor_tokens
-        paired = input_ids is not None and (
-            len(sensor_embeds) == len(input_ids)
-            if sensor_embeds is not None
-            else sources is not None and len(sources) == len(input_ids)
-        )
-        if return_loss and not paired and input_ids is not None and (sensor_values is not None or sources is not None):
-            rows = len(sensor_values) if sensor_values is not None else len(sources)  # type: ignore[arg-type]
-            if self.training or labels is not None:
-                raise ValueError(
-                    f"A loss needs one text for each recording, got {rows} recordings and {len(input_ids)} texts."
-                )
-        if return_loss and paired and embedded:
-            contrastive = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
-        wants_captions = self.loss_engine is None or not self.loss_engine.embeddings_only
-        if self.decoder is not None and sources is not None and paired and wants_captions:
-            caption, caption_logits = self._captions(
-                text_output.token_states,
-                input_ids,
-                attention_mask,
-                labels,
-                sensor_tokens=sensor_tokens,
-                sensor_token_mask=sensor_token_mask,
-                sensor_key_values=sensor_key_values,
-                past_key_values=past_key_values,
-                past_length=past_length,
-                return_loss=return_loss and (not generating or labels is not None),
-                return_logits=_flag(return_caption_logits, not self.training),
-                logits_to_keep=logits_to_keep,
-            )
+                text_embeds = _normalized(text_output.pooler_output)
         output = SensorLMOutput(
-            loss=self._weighted_loss(contrastive, caption),
-            contrastive_loss=contrastive,
-            caption_loss=caption,
-            logits_per_sensor=logits_per_sensor,
-            logits_per_text=None if logits_per_sensor is None else logits_per_sensor.T,
             sensor_embeds=sensor_embeds,
             text_embeds=text_embeds,
-            caption_logits=caption_logits,
-            past_key_values=past_key_values,
             sensor_model_output=sensor_output,
             text_model_output=text_output,
         )
-        return output if _flag(return_dict, self.config.return_dict) else output.to_tuple()
-
-    def _weighted_loss(
-        self, contrastive: Optional[torch.Tensor], caption: Optional[torch.Tensor]
-    ) -> Optional[torch.Tensor]:
-        if self.config.objective != "coca":
-            return caption if contrastive is None else contrastive
-        loss = None
-        if contrastive is not None:
-            loss = self.config.contrastive_loss_weight * contrastive
-        if caption is not None:
-            weighted = self.config.caption_loss_weight * caption
-            loss = weighted if loss is None else loss + weighted
-        return loss
-
-    def _captions(
-        self,
-        token_states: torch.Tensor,
-        input_ids: torch.Tensor,
-        attention_mask: Optional[torch.Tensor],
-        labels: Optional[torch.Tensor],
-        *,
-        return_loss: bool,
-        return_logits: bool,
-        logits_to_keep: int,
-        **decoder_inputs: Any,
-    ) -> tuple[Optional[torch.Tensor], Optional[torch.Tensor]]:
-        """Runs the decoder; returns the caption loss and the logits, each where asked for."""
-        hidden = self.decoder(token_states, attention_mask, **decoder_inputs)
-        logits = loss = None
-        if return_logits:
-            logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
-        if return_loss:
-            targets = self._caption_targets(input_ids, attention_mask, labels)
-            scored = targets != -100
-            scores = (
-                logits[:, :-1][scored]
-                if logits is not None and not logits_to_keep
-                else self.decoder.lm_head(hidden[:, :-1][scored])
-            )
-            score = caption_loss if self.loss_engine is None else self.loss_engine.caption
-            loss = score(scores, targets[scored])
-        return loss, logits
+        if sensor_embeds is None or text_embeds is None:
+            return output
+        output.logit_scale, output.logit_bias = self.temperature(), self.logit_bias
+        if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
+            output.loss = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
+        if return_loss or not self.training:
+            output.logits_per_sensor = self.similarity_logits(sensor_embeds, text_embeds)
+            output.logits_per_text = output.logits_per_sensor.T
+        return output
 
 
 __all__ = [
+    "MAX_CLIP_LOGIT_SCALE",
     "SensorLMModel",
-    "SensorLMOutput",
     "SensorLMPreTrainedModel",
     "SensorLMSensorModel",
-    "SensorLMSensorOutput",
     "SensorLMTextModel",
-    "SensorLMTextOutput",
 ]

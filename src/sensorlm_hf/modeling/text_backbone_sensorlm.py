@@ -1,49 +1,49 @@
-"""Pretrained language models of transformers in the place of the text tower and of the decoder.
+"""Pretrained language models of transformers as the text tower and the decoder.
 
 A language model is not rewritten here: its own forward pass runs, with its own positions, masks, norms and cache, so
-that any encoder or decoder-only model that `AutoModel` knows will do. For the caption objectives the layers of a
-decoder-only model are divided as in CoCa (Yu et al., 2022): the first ones read the text alone; behind each of the
-others a cross-attention layer looks at the sensor tokens. Those start without effect (the last linear map of each
-block is 0, as the gates of Flamingo are, Alayrac et al., 2022): a new model writes what the language model does.
+any encoder or decoder-only model that `AutoModel` knows can be used. For the caption objectives the layers of a
+decoder-only model are divided as in CoCa (Yu et al., 2022): the first ones read the text alone; each of the others is
+followed by a cross-attention layer that reads the sensors. Those are initialised to have no effect (the last linear map
+of each block is 0, like the gates of Flamingo, Alayrac et al., 2022): a new model writes what the language model would.
 
 Each half is a model of the same class with fewer layers. What the second one would do before its first layer, such as
-adding positions, is done already, so its first layer is handed the states of the first half instead.
+adding positions, has already been done, so its first layer receives the states of the first half instead.
 """
 
 import copy
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import torch
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import Cache
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import cached_file
 
-from .configuration_sensorlm import SensorLMDecoderConfig, SensorLMTextConfig
+from .configuration_sensorlm import SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig
+from .decoder_sensorlm import SensorLMSensorReader
 from .layers_sensorlm import (
     SensorLMCaptionPooler,
     SensorLMCrossAttentionLayer,
-    SensorLMSensorReader,
-    _attention_mask,
     _check_text,
-    _flag,
-    _is_recording,
     _is_token_mask,
+    _is_tracing,
     _last_tokens,
-    _marked,
     _mean_of_tokens,
     _token_positions,
+    _with_init,
 )
-from .outputs_sensorlm import SensorLMTextOutput
 
 
 class SensorLMHookedLayer(nn.Module):
-    """A layer of a language model that can be handed other inputs, and whose result can be read or changed.
+    """A layer of a language model whose input can be replaced, and whose output can be read or changed.
 
-    What else the language model asks of its layer, this one answers in its name.
+    Other attributes are those of the layer.
 
     Args:
         layer: The layer.
@@ -63,11 +63,11 @@ class SensorLMHookedLayer(nn.Module):
             return getattr(super().__getattr__("layer"), name)
 
     def release(self) -> None:
-        """Forgets what belongs to one forward pass."""
+        """Clears the state of a forward pass."""
         self.before = self.after = self.states = None
 
     def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        """Runs the layer as the language model asks for, between what is done before and after it."""
+        """Runs the layer on `before`, if set, and applies `after` to its output."""
         if self.before is not None:
             hidden_states = self.before
         result = self.layer(hidden_states, *args, **kwargs)
@@ -79,7 +79,7 @@ class SensorLMHookedLayer(nn.Module):
 
 
 class _NoEmbedding(nn.Module):
-    """Stands where the second half of a language model would look something up that the first half added already."""
+    """Replaces an embedding in the second half of a language model: the first half has added it already."""
 
     def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Returns 0."""
@@ -145,25 +145,18 @@ def _load(module: nn.Module, weights: Mapping[str, torch.Tensor], ignored: tuple
 
 
 class _PretrainedPart(nn.Module):
-    """What the two halves share: frozen weights neither learn nor drop out."""
+    """Base class of the two halves."""
 
     language_model: Any
-    frozen: bool
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """Returns the parameters that come from the language model."""
         return list(self.language_model.parameters())
 
-    def freeze(self) -> None:
-        """Excludes the pretrained weights from training, if the configuration says so."""
-        if self.frozen:
-            for parameter in self.pretrained_parameters():
-                parameter.requires_grad_(False)
-
     def train(self, mode: bool = True) -> Any:
-        """Switches training mode; a language model without anything to train stays in evaluation mode."""
+        """Switches training mode; a frozen language model stays in evaluation mode, so that it has no dropout."""
         super().train(mode)
-        if self.frozen and not any(p.requires_grad for p in self.language_model.parameters()):
+        if not any(parameter.requires_grad for parameter in self.language_model.parameters()):
             self.language_model.eval()
         return self
 
@@ -175,19 +168,18 @@ class SensorLMTextBackbone(_PretrainedPart):
 
     Args:
         config: Configuration with a `language_model_config`.
-        tapped: Whether a decoder reads the states before the last layer norm.
+        has_decoder: Whether a decoder reads the token states. These then are the states before the last layer norm.
     """
 
-    def __init__(self, config: SensorLMTextConfig, tapped: bool) -> None:
+    def __init__(self, config: SensorLMTextConfig, has_decoder: bool) -> None:
         super().__init__()
         self.config = config
-        self.frozen = config.freeze_language_model
         stage = _stage_config(config.language_model_config, 0, config.num_hidden_layers)
         self.language_model = _build(stage, config._attn_implementation)
-        if tapped:
+        if has_decoder:
             _, layers = _layer_list(self.language_model, config.num_hidden_layers)
             layers[-1] = SensorLMHookedLayer(layers[-1])
-        self._tapped = tapped
+        self._has_decoder = has_decoder
         width = config.projection_size or config.hidden_size
         self.head = None if config.pooling == "none" else nn.Linear(config.hidden_size, width)
 
@@ -200,14 +192,14 @@ class SensorLMTextBackbone(_PretrainedPart):
         self.language_model.set_input_embeddings(value)
 
     def load_language_model(self, model: Any) -> None:
-        """Copies the weights of a whole language model, without its head.
+        """Copies the weights of an undivided language model, without its head.
 
         Raises:
             ValueError: If they do not fit.
         """
         weights = model.state_dict()
         ignored: tuple[str, ...] = ("pooler.",)
-        if self._tapped:
+        if self._has_decoder:
             layers, mine = model.config.num_hidden_layers, self.config.num_hidden_layers
             name, _ = _layer_list(model, layers)
             last = f"{name}.{mine - 1}."
@@ -224,19 +216,15 @@ class SensorLMTextBackbone(_PretrainedPart):
         attention_mask: Optional[torch.Tensor] = None,
         position_ids: Optional[torch.Tensor] = None,
         past_key_values: Optional[Cache] = None,
-        pool: bool = True,
-        output_hidden_states: Optional[bool] = None,
-        output_attentions: Optional[bool] = None,
-        return_dict: Optional[bool] = None,
-    ) -> Union[SensorLMTextOutput, tuple]:
-        """Reads texts; arguments and result are those of [`SensorLMTextModel.forward`].
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPooling:
+        """Encodes texts; arguments and result are those of [`SensorLMTextModel.forward`].
 
         Raises:
-            ValueError: If a shape does not fit, the text is too long, or a cache is given to an encoder or to one that
-                is to pool.
+            ValueError: If a shape does not fit, the text is too long, or a cache is given to an encoder.
         """
-        pool = pool and self.head is not None
-        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values, pool)
+        past_length = _check_text(self.config, input_ids, attention_mask, past_key_values)
+        pool = self.head is not None and past_key_values is None
         keys = attention_mask.bool() if _is_token_mask(attention_mask) else None  # type: ignore[union-attr]
         if keys is not None:
             # A text without tokens attends to its padding rather than to nothing.
@@ -253,34 +241,26 @@ class SensorLMTextBackbone(_PretrainedPart):
             inputs["use_cache"] = past_key_values is not None
             if past_key_values is not None:
                 inputs["past_key_values"] = _layers_of(past_key_values, 0, self.config.num_hidden_layers)
-        elif keys is not None and not _is_recording() and not bool(keys[:, 0].all()):
-            # Encoders count positions in ways of their own, but all of them from the left. A recorded graph reads
+        elif keys is not None and not _is_tracing() and not bool(keys[:, 0].all()):
+            # Encoders count positions in different ways, but all of them from the left. A traced graph expects
             # texts that are padded on the right.
             order = (~keys).long().argsort(dim=1, stable=True)
             inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
-        result = self.language_model(
-            **inputs,
-            output_hidden_states=_flag(output_hidden_states, self.config.output_hidden_states),
-            output_attentions=_flag(output_attentions, self.config.output_attentions),
-            return_dict=True,
-        )
+        result = self.language_model(**inputs, **kwargs)
         last = result.last_hidden_state
         if order is not None:
             last = last.gather(1, order.argsort(dim=1)[:, :, None].expand_as(last))
-        token_states = last
-        if self._tapped:
-            tap = _layer_list(self.language_model, self.config.num_hidden_layers)[1][-1]
-            token_states = tap.states
-            tap.release()
-        output = SensorLMTextOutput(
+        pooled = self.head(self._pooled(last, keys)) if pool else None
+        if self._has_decoder:
+            hook = _layer_list(self.language_model, self.config.num_hidden_layers)[1][-1]
+            last = hook.states
+            hook.release()
+        return BaseModelOutputWithPooling(
             last_hidden_state=last,
-            pooler_output=None if self.head is None or not pool else self.head(self._pooled(last, keys)),
-            token_states=token_states,
-            past_key_values=past_key_values,
+            pooler_output=pooled,
             hidden_states=result.get("hidden_states"),
             attentions=result.get("attentions"),
         )
-        return output if _flag(return_dict, self.config.return_dict) else output.to_tuple()
 
     def _pooled(self, states: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Tensor:
         if self.config.pooling == "mean":
@@ -293,7 +273,7 @@ class SensorLMTextBackbone(_PretrainedPart):
 
 
 class SensorLMHead(nn.Linear):
-    """A language-model head; `softcap` bends its scores, as Gemma 2 does."""
+    """A language-model head; `softcap` limits its scores smoothly, as in Gemma 2."""
 
     softcap: Optional[float] = None
 
@@ -309,19 +289,18 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
     The interface is that of [`SensorLMDecoder`].
 
     Args:
-        config: Configuration of the decoder.
-        text_config: Configuration of the text tower, which has the first layers.
-        sensor_size: Width of the sensor tower.
+        config: Configuration of the model.
     """
 
-    def __init__(self, config: SensorLMDecoderConfig, text_config: SensorLMTextConfig, sensor_size: int) -> None:
+    def __init__(self, config: SensorLMConfig) -> None:
         super().__init__()
-        whole: Any = text_config.language_model_config
-        self.config = config
-        self.frozen = text_config.freeze_language_model
-        self.first_layer, self.num_layers = text_config.num_hidden_layers, int(config.num_hidden_layers or 0)
+        text: Any = config.text_config
+        sensor: Any = config.sensor_config
+        undivided: Any = text.language_model_config
+        self.config = text
+        self.first_layer, self.num_layers = text.num_hidden_layers, int(config.num_decoder_layers or 0)
         self.language_model = _build(
-            _stage_config(whole, self.first_layer, self.num_layers), text_config._attn_implementation
+            _stage_config(undivided, self.first_layer, self.num_layers), text._attn_implementation
         )
         name, layers = _layer_list(self.language_model, self.num_layers)
         for index, layer in enumerate(layers):
@@ -331,21 +310,21 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
                 if isinstance(part, nn.Embedding) and not f"{owner}.{child}".strip(".").startswith(f"{name}."):
                     setattr(module, child, _NoEmbedding())
         pooled = config.num_caption_queries > 0
-        self.pooler = SensorLMCaptionPooler(config, sensor_size) if pooled else None
-        source = int(config.hidden_size or 0) if pooled else sensor_size
-        self.cross_layers = nn.ModuleList(SensorLMCrossAttentionLayer(config, source) for _ in range(self.num_layers))
+        self.pooler = SensorLMCaptionPooler(config) if pooled else None
+        source = text.hidden_size if pooled else sensor.hidden_size
+        self.cross_layers = nn.ModuleList(SensorLMCrossAttentionLayer(text, source) for _ in range(self.num_layers))
         for cross_layer in self.cross_layers:
-            _marked(cross_layer.cross_attn.out_proj, "zeros")
-            _marked(cross_layer.mlp.fc2, "zeros")
-        self.lm_head = SensorLMHead(whole.hidden_size, whole.vocab_size, bias=config.lm_head_bias)
-        self.lm_head.softcap = getattr(whole, "final_logit_softcapping", None)
+            _with_init(cross_layer.cross_attn.out_proj, "zeros")
+            _with_init(cross_layer.mlp.fc2, "zeros")
+        self.lm_head = SensorLMHead(undivided.hidden_size, undivided.vocab_size, bias=_has_head_bias(undivided))
+        self.lm_head.softcap = getattr(undivided, "final_logit_softcapping", None)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """Returns the parameters that come from the language model."""
         return [*self.language_model.parameters(), *self.lm_head.parameters()]
 
     def load_language_model(self, model: Any, head: nn.Module) -> None:
-        """Copies the weights of a whole language model and of its head.
+        """Copies the weights of an undivided language model and of its head.
 
         Raises:
             ValueError: If they do not fit.
@@ -374,14 +353,18 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
         sensor_token_mask: Optional[torch.Tensor] = None,
         sensor_key_values: Optional[torch.Tensor] = None,
         past_key_values: Optional[Cache] = None,
-        past_length: int = 0,
+        **kwargs: Any,
     ) -> torch.Tensor:
         """Decodes; arguments and result are those of [`SensorLMDecoder.forward`]."""
         _, layers = _layer_list(self.language_model, self.num_layers)
-        cross_mask = _attention_mask(self.config, sensor_token_mask, hidden_states.shape[1])
+        cross_mask = None
+        if sensor_token_mask is not None:
+            cross_mask = create_bidirectional_mask(self.config, hidden_states, sensor_token_mask)
         inputs: dict[str, Any] = {"use_cache": past_key_values is not None}
+        past_length = 0
         if past_key_values is not None:
             inputs["past_key_values"] = _layers_of(past_key_values, self.first_layer, self.num_layers)
+            past_length = inputs["past_key_values"].get_seq_length()
         if _is_token_mask(attention_mask):
             keys = attention_mask.bool()  # type: ignore[union-attr]
             attention_mask = (keys | ~keys.any(dim=1, keepdim=True)).long()
@@ -399,12 +382,18 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
                 inputs_embeds=hidden_states,
                 attention_mask=attention_mask,
                 position_ids=positions,
-                return_dict=True,
                 **inputs,
             ).last_hidden_state
         finally:
             for layer in layers:
                 layer.release()
+
+
+def _has_head_bias(config: Any) -> bool:
+    """Whether the language-model head of a decoder-only model has a bias, as those of GPT-J and Phi have."""
+    with torch.device("meta"):
+        head = AutoModelForCausalLM.from_config(config).get_output_embeddings()
+    return getattr(head, "bias", None) is not None
 
 
 def load_language_model(source: Any, with_head: bool, options: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -429,7 +418,7 @@ def load_language_model(source: Any, with_head: bool, options: Mapping[str, Any]
     head = model.get_output_embeddings() if with_head else None
     if with_head and head is None:
         raise ValueError(
-            f"{type(model).__name__} has no language-model head, which objective 'cap' and 'coca' need: give the name"
+            f"{type(model).__name__} has no language-model head, which objectives 'cap' and 'coca' need: give the name"
             " of the model, or load it with AutoModelForCausalLM."
         )
     return model.base_model, head
@@ -468,10 +457,130 @@ def saved_pooling(source: Any, options: Mapping[str, Any]) -> Optional[str]:
     return next((pooling for mode, pooling in _SENTENCE_POOLINGS.items() if modes.get(mode)), None)
 
 
+class SensorTextPretrainedMixin:
+    """`from_sensor_text_pretrained` of [`SensorLMModel`] and [`SensorLMForConditionalGeneration`]."""
+
+    base_model: Any
+    config_class: Any
+
+    @classmethod
+    def from_sensor_text_pretrained(
+        cls,
+        sensor_config: Any,
+        text_model_name_or_path: Any,
+        *,
+        objective: Optional[str] = None,
+        freeze_text: bool = True,
+        pooling: Optional[str] = None,
+        max_text_length: Optional[int] = None,
+        text_model_options: Optional[dict[str, Any]] = None,
+        **config_values: Any,
+    ) -> Any:
+        """Combines a sensor tower with a pretrained language model, so that words unseen in training have a meaning.
+
+        The language model keeps its tokenizer: `SensorLMProcessor(feature_extractor, load_text_tokenizer(name))`. With
+        a frozen one (locked-text tuning, Zhai et al., "LiT", 2022) the sensor tower, the projection of the texts and
+        the cross-attention layers are trained; for LoRA on top of it see `sensorlm_hf.training.lora`.
+
+        For `cap` and `coca` the language model must be decoder-only. Its last layers become the decoder, each followed
+        by a new cross-attention layer that starts without effect: before training, captions are what the language
+        model would write.
+
+        Args:
+            sensor_config: [`SensorLMSensorConfig`], a dict of its values, or the name or path of a SensorLM model whose
+                sensor tower is used with its weights.
+            text_model_name_or_path: Name or path of a text model of transformers, or the model itself.
+            objective: `"clip"` or `"siglip"` (the default) for [`SensorLMModel`], `"cap"` or `"coca"` (the default) for
+                [`SensorLMForConditionalGeneration`].
+            freeze_text: Whether to exclude the language model's weights from training. A saved model does not record
+                it: call `freeze_text` again after loading one to train it further.
+            pooling: How its token states are pooled: `"mean"`, `"first"` or `"last"`. By default as a
+                sentence-transformers repository specifies, else the mean for encoders and the last token for decoders.
+            max_text_length: Maximum text length in tokens; by default the number of the language model's positions.
+            text_model_options: Keyword arguments of the language model's `from_pretrained`.
+            config_values: Further values of [`SensorLMConfig`]; `num_decoder_layers` is the number of layers of the
+                language model that become the decoder, by default half of them.
+
+        Returns:
+            The model, in evaluation mode; saved and loaded like any other, including the language model.
+
+        Raises:
+            ValueError: If the objective is not one of this class, or the language model cannot be used for it.
+
+        Example:
+            ```python
+            model = SensorLMModel.from_sensor_text_pretrained(
+                SensorLMConfig.from_size("siglip", "tiny").sensor_config, "sentence-transformers/all-MiniLM-L6-v2"
+            )
+            ```
+        """
+        generative = hasattr(cls, "generate")
+        allowed = ("cap", "coca") if generative else ("clip", "siglip")
+        objective = objective or ("coca" if generative else "siglip")
+        if objective not in allowed:
+            other = "SensorLMModel" if generative else "SensorLMForConditionalGeneration"
+            raise ValueError(
+                f"`objective` of a {cls.__name__} must be one of {', '.join(allowed)}, got {objective!r}. For the"
+                f" others use {other}.from_sensor_text_pretrained."
+            )
+        options = text_model_options or {}
+        if pooling is not None and pooling not in ("mean", "first", "last"):
+            raise ValueError(f"`pooling` must be 'mean', 'first' or 'last', got {pooling!r}.")
+        language_model, head = load_language_model(text_model_name_or_path, generative, options)
+        of_text: Any = language_model.config
+        positions = longest_text(language_model)
+        if max_text_length is not None and not 0 < max_text_length <= positions:
+            raise ValueError(f"`max_text_length` must be 1 to {positions}, got {max_text_length}.")
+        end, pad = of_text.eos_token_id, of_text.pad_token_id
+        from_checkpoint = isinstance(sensor_config, (str, os.PathLike))
+        config = cls.config_class(
+            objective=objective,
+            sensor_config=SensorLMSensorConfig.from_pretrained(sensor_config) if from_checkpoint else sensor_config,
+            text_config=SensorLMTextConfig(
+                language_model_config=of_text,
+                pooling=pooling or saved_pooling(text_model_name_or_path, options),
+                max_position_embeddings=max_text_length or positions,
+                pad_token_id=pad if pad is not None else end[0] if isinstance(end, list) else end,
+                bos_token_id=of_text.bos_token_id,
+                eos_token_id=end,
+            ),
+            **{"tie_word_embeddings": generative and bool(of_text.tie_word_embeddings), **config_values},
+        )
+        model: Any = cls(config)
+        base = model.base_model
+        base.text_model.load_language_model(language_model)
+        if head is not None:
+            model.decoder.load_language_model(language_model, head)
+        if from_checkpoint:
+            tower = type(base.sensor_model).from_pretrained(sensor_config)
+            # The tower of a `cap` model has no pooling head: it is new where needed, and ignored where not.
+            base.sensor_model.load_state_dict(tower.state_dict(), strict=False)
+        model.tie_weights()
+        model = model.to(next(language_model.parameters()).dtype)
+        if freeze_text:
+            model.freeze_text()
+        return model.eval()
+
+    def freeze_text(self) -> None:
+        """Excludes the weights of a pretrained language model from training (locked-text tuning).
+
+        Raises:
+            ValueError: If the text tower is not a pretrained language model.
+        """
+        parts = [self.base_model.text_model, getattr(self, "decoder", None)]
+        if not isinstance(parts[0], _PretrainedPart):
+            raise ValueError("The text tower is not a pretrained language model, so there is nothing to freeze.")
+        for part in parts:
+            if isinstance(part, _PretrainedPart):
+                for parameter in part.pretrained_parameters():
+                    parameter.requires_grad_(False)
+
+
 __all__ = [
     "SensorLMHead",
     "SensorLMLanguageModelDecoder",
     "SensorLMTextBackbone",
+    "SensorTextPretrainedMixin",
     "load_language_model",
     "longest_text",
     "saved_pooling",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,7 @@ def register_pipelines() -> None:
     The Auto classes must know the model, its configuration and its processor as well, see `sensorlm_hf.modeling` and
     `sensorlm_hf.processing`.
     """
-    from transformers import AutoModel
+    from transformers import AutoModel, AutoModelForMultimodalLM
     from transformers.pipelines import PIPELINE_REGISTRY
 
     from .sensor_captioning import SensorCaptioningPipeline
@@ -52,20 +51,14 @@ def register_pipelines() -> None:
     from .zero_shot_sensor_classification import ZeroShotSensorClassificationPipeline
 
     SensorPipeline._demo_model = DEFAULT_MODEL[0]
-    logging.getLogger("transformers.pipelines").addFilter(_is_no_remark_on_our_default)
     tasks = {
-        "zero-shot-sensor-classification": ZeroShotSensorClassificationPipeline,
-        "sensor-captioning": SensorCaptioningPipeline,
-        "sensor-feature-extraction": SensorFeatureExtractionPipeline,
+        "zero-shot-sensor-classification": (ZeroShotSensorClassificationPipeline, AutoModel),
+        "sensor-captioning": (SensorCaptioningPipeline, AutoModelForMultimodalLM),
+        "sensor-feature-extraction": (SensorFeatureExtractionPipeline, AutoModel),
     }
-    for task, pipeline_class in tasks.items():
+    for task, (pipeline_class, auto_class) in tasks.items():
         known = PIPELINE_REGISTRY.supported_tasks.get(task)
         if known is None or known["impl"] is not pipeline_class:
             PIPELINE_REGISTRY.register_pipeline(
-                task, pipeline_class, pt_model=AutoModel, default={"model": DEFAULT_MODEL}, type="multimodal"
+                task, pipeline_class, pt_model=auto_class, default={"model": DEFAULT_MODEL}, type="multimodal"
             )
-
-
-def _is_no_remark_on_our_default(record: logging.LogRecord) -> bool:
-    """Drops the remark that no model was supplied and where ours lies: [`SensorPipeline`] says what it is instead."""
-    return not (record.levelno == logging.WARNING and DEFAULT_MODEL[0] in record.getMessage())

@@ -35,7 +35,12 @@ class SensorCaptioningPipeline(SensorPipeline):
         if not self.model.config.is_generative:
             raise ValueError(
                 f"The model was trained with objective {self.model.config.objective!r} and has no text decoder, so it"
-                " writes no captions; take one trained with objective 'coca' or 'cap'."
+                " writes no captions; use one trained with objective 'coca' or 'cap'."
+            )
+        if not self.model.can_generate():
+            raise ValueError(
+                f"A {type(self.model).__name__} has no text decoder. Give the name of the model, or load it with"
+                " `SensorLMForConditionalGeneration.from_pretrained`."
             )
 
     def __call__(self, inputs: Any, prompt: str | None = None, **kwargs: Any) -> Any:

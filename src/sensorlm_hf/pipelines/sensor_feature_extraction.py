@@ -70,13 +70,11 @@ class SensorFeatureExtractionPipeline(SensorPipeline):
     def _forward(
         self, model_inputs: dict[str, torch.Tensor], pool: bool = True, normalize: bool | None = None
     ) -> dict[str, torch.Tensor]:
-        tower = self.model.sensor_model(**model_inputs, return_dict=True)
-        states, counts = tower.last_hidden_state.float(), tower.token_mask
-        if pool and tower.pooler_output is not None:
+        tower = self.model.get_sensor_features(**model_inputs)
+        if pool:
             vectors = tower.pooler_output.float()
-        elif pool:  # cap models are trained without a pooling head; their embedding is the mean of the tokens
-            vectors = states.mean(dim=1) if counts is None else _mean(states, counts)
         else:
+            states, counts = tower.last_hidden_state.float(), tower.token_mask
             vectors = states if counts is None else states * counts[:, :, None]
             if tower.token_index is not None:  # the tower moved observed patches to the front
                 config = self.model.config.sensor_config
@@ -91,8 +89,3 @@ class SensorFeatureExtractionPipeline(SensorPipeline):
         """Returns the vectors of one day."""
         vectors = model_outputs["vectors"][0]
         return vectors if return_tensors else vectors.numpy()
-
-
-def _mean(states: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    weights = counts[:, :, None].to(states.dtype)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1)

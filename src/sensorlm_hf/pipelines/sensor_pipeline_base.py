@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoFeatureExtractor, AutoTokenizer, Pipeline
+from transformers import AutoFeatureExtractor, AutoModelForMultimodalLM, AutoTokenizer, Pipeline
 
 from .sensor_pipeline_items import DayLoader, ResultStream, arrange, load_items
 
@@ -96,6 +96,21 @@ class SensorPipeline(Pipeline):
                 f"The task {self.task!r} needs a {name.replace('_', ' ')}: give `{name}=` or `processor=`. None could"
                 f" be loaded from {source!r}, where the model came from: {error}"
             ) from error
+
+    def _load_generative(self) -> Any:
+        """Loads the model with its decoder from where it came from, onto the same device and in the same type."""
+        source = self.model.name_or_path
+        remote = type(self.model).__module__.startswith("transformers_modules.")
+        try:
+            model = AutoModelForMultimodalLM.from_pretrained(
+                source, dtype=self.model.dtype, **({"trust_remote_code": True} if remote else {})
+            )
+        except Exception as error:
+            raise ValueError(
+                f"The task {self.task!r} needs the model with its decoder, a SensorLMForConditionalGeneration: give it"
+                f" as `model`. It could not be loaded from {source!r}: {error}"
+            ) from error
+        return model.to(self.device).eval()
 
     def _day_parameters(self, timezone: str | None, columns: Any, allow_empty: bool | None) -> dict[str, Any]:
         if allow_empty is not None and not isinstance(allow_empty, bool):

@@ -58,6 +58,12 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
 
     _needs_tokenizer = True
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.model.config.objective == "cap" and not self.model.can_generate():
+            # Labels are scored as captions, which takes the decoder that `AutoModel` leaves out.
+            self.model = self._load_generative()
+
     def __call__(self, inputs: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
         """Scores labels for one or more days.
 
@@ -189,7 +195,8 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         timeline_window: int | None = None,
     ) -> dict[str, torch.Tensor]:
         if of == "text":
-            return {"embeds": self.model.get_text_features(**model_inputs).float()}
+            embeds = self.model.get_text_features(**model_inputs).pooler_output
+            return {"embeds": torch.nn.functional.normalize(embeds.float(), dim=-1)}
         outputs = {"scores": self._scores(model_inputs, texts, sizes, label_embeds, multi_label)}
         if timeline_window is not None:
             minutes = model_inputs["sensor_values"].shape[1]
@@ -220,10 +227,13 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             likelihoods = self.model.score_text(**model_inputs, **texts).float().split(list(sizes), dim=1)
             means = torch.stack([of_label.mean(dim=1) for of_label in likelihoods], dim=1)
             return means.exp() if multi_label else means.softmax(dim=-1)
-        embeds, label_embeds = self.model.get_sensor_features(**model_inputs), label_embeds.to(self.device)
+        label_embeds = label_embeds.to(self.device)
+        embeds = torch.nn.functional.normalize(
+            self.model.get_sensor_features(**model_inputs).pooler_output.float(), dim=-1
+        )
         if multi_label and self.model.config.objective != "siglip":
-            return (1 + embeds.float() @ label_embeds.T).clamp(0, 2) / 2
-        logits = self.model._scaled_similarities(embeds.float(), label_embeds)
+            return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
+        logits = self.model.base_model.similarity_logits(embeds, label_embeds)
         return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
 
     def postprocess(

@@ -2,7 +2,7 @@
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
-from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
+from .distributed import GlobalLosses, clamp_logit_scale, compute_losses, prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
 from .lora import lora_config
 from .muon import MuonWithAdamW
@@ -23,19 +23,20 @@ __all__ = [
     "SensorLMTrainingArguments",
     "TrainingParts",
     "cached_backward",
+    "clamp_logit_scale",
+    "compute_losses",
     "last_whole_checkpoint",
     "load_checkpoint",
     "lora_config",
-    "losses_by",
     "model_writer",
     "parameter_groups",
     "prepare",
+    "prepare_for_fsdp2",
     "pretrain",
     "put_in_place",
-    "ready_for_fsdp2",
+    "restore_scalars",
     "save_checkpoint",
     "save_model",
-    "scalars_again",
     "teach_reading",
     "train_variant",
 ]

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 from .distributed import world_size
 
 
-class SavingStops(TrainerCallback):
+class GracefulStopCallback(TrainerCallback):
     """Ends a run with a checkpoint when its time is up, its steps are done or the system asks it to end (SIGTERM).
 
     All processes agree on the step, since a signal or a clock may reach one of them first.

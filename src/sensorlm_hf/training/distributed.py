@@ -10,22 +10,23 @@ Plain `all_gather` and `accelerate.gather` do not: they carry no gradient back t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.utils.checkpoint import checkpoint
 
-from ..modeling import SensorLMModel
+from ..modeling import SensorLMForConditionalGeneration, SensorLMModel
 from ..modeling.losses_sensorlm import (
-    caption_loss,
+    caption_targets,
     clip_loss,
     contrastive_cross_entropy,
     positive_pairs,
     siglip_loss,
 )
+from ..modeling.modeling_sensorlm import MAX_CLIP_LOGIT_SCALE
 
 EXCHANGES = ("gather", "ring")
 """How embeddings travel: all to everyone at once, or texts from neighbour to neighbour (sigmoid loss only)."""
@@ -253,10 +254,9 @@ def ring_siglip_loss(
 
 
 class GlobalLosses:
-    """The loss engine of [`SensorLMModel`] for batches over several processes, and for large ones on a single one.
+    """Losses of a batch over several processes, or of a large one on a single process; see [`compute_losses`].
 
-    Set it with [`losses_by`] around a forward pass. The loss that the model then returns is this process's share; its
-    mean over processes is the loss of the global batch.
+    What it returns is this process's share; its mean over processes is the loss of the global batch.
 
     Args:
         exchange: `"gather"` or `"ring"`; the ring serves the sigmoid loss alone, others gather whatever is chosen.
@@ -267,8 +267,6 @@ class GlobalLosses:
     Raises:
         ValueError: If an argument is out of range.
     """
-
-    embeddings_only = False
 
     def __init__(self, exchange: str = "gather", chunk_size: int | None = None, group: Any = None) -> None:
         if exchange not in EXCHANGES:
@@ -353,20 +351,21 @@ class GlobalLosses:
             total = total + part * ((rows.stop - rows.start) / count)
         return total
 
-    @torch.compiler.disable
-    def caption(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Computes this process's share of the caption loss.
+    def caption_divisor(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the number of tokens by which this process divides its summed caption loss.
 
         Args:
-            scores: `(T, V)` scores of the tokens of this process.
-            targets: `(T,)` the tokens.
+            tokens: Number of scored tokens of this process, a scalar.
 
         Returns:
-            The sum over this process's tokens, divided by the mean number of tokens of a process: longer captions on
-            one process weigh as much as they would in one batch.
+            The mean number of scored tokens of a process: longer captions on one process then weigh as much as they
+            would in one batch.
         """
-        total = self.total_over_processes(torch.tensor(len(targets), device=targets.device))
-        return caption_loss(scores, targets, total=total) * world_size(self.group)
+        return self.total_over_processes(tokens) / world_size(self.group)
+
+    def reduce_caption(self, share: torch.Tensor) -> torch.Tensor:
+        """Returns the caption loss given this process's share of it."""
+        return share
 
     def total_over_processes(self, number: torch.Tensor) -> torch.Tensor:
         """Returns the sum of a number over the processes; it carries no gradient."""
@@ -376,7 +375,7 @@ class GlobalLosses:
         return total
 
 
-class WholeBatchLosses(GlobalLosses):
+class EvaluationLosses(GlobalLosses):
     """The losses of an evaluation batch, the same number on every process; they carry no gradient.
 
     Loaders fill the last batch of an epoch up with rows that were there before. Given how many rows are real, these are
@@ -423,10 +422,9 @@ class WholeBatchLosses(GlobalLosses):
             return siglip_loss(sensor, text, logit_scale.detach(), logit_bias.detach(), positives)
         return clip_loss(sensor, text, logit_scale.detach(), positives)
 
-    @torch.compiler.disable
-    def caption(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Computes the caption loss of the whole batch; tokens of rows that are not real must not be among these."""
-        return self.total_over_processes(super().caption(scores, targets)) / world_size(self.group)
+    def reduce_caption(self, share: torch.Tensor) -> torch.Tensor:
+        """Returns the mean of the shares."""
+        return self.total_over_processes(share) / world_size(self.group)
 
 
 def _share_of_rows(
@@ -450,32 +448,113 @@ def _share_of_rows(
     return (by_sensor + by_text) / 2
 
 
-def sensorlm_of(model: Any) -> SensorLMModel:
-    """Returns the [`SensorLMModel`] inside a model that DDP, FSDP, PEFT or a compiler wraps.
+def unwrap_sensorlm(model: Any) -> Any:
+    """Returns the [`SensorLMForConditionalGeneration`] or [`SensorLMModel`] that DDP, FSDP, PEFT or a compiler wraps.
 
     Raises:
         TypeError: If there is none.
     """
     for module in model.modules():
-        if isinstance(module, SensorLMModel):
+        if isinstance(module, (SensorLMForConditionalGeneration, SensorLMModel)):
             return module
-    raise TypeError(f"Give a SensorLMModel, plain or wrapped, got {type(model).__name__}.")
+    raise TypeError(
+        f"Give a SensorLMModel or SensorLMForConditionalGeneration, plain or wrapped, got {type(model).__name__}."
+    )
 
 
-@contextmanager
-def losses_by(engine: Any, model: Any) -> Iterator[None]:
-    """Lets an engine compute the losses of a model's forward passes, instead of the model itself.
+@dataclass
+class Losses:
+    """Losses of a batch.
+
+    Attributes:
+        loss: Scalar, the weighted sum of the losses below.
+        contrastive_loss: Scalar, unweighted; `None` for `cap`.
+        caption_loss: Scalar, unweighted; `None` for the contrastive objectives.
+        outputs: Output of the model; without one where it ran in several parts.
+    """
+
+    loss: torch.Tensor
+    contrastive_loss: torch.Tensor | None = None
+    caption_loss: torch.Tensor | None = None
+    outputs: Any = None
+
+
+def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) -> Losses:
+    """Runs a model and computes the losses of a batch over processes from its embeddings.
 
     Args:
-        engine: [`GlobalLosses`], or `None` for the model itself.
-        model: A [`SensorLMModel`], plain or wrapped.
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP, FSDP2, PEFT or a
+            compiler.
+        inputs: Keyword arguments of its forward pass.
+        losses: How the losses are computed.
+
+    Returns:
+        The losses. On several processes they are shares, see [`GlobalLosses`].
+
+    Raises:
+        ValueError: If the processes bring unequal numbers of rows.
     """
-    inner = sensorlm_of(model)
-    before, inner.loss_engine = inner.loss_engine, engine
-    try:
-        yield
-    finally:
-        inner.loss_engine = before
+    inputs = dict(inputs)
+    groups = inputs.pop("text_group_ids", None)
+    if unwrap_sensorlm(model).config.is_generative:
+        inputs.update(caption_inputs(inputs, losses))
+    outputs = model(**inputs, return_loss=False)
+    contrastive = None
+    if outputs.get("text_embeds") is not None:
+        contrastive = losses.contrastive(
+            outputs["sensor_embeds"], outputs["text_embeds"], outputs["logit_scale"], outputs.get("logit_bias"), groups
+        )
+    return weighted_losses(unwrap_sensorlm(model).config, outputs, contrastive, losses)
+
+
+def caption_inputs(inputs: Mapping[str, Any], losses: GlobalLosses) -> dict[str, torch.Tensor]:
+    """Returns what a forward pass needs to compute this process's share of the caption loss.
+
+    Args:
+        inputs: `input_ids`, and where there are `attention_mask` and `labels`.
+        losses: How the losses are computed.
+
+    Returns:
+        `labels` and `num_items_in_batch`.
+    """
+    ids, mask, labels = inputs["input_ids"], inputs.get("attention_mask"), inputs.get("labels")
+    targets = caption_targets(ids, mask, labels)
+    if labels is None:
+        labels = ids if mask is None else ids.masked_fill(mask == 0, -100)
+    return {"labels": labels, "num_items_in_batch": losses.caption_divisor((targets != -100).sum())}
+
+
+def weighted_losses(config: Any, outputs: Any, contrastive: torch.Tensor | None, losses: GlobalLosses) -> Losses:
+    """Combines a contrastive loss with the caption loss in a model's outputs, as the objective weights them.
+
+    Args:
+        config: Configuration of the model.
+        outputs: Output of the model.
+        contrastive: The contrastive loss, if the objective has one.
+        losses: How the losses are computed.
+    """
+    caption = outputs.get("caption_loss")
+    if caption is None:
+        return Losses(contrastive, contrastive, None, outputs)  # type: ignore[arg-type]
+    caption = losses.reduce_caption(caption)
+    if contrastive is None:
+        return Losses(caption, None, caption, outputs)
+    loss = config.contrastive_loss_weight * contrastive + config.caption_loss_weight * caption
+    return Losses(loss, contrastive, caption, outputs)
+
+
+@torch.no_grad()
+def clamp_logit_scale(model: Any) -> None:
+    """Limits the temperature factor to 100, as CLIP does; call it after each optimizer step.
+
+    The forward pass only limits the value it uses, so the parameter would stop learning once beyond the limit.
+
+    Args:
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped.
+    """
+    base = unwrap_sensorlm(model).base_model
+    if base.logit_scale is not None and base.logit_bias is None:
+        base.logit_scale.clamp_(max=MAX_CLIP_LOGIT_SCALE)
 
 
 SCALARS = ("logit_scale", "logit_bias")
@@ -486,7 +565,7 @@ def scalars_to_vectors(model: Any) -> None:
 
     [`SensorLMTrainer`] saves them as scalars again.
     """
-    inner = sensorlm_of(model)
+    inner = unwrap_sensorlm(model).base_model
     for name in SCALARS:
         parameter = getattr(inner, name)
         if parameter is not None and parameter.ndim == 0:
@@ -494,7 +573,7 @@ def scalars_to_vectors(model: Any) -> None:
             setattr(inner, name, vector)
 
 
-def scalars_again(state: dict[str, Any]) -> dict[str, Any]:
+def restore_scalars(state: dict[str, Any]) -> dict[str, Any]:
     """Returns weights whose temperature and bias are scalars, as the model has them; FSDP2 trains them as vectors."""
     return {
         name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
@@ -502,7 +581,7 @@ def scalars_again(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def ready_for_fsdp2(model: Any, accelerator: Any) -> None:
+def prepare_for_fsdp2(model: Any, accelerator: Any) -> None:
     """Prepares a model for `accelerator.prepare` where that is to shard it with FSDP2; does nothing elsewhere.
 
     The temperature and the bias become vectors (see [`scalars_to_vectors`]). Accelerate refuses to wrap layers that a

@@ -11,29 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from ..modeling.losses_sensorlm import caption_loss
-from .distributed import GlobalLosses, losses_by, sensorlm_of, world_size
-
-
-@dataclass
-class CachedLoss:
-    """Losses of a batch whose gradients are in place already.
-
-    Attributes:
-        loss: The loss, or this process's share of it; detached.
-        contrastive_loss: Its contrastive part, if the objective has one.
-        caption_loss: Its caption part, if the objective has one.
-    """
-
-    loss: torch.Tensor
-    contrastive_loss: torch.Tensor | None = None
-    caption_loss: torch.Tensor | None = None
+from .distributed import GlobalLosses, Losses, caption_inputs, unwrap_sensorlm, weighted_losses
 
 
 class _RandomState:
@@ -63,51 +47,37 @@ class _Restored(AbstractContextManager[None]):
         self._fork.__exit__(*error)
 
 
-class _Embedding:
-    """First pass: keeps what the loss needs of a mini-batch."""
+@dataclass
+class _Cache:
+    """The contrastive loss of the batch, and its gradients on embeddings, temperature and bias.
 
-    embeddings_only = True
+    Attributes:
+        loss: The loss, detached.
+        gradients: On sensor embeddings, text embeddings, temperature and, for the sigmoid loss, bias.
+        states: State of the random generators before each mini-batch.
+    """
 
-    def __init__(self) -> None:
-        self.sensors: list[torch.Tensor] = []
-        self.texts: list[torch.Tensor] = []
-        self.scale: torch.Tensor | None = None
-        self.bias: torch.Tensor | None = None
+    loss: torch.Tensor
+    gradients: tuple[torch.Tensor, ...]
+    states: list[_RandomState] = field(default_factory=list)
 
-    def contrastive(self, sensor: Any, text: Any, scale: Any, bias: Any, groups: Any) -> torch.Tensor:
-        self.sensors.append(sensor.detach())
-        self.texts.append(text.detach())
-        self.scale, self.bias = scale.detach(), None if bias is None else bias.detach()
-        return sensor.new_zeros(())
+    def surrogate(self, outputs: Any, rows: slice, parts: int) -> torch.Tensor:
+        """Returns a scalar for one of `parts` mini-batches whose gradients add up to those of the batch's loss.
 
+        Its value is the mini-batch's part of the loss.
 
-class _Repeating:
-    """Second pass: losses whose gradients, summed over the mini-batches, are those of the whole batch."""
-
-    embeddings_only = False
-
-    def __init__(self, parts: int, world: int) -> None:
-        self.parts = parts
-        self.world = world
-        self.rows = slice(0, 0)
-        self.loss: torch.Tensor | None = None
-        self.gradients: tuple[torch.Tensor, ...] = ()
-        self.tokens: torch.Tensor | None = None
-
-    def contrastive(self, sensor: Any, text: Any, scale: Any, bias: Any, groups: Any) -> torch.Tensor:
-        if self.loss is None:
-            raise RuntimeError("The contrastive loss was not computed before its gradients are passed on.")
+        Args:
+            outputs: Output of the model for the mini-batch.
+            rows: Its rows.
+            parts: Number of mini-batches.
+        """
         by_sensor, by_text, by_scale, *by_bias = self.gradients
-        carrier = (sensor * by_sensor[self.rows]).sum() + (text * by_text[self.rows]).sum()
-        # Every mini-batch brings its part of what the two learned numbers receive once.
-        carrier = carrier + (scale * by_scale).sum() / self.parts
+        scalar = (outputs["sensor_embeds"] * by_sensor[rows]).sum() + (outputs["text_embeds"] * by_text[rows]).sum()
+        # Each mini-batch contributes its part of the gradient that the two learned numbers receive once.
+        scalar = scalar + (outputs["logit_scale"] * by_scale).sum() / parts
         if by_bias:
-            carrier = carrier + (bias * by_bias[0]).sum() / self.parts
-        # The gradient of the carrier, with the value of the loss.
-        return carrier - carrier.detach() + self.loss / self.parts
-
-    def caption(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return caption_loss(scores, targets, total=self.tokens) * self.world
+            scalar = scalar + (outputs["logit_bias"] * by_bias[0]).sum() / parts
+        return scalar - scalar.detach() + self.loss / parts
 
 
 def cached_backward(
@@ -119,14 +89,14 @@ def cached_backward(
     backward: Callable[[torch.Tensor], None] = torch.Tensor.backward,
     no_sync: Callable[[], AbstractContextManager[Any]] = nullcontext,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
-) -> CachedLoss:
+) -> Losses:
     """Computes the loss of a batch and adds its gradients to the parameters, holding one mini-batch at a time.
 
     Random numbers drawn by the model (dropout) are the same in both passes, so the gradients belong to the loss that is
     returned.
 
     Args:
-        model: A [`SensorLMModel`], plain or wrapped by DDP or FSDP2.
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP or FSDP2.
         inputs: Keyword arguments of its forward pass; every tensor has one row for each recording.
         mini_batch_size: Recordings that pass through the model at once; the same on all processes.
         losses: How the loss of the batch is computed; over all processes by default.
@@ -143,52 +113,56 @@ def cached_backward(
     if mini_batch_size < 1:
         raise ValueError(f"`mini_batch_size` must be at least 1, got {mini_batch_size}.")
     losses = GlobalLosses() if losses is None else losses
-    inner = sensorlm_of(model)
+    config = unwrap_sensorlm(model).config
+    inputs = dict(inputs)
+    groups = inputs.pop("text_group_ids", None)
+    if config.is_generative:
+        inputs.update(caption_inputs(inputs, losses))
+    num_items = inputs.pop("num_items_in_batch", None)
     rows = len(inputs["input_ids"])
     parts = [slice(start, min(start + mini_batch_size, rows)) for start in range(0, rows, mini_batch_size)]
     batches = [{name: tensor[part] for name, tensor in inputs.items()} for part in parts]
-    repeating = _Repeating(len(parts), world_size(losses.group))
-    states = [None] * len(parts)
-    if inner.config.is_contrastive:
-        states = _embed(model, batches, inputs, losses, repeating, context)
-    if inner.config.is_generative:
-        targets = inner._caption_targets(inputs["input_ids"], inputs.get("attention_mask"), inputs.get("labels"))
-        repeating.tokens = losses.total_over_processes((targets != -100).sum())
-    totals: dict[str, torch.Tensor | None] = {"loss": None, "contrastive_loss": None, "caption_loss": None}
-    for number, (part, batch, state) in enumerate(zip(parts, batches, states, strict=True)):
-        repeating.rows = part
+    cache = _embed(model, batches, groups, losses, context) if config.is_contrastive else None
+    total = Losses(torch.zeros(()))
+    for number, (part, batch) in enumerate(zip(parts, batches, strict=True)):
         with nullcontext() if number == len(parts) - 1 else no_sync():
-            with nullcontext() if state is None else state.restored(), losses_by(repeating, model), context():
-                output = model(**batch)
-            backward(output["loss"])
-        for name, total in totals.items():
-            value = output.get(name)
+            with nullcontext() if cache is None else cache.states[number].restored(), context():
+                outputs = model(**batch, return_loss=False, num_items_in_batch=num_items)
+                contrastive = None if cache is None else cache.surrogate(outputs, part, len(parts))
+                result = weighted_losses(config, outputs, contrastive, losses)
+            backward(result.loss)
+        for name in ("loss", "contrastive_loss", "caption_loss"):
+            value, before = getattr(result, name), getattr(total, name)
             if value is not None:
-                totals[name] = value.detach() if total is None else total + value.detach()
-    return CachedLoss(**totals)
+                value = value.detach()
+                setattr(total, name, value if number == 0 else before + value)
+    return total
 
 
 def _embed(
     model: Any,
     batches: list[dict[str, torch.Tensor]],
-    inputs: dict[str, torch.Tensor],
+    groups: torch.Tensor | None,
     losses: GlobalLosses,
-    repeating: _Repeating,
     context: Callable[[], AbstractContextManager[Any]],
-) -> list[Any]:
-    """Embeds all mini-batches and fills in the loss and its gradients; returns the random states to restore."""
-    embedding, states = _Embedding(), []
-    with torch.no_grad(), losses_by(embedding, model):
+) -> _Cache:
+    """Embeds all mini-batches; returns the contrastive loss, its gradients and the random states to restore."""
+    states, outputs = [], []
+    with torch.no_grad():
         for batch in batches:
             states.append(_RandomState(*batch.values()))
             with context():
-                model(**batch)
-    leaves = [torch.cat(embedding.sensors), torch.cat(embedding.texts), embedding.scale]
-    leaves += [] if embedding.bias is None else [embedding.bias]
+                # Without labels and loss, the decoder is not run in training.
+                outputs.append(
+                    model(**{name: tensor for name, tensor in batch.items() if name != "labels"}, return_loss=False)
+                )
+    leaves = [torch.cat([output[name] for output in outputs]) for name in ("sensor_embeds", "text_embeds")]
+    leaves.append(outputs[0]["logit_scale"])
+    if outputs[0].get("logit_bias") is not None:
+        leaves.append(outputs[0]["logit_bias"])
     with torch.enable_grad():
-        leaves = [leaf.clone().requires_grad_() for leaf in leaves if leaf is not None]
+        leaves = [leaf.detach().clone().requires_grad_() for leaf in leaves]
         sensor, text, scale, *bias = leaves
-        loss = losses.contrastive(sensor, text, scale, bias[0] if bias else None, inputs.get("text_group_ids"))
-        repeating.gradients = torch.autograd.grad(loss, leaves)
-    repeating.loss = loss.detach()
-    return states
+        loss = losses.contrastive(sensor, text, scale, bias[0] if bias else None, groups)
+        gradients = torch.autograd.grad(loss, leaves)
+    return _Cache(loss.detach(), gradients, states)

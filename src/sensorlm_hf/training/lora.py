@@ -53,7 +53,7 @@ def lora_config(
         The configuration; its `target_modules` are a pattern over whole names.
 
     Raises:
-        ValueError: If a part is unknown or absent, a module that is to be saved is no module, or the tower is frozen.
+        ValueError: If a part is unknown or absent, or `modules_to_save` names something that is not a module.
 
     Example:
         ```python
@@ -70,11 +70,6 @@ def lora_config(
         raise ValueError(f"`parts` must be some of {', '.join(PARTS)}, got {list(parts)!r}.")
     if layers not in LAYERS:
         raise ValueError(f"`layers` must be one of {', '.join(LAYERS)}, got {layers!r}.")
-    if getattr(model.config, "freeze_backbone", False):
-        raise ValueError(
-            "The configuration has `freeze_backbone=True`, so no gradient reaches the tower. Load the classifier with"
-            " `freeze_backbone=False`: LoRA freezes the tower's own weights."
-        )
     named = dict(model.named_modules())
     patterns = [_pattern(named, part, layers) for part in parts]
     saved = [name for name in ("classifier", "pooler") if isinstance(named.get(name), nn.Module)]
@@ -100,9 +95,11 @@ def lora_config(
 def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
     """Returns a pattern of the linear maps in a part's blocks."""
     prefix = "decoder" if part == "decoder" else f"{part}_model"
+    if prefix not in named and f"sensorlm.{prefix}" in named:
+        prefix = f"sensorlm.{prefix}"
     if prefix not in named:
         raise ValueError(f"The model has no part {part!r} to adapt: `{prefix}` is absent.")
-    numbered = re.compile(rf"{prefix}\.(.*\.)?\d+\.")  # blocks stand in lists; heads and projections do not
+    numbered = re.compile(rf"{re.escape(prefix)}\.(.*\.)?\d+\.")  # blocks stand in lists; heads and projections do not
     names = [
         name
         for name, module in named.items()
@@ -113,7 +110,7 @@ def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
     if not names:
         raise ValueError(f"The part {part!r} has no linear map to adapt with layers={layers!r}.")
     endings = sorted({re.sub(r".*\.\d+\.", "", name) for name in names})
-    return rf"{prefix}\.(?:.*\.)?\d+\.(?:{'|'.join(map(re.escape, endings))})"
+    return rf"{re.escape(prefix)}\.(?:.*\.)?\d+\.(?:{'|'.join(map(re.escape, endings))})"
 
 
 __all__ = ["LAYERS", "PARTS", "lora_config"]

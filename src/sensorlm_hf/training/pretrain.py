@@ -23,13 +23,13 @@ from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
 from ..data.rewording import all_other_words
 from ..data.stream import SensorDayStream
-from ..modeling import SensorLMConfig, SensorLMModel
+from ..modeling import SensorLMConfig, load_pretrained, pretraining_class
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
-from .distributed import scalars_again
+from .distributed import restore_scalars
 from .trainer import SensorLMTrainer
 
 logger = logging.getLogger(__name__)
@@ -218,7 +218,7 @@ def pretrain(
     outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     metrics = {
         **{name: value for name, value in outcome.metrics.items() if name != "total_flos"},
-        **trainer.whole_run(),
+        **trainer.run_metrics(),
         **(trainer.evaluate() if validation is not None and not trainer.stops.reason else {}),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "days_seen": round((trainer.state.epoch or 0) * _days_of_epoch(trainer, train)),
@@ -236,7 +236,7 @@ def pretrain(
             trainer.model.save_pretrained(output / "adapter")
             processor.save_pretrained(output / "adapter")
         model = trainer.model.merge_and_unload()
-    state = None if options.lora else trainer.whole_state_dict()
+    state = None if options.lora else trainer.full_state_dict()
     if trainer.is_world_process_zero():
         save_model(model, processor, output, options.save_dtype, state_dict=state)
         _write_json(output / "training.json", metrics)
@@ -245,8 +245,10 @@ def pretrain(
 
 def _days_of_epoch(trainer: SensorLMTrainer, train: SensorDayDataset | SensorDayStream) -> int:
     """Days that all processes see in an epoch; a stream knows its own share, a sampler the whole."""
-    sampler = trainer._get_train_sampler()
-    return len(train) * trainer.args.world_size if sampler is None else len(sampler)
+    sampler = trainer._sampler
+    if sampler is None or sampler is train:
+        return len(train) * (1 if sampler is None else trainer.args.world_size)
+    return len(sampler)
 
 
 @dataclass
@@ -263,7 +265,7 @@ class TrainingParts:
         started_from: What `training.json` of the model that the run starts from says, if there is one.
     """
 
-    model: SensorLMModel
+    model: Any
     processor: SensorLMProcessor
     train: SensorDayDataset | SensorDayStream
     validation: SensorDayDataset | None
@@ -373,7 +375,7 @@ MAX_STREAMED_VALIDATION = 2048
 FREEZABLE = ("sensor", "text")
 
 
-def freeze(model: SensorLMModel, parts: Sequence[str]) -> None:
+def freeze(model: Any, parts: Sequence[str]) -> None:
     """Keeps towers as they are while the rest is trained.
 
     Args:
@@ -387,13 +389,13 @@ def freeze(model: SensorLMModel, parts: Sequence[str]) -> None:
     for part in parts:
         if part not in FREEZABLE:
             raise ValueError(f"Only {' and '.join(FREEZABLE)} can be frozen, got {part!r}.")
-        getattr(model, f"{part}_model").requires_grad_(False)
+        getattr(model.base_model, f"{part}_model").requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(f"Freezing {', '.join(parts)} leaves nothing to train.")
 
 
 def save_model(
-    model: SensorLMModel,
+    model: Any,
     processor: SensorLMProcessor,
     folder: str | os.PathLike,
     dtype: str | None = None,
@@ -450,7 +452,7 @@ def model_writer(accelerator: Any, model: Any, parts: TrainingParts) -> Callable
         A function that writes model and processor to a folder, see [`save_model`]; in processes other than the first
         it does nothing.
     """
-    state = scalars_again(accelerator.get_state_dict(model))
+    state = restore_scalars(accelerator.get_state_dict(model))
 
     def write(folder: Path) -> None:
         if accelerator.is_main_process:
@@ -488,12 +490,13 @@ def _processor(options: PretrainOptions, rows: Any, saved: Path | None, seed: in
     return SensorLMProcessor(extractor, tokenizer)
 
 
-def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMModel:
+def _model(options: PretrainOptions, processor: SensorLMProcessor) -> Any:
     if options.init_from is not None:
-        old = SensorLMConfig.from_pretrained(options.init_from)
-        wanted = {**old.to_dict(), "objective": options.objective, **options.config_overrides}
-        config = SensorLMConfig.from_dict(wanted)
-        model = SensorLMModel.from_pretrained(options.init_from, config=config, dtype=torch.float32)
+        wanted = SensorLMConfig.from_pretrained(options.init_from).to_dict()
+        if wanted["text_config"]["language_model_config"] is None:
+            wanted["text_config"]["pooling"] = None  # follows from the objective, which may be another one here
+        config = SensorLMConfig.from_dict({**wanted, "objective": options.objective, **options.config_overrides})
+        model = load_pretrained(options.init_from, config=config, dtype=torch.float32)
         positions = model.config.text_config.max_position_embeddings
         if options.max_text_length > positions:
             untrained = options.lora or "text" in options.freeze
@@ -505,7 +508,8 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMMo
                 )
             model.resize_position_embeddings(options.max_text_length)
         return model
-    return SensorLMModel(_new_config(options, processor))
+    config = _new_config(options, processor)
+    return pretraining_class(config)(config)
 
 
 def _new_config(options: PretrainOptions, processor: SensorLMProcessor) -> SensorLMConfig:
@@ -551,7 +555,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _adapted(model: SensorLMModel, parts: Sequence[str]) -> Any:
+def _adapted(model: Any, parts: Sequence[str]) -> Any:
     """Returns a model whose parts learn by LoRA."""
     from peft import get_peft_model
 

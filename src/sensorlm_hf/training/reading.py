@@ -70,11 +70,13 @@ def teach_reading(
     Raises:
         ValueError: If the model has no text embedding or no statistics, or a number is out of range.
     """
+    objective, embeds = model.config.objective, model.config.sensor_config.embed_statistics
+    model = model.base_model
     if not model.config.is_contrastive or model.sensor_model.statistics is None:
         raise ValueError(
             "The lesson compares texts with the statistics of the sensor tower: it needs a model of objective 'clip',"
-            f" 'siglip' or 'coca' with `embed_statistics=True`, got {model.config.objective!r} with"
-            f" `embed_statistics={model.config.sensor_config.embed_statistics}`."
+            f" 'siglip' or 'coca' with `embed_statistics=True`, got {objective!r} with"
+            f" `embed_statistics={embeds}`."
         )
     for name, value in (("steps", steps), ("batch_size", batch_size)):
         if value <= 0:
@@ -154,7 +156,8 @@ def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[s
 def _lesson(model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the contrastive loss of texts and statistics, and their cosines."""
     with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
-        text = model.get_text_features(batch["input_ids"], batch["attention_mask"])
+        text = model.get_text_features(batch["input_ids"], batch["attention_mask"]).pooler_output
+    text = nn.functional.normalize(text.float(), dim=-1)
     states = model.sensor_model.statistics(batch["sensor_values"], batch["sensor_mask"])
     sensor = nn.functional.normalize(states.sum(dim=1).float(), dim=-1)
     loss = model._contrastive_loss(sensor, text, batch["text_group_ids"])

@@ -18,7 +18,7 @@ class ForwardFlops:
     between: attention grows with the square of the length, everything else in proportion.
 
     Args:
-        model: A [`SensorLMModel`]; only its configuration is used.
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`]; only its configuration is used.
     """
 
     def __init__(self, model: Any) -> None:
@@ -47,7 +47,7 @@ class ForwardFlops:
         values = torch.zeros(1, sensor.window_minutes, sensor.num_channels, device="meta")
         ids = torch.zeros(1, length, dtype=torch.long, device="meta")
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(sensor_values=values, input_ids=ids, return_loss=False, return_caption_logits=True)
+            model.eval()(sensor_values=values, input_ids=ids, return_loss=False)
         return float(counter.get_total_flops())
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,21 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError
 from transformers import ProgressCallback, Trainer, TrainerCallback
-from transformers.trainer_utils import rotate_checkpoints
+from transformers.trainer_utils import rotate_checkpoints, seed_worker
 
 from ..data.collator import SensorDayDataset
 from ..data.stream import SensorDayStream
-from .callbacks import RichProgress, SavingStops
+from .callbacks import GracefulStopCallback, RichProgress
 from .checkpoints import PARTIAL, last_good_state, put_in_place, writing_failed
 from .distributed import (
+    EvaluationLosses,
     GlobalLosses,
-    WholeBatchLosses,
-    losses_by,
-    ready_for_fsdp2,
-    scalars_again,
-    sensorlm_of,
+    Losses,
+    clamp_logit_scale,
+    compute_losses,
+    prepare_for_fsdp2,
+    restore_scalars,
+    unwrap_sensorlm,
     world_size,
 )
 from .grad_cache import cached_backward
@@ -80,18 +83,18 @@ class SensorLMTrainer(Trainer):
         self._began = time.perf_counter()
         self._seconds_before: float | None = None
         self._work = _Work()
-        self._flops = ForwardFlops(sensorlm_of(self.model))
+        self._flops = ForwardFlops(unwrap_sensorlm(self.model))
         self._sampler: PersonSampler | SensorDayStream | None = None
-        self._redirected: str | None = None
         self._warned_of_waiting = False
         self._check_setting()
         chunked = self.args.loss_chunk_size is not None
         needs_engine = self.args.world_size > 1 or chunked or self.args.contrastive_mini_batch_size is not None
         self.losses = GlobalLosses(self.args.loss_exchange, self.args.loss_chunk_size) if needs_engine else None
-        ready_for_fsdp2(self.model, self.accelerator)
-        self.stops = SavingStops(self.args.max_hours)
+        prepare_for_fsdp2(self.model, self.accelerator)
+        self.stops = GracefulStopCallback(self.args.max_hours)
         self.add_callback(self.stops)
         self.add_callback(_EpochOfSampler(self))
+        self.add_callback(_ClampLogitScale())
         for callback in kwargs.get("callbacks") or ():
             if hasattr(callback, "set_trainer"):
                 callback.set_trainer(self)
@@ -100,7 +103,7 @@ class SensorLMTrainer(Trainer):
             self.add_callback(RichProgress())
 
     def _check_setting(self) -> None:
-        objective = sensorlm_of(self.model).config.objective
+        objective = unwrap_sensorlm(self.model).config.objective
         if self.args.n_gpu > 1:
             raise ValueError(
                 f"One process drives {self.args.n_gpu} GPUs, so that each of them would see only its own negatives."
@@ -120,42 +123,57 @@ class SensorLMTrainer(Trainer):
 
     # ---- Data
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler | None:
-        dataset = self.train_dataset if train_dataset is None else train_dataset
-        if not self.args.spread_people or not isinstance(dataset, SensorDayDataset):
-            return super()._get_train_sampler(train_dataset)
-        # Accelerate deals whole batches to the processes in turn, so one global batch is that many rows in sequence.
+    def get_train_dataloader(self) -> torch.utils.data.DataLoader:
+        """Returns the loader of training batches.
+
+        With `spread_people` a [`PersonSampler`] orders the days; a [`SensorDayStream`] distributes its shards to
+        processes itself.
+        """
+        if isinstance(self.train_dataset, SensorDayStream):
+            return self._stream_loader(self.train_dataset)
+        if not self.args.spread_people or not isinstance(self.train_dataset, SensorDayDataset):
+            return super().get_train_dataloader()
+        # Accelerate distributes batches to the processes in turn, so one global batch is that many rows in sequence.
         batch = self.args.train_batch_size * self.args.world_size
         seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
-        self._sampler = PersonSampler(dataset.people(), batch, seed=seed)
-        return self._sampler
+        self._sampler = PersonSampler(self.train_dataset.people(), batch, seed=seed)
+        return self.accelerator.prepare(
+            torch.utils.data.DataLoader(
+                self.train_dataset,
+                batch_size=self.args.train_batch_size,
+                sampler=self._sampler,
+                drop_last=self.args.dataloader_drop_last,
+                worker_init_fn=partial(
+                    seed_worker, num_workers=self.args.dataloader_num_workers, rank=self.args.process_index
+                ),
+                persistent_workers=self.args.dataloader_persistent_workers,
+                **self._loader_options(),
+            )
+        )
 
-    def get_train_dataloader(self) -> torch.utils.data.DataLoader:
-        """Returns the loader of training batches; a [`SensorDayStream`] deals out its shards to processes itself."""
-        stream = self.train_dataset
-        if not isinstance(stream, SensorDayStream):
-            return super().get_train_dataloader()
-        here = (stream.rank, stream.world_size, stream.batch_size, stream.num_workers)
+    def _loader_options(self) -> dict[str, Any]:
+        return {
+            "collate_fn": self.data_collator,
+            "num_workers": self.args.dataloader_num_workers,
+            "pin_memory": self.args.dataloader_pin_memory,
+            "prefetch_factor": self.args.dataloader_prefetch_factor,
+        }
+
+    def _stream_loader(self, stream: SensorDayStream) -> torch.utils.data.DataLoader:
+        made_for = (stream.rank, stream.world_size, stream.batch_size, stream.num_workers)
         wanted = (
             self.args.process_index,
             self.args.world_size,
             self.args.train_batch_size,
             self.args.dataloader_num_workers,
         )
-        if here != wanted:
+        if made_for != wanted:
             raise ValueError(
                 "The stream was made for another run: (rank, world_size, batch_size, num_workers) are"
-                f" {here}, but the trainer has {wanted}."
+                f" {made_for}, but the trainer has {wanted}."
             )
         self._sampler = stream
-        return torch.utils.data.DataLoader(
-            stream,
-            batch_size=stream.batch_size,
-            collate_fn=self.data_collator,
-            num_workers=stream.num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-            prefetch_factor=self.args.dataloader_prefetch_factor,
-        )
+        return torch.utils.data.DataLoader(stream, batch_size=stream.batch_size, **self._loader_options())
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Takes the next batches from the loader; the time that takes is logged as `data_wait`."""
@@ -227,12 +245,8 @@ class SensorLMTrainer(Trainer):
         """
         self._began, self._seconds_before = time.perf_counter(), None
         self._work = _Work()
-        return super().train(*args, **kwargs)
-
-    def _finalize_training(self, *args: Any, **kwargs: Any) -> Any:
-        # `Trainer` adds up the losses since the last log entry without the other processes' shares.
-        self._tr_loss.fill_(self._mean_over_processes(self._tr_loss))
-        return super()._finalize_training(*args, **kwargs)
+        result = super().train(*args, **kwargs)
+        return result._replace(training_loss=result.metrics["train_loss"])
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """Computes the loss of a batch and its gradients; a loss that is not finite ends the run before they are used.
@@ -278,27 +292,31 @@ class SensorLMTrainer(Trainer):
         """Computes the loss (on several processes this one's share), and keeps its two parts for the next log entry."""
         if not model.training and world_size() > 1:
             return self._evaluation_loss(model, inputs, return_outputs)
-        with losses_by(self.losses, model):
+        if self.losses is None or not model.training:
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
-        if model.training:
-            self._keep_parts(outputs)
+            parts = Losses(loss, outputs.get("contrastive_loss"), outputs.get("caption_loss"), outputs)
+            if outputs.get("text_embeds") is not None and parts.contrastive_loss is None:
+                parts.contrastive_loss = loss
         else:
-            self._count_hits(outputs, inputs.get("text_group_ids"), WholeBatchLosses())
-        return (loss, outputs) if return_outputs else loss
+            parts = compute_losses(model, inputs, self.losses)
+        if model.training:
+            self._keep_parts(parts)
+        else:
+            self._count_hits(parts.outputs, inputs.get("text_group_ids"), EvaluationLosses())
+        return (parts.loss, parts.outputs) if return_outputs else parts.loss
 
     def _evaluation_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
-        """The loss of the global batch without the rows that fill it up, as one process would compute it."""
+        """The loss of the global batch without the rows that pad it, as one process would compute it."""
         loader = self.accelerator.gradient_state
         rows = loader.remainder if loader.end_of_dataloader and loader.remainder > 0 else None
-        whole = WholeBatchLosses(rows)
-        if sensorlm_of(model).config.is_generative:
+        losses = EvaluationLosses(rows)
+        if unwrap_sensorlm(model).config.is_generative:
             labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
-            real = whole.is_real(len(labels)).to(labels.device)
+            real = losses.is_real(len(labels)).to(labels.device)
             inputs = {**inputs, "labels": labels.masked_fill(~real[:, None], -100)}
-        with losses_by(whole, model):
-            loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
-        self._count_hits(outputs, inputs.get("text_group_ids"), whole)
-        return (loss, outputs) if return_outputs else loss
+        result = compute_losses(model, inputs, losses)
+        self._count_hits(result.outputs, inputs.get("text_group_ids"), losses)
+        return (result.loss, result.outputs) if return_outputs else result.loss
 
     def _keep_parts(self, outputs: Any) -> None:
         for name in _PARTS:
@@ -306,7 +324,7 @@ class SensorLMTrainer(Trainer):
             if value is not None:
                 self._parts[name].append(value.detach())
 
-    def _count_hits(self, outputs: Any, groups: torch.Tensor | None, batch: WholeBatchLosses) -> None:
+    def _count_hits(self, outputs: Any, groups: torch.Tensor | None, batch: EvaluationLosses) -> None:
         """Counts which days of the global batch find a caption of theirs first, and which captions their day."""
         sensor, text = getattr(outputs, "sensor_embeds", None), getattr(outputs, "text_embeds", None)
         if sensor is None or text is None:
@@ -327,7 +345,7 @@ class SensorLMTrainer(Trainer):
 
     # ---- Logging
 
-    def whole_run(self) -> dict[str, float]:
+    def run_metrics(self) -> dict[str, float]:
         """Returns `train_loss` and `train_runtime` of a run, with the parts before it was resumed.
 
         `Trainer` itself divides the loss since the last start by the steps since the first.
@@ -358,10 +376,10 @@ class SensorLMTrainer(Trainer):
                 if values:
                     logs[name] = round(self._mean_over_processes(torch.stack(values).float().mean()), 4)
                     values.clear()
-            scale = getattr(sensorlm_of(self.model), "logit_scale", None)
+            scale = unwrap_sensorlm(self.model).base_model.logit_scale
             if scale is not None:
-                whole = scale.full_tensor() if hasattr(scale, "full_tensor") else scale
-                logs["logit_scale"] = round(float(whole.detach().exp()), 4)
+                full = scale.full_tensor() if hasattr(scale, "full_tensor") else scale
+                logs["logit_scale"] = round(float(full.detach().exp()), 4)
             logs.update(self._work.rates(self.args.device, self._compute_type(), self.args.world_size))
             if logs["data_wait"] > 0.2 and not self._warned_of_waiting:
                 self._warned_of_waiting = True
@@ -370,6 +388,9 @@ class SensorLMTrainer(Trainer):
                     100 * logs["data_wait"],
                     self.args.dataloader_num_workers,
                 )
+        if "train_loss" in logs:
+            # `Trainer` adds the losses since the last log entry without the shares of other processes.
+            logs["train_loss"] = self._mean_over_processes(torch.tensor(logs["train_loss"], device=self.args.device))
         evaluated = next(
             (name for name in logs if name.endswith("_loss") and name not in (*_PARTS, "train_loss")), None
         )
@@ -391,57 +412,59 @@ class SensorLMTrainer(Trainer):
 
     # ---- Checkpoints
 
-    def _get_output_dir(self, trial: Any) -> str:
-        return super()._get_output_dir(trial) if self._redirected is None else self._redirected
-
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Writes a checkpoint under a temporary name and renames it, so that it is complete or absent.
+
+        `Trainer` has no public hook around the writing of a checkpoint.
+        """
         with self._work.paused():
-            self._save_whole_checkpoint(model, trial)
-
-    def _save_whole_checkpoint(self, model: Any, trial: Any) -> None:
-        """Writes a checkpoint under another name and renames it, so that it is whole or not there."""
-        run = Path(self._get_output_dir(trial))
-        target = run / f"checkpoint-{self.state.global_step}"
-        written = run / PARTIAL / target.name
-        if self.args.should_save:
-            shutil.rmtree(run / PARTIAL, ignore_errors=True)
-        self.accelerator.wait_for_everyone()
-        before = self.state.best_model_checkpoint
-        self._redirected = str(run / PARTIAL)
-        try:
-            super()._save_checkpoint(model, trial)
-            self.accelerator.wait_for_everyone()
+            run = Path(self._get_output_dir(trial))
+            target = run / f"checkpoint-{self.state.global_step}"
             if self.args.should_save:
-                best = run / f"checkpoint-{self.state.best_global_step}"
-                is_there = best == target or best.exists()
-                self.state.best_model_checkpoint = str(best) if self.state.best_global_step and is_there else before
-                self.state.save_to_json(str(written / "trainer_state.json"))
-                put_in_place(written, target)
-        except (OSError, RuntimeError, SafetensorError) as error:
-            # torch reports a full disk as a RuntimeError, safetensors as an error of its own.
-            shutil.rmtree(run / PARTIAL, ignore_errors=True)
-            raise writing_failed(target, error) from error
-        finally:
-            self._redirected = None
-        if self.args.should_save:
-            shutil.rmtree(run / PARTIAL, ignore_errors=True)
-            rotate_checkpoints(
-                output_dir=str(run),
-                save_total_limit=self.args.save_total_limit,
-                best_model_checkpoint=self.state.best_model_checkpoint,
-                use_mtime=True,
-            )
-        self.accelerator.wait_for_everyone()
-        if self.args.push_to_hub:
-            super()._push_from_checkpoint(str(target))
+                shutil.rmtree(run / PARTIAL, ignore_errors=True)
+            self.accelerator.wait_for_everyone()
+            before = self.state.best_model_checkpoint
+            try:
+                with self._redirected_to(run / PARTIAL):
+                    super()._save_checkpoint(model, trial)
+                    written = Path(self._get_output_dir(trial)) / target.name
+                self.accelerator.wait_for_everyone()
+                if self.args.should_save:
+                    best = run / f"checkpoint-{self.state.best_global_step}"
+                    is_there = best == target or best.exists()
+                    self.state.best_model_checkpoint = str(best) if self.state.best_global_step and is_there else before
+                    self.state.save_to_json(str(written / "trainer_state.json"))
+                    put_in_place(written, target)
+            except (OSError, RuntimeError, SafetensorError) as error:
+                # torch reports a full disk as a RuntimeError, safetensors as its own error.
+                shutil.rmtree(run / PARTIAL, ignore_errors=True)
+                raise writing_failed(target, error) from error
+            if self.args.should_save:
+                shutil.rmtree(run / PARTIAL, ignore_errors=True)
+                rotate_checkpoints(
+                    output_dir=str(run),
+                    save_total_limit=self.args.save_total_limit,
+                    best_model_checkpoint=self.state.best_model_checkpoint,
+                    use_mtime=True,
+                )
+            self.accelerator.wait_for_everyone()
+            if self.args.push_to_hub:
+                self._push_from_checkpoint(str(target))
 
-    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        """Does nothing: what is being written is pushed once it has its name."""
+    @contextmanager
+    def _redirected_to(self, folder: Path) -> Iterator[None]:
+        """Makes `Trainer` write to another folder, and push nothing before it has its name."""
+        before = self.args.output_dir, self.args.push_to_hub
+        self.args.output_dir, self.args.push_to_hub = str(folder), False
+        try:
+            yield
+        finally:
+            self.args.output_dir, self.args.push_to_hub = before
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        super()._save(output_dir, None if state_dict is None else scalars_again(state_dict))
+        super()._save(output_dir, None if state_dict is None else restore_scalars(state_dict))
 
-    def whole_state_dict(self) -> dict[str, torch.Tensor] | None:
+    def full_state_dict(self) -> dict[str, torch.Tensor] | None:
         """Returns the weights for saving, gathered where FSDP shards them; call it on all processes.
 
         Returns:
@@ -449,8 +472,15 @@ class SensorLMTrainer(Trainer):
         """
         if self.is_fsdp_enabled:
             state = self.accelerator.get_state_dict(self.model_wrapped)
-            return scalars_again(state) if self.args.should_save else None
-        return dict(sensorlm_of(self.model).state_dict())
+            return restore_scalars(state) if self.args.should_save else None
+        return dict(unwrap_sensorlm(self.model).state_dict())
+
+
+class _ClampLogitScale(TrainerCallback):
+    """Limits the temperature after each optimizer step."""
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        clamp_logit_scale(model)
 
 
 class _EpochOfSampler(TrainerCallback):

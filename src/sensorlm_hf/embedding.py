@@ -1,0 +1,155 @@
+"""Embeddings of many days or texts at once, in the manner of sentence-transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sized
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.utils import logging as hub_logging
+
+
+def encode_sensor(
+    model: Any,
+    processor: Any,
+    days: Any,
+    *,
+    batch_size: int = 64,
+    show_progress_bar: bool = False,
+    normalize_embeddings: bool = True,
+    convert_to_numpy: bool = True,
+    **options: Any,
+) -> Any:
+    """Embeds any number of days; only one batch of them is held as tensors.
+
+    Args:
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
+        processor: Its `SensorLMProcessor` or `SensorLMFeatureExtractor`.
+        days: A day (a `SensorDay`, a table, an array `(minutes, channels)`), or a list, generator, dataset or array
+            `(days, minutes, channels)` of them, in physical units.
+        batch_size: Days embedded at once.
+        show_progress_bar: Whether to show a progress bar.
+        normalize_embeddings: Whether to scale rows to unit length, as the model compares them.
+        convert_to_numpy: Whether to return a numpy array rather than a tensor on the CPU.
+        options: Further arguments of the feature extractor, such as `allow_empty`.
+
+    Returns:
+        `(days, D)` float32, or `(D,)` for a single day.
+
+    Raises:
+        ValueError: If there is no day, `batch_size` is below 1 or a day is invalid.
+    """
+    extractor = getattr(processor, "feature_extractor", processor)
+    single = hasattr(days, "schema") or hasattr(days, "columns") or getattr(days, "ndim", None) == 2
+    single = single and not hasattr(days, "column_names")  # a dataset of days has a schema, too
+
+    def embed(batch: list[Any]) -> torch.Tensor:
+        values = [item["values"] if isinstance(item, dict) else item for item in batch]
+        inputs = extractor(values, return_tensors="pt", **options).to(model.device)
+        return model.get_sensor_features(inputs["sensor_values"], inputs["sensor_mask"]).pooler_output
+
+    items = [days] if single else days
+    rows = _encode(model, items, embed, batch_size, show_progress_bar, normalize_embeddings, "days")
+    rows = rows[0] if single else rows
+    return rows.numpy() if convert_to_numpy else rows
+
+
+def encode_text(
+    model: Any,
+    processor: Any,
+    texts: Any,
+    *,
+    batch_size: int = 64,
+    show_progress_bar: bool = False,
+    normalize_embeddings: bool = True,
+    convert_to_numpy: bool = True,
+) -> Any:
+    """Embeds any number of texts; texts of similar length are embedded together, which keeps padding low.
+
+    Args:
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
+        processor: Its `SensorLMProcessor` or tokenizer.
+        texts: A text or an iterable of texts. Texts longer than the model's positions are truncated.
+        batch_size: Texts embedded at once.
+        show_progress_bar: Whether to show a progress bar.
+        normalize_embeddings: Whether to scale rows to unit length, as the model compares them.
+        convert_to_numpy: Whether to return a numpy array rather than a tensor on the CPU.
+
+    Returns:
+        `(texts, D)` float32, or `(D,)` for a single text.
+
+    Raises:
+        ValueError: If there is no text, `batch_size` is below 1, or the objective is `cap`.
+        TypeError: If an item is not a string; the message names it.
+    """
+    tokenizer = getattr(processor, "tokenizer", processor)
+    positions = model.config.text_config.max_position_embeddings
+    single = isinstance(texts, str)
+    items = [texts] if single else list(texts)
+    for index, text in enumerate(items):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{index}] must be a string, got {type(text).__name__}.")
+    order = sorted(range(len(items)), key=lambda index: -len(items[index]))
+
+    def embed(batch: list[str]) -> torch.Tensor:
+        encoded = tokenizer(batch, return_tensors="pt", padding=True, truncation=True, max_length=positions)
+        ids, mask = (encoded[name].to(model.device) for name in ("input_ids", "attention_mask"))
+        return model.get_text_features(ids, mask).pooler_output
+
+    rows = _encode(
+        model,
+        [items[index] for index in order],
+        embed,
+        batch_size,
+        show_progress_bar,
+        normalize_embeddings,
+        "texts",
+    )
+    rows[torch.tensor(order)] = rows.clone()
+    rows = rows[0] if single else rows
+    return rows.numpy() if convert_to_numpy else rows
+
+
+def _encode(
+    model: Any,
+    items: Iterable[Any],
+    embed: Any,
+    batch_size: int,
+    show_progress_bar: bool,
+    normalize: bool,
+    what: str,
+) -> torch.Tensor:
+    """Embeds batch by batch in evaluation mode; the mode of every module is restored."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be an integer of at least 1, got {batch_size!r}.")
+    count = len(items) if isinstance(items, Sized) else None
+    total = None if count is None else -(-count // batch_size)
+    batches: Iterable[list[Any]] = _batches(items, batch_size)
+    if show_progress_bar:
+        batches = hub_logging.tqdm(batches, total=total, desc=f"Embedding {what}")
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    rows = []
+    try:
+        with torch.inference_mode():
+            for batch in batches:
+                embeds = embed(batch)
+                embeds = embeds.float() if embeds.dtype in (torch.float16, torch.bfloat16) else embeds
+                rows.append((nn.functional.normalize(embeds, dim=-1) if normalize else embeds).cpu())
+    finally:
+        for module, training in modes:
+            module.training = training
+    if not rows:
+        raise ValueError(f"There are no {what} to embed; give at least one.")
+    return torch.cat(rows)
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    stream = iter(items)
+    while batch := list(islice(stream, size)):
+        yield batch
+
+
+__all__ = ["encode_sensor", "encode_text"]
