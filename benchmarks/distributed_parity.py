@@ -26,15 +26,15 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.modeling.losses_sensorlm import clip_loss, positive_pairs
-from sensorlm_hf.training.distributed import GlobalLosses, losses_by, scalars_to_vectors, sensorlm_of
+from sensorlm_hf.training.distributed import GlobalLosses, compute_losses, scalars_to_vectors, unwrap_sensorlm
 from sensorlm_hf.training.grad_cache import cached_backward
 
 ROWS, MICRO_BATCHES, MINUTES, CHANNELS, VOCAB, LENGTH = 12, 2, 60, 6, 41, 14
 TOLERANCE = 1e-12
 
-# name: objective, engine, wrapper. The engines of the last two are wrong on purpose.
+# name: objective, way of computing the losses, wrapper. Those of WRONG are wrong on purpose.
 CASES: dict[str, tuple[str, str, str]] = {
     **{f"{objective} gather DDP": (objective, "gather", "ddp") for objective in ("clip", "siglip", "cap", "coca")},
     "siglip ring DDP": ("siglip", "ring", "ddp"),
@@ -66,7 +66,7 @@ class OwnSliceOnly(GlobalLosses):
         return clip_loss(gathered[0], gathered[1], scale, positive_pairs(gathered[2]))
 
 
-def small_model(objective: str) -> SensorLMModel:
+def small_model(objective: str) -> Any:
     """A model with 6 x 3 patches, width 16 and one layer everywhere, none of whose weights is at its initial value."""
     torch.manual_seed(0)
     config = SensorLMConfig.from_size(
@@ -83,9 +83,9 @@ def small_model(objective: str) -> SensorLMModel:
         num_caption_queries=3,
         sensor_config={"num_hidden_layers": 1},
         text_config={"num_hidden_layers": 1},
-        decoder_config={"num_hidden_layers": 1},
+        num_decoder_layers=1,
     )
-    model = SensorLMModel(config).double()
+    model = pretraining_class(config)(config).double()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -127,16 +127,17 @@ def part_of(batch: dict[str, torch.Tensor], rank: int, world: int) -> dict[str, 
     return rows
 
 
-def engine_of(name: str) -> GlobalLosses | None:
-    """The loss engine of a case."""
-    if name == "own":
-        return None
-    if name == "own slice":
-        return OwnSliceOnly()
-    return GlobalLosses("ring" if "ring" in name else "gather", chunk_size=2 if "chunked" in name else None)
+def loss_of(way: str, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The loss of this process in a case."""
+    if way == "own":
+        return model(**batch).loss
+    if way == "own slice":
+        return compute_losses(model, batch, OwnSliceOnly()).loss
+    exchange, chunk_size = "ring" if "ring" in way else "gather", 2 if "chunked" in way else None
+    return compute_losses(model, batch, GlobalLosses(exchange, chunk_size=chunk_size)).loss
 
 
-def wrap(model: SensorLMModel, wrapper: str, world: int) -> Any:
+def wrap(model: Any, wrapper: str, world: int) -> Any:
     """The model under DDP or FSDP2."""
     if wrapper == "ddp":
         return DistributedDataParallel(model)
@@ -166,7 +167,7 @@ def unsynchronised(model: Any) -> Iterator[None]:
 def gradients(model: Any) -> dict[str, torch.Tensor]:
     """Whole gradients by parameter, sharded or not."""
     result = {}
-    for name, parameter in sensorlm_of(model).named_parameters():
+    for name, parameter in unwrap_sensorlm(model).named_parameters():
         grad = parameter.grad
         if grad is not None:
             result[name] = (grad.full_tensor() if hasattr(grad, "full_tensor") else grad).reshape(-1).clone()
@@ -183,7 +184,7 @@ def one_process(objective: str) -> tuple[float, dict[str, torch.Tensor]]:
     return total, gradients(model)
 
 
-def several_processes(objective: str, engine: str, wrapper: str, rank: int, world: int) -> Any:
+def several_processes(objective: str, way: str, wrapper: str, rank: int, world: int) -> Any:
     """Loss (mean over processes) and gradients of this process's part."""
     model = wrap(small_model(objective), wrapper, world)
     total = torch.zeros((), dtype=torch.float64)
@@ -191,7 +192,7 @@ def several_processes(objective: str, engine: str, wrapper: str, rank: int, worl
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
         with contextlib.nullcontext() if last else unsynchronised(model):
-            if engine == "cached":
+            if way == "cached":
                 outcome = cached_backward(
                     model,
                     batch,
@@ -202,8 +203,7 @@ def several_processes(objective: str, engine: str, wrapper: str, rank: int, worl
                 )
                 loss = outcome.loss / MICRO_BATCHES
             else:
-                with losses_by(engine_of(engine), model):
-                    loss = model(**batch).loss / MICRO_BATCHES
+                loss = loss_of(way, model, batch) / MICRO_BATCHES
                 loss.backward()
         total += loss.detach()
     dist.all_reduce(total)
@@ -217,9 +217,9 @@ def worker(rank: int, world: int, port: int, folder: str, cases: dict[str, tuple
     dist.init_process_group("gloo", rank=rank, world_size=world)
     results = {}
     references = {objective: one_process(objective) for objective in {case[0] for case in cases.values()}}
-    for name, (objective, engine, wrapper) in cases.items():
+    for name, (objective, way, wrapper) in cases.items():
         expected_loss, expected = references[objective]
-        loss, found = several_processes(objective, engine, wrapper, rank, world)
+        loss, found = several_processes(objective, way, wrapper, rank, world)
         assert set(found) == set(expected), set(found) ^ set(expected)
         largest = max(grad.abs().max().item() for grad in expected.values())
         results[name] = {

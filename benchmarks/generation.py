@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForConditionalGeneration
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "modeling"))
 from open_clip_reference import copy_weights, find_open_clip, reference_coca
@@ -63,16 +63,15 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    layers = {"num_hidden_layers": arguments.layers}
     config = SensorLMConfig.from_size(
         "coca", "tiny", hidden_size=arguments.width, num_attention_heads=arguments.width // 64,
         intermediate_size=4 * arguments.width, vocab_size=4096, max_position_embeddings=arguments.tokens + 1,
-        text_config=layers, decoder_config=layers,
+        text_config={"num_hidden_layers": arguments.layers}, num_decoder_layers=arguments.layers,
     )  # fmt: skip
-    model = SensorLMModel(config).eval()
+    model = SensorLMForConditionalGeneration(config).eval()
     open_clip = find_open_clip()
     if open_clip is not None:
-        reference = reference_coca(open_clip, config, model.sensor_model).eval()
+        reference = reference_coca(open_clip, config, model.sensorlm.sensor_model).eval()
         copy_weights(reference, model)
     days = torch.randn(arguments.days, config.sensor_config.window_minutes, config.sensor_config.num_channels)
     size = sum(p.numel() for p in model.parameters()) / 1e6

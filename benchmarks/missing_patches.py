@@ -63,7 +63,7 @@ def main() -> int:
             mask = gap(share, *values.shape)
             seconds, outputs = {}, {}
             for skip in (False, True):
-                config.skip_missing_patches = skip
+                tower.skip_missing_patches = skip
                 outputs[skip] = tower(values, mask).pooler_output
                 seconds[skip] = least(lambda mask=mask: tower(values, mask), arguments.repeats)
             difference = float((outputs[True] - outputs[False]).abs().max())

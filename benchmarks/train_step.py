@@ -25,7 +25,7 @@ from unittest.mock import MagicMock
 
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.training.throughput import ForwardFlops, matmul_rate
 
 LENGTH, VOCAB = 64, 4096
@@ -37,7 +37,7 @@ def sensorlm(objective: str, size: str, batch: int, device: torch.device, implem
     """Our model and the loss of a batch."""
     config = SensorLMConfig.from_size(objective, size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
     config._attn_implementation = implementation
-    model = SensorLMModel(config).to(device).train()
+    model = pretraining_class(config)(config).to(device).train()
     inputs = {
         "sensor_values": torch.randn(batch, 1440, 26, device=device),
         "sensor_mask": torch.rand(batch, 1440, 26, device=device) > 0.1,
@@ -112,13 +112,13 @@ def coca(open_clip: Any, size: str, batch: int, device: torch.device) -> Any:
     from open_clip.loss import CoCaLoss
 
     ours = SensorLMConfig.from_size("coca", size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
-    sensor, text, decoder = ours.sensor_config, ours.text_config, ours.decoder_config
+    sensor, text = ours.sensor_config, ours.text_config
     side, _ = patches_of(ours)
     shared = {"width": text.hidden_size, "heads": text.num_attention_heads, "vocab_size": VOCAB}
     # Three planes of 13 x 13: 507 numbers a patch.
     model = open_clip.CoCa(
         embed_dim=text.hidden_size,
-        multimodal_cfg={**shared, "context_length": LENGTH, "layers": decoder.num_hidden_layers},
+        multimodal_cfg={**shared, "context_length": LENGTH, "layers": ours.num_decoder_layers},
         text_cfg={
             **shared,
             "context_length": LENGTH,
@@ -133,7 +133,7 @@ def coca(open_clip: Any, size: str, batch: int, device: torch.device) -> Any:
             "layers": sensor.num_hidden_layers,
             "head_width": sensor.hidden_size // sensor.num_attention_heads,
             "attentional_pool": True,
-            "attn_pooler_queries": decoder.num_caption_queries,
+            "attn_pooler_queries": ours.num_caption_queries,
             "attn_pooler_heads": sensor.num_attention_heads,
             "output_tokens": True,
         },

@@ -119,10 +119,11 @@ def parameters(objective: str, size: str) -> int:
     """Counts the parameters of a model without allocating it."""
     import torch
 
-    from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+    from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 
+    config = SensorLMConfig.from_size(objective, size)
     with torch.device("meta"):
-        return SensorLMModel(SensorLMConfig.from_size(objective, size)).num_parameters()
+        return pretraining_class(config)(config).num_parameters()
 
 
 def variants_table() -> str:

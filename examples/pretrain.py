@@ -46,7 +46,7 @@ def main() -> None:
         vocab_size=len(tokenizer),
         max_position_embeddings=LENGTH,
     )
-    model = sensorlm_hf.SensorLMModel(config)
+    model = sensorlm_hf.SensorLMForConditionalGeneration(config)
 
     collator = sensorlm_hf.SensorLMCollator(processor, KEYS, max_length=LENGTH, modality_dropout=0.1)
     trainer = sensorlm_hf.SensorLMTrainer(
@@ -73,7 +73,8 @@ def main() -> None:
     save_model(model, processor, options.output_dir)
     loss = next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
     sys.stdout.write(
-        f"Evaluation loss {loss:.3f}. AutoModel.from_pretrained({options.output_dir!r}) loads the model.\n"
+        f"Evaluation loss {loss:.3f}. SensorLMForConditionalGeneration.from_pretrained({options.output_dir!r}) loads"
+        " the model.\n"
     )
 
 

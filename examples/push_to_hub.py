@@ -13,11 +13,12 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoProcessor
 
 import sensorlm_hf
 from sensorlm_hf import hub
 from sensorlm_hf.checkpoints import demo_checkpoint
+from sensorlm_hf.modeling import load_pretrained
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--private", action="store_true", help="Make the repository private.")
     options = parser.parse_args()
 
-    model = AutoModel.from_pretrained(options.folder).eval()
+    model = load_pretrained(options.folder).eval()
     processor = AutoProcessor.from_pretrained(options.folder)
     card = Path(options.folder) / "README.md"
     if not card.is_file():
@@ -54,10 +55,10 @@ def main() -> None:
     # A copy is worth something if it says the same.
     day = sensorlm_hf.simulate_days(1, seed=3)[0]
     inputs = processor(sensor=day, return_tensors="pt")
-    again, its_processor = AutoModel.from_pretrained(target).eval(), AutoProcessor.from_pretrained(target)
+    again, its_processor = load_pretrained(target).eval(), AutoProcessor.from_pretrained(target)
     with torch.no_grad():
-        before = model.get_sensor_features(**inputs)
-        after = again.get_sensor_features(**its_processor(sensor=day, return_tensors="pt"))
+        before = model.get_sensor_features(**inputs).pooler_output
+        after = again.get_sensor_features(**its_processor(sensor=day, return_tensors="pt")).pooler_output
     torch.testing.assert_close(after, before)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 1e6
     sys.stdout.write(f"Wrote {target} ({size:.1f} MB); loaded again, it gives the same embedding.\n")

@@ -4,8 +4,8 @@
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     accelerate launch --config_file configs/accelerate/fsdp2.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
-A starting point for loops of your own: what must be right over several processes comes from the package. The loss curve
-is that of `sensorlm-hf train` with the same arguments and seed.
+A starting point for custom training loops: the package provides the parts that must be correct across processes. The
+loss curve is that of `sensorlm-hf train` with the same arguments and seed.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from sensorlm_hf.training import (
     PersonSampler,
     PretrainOptions,
     RsqrtSchedule,
+    clamp_logit_scale,
+    compute_losses,
     last_whole_checkpoint,
     load_checkpoint,
-    losses_by,
     model_writer,
     parameter_groups,
     prepare,
-    ready_for_fsdp2,
+    prepare_for_fsdp2,
     save_checkpoint,
 )
 
@@ -63,7 +64,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     loader = DataLoader(parts.train, batch_size=options.batch_size, sampler=sampler, collate_fn=parts.collator)
     groups = parameter_groups(parts.model.named_parameters(), weight_decay=1e-4)
     optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.999), fused=True)
-    ready_for_fsdp2(parts.model, accelerator)
+    prepare_for_fsdp2(parts.model, accelerator)
     model, optimizer, loader = accelerator.prepare(parts.model, optimizer, loader)
     steps = len(loader) * options.epochs
     schedule = RsqrtSchedule(steps, warmup_steps=-(-steps // 5), cooldown_steps=steps // 5)
@@ -79,11 +80,11 @@ def main(argv: list[str] | None = None) -> list[float]:
             if step <= done:
                 continue
             model.train()
-            with losses_by(GlobalLosses(), model):
-                loss = model(**batch).loss
+            loss = compute_losses(model, batch, GlobalLosses()).loss
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+            clamp_logit_scale(model)
             scheduler.step()
             optimizer.zero_grad()
             # Each process returns its share; their mean is the loss of the global batch.

@@ -2,11 +2,11 @@
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is the job behind `make train-demo`; on two CPU cores it takes under two hours. A lesson of a quarter of an hour
-teaches the text tower to read numbers, against the channels' statistics alone: reading is what takes longest, and it is
-quick to practise without the sensor tower. Then the model learns the names of what people do, on short captions; then
-whole days, on captions of all levels; and last to write what it knows best. The folder that it writes can be pushed to
-the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py`
+This is the job behind `make train-demo`; on two CPU cores it takes under two hours. A warm-up of a quarter of an hour
+trains the text tower to read numbers, against the channels' statistics alone: reading takes longest to learn, and steps
+without the sensor tower are cheap. Then the model learns the names of activities and moods from short captions, then
+complete days from captions of all levels, and last to write what it knows best. The folder that it writes can be pushed
+to the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py`
 write with `--card_rows`.
 """
 
@@ -39,7 +39,7 @@ from sensorlm_hf.evaluation import (
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import (
@@ -48,7 +48,7 @@ from sensorlm_hf.training import (
     prepare,
     pretrain,
     save_model,
-    teach_reading,
+    warm_up_text_tower,
 )
 
 NAMES, NUMBERS, TRENDS = "high_level_summary_caption", "low_level_caption", "middle_level_caption"
@@ -87,10 +87,10 @@ PEOPLE = 10_000
 CAPTION_DAYS = 200
 """Test days for which whole captions are written."""
 
-LESSON = "0-reading"
-LESSON_STEPS = 1600
-LESSON_LENGTH = 128
-LESSON_BATCH = 64
+WARMUP = "0-reading"
+WARMUP_STEPS = 1600
+WARMUP_LENGTH = 128
+WARMUP_BATCH = 64
 
 # Captions of 50 tokens in one batch with captions of 250 would cost as much as these: a batch draws its kind once.
 _MIXED = {"modality_dropout": 0.05, "label_rewording": 0.5, "draw_per_batch": True}
@@ -204,7 +204,7 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
         what = f"activity with labels: gradient boosting on summary features ({scores['train_days']} training days)"
         interval = scores["intervals"]["auroc"]
         rows.append(beside_row(what, "AUROC", scores["auroc"], how, chance=0.5, interval=interval))
-    model = SensorLMModel.from_pretrained(run_dir, dtype=torch.float32).eval()
+    model = load_pretrained(run_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(run_dir)
     pool = min(RETRIEVAL_POOL, len(test))
     for key, name in ((FULL, "full captions"), (NAMES, "summaries")):
@@ -222,7 +222,7 @@ def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
     """Returns the faithfulness of whole captions, as the model wrote them before its last stage."""
     test = SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))
     chosen = [test[row]["day"] for row in range(0, len(test), max(1, len(test) // CAPTION_DAYS))][:CAPTION_DAYS]
-    model = SensorLMModel.from_pretrained(model_dir, dtype=torch.float32).eval()
+    model = load_pretrained(model_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(model_dir)
     most = STAGES[-2].max_text_length - 2
     builder = CaptionBuilder(chosen[0].schema, key=FULL, tokenizer=processor.tokenizer, max_tokens=most, seed=0)
@@ -238,14 +238,14 @@ def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
 
 def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
     """Trains the stages one after the other; one that is done is left as it is when a run is resumed."""
-    before = run_dir / LESSON
+    before = run_dir / WARMUP
     learnt = (before / "training.json").is_file()
     if learnt and not options.resume:
         raise FileExistsError(
-            f"{before} already holds a model. Resume the run (--resume), or choose another --run_dir."
+            f"{before} already contains a model. Resume the run (--resume), or choose another --run_dir."
         )
     if not learnt:
-        learn_to_read(options, before, data)
+        warm_up(options, before, data)
     for number, stage in enumerate(STAGES, 1):
         folder = run_dir / stage.name
         if not (options.resume and (folder / "training.json").is_file()):
@@ -287,15 +287,15 @@ def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
         before = folder
 
 
-def learn_to_read(options: argparse.Namespace, folder: Path, data: str) -> None:
-    """Gives the first lesson, from which the stages start."""
-    lesson = PretrainOptions(
+def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
+    """Warms up the text tower and saves the model from which the stages start."""
+    warmup = PretrainOptions(
         objective="coca",
         size="tiny",
         data=data,
         # The tokenizer is made here, so it has to see captions of all kinds.
         caption_keys={NUMBERS: 0.75, WRITTEN: 0.25, NAMES: 0.0, TRENDS: 0.0, FULL: 0.0},
-        max_text_length=LESSON_LENGTH,
+        max_text_length=WARMUP_LENGTH,
         modality_dropout=0.0,
         event_crop=0.0,
         label_rewording=0.5,
@@ -306,19 +306,19 @@ def learn_to_read(options: argparse.Namespace, folder: Path, data: str) -> None:
         # The sensor tower is small and the run is short: weigh both losses alike, so that labels are learnt too.
         config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0},
     )
-    parts = prepare(lesson, folder, seed=options.seed)
-    batch, epochs = options.batch_size or LESSON_BATCH, options.epochs
-    record = teach_reading(
+    parts = prepare(warmup, folder, seed=options.seed)
+    batch, epochs = options.batch_size or WARMUP_BATCH, options.epochs
+    record = warm_up_text_tower(
         parts.model,
         parts.train,
         parts.collator,
-        steps=LESSON_STEPS if epochs is None else max(1, round(epochs * len(parts.train) / batch)),
+        steps=WARMUP_STEPS if epochs is None else max(1, round(epochs * len(parts.train) / batch)),
         batch_size=batch,
         seed=options.seed,
     )
     save_model(parts.model, parts.processor, folder)
     record |= {"threads": torch.get_num_threads(), "device": str(parts.model.device), "seed": options.seed}
-    record["options"] = lesson.as_json()
+    record["options"] = warmup.as_json()
     save_results(record, folder / "training.json")
 
 

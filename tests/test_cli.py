@@ -132,11 +132,11 @@ def test_caption_keys() -> None:
 
 
 def test_values_of_the_configuration() -> None:
-    words = ["embed_statistics=true", "rope_theta = 10000", "hidden_act=relu", 'sensor_config={"num_hidden_layers": 2}']
+    words = ["embed_statistics=true", "rope_theta = 10000", "pooling=cls", 'sensor_config={"num_hidden_layers": 2}']
     assert parse_config(words) == {
         "embed_statistics": True,
         "rope_theta": 10000,
-        "hidden_act": "relu",
+        "pooling": "cls",
         "sensor_config": {"num_hidden_layers": 2},
     }
     assert parse_config([]) == {}
@@ -175,7 +175,7 @@ def in_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> str
         ("train --data COHORT --output_dir FOLDER --use_cpu --schedule cosine", "`schedule` must be one of rsqrt"),
         ("train --data COHORT --output_dir FOLDER --use_cpu --objektive clip", "--objektive"),
         ("train --data COHORT --output_dir FOLDER --use_cpu --init-from FOLDER/none", "none"),
-        ("train --data COHORT --output_dir TRAINED --use_cpu", "already holds a model or checkpoints"),
+        ("train --data COHORT --output_dir TRAINED --use_cpu", "already contains a model or checkpoints"),
         ("train --data COHORT --output_dir FOLDER --use_cpu --zero-shot chess", "Unknown task 'chess'"),
         (
             "train --data COHORT --output_dir FOLDER --use_cpu --zero-shot activity --objective cap",
@@ -331,7 +331,7 @@ def test_a_killed_run_is_resumed(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     # Another size is another model.
     words = [*TRAIN.split(), "--data", str(cohort), "--output-dir", str(killed), "--resume", "--size", "small"]
-    assert "is of another model" in in_one_sentence(words, capsys)
+    assert "is of a model with another configuration" in in_one_sentence(words, capsys)
 
 
 @pytest.mark.parametrize("extra", ["", "--init-from TRAINED --lora sensor"])

@@ -35,9 +35,9 @@ from sensorlm_hf.demo import (
 from sensorlm_hf.demo.compute import _library, _search
 from sensorlm_hf.demo.report import next_steps
 from sensorlm_hf.demo.sources import DEMO_SEED
-from sensorlm_hf.evaluation.encode import encode_days, encode_texts
+from sensorlm_hf.embedding import encode_sensor, encode_text
 from sensorlm_hf.evaluation.tasks import get_task
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
 
@@ -60,23 +60,22 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory, days: list[SensorDay]) -
         folder = root / objective
         if not folder.exists():
             torch.manual_seed(0)
-            model = SensorLMModel(
-                SensorLMConfig.from_size(
-                    objective,
-                    "tiny",
-                    hidden_size=32,
-                    intermediate_size=64,
-                    num_attention_heads=2,
-                    sensor_config={"num_hidden_layers": 2},
-                    text_config={"num_hidden_layers": 2},
-                    decoder_config={"num_hidden_layers": 1},
-                    patch_minutes=60,
-                    patch_channels=13,
-                    channel_keys=list(extractor.channel_keys),
-                    vocab_size=len(tokenizer),
-                    max_position_embeddings=64,
-                )
+            config = SensorLMConfig.from_size(
+                objective,
+                "tiny",
+                hidden_size=32,
+                intermediate_size=64,
+                num_attention_heads=2,
+                sensor_config={"num_hidden_layers": 2},
+                text_config={"num_hidden_layers": 2},
+                num_decoder_layers=1,
+                patch_minutes=60,
+                patch_channels=13,
+                channel_keys=list(extractor.channel_keys),
+                vocab_size=len(tokenizer),
+                max_position_embeddings=64,
             )
+            model = pretraining_class(config)(config)
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter.add_(0.05 * torch.randn_like(parameter))
@@ -100,11 +99,11 @@ def test_numbers_are_those_of_the_model(
 ) -> None:
     model = SensorLMModel.from_pretrained(folder_of("coca")).eval()
     processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
-    embedding = encode_days(model, processor, days[:1])[0]
+    embedding = encode_sensor(model, processor, days[:1])[0]
     task = get_task("activity")
     scores = {}
     for name, phrases in zip(task.class_names, task.phrases, strict=True):
-        texts = encode_texts(model, processor, [t.format(p) for p in phrases for t in task.templates]).mean(axis=0)
+        texts = encode_text(model, processor, [t.format(p) for p in phrases for t in task.templates]).mean(axis=0)
         scores[name] = model.logit_scale.exp().item() * embedding @ (texts / np.linalg.norm(texts))
     total = sum(np.exp(score) for score in scores.values())
     assert len(coca.labels) == 20 == sum(activity.benchmark for activity in ACTIVITIES)
@@ -114,7 +113,7 @@ def test_numbers_are_those_of_the_model(
     assert coca.embedding_shape == embedding.shape
     assert coca.embedding_norm == pytest.approx(1, abs=1e-5)
     for near in coca.nearest:
-        own = encode_texts(model, processor, [near.caption])[0]
+        own = encode_text(model, processor, [near.caption])[0]
         assert near.similarity == pytest.approx(float(own @ embedding), abs=1e-4)
 
 

@@ -57,9 +57,9 @@ def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: P
 def demo_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
 ) -> tuple[dict[str, Any], list[Any], list[Any]]:
-    """Returns the demo's script, the lessons it gives and the runs it starts, none of which is carried out."""
+    """Returns the demo's script, the warm-ups and the runs it starts, none of which is carried out."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
-    lessons: list[Any] = []
+    warmups: list[Any] = []
     runs: list[Any] = []
 
     def prepare(options: Any, output: Path, **_: Any) -> Any:
@@ -70,16 +70,16 @@ def demo_runs(
     names = example["train"].__globals__
     monkeypatch.setitem(names, "prepare", prepare)
     monkeypatch.setitem(names, "save_model", lambda *a: None)
-    monkeypatch.setitem(names, "teach_reading", lambda *a, **k: lessons.append((a[2], k)) or {})
+    monkeypatch.setitem(names, "warm_up_text_tower", lambda *a, **k: warmups.append((a[2], k)) or {})
     monkeypatch.setitem(names, "pretrain", lambda *a, **k: runs.append((a, k)))
     given = example["arguments"]().parse_args(["--output_dir", "x", *words])
     example["train"](given, folder, f"simulated:{given.people}:{given.seed}")
-    return example, lessons, runs
+    return example, warmups, runs
 
 
 def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lesson and the stages of the example are those in which the shipped model was made."""
-    example, lessons, runs = demo_runs(tmp_path, monkeypatch)
+    """The warm-up and the stages of the example are those in which the shipped model was made."""
+    example, warmups, runs = demo_runs(tmp_path, monkeypatch)
     shipped = EXAMPLES.parent / "src/sensorlm_hf/checkpoints/sensorlm-coca"
     record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))
 
@@ -93,7 +93,7 @@ def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, mo
         assert arguments.num_train_epochs == pytest.approx(record["epoch"], rel=0.01)
         assert keywords == {"resume": False}
         record = record["started_from"]
-    ((options, keywords),) = lessons
+    ((options, keywords),) = warmups
     recorded(options)
     assert keywords["steps"] == record["steps"]
     assert keywords["steps"] * keywords["batch_size"] == record["days_seen"]
@@ -104,13 +104,13 @@ def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, mo
 
 
 def test_parts_that_are_done_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example, lessons, runs = demo_runs(tmp_path, monkeypatch)
-    assert (len(lessons), len(runs)) == (1, len(example["STAGES"]))
+    example, warmups, runs = demo_runs(tmp_path, monkeypatch)
+    assert (len(warmups), len(runs)) == (1, len(example["STAGES"]))
     first = tmp_path / example["STAGES"][0].name
     first.mkdir()
     (first / "training.json").write_text("{}")
-    _, lessons, runs = demo_runs(tmp_path, monkeypatch, "--resume")
-    assert (len(lessons), len(runs)) == (0, len(example["STAGES"]) - 1)
+    _, warmups, runs = demo_runs(tmp_path, monkeypatch, "--resume")
+    assert (len(warmups), len(runs)) == (0, len(example["STAGES"]) - 1)
     assert runs[0][0][0].init_from == str(first)
     assert all(keywords == {"resume": True} for _, keywords in runs)
 

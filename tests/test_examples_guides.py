@@ -75,7 +75,7 @@ def test_pretrain_writes_a_model(run: Run, tmp_path: Path) -> None:
     model, processor = AutoModel.from_pretrained(tmp_path / "m"), AutoProcessor.from_pretrained(tmp_path / "m")
     assert model.config.objective == "coca"
     inputs = processor(sensor=sensorlm_hf.simulate_days(1, seed=1)[0], return_tensors="pt")
-    assert torch.isfinite(model.get_sensor_features(**inputs)).all()
+    assert torch.isfinite(model.get_sensor_features(**inputs).pooler_output).all()
 
 
 def test_linear_probe(run: Run, tmp_path: Path) -> None:

@@ -36,17 +36,17 @@ def test_exported_encoders_give_the_models_embeddings(format, objective, tmp_pat
     values, mask = days(), gaps()
     mask[2] = False  # a day without any observation
     with torch.no_grad():
-        expected = model.get_sensor_features(values, mask)
+        expected = torch.nn.functional.normalize(model.get_sensor_features(values, mask).pooler_output, dim=-1)
         dirty = values.masked_fill(~mask, float("nan"))
         result = run_encoder(paths["sensor"], {"sensor_values": dirty, "sensor_mask": mask})
         torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-4)
         if objective != "cap":
             ids, attention = texts()
-            expected = model.get_text_features(ids, attention)
+            expected = model(input_ids=ids, attention_mask=attention).text_embeds
             for rows, length in ((4, 9), (1, 9), (1, 1)):
                 inputs = {"input_ids": ids[:rows, :length], "attention_mask": attention[:rows, :length]}
                 result = run_encoder(paths["text"], inputs)
-                wanted = expected[:rows] if length == 9 else model.get_text_features(**inputs)
+                wanted = expected[:rows] if length == 9 else model(**inputs).text_embeds
                 torch.testing.assert_close(result, wanted, atol=1e-5, rtol=1e-4)
 
 

@@ -11,10 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, pipeline
+from safetensors import safe_open
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMultimodalLM,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+    pipeline,
+)
 
-from sensorlm_hf import SensorLMForSensorClassification, SensorLMModel, SensorLMProcessor, hub
-from sensorlm_hf.modeling import SensorLMConfig
+from sensorlm_hf import (
+    SensorLMForConditionalGeneration,
+    SensorLMForSensorClassification,
+    SensorLMModel,
+    SensorLMProcessor,
+    hub,
+)
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMSensorModel, SensorLMTextModel
 
 sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 from make_tiny_checkpoint import GOLDEN, TEXTS, golden_days, outputs
@@ -25,8 +39,8 @@ EMBED, ZERO_SHOT, CAPTION = "sensor-feature-extraction", "zero-shot-sensor-class
 
 
 @pytest.fixture(scope="module")
-def model() -> SensorLMModel:
-    return SensorLMModel.from_pretrained(TINY, dtype=torch.float32)
+def model() -> SensorLMForConditionalGeneration:
+    return SensorLMForConditionalGeneration.from_pretrained(TINY, dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +76,15 @@ def test_a_repository_is_whole(repository, model):
     assert config["auto_map"] == {
         "AutoConfig": "configuration_sensorlm.SensorLMConfig",
         "AutoModel": "modeling_sensorlm.SensorLMModel",
+        "AutoModelForMultimodalLM": "generation_sensorlm.SensorLMForConditionalGeneration",
     }
     assert set(config["custom_pipelines"]) == {EMBED, ZERO_SHOT, CAPTION}
+    assert config["custom_pipelines"][CAPTION]["pt"] == ["AutoModelForMultimodalLM"]
+    assert config["custom_pipelines"][EMBED]["pt"][0] == "AutoModel"
     # The model in memory is as before, and so are its classes.
     assert not hasattr(model.config, "custom_pipelines")
     assert getattr(model.config, "auto_map", None) is None
-    assert SensorLMModel._auto_class is None
+    assert SensorLMForConditionalGeneration._auto_class is None
     card = (repository / "README.md").read_text()
     assert card.startswith("---\n")
     assert 'pipeline("zero-shot-sensor-classification", model="repo", trust_remote_code=True)' in card
@@ -78,12 +95,14 @@ def test_with_the_package_no_remote_code_is_needed(repository, model, processor)
     values = golden_days(processor.feature_extractor)
     loaded = AutoModel.from_pretrained(repository, trust_remote_code=False)
     assert type(loaded) is SensorLMModel
+    generative = AutoModelForMultimodalLM.from_pretrained(repository, trust_remote_code=False)
+    assert type(generative) is SensorLMForConditionalGeneration
     assert type(AutoProcessor.from_pretrained(repository, trust_remote_code=False)) is SensorLMProcessor
     assert type(AutoConfig.from_pretrained(repository)) is SensorLMConfig
     embed = pipeline(EMBED, model=str(repository))
     inputs = processor(sensor=values)
     with torch.no_grad():
-        expected = model.get_sensor_features(**inputs)
+        expected = model(**inputs).sensor_embeds
     np.testing.assert_allclose(np.stack(embed(values)), expected, atol=1e-6)
 
 
@@ -91,16 +110,21 @@ LOAD = """
 import json, sys
 sys.modules["sensorlm_hf"] = None  # from here on, importing the package fails
 import numpy as np, torch
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoProcessor, AutoTokenizer, pipeline
+from transformers import (AutoModel, AutoModelForMultimodalLM, AutoModelForSequenceClassification, AutoProcessor,
+                          AutoTokenizer, pipeline)
 trust = {"trust_remote_code": True}
-model = AutoModel.from_pretrained("repo", **trust)
-assert type(model).__module__.startswith("transformers_modules."), type(model).__module__
+model = AutoModelForMultimodalLM.from_pretrained("repo", **trust)
+base = AutoModel.from_pretrained("repo", **trust)
+for loaded, name in ((model, "SensorLMForConditionalGeneration"), (base, "SensorLMModel")):
+    assert type(loaded).__module__.startswith("transformers_modules."), type(loaded).__module__
+    assert type(loaded).__name__ == name
 processor = AutoProcessor.from_pretrained("repo", **trust)
 values, texts = np.load("days.npy"), json.load(open("texts.json"))
 inputs = processor(sensor=values, text=texts)
 assert AutoTokenizer.from_pretrained("repo")(texts)["input_ids"][0][0] == 1
 with torch.no_grad():
     output = model(**inputs)
+    assert torch.equal(base(**inputs).logits_per_sensor, output.logits_per_sensor)
     tokens = model.generate(sensor_values=inputs["sensor_values"], sensor_mask=inputs["sensor_mask"], max_new_tokens=6,
                             eos_token_id=None)
 embeds = np.stack(pipeline("sensor-feature-extraction", model="repo", **trust)(values))
@@ -110,7 +134,7 @@ probe = AutoModelForSequenceClassification.from_pretrained("probe", **trust)
 assert type(probe).__module__.startswith("transformers_modules."), type(probe).__module__
 with torch.no_grad():
     classes = probe(inputs["sensor_values"], inputs["sensor_mask"]).logits
-json.dump({"sensor_embeds": output.sensor_embeds.tolist(), "logits": output.caption_logits.tolist(),
+json.dump({"sensor_embeds": output.sensor_embeds.tolist(), "logits": output.logits.tolist(),
            "tokens": tokens.tolist(), "embeds": embeds.tolist(), "text": text, "classes": classes.tolist(),
            "scores": {entry["label"]: entry["score"] for entry in scores}}, open("out.json", "w"))
 """
@@ -133,7 +157,7 @@ def test_without_the_package_everything_runs_as_remote_code(repository, model, p
     with torch.no_grad():
         expected = model(**inputs)
     np.testing.assert_array_equal(out["sensor_embeds"], expected.sensor_embeds)
-    np.testing.assert_array_equal(out["logits"], expected.caption_logits)
+    np.testing.assert_array_equal(out["logits"], expected.logits)
     with torch.no_grad():
         classes = probe.eval()(inputs["sensor_values"], inputs["sensor_mask"]).logits
     np.testing.assert_array_equal(out["classes"], classes)
@@ -155,9 +179,74 @@ def test_registering_makes_plain_saving_write_code(model, processor, tmp_path, m
     names = {path.name for path in tmp_path.glob("*.py")}
     sources = Path(hub.__file__).parent
     assert {path.name for path in (sources / "modeling").glob("*_sensorlm.py")} - names == {
-        "classification_sensorlm.py"
+        "classification_sensorlm.py",
+        "factory_sensorlm.py",
     }
     assert {path.name for path in (sources / "processing").glob("*_sensorlm.py")} <= names
+
+
+@pytest.mark.parametrize("source", ["before the split", "after"])
+@pytest.mark.parametrize(
+    ("auto_class", "kind", "absent"),
+    [
+        (AutoModel, SensorLMModel, set()),
+        (AutoModelForMultimodalLM, SensorLMForConditionalGeneration, set()),
+        (SensorLMForSensorClassification, SensorLMForSensorClassification, {"classifier.weight", "classifier.bias"}),
+        (SensorLMSensorModel, SensorLMSensorModel, set()),
+        (SensorLMTextModel, SensorLMTextModel, set()),
+    ],
+)
+def test_every_model_finds_its_part_of_a_repository(repository, source, auto_class, kind, absent, tmp_path):
+    folder = TINY if source == "before the split" else repository
+    loaded, report = auto_class.from_pretrained(folder, output_loading_info=True)
+    assert type(loaded) is kind
+    assert report["missing_keys"] == absent
+    assert not report["unexpected_keys"]
+    assert not report["mismatched_keys"]
+    # Saved again, it has the names of its own parameters, and a model with a decoder those of its base model below it.
+    loaded.save_pretrained(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        names = set(file.keys())
+    assert names == set(loaded.state_dict())
+    first = {name.split(".")[0] for name in names}
+    assert (
+        first
+        == {
+            SensorLMModel: {"sensor_model", "text_model", "logit_scale"},
+            SensorLMForConditionalGeneration: {"sensorlm", "decoder"},
+            SensorLMForSensorClassification: {"sensor_model", "classifier"},
+            SensorLMSensorModel: {"embeddings", "encoder", "post_layernorm", "head"},
+            SensorLMTextModel: {"embeddings", "encoder", "final_layer_norm", "head"},
+        }[kind]
+    )
+    again, report = kind.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report[name] for name in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_repositories_offer_what_their_model_can_do(model, processor, tmp_path):
+    shape = {"channel_keys": processor.feature_extractor.channel_keys, "vocab_size": len(processor.tokenizer)}
+    both = {"AutoConfig": "configuration_sensorlm.SensorLMConfig", "AutoModel": "modeling_sensorlm.SensorLMModel"}
+    for objective, kind, tasks, shown in (
+        ("siglip", SensorLMModel, {EMBED, ZERO_SHOT}, ZERO_SHOT),
+        ("cap", SensorLMModel, {EMBED}, None),
+        ("cap", SensorLMForConditionalGeneration, {EMBED, ZERO_SHOT, CAPTION}, CAPTION),
+    ):
+        folder = tmp_path / f"{objective}-{kind.__name__}"
+        hub.save_repository(kind(SensorLMConfig.from_size(objective, "tiny", **shape)), processor, folder)
+        config = json.loads((folder / "config.json").read_text())
+        assert set(config["custom_pipelines"]) == tasks
+        generative = kind is SensorLMForConditionalGeneration
+        assert config["auto_map"] == (
+            {**both, "AutoModelForMultimodalLM": "generation_sensorlm.SensorLMForConditionalGeneration"}
+            if generative
+            else both
+        )
+        card = (folder / "README.md").read_text()
+        assert ("AutoModelForMultimodalLM.from_pretrained" if generative else "AutoModel.from_pretrained") in card
+        assert card.count("pipeline(") == (shown is not None)
+        assert shown is None or f'pipeline("{shown}"' in card
 
 
 def test_classifiers_and_cards_of_ones_own(processor, tmp_path):
@@ -199,7 +288,7 @@ def test_pushing_uploads_one_folder(model, processor, monkeypatch):
 
 
 def test_bad_requests_are_explained(model, processor, tmp_path):
-    with pytest.raises(TypeError, match="SensorLMModel or SensorLMForSensorClassification, got Linear"):
+    with pytest.raises(TypeError, match=r"SensorLMModel or .* or SensorLMForSensorClassification, got Linear"):
         hub.save_repository(torch.nn.Linear(1, 1), processor, tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="must be a folder"):

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor
 
 MAX_TOKENS = 48
 
 
 def tiny_folders(
-    root: Path, tokenizer: Any, prepare: Callable[[SensorLMModel], None] | None = None, **shape: Any
+    root: Path, tokenizer: Any, prepare: Callable[[torch.nn.Module], None] | None = None, **shape: Any
 ) -> Callable[[str], Path]:
     """Returns what gives the folder of a tiny random model of an objective, made on first use.
 
@@ -42,7 +42,7 @@ def tiny_folders(
                 max_position_embeddings=MAX_TOKENS,
                 **shape,
             )
-            model = SensorLMModel(config)
+            model = pretraining_class(config)(config)
             if prepare is not None:
                 prepare(model)
             model.save_pretrained(folder)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import os
 import shutil
 import tempfile
@@ -30,15 +29,17 @@ from .modeling import (
 )
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
 
+_EITHER = ("AutoModel", "AutoModelForMultimodalLM")
+
 PIPELINES = {
     "zero-shot-sensor-classification": (
         "zero_shot_sensor_classification.ZeroShotSensorClassificationPipeline",
-        "AutoModel",
+        _EITHER,
     ),
-    "sensor-captioning": ("sensor_captioning.SensorCaptioningPipeline", "AutoModelForMultimodalLM"),
-    "sensor-feature-extraction": ("sensor_feature_extraction.SensorFeatureExtractionPipeline", "AutoModel"),
+    "sensor-captioning": ("sensor_captioning.SensorCaptioningPipeline", ("AutoModelForMultimodalLM",)),
+    "sensor-feature-extraction": ("sensor_feature_extraction.SensorFeatureExtractionPipeline", _EITHER),
 }
-"""Tasks with the classes of their pipeline and their model, as `config.json` names them."""
+"""Tasks with the class of their pipeline and those of their model, as `config.json` names them."""
 
 _AUTO_CLASSES: dict[Any, str] = {
     SensorLMConfig: "AutoConfig",
@@ -129,17 +130,21 @@ def _save(model: Any, processor: Any, folder: Path, remote_code: bool) -> None:
     config = model.config
     before = {name: getattr(config, name) for name in ("auto_map", "custom_pipelines") if hasattr(config, name)}
     try:
-        if not isinstance(model, SensorLMForSensorClassification):
+        # Saving adds the model's own class; `AutoModel` loads the base model of one with a decoder.
+        generative = isinstance(model, SensorLMForConditionalGeneration)
+        config.auto_map = {"AutoModel": "modeling_sensorlm.SensorLMModel"} if generative else {}
+        tasks = _tasks(model)
+        if tasks:
             config.custom_pipelines = {
-                task: {"impl": implementation, "pt": [auto_class]}
-                for task, (implementation, auto_class) in PIPELINES.items()
-                if model.can_generate() or task != "sensor-captioning"
+                task: {
+                    "impl": PIPELINES[task][0],
+                    "pt": [name for name in PIPELINES[task][1] if name == "AutoModel" or generative],
+                }
+                for task in tasks
             }
             _copy_pipelines(folder)
         with _registered():
             model.save_pretrained(folder)
-            if isinstance(model, SensorLMForConditionalGeneration):
-                _add_base_model(folder)
             processor.save_pretrained(folder)
     finally:
         for name in ("auto_map", "custom_pipelines"):
@@ -148,12 +153,16 @@ def _save(model: Any, processor: Any, folder: Path, remote_code: bool) -> None:
                 setattr(config, name, before[name])
 
 
-def _add_base_model(folder: Path) -> None:
-    """Names the class of `AutoModel` as well, which loads the base model of a repository with a decoder."""
-    path = folder / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["auto_map"]["AutoModel"] = "modeling_sensorlm.SensorLMModel"
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+def _tasks(model: Any) -> list[str]:
+    """Returns the pipelines that a model can serve."""
+    tasks = []
+    if not isinstance(model, SensorLMForSensorClassification):
+        if model.config.is_contrastive or model.can_generate():
+            tasks.append("zero-shot-sensor-classification")
+        if model.can_generate():
+            tasks.append("sensor-captioning")
+        tasks.append("sensor-feature-extraction")
+    return tasks
 
 
 def _copy_pipelines(folder: Path) -> None:
@@ -208,10 +217,9 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
     sensor = config.sensor_config
     channels = ", ".join(f"`{key}`" for key in sensor.channel_keys or []) or f"{sensor.num_channels} channels"
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    classifies = isinstance(model, SensorLMForSensorClassification)
     tags = ["wearables", "time-series", "sensorlm", config.objective]
     data = ModelCardData(library_name="transformers", license="apache-2.0", tags=tags)
-    auto_class = "AutoModelForSequenceClassification" if classifies else "AutoModel"
+    auto_class = next(name for kind, name in _AUTO_CLASSES.items() if isinstance(model, kind))
     trust = ", trust_remote_code=True" if remote_code else ""
     without = (
         "Without the package, the code beside the weights runs, which `trust_remote_code=True` allows; with it"
@@ -220,12 +228,12 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
         else "It needs the package: `import sensorlm_hf` first."
     )
     pipeline = ""
-    if not classifies and config.objective != "cap":
+    if _tasks(model) and config.is_contrastive:
         pipeline = (
             f'\nclassify = pipeline("zero-shot-sensor-classification", model="{name}"{trust})\n'
             'print(classify(day, candidate_labels=["running", "a quiet day"], allow_empty=True))'
         )
-    elif not classifies:
+    elif "sensor-captioning" in _tasks(model):
         pipeline = (
             f'\ndescribe = pipeline("sensor-captioning", model="{name}"{trust})\nprint(describe(day, allow_empty=True))'
         )

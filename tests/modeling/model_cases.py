@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 
 MINUTES, CHANNELS, VOCAB, POSITIONS = 120, 6, 41, 20
 
@@ -26,7 +26,7 @@ def small_config(objective: str, **overrides: Any) -> SensorLMConfig:
         "num_caption_queries": 5,
         "sensor_config": {"num_hidden_layers": 2},
         "text_config": {"num_hidden_layers": 2},
-        "decoder_config": {"num_hidden_layers": 2},
+        "num_decoder_layers": 2,
     }
     return SensorLMConfig.from_size(objective, "tiny", **{**values, **overrides})
 
@@ -39,10 +39,11 @@ def shake(model: torch.nn.Module, seed: int = 0, scale: float = 0.1) -> None:
             parameter += scale * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
 
 
-def small_model(objective: str, seed: int = 0, **overrides: Any) -> SensorLMModel:
+def small_model(objective: str, seed: int = 0, **overrides: Any) -> Any:
     """A small model in evaluation mode, none of whose weights is at its initial value."""
     torch.manual_seed(seed)
-    model = SensorLMModel(small_config(objective, **overrides))
+    config = small_config(objective, **overrides)
+    model = pretraining_class(config)(config)
     shake(model, seed)
     return model.eval()
 
@@ -86,7 +87,7 @@ def to_left(ids: torch.Tensor, mask: torch.Tensor, extra: int = 0) -> tuple[torc
 
 
 def in_steps(
-    model: SensorLMModel, ids: torch.Tensor, attention: torch.Tensor, ends: Iterable[int], **inputs: Any
+    model: Any, ids: torch.Tensor, attention: torch.Tensor, ends: Iterable[int], **inputs: Any
 ) -> Iterator[tuple[slice, Any]]:
     """Reads texts from left to right up to each of the ends, with one cache; yields `(tokens read, output)`."""
     start = 0

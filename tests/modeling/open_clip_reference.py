@@ -76,7 +76,7 @@ def reference_coca(open_clip: Any, config: Any, tower: nn.Module) -> nn.Module:
     """An open_clip CoCa with the shape of a SensorLM `coca` configuration whose towers are equally wide."""
     from open_clip.transformer import AttentionalPooler
 
-    text, decoder = config.text_config, config.decoder_config
+    text = config.text_config
     width = text.hidden_size
     shared = {
         "width": width,
@@ -87,14 +87,14 @@ def reference_coca(open_clip: Any, config: Any, tower: nn.Module) -> nn.Module:
     }
     model = open_clip.CoCa(
         embed_dim=width,
-        multimodal_cfg={**shared, "layers": decoder.num_hidden_layers},
+        multimodal_cfg={**shared, "layers": config.num_decoder_layers},
         text_cfg={**shared, "layers": text.num_hidden_layers, "embed_cls": True, "output_tokens": True},
         vision_cfg={"image_size": 4, "patch_size": 4, "width": 32, "layers": 1, "head_width": 32},
         pad_id=text.pad_token_id,
     )
     # By default open_clip masks the padding one position too early, for the sake of checkpoints trained that way.
     model.text.correct_cls_mask = True
-    pooler = AttentionalPooler(width, width, decoder.num_attention_heads, decoder.num_caption_queries)
+    pooler = AttentionalPooler(width, width, text.num_attention_heads, config.num_caption_queries)
     model.visual = SensorAsVisual(tower, pooler)
     nn.init.normal_(model.text_decoder.text_projection, std=width**-0.5)
     for module in model.modules():
@@ -116,7 +116,7 @@ def translate(tensors: dict[str, torch.Tensor], config: Any) -> dict[str, torch.
     blocks: dict[str, str] = {}
     for index in range(config.text_config.num_hidden_layers):
         blocks |= _block(f"text.transformer.resblocks.{index}", f"text_model.encoder.layers.{index}", "self_attn")
-    for index in range(config.decoder_config.num_hidden_layers):
+    for index in range(config.num_decoder_layers):
         blocks |= _block(f"text_decoder.resblocks.{index}", f"decoder.layers.{index}", "self_attn")
         blocks |= _block(f"text_decoder.cross_attn.{index}", f"decoder.cross_layers.{index}", "cross_attn")
     blocks |= {
@@ -164,8 +164,9 @@ def copy_weights(reference: nn.Module, model: nn.Module) -> None:
     last = model.config.text_config.max_position_embeddings
     weights["text_model.embeddings.cls_embedding"] = reference.text.cls_emb + reference.text.positional_embedding[last]
     with torch.no_grad():
-        weights["text_model.head.bias"] = torch.zeros_like(model.text_model.head.bias)  # open_clip has none
-        own = {name: p for name, p in model.named_parameters() if not name.startswith("sensor_model.")}
+        weights["text_model.head.bias"] = torch.zeros_like(model.base_model.text_model.head.bias)  # open_clip has none
+        named = {name.removeprefix("sensorlm."): parameter for name, parameter in model.named_parameters()}
+        own = {name: parameter for name, parameter in named.items() if not name.startswith("sensor_model.")}
         if set(own) != set(weights):
             raise AssertionError(f"weights without a counterpart: {sorted(set(own) ^ set(weights))}")
         for name, parameter in own.items():

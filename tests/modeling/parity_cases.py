@@ -10,12 +10,14 @@ from model_cases import days, gaps, in_steps, shake, small_config, small_model, 
 from transformers import DynamicCache, SiglipTextConfig, SiglipTextModel, SiglipVisionConfig, SiglipVisionModel
 
 from sensorlm_hf.modeling import (
+    SensorLMForConditionalGeneration,
     SensorLMModel,
     SensorLMSensorConfig,
     SensorLMSensorModel,
     SensorLMTextConfig,
     SensorLMTextModel,
     clip_loss,
+    pretraining_class,
     siglip_loss,
 )
 
@@ -26,9 +28,9 @@ SHAPE = {
     "intermediate_size": 48,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "hidden_act": "gelu",
-    "layer_norm_eps": 1e-6,
 }
+FIXED = {"hidden_act": "gelu", "layer_norm_eps": 1e-6}
+"""What SensorLM's configurations do not choose."""
 PATCH = 2
 SIDE = 8
 
@@ -52,7 +54,9 @@ def siglip_text(**values: Any) -> tuple[SiglipTextModel, SensorLMTextModel]:
     """A SigLIP text tower and ours with its weights; `values` are for both configurations."""
     torch.manual_seed(0)
     shape = {**SHAPE, "vocab_size": 41, "max_position_embeddings": 9}
-    reference = SiglipTextModel(SiglipTextConfig(**shape, projection_size=values.get("projection_size", 32))).eval()
+    reference = SiglipTextModel(
+        SiglipTextConfig(**shape, **FIXED, projection_size=values.get("projection_size", 32))
+    ).eval()
     shake(reference)
     model = SensorLMTextModel(SensorLMTextConfig(**shape, **values)).eval()
     model.load_state_dict(reference.state_dict(), strict=True)
@@ -68,7 +72,9 @@ def _backward(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 def sensor_tower(attention: str) -> Iterator[Comparison]:
     """An 8 minutes x 8 channels plane with 2 x 2 patches through transformers' SigLIP vision tower and ours."""
     torch.manual_seed(0)
-    config = SiglipVisionConfig(**SHAPE, image_size=SIDE, patch_size=PATCH, num_channels=1, attn_implementation="eager")
+    config = SiglipVisionConfig(
+        **SHAPE, **FIXED, image_size=SIDE, patch_size=PATCH, num_channels=1, attn_implementation="eager"
+    )
     reference = SiglipVisionModel(config).eval()
     shake(reference)
     model = SensorLMSensorModel(
@@ -114,12 +120,12 @@ def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
         "coca", max_position_embeddings=9, intermediate_size=4 * 32
     )  # open_clip's decoder has no other
     torch.manual_seed(0)
-    model = SensorLMModel(config).eval()
+    model = SensorLMForConditionalGeneration(config).eval()
     model.set_attn_implementation(attention)
     shake(model)
     reference = reference_coca(open_clip, config, SensorLMModel(config).sensor_model)
     shake(reference, 1)
-    reference.visual.tower.load_state_dict(model.sensor_model.state_dict())
+    reference.visual.tower.load_state_dict(model.base_model.sensor_model.state_dict())
     with torch.no_grad():
         reference.logit_scale.fill_(2.0)
     copy_weights(reference.eval(), model)
@@ -134,8 +140,8 @@ def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
     yield "class token", output.text_embeds, expected["text_features"]
     yield "sensor embedding", output.sensor_embeds, expected["image_features"]
     tokens = reference.text(ids)[1]
-    yield "causal text states", output.text_model_output.token_states[mask.bool()], tokens[mask.bool()]
-    yield "caption logits", output.caption_logits[:, :-1][scored], expected["logits"][scored]
+    yield "causal text states", output.text_model_output.last_hidden_state[mask.bool()], tokens[mask.bool()]
+    yield "caption logits", output.logits[:, :-1][scored], expected["logits"][scored]
     yield "contrastive loss", output.contrastive_loss, contrastive
     yield "caption loss", output.caption_loss, caption / 2.0
     yield "loss", output.loss, contrastive + caption
@@ -144,6 +150,7 @@ def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
     output.loss.backward()
     theirs, ours = translate(gradients(reference), config), gradients(model)
     tower = {name: value for name, value in gradients(reference.visual.tower).items()}
+    ours = {name.removeprefix("sensorlm."): value for name, value in ours.items()}
     for name in sorted(ours):
         if name == "text_model.head.bias":
             continue  # open_clip's projection has none
@@ -178,7 +185,8 @@ def losses(open_clip: Any, objective: str) -> Iterator[Comparison]:
 def skipped_patches(objective: str) -> Iterator[Comparison]:
     """Days with gaps, missing patches left out of the computation, against attention masks over all patches."""
     torch.manual_seed(0)
-    model = SensorLMModel(small_config(objective)).eval()
+    config = small_config(objective)
+    model = pretraining_class(config)(config).eval()
     shake(model)
     values, mask = days(), gaps()
     for row in range(1, len(mask)):
@@ -186,7 +194,7 @@ def skipped_patches(objective: str) -> Iterator[Comparison]:
     mask[0, 40:80] = False
     outputs = {}
     for skip in (True, False):
-        model.sensor_model.config.skip_missing_patches = skip
+        model.base_model.sensor_model.skip_missing_patches = skip
         outputs[skip] = model(values, mask, *texts())
     assert outputs[True].sensor_model_output.token_index is not None
     yield "sensor embedding", outputs[True].sensor_embeds, outputs[False].sensor_embeds
@@ -199,13 +207,13 @@ def cached_steps(objective: str) -> Iterator[Comparison]:
     model = small_model(objective)
     values, mask = days(), gaps()
     ids, attention = to_left(*texts())
-    full = model(values, mask, ids, attention).caption_logits
-    tokens, token_mask = model.encode_for_captions(values, mask)
+    full = model(values, mask, ids, attention).logits
+    key_values, token_mask = model.encode_for_captions(values, mask)
     inputs = {
         "past_key_values": DynamicCache(config=model.config),
-        "sensor_key_values": model.decoder.key_values(tokens),
+        "sensor_key_values": key_values,
         "sensor_token_mask": token_mask,
     }
     for step, output in in_steps(model, ids, attention, range(1, ids.shape[1] + 1), **inputs):
         real = attention[:, step].bool()
-        yield f"caption logits of token {step.start}", output.caption_logits[real], full[:, step][real]
+        yield f"caption logits of token {step.start}", output.logits[real], full[:, step][real]

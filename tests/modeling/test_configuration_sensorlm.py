@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ from sensorlm_hf.modeling import (
     OBJECTIVES,
     SIZES,
     SensorLMConfig,
-    SensorLMDecoderConfig,
     SensorLMModel,
     SensorLMSensorConfig,
     SensorLMTextConfig,
+    pretraining_class,
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -32,10 +31,10 @@ def test_default_is_the_released_base_model():
     assert config.objective == "siglip"
     with torch.device("meta"):
         model = SensorLMModel(config)
-    # The release: 204.0 M, of which 93.6 M sensor and 110.4 M text at 256 tokens and 32,000 pieces.
+    # The release: 204.0 M, of which 93.6 M sensor and 110.4 M text at 256 tokens and 32,000 tokens.
     assert round(parameters(model) / 1e6, 1) == 204.0
-    assert round(parameters(model.sensor_model) / 1e6, 1) == 93.6
-    assert round(parameters(model.text_model) / 1e6, 1) == 110.4
+    assert round(parameters(model.base_model.sensor_model) / 1e6, 1) == 93.6
+    assert round(parameters(model.base_model.text_model) / 1e6, 1) == 110.4
     assert config.sensor_config.num_patches == 1872
 
 
@@ -53,7 +52,8 @@ def test_parameter_counts(size):
     counts = []
     for objective in OBJECTIVES:
         with torch.device("meta"):
-            model = SensorLMModel(SensorLMConfig.from_size(objective, size))
+            config = SensorLMConfig.from_size(objective, size)
+            model = pretraining_class(config)(config)
         counts.append(round(parameters(model) / 1e6, 1))
     assert tuple(counts) == MILLIONS[size]
     assert f"| {size} | {' | '.join(map(str, counts))} |" in (CONFIGS / "README.md").read_text()
@@ -82,39 +82,33 @@ def test_round_trip(objective, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("objective", "causal", "pooling", "head", "decoder"),
+    ("objective", "causal", "pooling", "decoder"),
     [
-        ("clip", False, "last", True, False),
-        ("siglip", False, "last", True, False),
-        ("cap", True, "none", False, True),
-        ("coca", True, "cls", True, True),
+        ("clip", False, "last", False),
+        ("siglip", False, "last", False),
+        ("cap", True, "none", True),
+        ("coca", True, "cls", True),
     ],
 )
-def test_the_objective_decides_the_structure(objective, causal, pooling, head, decoder):
+def test_the_objective_decides_the_structure(objective, causal, pooling, decoder):
     config = SensorLMConfig.from_size(objective, "small")
     assert (config.text_config.causal, config.text_config.pooling) == (causal, pooling)
-    assert config.sensor_config.use_head is head
-    assert (config.decoder_config is not None) is decoder
+    assert (config.num_decoder_layers is not None) is decoder
     assert config.is_generative is decoder
     assert config.is_contrastive is (objective != "cap")
 
 
-def test_initial_temperatures():
-    assert SensorLMConfig(objective="siglip").initial_logit_scale == pytest.approx(math.log(10))
-    for objective in ("clip", "coca"):
-        assert SensorLMConfig(objective=objective).initial_logit_scale == pytest.approx(math.log(1 / 0.07))
-    assert SensorLMConfig(logit_scale_init_value=1.5).initial_logit_scale == 1.5
-
-
 def test_a_clip_configuration_becomes_a_coca_configuration():
-    clip = small_config("clip")
-    coca = SensorLMConfig.from_dict({**clip.to_dict(), "objective": "coca"})
-    assert coca.text_config.num_hidden_layers == clip.text_config.num_hidden_layers
-    assert coca.decoder_config.num_hidden_layers == clip.text_config.num_hidden_layers
-    assert coca.decoder_config.hidden_size == 32
+    clip = small_config("clip").to_dict()
+    clip["text_config"]["pooling"] = None
+    coca = SensorLMConfig.from_dict({**clip, "objective": "coca"})
+    assert coca.text_config.num_hidden_layers == clip["text_config"]["num_hidden_layers"]
+    assert coca.num_decoder_layers == clip["text_config"]["num_hidden_layers"]
     assert coca.text_config.causal
-    back = SensorLMConfig.from_dict({**coca.to_dict(), "objective": "clip"})
-    assert back.decoder_config is None
+    back = coca.to_dict()
+    back["text_config"]["pooling"] = None
+    back = SensorLMConfig.from_dict({**back, "objective": "clip"})
+    assert back.num_decoder_layers is None
     assert not back.text_config.causal
 
 
@@ -122,20 +116,36 @@ def test_given_parts_are_not_changed():
     text, sensor = SensorLMTextConfig(), SensorLMSensorConfig()
     config = SensorLMConfig(objective="cap", text_config=text, sensor_config=sensor)
     assert text.causal is False
-    assert text.pooling == "last"
-    assert sensor.use_head is True
+    assert text.pooling is None
     assert config.text_config.causal is True
 
 
-def test_decoder_inherits_from_the_text_tower():
-    config = SensorLMConfig(
-        objective="coca",
-        text_config={"hidden_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3, "hidden_act": "relu"},
-        decoder_config={"intermediate_size": 10},
-    )
-    decoder = config.decoder_config
-    assert (decoder.hidden_size, decoder.num_attention_heads, decoder.num_hidden_layers) == (96, 4, 3)
-    assert (decoder.intermediate_size, decoder.hidden_act, decoder.num_caption_queries) == (10, "relu", 128)
+def test_the_decoder_is_as_deep_as_the_text_tower_by_default():
+    config = SensorLMConfig(objective="coca", text_config={"num_hidden_layers": 3})
+    assert (config.num_decoder_layers, config.num_caption_queries) == (3, 128)
+
+
+def test_configurations_saved_before_0_1_0_load():
+    """They have fields that follow from the objective, and a configuration of the decoder."""
+    decoder = {"num_hidden_layers": 2, "num_caption_queries": 9, "hidden_size": 768, "num_attention_heads": 12}
+    old = {
+        "objective": "coca",
+        "sensor_config": {"use_head": True, "skip_missing_patches": True, "hidden_act": "gelu"},
+        "text_config": {"causal": True, "pooling": "cls", "freeze_language_model": False, "layer_norm_eps": 1e-06},
+        "decoder_config": {**decoder, "lm_head_bias": False, "model_type": "sensorlm_decoder"},
+        "freeze_backbone": False,
+        "logit_scale_init_value": None,
+    }
+    config = SensorLMConfig.from_dict(old)
+    assert (config.num_decoder_layers, config.num_caption_queries) == (2, 9)
+    kept = json.loads(config.to_json_string())
+    for part in (kept, kept["sensor_config"], kept["text_config"]):
+        assert not {*part} & {"use_head", "causal", "hidden_act", "freeze_backbone", "decoder_config"}
+    assert SensorLMConfig.from_dict({**old, "objective": "clip", "text_config": {}}).num_decoder_layers is None
+    with pytest.raises(ValueError, match=r"num_attention_heads.*12.*8"):
+        SensorLMConfig.from_dict({**old, "decoder_config": {**decoder, "num_attention_heads": 8}})
+    with pytest.raises(ValueError, match=r"hidden_act.*'gelu'.*'relu'"):
+        SensorLMConfig.from_dict({**old, "sensor_config": {"hidden_act": "relu"}})
 
 
 def test_text_config_for_generation_counts_all_cache_layers():
@@ -163,19 +173,19 @@ def test_overrides_go_where_they_belong():
         num_caption_queries=0,
         attention_dropout=0.2,
         caption_loss_weight=1.5,
-        decoder_config={"num_hidden_layers": 1},
+        num_decoder_layers=1,
     )
     assert config.text_config.vocab_size == 77
     assert (config.sensor_config.window_minutes, config.sensor_config.num_channels) == (720, 3)
     assert config.sensor_config.patch_channels == 3
     assert config.sensor_config.num_patches == 72
-    assert (config.decoder_config.num_caption_queries, config.decoder_config.num_hidden_layers) == (0, 1)
-    assert {config.sensor_config.attention_dropout, config.decoder_config.attention_dropout} == {0.2}
+    assert (config.num_caption_queries, config.num_decoder_layers) == (0, 1)
+    assert {config.sensor_config.attention_dropout, config.text_config.attention_dropout} == {0.2}
     assert config.caption_loss_weight == 1.5
 
 
 def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
-    assert SensorLMConfig.from_size("clip", "tiny", num_caption_queries=3).decoder_config is None
+    assert SensorLMConfig.from_size("clip", "tiny", num_caption_queries=3).num_decoder_layers is None
 
 
 @pytest.mark.parametrize(
@@ -185,10 +195,8 @@ def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
         (lambda: SensorLMConfig(caption_loss_weight=-1.0), ["caption_loss_weight", "-1.0"]),
         (lambda: SensorLMConfig(classifier_pooling="max"), ["classifier_pooling", "linear, attentive"]),
         (lambda: SensorLMConfig(text_config={"projection_size": 5}), ["projection_size", "768", "5"]),
-        (
-            lambda: SensorLMConfig(objective="cap", decoder_config={"hidden_size": 96, "num_attention_heads": 2}),
-            ["hidden_size", "768", "96"],
-        ),
+        (lambda: SensorLMConfig(objective="cap", num_decoder_layers=0), ["num_decoder_layers", "above 0", "0"]),
+        (lambda: SensorLMConfig(objective="coca", text_config={"pooling": "last"}), ["coca", "'cls'", "'last'"]),
         (lambda: SensorLMSensorConfig(patch_minutes=7), ["patch_minutes", "1440", "7", "remainder is 5"]),
         (lambda: SensorLMSensorConfig(patch_channels=4), ["patch_channels", "26", "4"]),
         (lambda: SensorLMSensorConfig(num_channels=0), ["num_channels", "above 0"]),
@@ -198,7 +206,7 @@ def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
         (lambda: SensorLMSensorConfig(attention_dropout=1.0), ["attention_dropout", "[0, 1)"]),
         (lambda: SensorLMTextConfig(vocab_size=0), ["vocab_size", "above 0"]),
         (lambda: SensorLMTextConfig(pooling="mean"), ["pooling", "last, cls, none"]),
-        (lambda: SensorLMDecoderConfig(num_caption_queries=-1), ["num_caption_queries", "-1"]),
+        (lambda: SensorLMConfig(num_caption_queries=-1), ["num_caption_queries", "-1"]),
         (lambda: SensorLMConfig.from_size("gpt"), ["objective", "'gpt'"]),
         (lambda: SensorLMConfig.from_size("clip", "huge"), ["size", "tiny, small, base, large"]),
         (lambda: SensorLMConfig.from_size("clip", "tiny", colour=3), ["colour"]),

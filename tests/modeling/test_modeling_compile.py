@@ -25,13 +25,13 @@ def fresh_graphs():
 )
 def test_towers_compile_to_one_graph(objective):
     model = small_model(objective)
-    sensor = torch.compile(model.sensor_model, fullgraph=True, backend="eager")
-    text = torch.compile(model.text_model, fullgraph=True, backend="eager")
-    kept = model.get_sensor_features(VALUES, MASK)
-    torch.testing.assert_close(model._embed_sensor(sensor(VALUES, MASK)), kept, atol=2e-5, rtol=1e-4)
-    read, plain = text(IDS, ATTENTION), model.text_model(IDS, ATTENTION)
+    sensor = torch.compile(model.base_model.sensor_model, fullgraph=True, backend="eager")
+    text = torch.compile(model.base_model.text_model, fullgraph=True, backend="eager")
+    kept = model.get_sensor_features(VALUES, MASK).pooler_output
+    torch.testing.assert_close(sensor(VALUES, MASK).pooler_output, kept, atol=2e-5, rtol=1e-4)
+    read, plain = text(IDS, ATTENTION), model.base_model.text_model(IDS, ATTENTION)
     real = ATTENTION.bool()
-    torch.testing.assert_close(read.token_states[real], plain.token_states[real], atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(read.last_hidden_state[real], plain.last_hidden_state[real], atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -49,12 +49,12 @@ def test_classifiers_compile_to_one_graph(pooling):
 @pytest.mark.slow
 def test_gradients_of_a_compiled_tower_are_equal():
     model = small_model("siglip").train()
-    compiled = torch.compile(model.sensor_model, fullgraph=True, backend="aot_eager")
+    compiled = torch.compile(model.base_model.sensor_model, fullgraph=True, backend="aot_eager")
     gradients = []
-    for tower in (compiled, model.sensor_model):
+    for tower in (compiled, model.base_model.sensor_model):
         model.zero_grad()
         tower(VALUES, MASK).pooler_output.square().sum().backward()
-        gradients.append({name: p.grad.clone() for name, p in model.sensor_model.named_parameters()})
+        gradients.append({name: p.grad.clone() for name, p in model.base_model.sensor_model.named_parameters()})
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], atol=1e-4, rtol=1e-3)
 
@@ -62,17 +62,17 @@ def test_gradients_of_a_compiled_tower_are_equal():
 @pytest.mark.slow
 def test_inductor_gives_the_same():
     model = small_model("siglip")
-    compiled = torch.compile(model.sensor_model, fullgraph=True)
+    compiled = torch.compile(model.base_model.sensor_model, fullgraph=True)
     with torch.no_grad():
         output = compiled(VALUES, MASK)
         torch.testing.assert_close(
-            output.pooler_output, model.sensor_model(VALUES, MASK).pooler_output, atol=2e-5, rtol=1e-4
+            output.pooler_output, model.base_model.sensor_model(VALUES, MASK).pooler_output, atol=2e-5, rtol=1e-4
         )
 
 
 @pytest.mark.parametrize("objective", ["cap", pytest.param("coca", marks=pytest.mark.slow)])
 def test_generation_with_a_static_cache_compiles_one_graph_for_all_steps(objective):
-    """On a GPU transformers compiles this by itself; here it has to be told."""
+    """On a GPU transformers compiles this by itself; here it has to be requested."""
     model = small_model(objective)
     compile_config = CompileConfig(fullgraph=True, backend="eager", mode=None)
     compile_config._compile_all_devices = True

@@ -115,7 +115,7 @@ def test_as_many_queries_as_sensor_tokens(queries, calls):
     for row, patches in enumerate((9, 4, 9, 6)):
         mask[row, : 10 * patches, :2] = True  # a patch is 10 minutes of two channels
     model = small_model("coca", num_caption_queries=queries)
-    assert model.sensor_model(VALUES, mask).token_mask.sum(dim=1).tolist() == [9, 4, 9, 6]
+    assert model.base_model.sensor_model(VALUES, mask).token_mask.sum(dim=1).tolist() == [9, 4, 9, 6]
     same_losses_and_gradients(model, VALUES, mask, IDS, ATTENTION)
     assert calls
 
@@ -126,12 +126,12 @@ def test_cached_steps_give_the_same(queries, calls):
     reference = small_model("cap", num_caption_queries=queries)
     model = with_flash(reference)
     ids, attention = to_left(IDS, ATTENTION)
-    full = reference(VALUES, MASK, ids, attention).caption_logits
-    tokens, token_mask = model.encode_for_captions(VALUES, MASK)
-    inputs = {"past_key_values": DynamicCache(config=model.config), "sensor_tokens": tokens}
+    full = reference(VALUES, MASK, ids, attention).logits
+    key_values, token_mask = model.encode_for_captions(VALUES, MASK)
+    inputs = {"past_key_values": DynamicCache(config=model.config), "sensor_key_values": key_values}
     for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), sensor_token_mask=token_mask, **inputs):
         real = attention[:, step].bool()
-        close(output.caption_logits[real], full[:, step][real])
+        close(output.logits[real], full[:, step][real])
     assert calls
 
 

@@ -7,7 +7,7 @@ import torch
 from model_cases import POSITIONS, VOCAB, days, gaps, in_steps, small_model, texts, to_left
 from transformers import DynamicCache, GenerationConfig
 
-from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, SensorLMModel
 
 MODELS = {
     "cap": small_model("cap"),
@@ -24,21 +24,23 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def greedy_oracle(model: SensorLMModel, row: int, prompt: list[int], new: int, eos: int | None = 2) -> list[int]:
+def greedy_oracle(
+    model: SensorLMForConditionalGeneration, row: int, prompt: list[int], new: int, eos: int | None = 2
+) -> list[int]:
     """Greedy search for one row, from the full forward pass without any cache."""
     tokens = list(prompt)
     for _ in range(new):
         output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
-        tokens.append(int(output.caption_logits[0, -1].argmax()))
+        tokens.append(int(output.logits[0, -1].argmax()))
         if tokens[-1] == eos:
             break
     return tokens
 
 
 @torch.no_grad()
-def log_likelihood(model: SensorLMModel, row: int, tokens: list[int], first: int) -> float:
+def log_likelihood(model: SensorLMForConditionalGeneration, row: int, tokens: list[int], first: int) -> float:
     output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
-    scores = output.caption_logits[0].log_softmax(-1)
+    scores = output.logits[0].log_softmax(-1)
     return sum(scores[i - 1, tokens[i]].item() for i in range(first, len(tokens)))
 
 
@@ -57,15 +59,15 @@ def test_greedy_search(model, use_cache):
 
 @each_model
 def test_cached_and_uncached_logits_are_equal(model):
-    tokens, token_mask = model.encode_for_captions(VALUES, MASK)
+    key_values, token_mask = model.encode_for_captions(VALUES, MASK)
     ids, attention = to_left(IDS, ATTENTION)
-    full = model(VALUES, MASK, ids, attention).caption_logits
+    full = model(VALUES, MASK, ids, attention).logits
     cache = DynamicCache(config=model.config)
     assert len(cache.layers) == 4  # two of the text tower and two of the decoder
-    inputs = {"past_key_values": cache, "sensor_tokens": tokens, "sensor_token_mask": token_mask}
+    inputs = {"past_key_values": cache, "sensor_key_values": key_values, "sensor_token_mask": token_mask}
     for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), **inputs):
         real = attention[:, step].bool()
-        close(output.caption_logits[real], full[:, step][real])
+        close(output.logits[real], full[:, step][real])
         assert output.loss is None
     assert cache.get_seq_length() == 9
     assert all(layer.keys.shape[2] == 9 for layer in cache.layers)
@@ -73,18 +75,14 @@ def test_cached_and_uncached_logits_are_equal(model):
 
 @each_model
 def test_precomputed_keys_and_values_change_nothing(model):
-    tokens, token_mask = model.encode_for_captions(VALUES, MASK)
-    a = model(input_ids=IDS, attention_mask=ATTENTION, sensor_tokens=tokens, sensor_token_mask=token_mask)
-    b = model(
-        input_ids=IDS,
-        attention_mask=ATTENTION,
-        sensor_key_values=model.decoder.key_values(tokens),
-        sensor_token_mask=token_mask,
-    )
-    whole = model(VALUES, MASK, IDS, ATTENTION)
-    close(a.caption_logits, whole.caption_logits)
-    close(b.caption_logits, whole.caption_logits)
-    close(a.caption_loss, whole.caption_loss)
+    key_values, token_mask = model.encode_for_captions(VALUES, MASK)
+    labels = IDS.masked_fill(ATTENTION == 0, -100)
+    inputs = {"input_ids": IDS, "attention_mask": ATTENTION, "labels": labels}
+    once = model(**inputs, sensor_key_values=key_values, sensor_token_mask=token_mask)
+    full = model(VALUES, MASK, IDS, ATTENTION)
+    close(once.logits, full.logits)
+    close(once.caption_loss, full.caption_loss)
+    assert once.contrastive_loss is None
 
 
 @each_model
@@ -96,7 +94,7 @@ def test_prompts_of_different_length_and_padding(model, use_cache):
     arguments = {"sensor_values": VALUES, "sensor_mask": MASK, "max_new_tokens": 5, "use_cache": use_cache}
     right = model.generate(input_ids=IDS, attention_mask=ATTENTION, **arguments)
     ids, attention = to_left(IDS, ATTENTION, 2)
-    left = model.generate(ids, attention_mask=attention, **arguments)
+    left = model.generate(input_ids=ids, attention_mask=attention, **arguments)
     assert torch.equal(left, right)
     assert right.shape[1] <= max(map(len, prompts)) + 5
     for row, prompt in enumerate(prompts):
@@ -141,11 +139,11 @@ def test_beam_search_finds_the_best_of_all_short_captions(model, use_cache):
 
 
 @torch.no_grad()
-def _two_step_scores(model: SensorLMModel, row: int) -> torch.Tensor:
+def _two_step_scores(model: SensorLMForConditionalGeneration, row: int) -> torch.Tensor:
     """Log-likelihood of every pair of first and second token, `(VOCAB, VOCAB)`."""
     ids = torch.stack([torch.ones(VOCAB, dtype=torch.long), torch.arange(VOCAB)], dim=1)
     values, mask = VALUES[row].expand(VOCAB, -1, -1), MASK[row].expand(VOCAB, -1, -1)
-    scores = model(values, mask, ids, return_loss=False).caption_logits.log_softmax(-1)
+    scores = model(values, mask, ids, return_loss=False).logits.log_softmax(-1)
     return scores[0, 0][:, None] + scores[:, 1]
 
 
@@ -170,7 +168,7 @@ def test_sampling_draws_from_the_model(model):
         num_return_sequences=4000,
     )[:, 1]  # fmt: skip
     with torch.no_grad():
-        logits = model(VALUES[:1], MASK[:1], torch.tensor([[1]]), return_loss=False).caption_logits[0, -1]
+        logits = model(VALUES[:1], MASK[:1], torch.tensor([[1]]), return_loss=False).logits[0, -1]
     expected = logits.softmax(-1)
     observed = torch.bincount(draws, minlength=VOCAB) / 4000
     assert (observed - expected).abs().max() < 0.05
@@ -214,12 +212,12 @@ def test_constrained_prefixes(model, num_beams):
 
 
 @torch.no_grad()
-def _constrained_oracle(model: SensorLMModel, row: int, allowed: list[int]) -> list[int]:
+def _constrained_oracle(model: SensorLMForConditionalGeneration, row: int, allowed: list[int]) -> list[int]:
     """Greedy search for one row whose first two tokens are among the allowed ones."""
     tokens = [1]
     for step in range(5):
         output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
-        scores = output.caption_logits[0, -1]
+        scores = output.logits[0, -1]
         choice = allowed if step < 2 else list(range(VOCAB))
         tokens.append(choice[int(scores[choice].argmax())])
     return tokens
@@ -267,7 +265,7 @@ def test_generation_config_is_honoured():
 def test_the_sensor_tower_runs_once():
     model = copy.deepcopy(MODELS["coca"])
     calls = []
-    model.sensor_model.register_forward_hook(lambda *_: calls.append("tower"))
+    model.base_model.sensor_model.register_forward_hook(lambda *_: calls.append("tower"))
     model.decoder.cross_layers[0].cross_attn.k_proj.register_forward_hook(lambda *_: calls.append("keys"))
     model.generate(sensor_values=VALUES, sensor_mask=MASK, max_new_tokens=6, min_new_tokens=6, num_beams=3)
     assert calls == ["tower", "keys"]
@@ -282,7 +280,7 @@ def test_generation_in_training_mode_and_half_precision():
     assert result.shape == (4, 5)
 
 
-def test_eager_attention_generates_the_same():
+def test_eager_attention_forward_generates_the_same():
     model = copy.deepcopy(MODELS["coca"])
     expected = model.generate(
         sensor_values=VALUES, sensor_mask=MASK, input_ids=IDS, attention_mask=ATTENTION, max_new_tokens=4
@@ -322,7 +320,6 @@ def test_score_text_equals_the_likelihood_of_each_pair(model, chunk_size):
     ("call", "words"),
     [
         (lambda m: m.generate(), ["sensor_values"]),
-        (lambda m: m.generate(IDS, sensor_values=VALUES, input_ids=IDS), ["inputs", "input_ids", "both"]),
         (lambda m: m.generate(sensor_values=VALUES, max_new_tokens=POSITIONS + 1), ["22 tokens", "21"]),
         (lambda m: m.generate(sensor_values=VALUES, max_length=POSITIONS + 2), ["22 tokens", "21"]),
         (lambda m: m.generate(sensor_values=VALUES, input_ids=IDS, max_new_tokens=19), ["max_new_tokens"]),
@@ -345,16 +342,17 @@ def test_bad_requests_are_explained(call, words):
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip"])
-def test_models_without_a_decoder_say_so(objective):
+def test_objectives_without_a_decoder_cannot_generate(objective):
     model = small_model(objective)
-    for call in (
-        lambda: model.generate(sensor_values=VALUES),
-        lambda: model.score_text(VALUES, MASK, IDS, ATTENTION),
-        lambda: model.encode_for_captions(VALUES, MASK),
-        lambda: model(VALUES, MASK, IDS, ATTENTION, use_cache=True),
-    ):
-        with pytest.raises(ValueError, match=f"'{objective}' has no decoder"):
-            call()
+    assert not model.can_generate()
+    assert not hasattr(model, "generate")
+    with pytest.raises(ValueError, match=f"'{objective}' has no decoder"):
+        SensorLMForConditionalGeneration(model.config)
+
+
+def test_the_base_model_of_a_captioner_cannot_generate():
+    assert not SensorLMModel(MODELS["cap"].config).can_generate()
+    assert MODELS["cap"].can_generate()
 
 
 def test_there_must_be_a_token_to_start_from():

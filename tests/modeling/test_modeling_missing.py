@@ -44,18 +44,18 @@ def test_skipping_equals_masking(seed, share, rows, block):
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(rows, MINUTES // block, CHANNELS, generator=generator) >= share
     mask = mask.repeat_interleave(block, dim=1)
-    config = model.sensor_model.config
+    tower = model.base_model.sensor_model
     with torch.no_grad():
         try:
-            config.skip_missing_patches = False
-            full = model.sensor_model(values, mask)
+            tower.skip_missing_patches = False
+            full = model.base_model.sensor_model(values, mask)
             full_tokens, _ = model.encode_for_captions(values, mask)
         finally:
-            config.skip_missing_patches = True
-        short = model.sensor_model(values, mask)
+            tower.skip_missing_patches = True
+        short = model.base_model.sensor_model(values, mask)
         tokens, _ = model.encode_for_captions(values, mask)
-        alone = model.sensor_model(values[-1:], mask[-1:])
-        dirty = model.sensor_model(values.masked_fill(~mask, 77.0), mask)
+        alone = model.base_model.sensor_model(values[-1:], mask[-1:])
+        dirty = model.base_model.sensor_model(values.masked_fill(~mask, 77.0), mask)
     close(short.pooler_output, full.pooler_output)
     close(tokens, full_tokens)
     close(short.pooler_output[-1:], alone.pooler_output)
@@ -72,7 +72,7 @@ def test_patches_without_observations_are_left_out():
     mask = torch.zeros(2, MINUTES, CHANNELS, dtype=torch.bool)
     mask[0, :40] = True  # 4 steps x 3 channel groups
     mask[1, 5, 0] = True  # one value: one patch
-    output = model.sensor_model(values, mask)
+    output = model.base_model.sensor_model(values, mask)
     assert output.last_hidden_state.shape[1] == 12
     assert output.token_mask.sum(dim=1).tolist() == [12, 1]
     assert output.token_index[0].tolist() == list(range(12))
@@ -90,8 +90,8 @@ def test_few_gaps_are_not_worth_moving_tokens_for():
 def test_a_full_mask_equals_no_mask():
     for model in MODELS.values():
         values = days(2)
-        with_mask = model.sensor_model(values, torch.ones_like(values, dtype=torch.bool))
-        without = model.sensor_model(values)
+        with_mask = model.base_model.sensor_model(values, torch.ones_like(values, dtype=torch.bool))
+        without = model.base_model.sensor_model(values)
         assert with_mask.token_mask is None
         assert torch.equal(with_mask.last_hidden_state, without.last_hidden_state)
 
@@ -103,11 +103,11 @@ def test_a_day_without_any_observation_gives_numbers(objective, skip):
     values, mask = days(3), gaps(3)
     mask[1] = False
     try:
-        model.sensor_model.config.skip_missing_patches = skip
-        batch = model.get_sensor_features(values, mask)
-        alone = model.get_sensor_features(values[1:2] * 0 + 3, mask[1:2])
+        model.base_model.sensor_model.skip_missing_patches = skip
+        batch = model.get_sensor_features(values, mask).pooler_output
+        alone = model.get_sensor_features(values[1:2] * 0 + 3, mask[1:2]).pooler_output
     finally:
-        model.sensor_model.config.skip_missing_patches = True
+        model.base_model.sensor_model.skip_missing_patches = True
     assert torch.isfinite(batch).all()
     close(batch[1:2], alone)
 
@@ -123,8 +123,8 @@ def test_a_row_gives_the_same_alone_and_in_a_batch(objective):
         close(alone.sensor_embeds, batch.sensor_embeds[row : row + 1])
         if batch.text_embeds is not None:
             close(alone.text_embeds, batch.text_embeds[row : row + 1])
-        if batch.caption_logits is not None:
-            close(alone.caption_logits, batch.caption_logits[row : row + 1, :length])
+        if batch.get("logits") is not None:
+            close(alone.logits, batch.logits[row : row + 1, :length])
 
 
 def test_missing_embedding_tells_absent_from_average():
@@ -132,12 +132,13 @@ def test_missing_embedding_tells_absent_from_average():
     values = days(1)
     values[:, :10, 0] = 0
     mask = torch.ones_like(values, dtype=torch.bool)
-    average = model.get_sensor_features(values, mask)
+    average = model.get_sensor_features(values, mask).pooler_output
     mask[:, :10, 0] = False
-    absent = model.get_sensor_features(values, mask)
+    absent = model.get_sensor_features(values, mask).pooler_output
     assert (average - absent).abs().max() > 1e-3
     blind = small_model("siglip", embed_missing=False)
-    assert torch.equal(blind.get_sensor_features(values, mask), blind.get_sensor_features(values))
+    masked, unmasked = blind.get_sensor_features(values, mask), blind.get_sensor_features(values)
+    assert torch.equal(masked.pooler_output, unmasked.pooler_output)
 
 
 def test_missing_embedding_starts_without_effect():
@@ -147,7 +148,7 @@ def test_missing_embedding_starts_without_effect():
 
     torch.manual_seed(0)
     model = SensorLMModel(small_config("siglip"))
-    assert model.sensor_model.embeddings.missing_embedding.weight.abs().max() == 0
+    assert model.base_model.sensor_model.embeddings.missing_embedding.weight.abs().max() == 0
 
 
 def by_hand(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -178,7 +179,7 @@ def test_statistics_are_pooled_and_told_to_the_decoder():
     values, mask = days(2), gaps()[:2]
     mask[1, :, 2] = False
     model = small_model("coca", embed_statistics=True)
-    tower = model.sensor_model
+    tower = model.base_model.sensor_model
     output = tower(values, mask)
     numbers = by_hand(values, mask)
     scaled = (numbers - torch.tensor(_TYPICAL_STATISTICS)) / torch.tensor(_SPREAD_OF_STATISTICS)
@@ -199,8 +200,8 @@ def test_statistics_are_pooled_and_told_to_the_decoder():
 def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
     model = small_model("cap", embed_statistics=True, num_caption_queries=0)
     values, mask = days(), gaps()
-    tokens, token_mask = model.encode_for_captions(values, mask)
-    tower = model.sensor_model(values, mask)
+    tower = model.base_model.sensor_model(values, mask)
+    tokens, token_mask = model.decoder.sensor_tokens(tower)
     assert torch.equal(tokens[:, -CHANNELS:], tower.statistics_state)
     assert torch.equal(tokens[:, :-CHANNELS], tower.last_hidden_state)
     assert token_mask is None or bool(token_mask[:, -CHANNELS:].all())
@@ -208,9 +209,9 @@ def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
 
 def test_integer_and_float_masks_are_read_as_bool():
     model, values, mask = MODELS["siglip"], days(), gaps()
-    expected = model.get_sensor_features(values, mask)
-    assert torch.equal(model.get_sensor_features(values, mask.long()), expected)
-    assert torch.equal(model.get_sensor_features(values, mask.float()), expected)
+    expected = model.get_sensor_features(values, mask).pooler_output
+    assert torch.equal(model.get_sensor_features(values, mask.long()).pooler_output, expected)
+    assert torch.equal(model.get_sensor_features(values, mask.float()).pooler_output, expected)
 
 
 def test_inputs_are_not_changed():
@@ -232,7 +233,7 @@ def test_other_window_lengths_read_interpolated_positions(minutes):
         low = int(place)
         expected = table[low] * (1 - (place - low)) + table[min(low + 1, 11)] * (place - low)
         torch.testing.assert_close(positions[step], expected, atol=1e-6, rtol=1e-5)
-    assert MODELS["siglip"].get_sensor_features(days(2, minutes=minutes)).shape == (2, 32)
+    assert MODELS["siglip"].get_sensor_features(days(2, minutes=minutes)).pooler_output.shape == (2, 32)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,9 @@ def test_a_half_missing_day_costs_half_the_tokens():
     """What makes it fast, counted: tokens that pass through a layer (`benchmarks/` measure the time)."""
     model, values = small_model("siglip"), days()
     tokens: list[int] = []
-    model.sensor_model.encoder.layers[0].register_forward_hook(lambda m, args, result: tokens.append(args[0].shape[1]))
+    model.base_model.sensor_model.encoder.layers[0].register_forward_hook(
+        lambda m, args, result: tokens.append(args[0].shape[1])
+    )
     mask = torch.ones_like(values, dtype=torch.bool)
     half = mask.clone()
     half[:, torch.arange(MINUTES) // model.config.sensor_config.patch_minutes % 2 == 0] = False

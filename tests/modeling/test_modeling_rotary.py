@@ -8,8 +8,8 @@ from model_cases import POSITIONS, VOCAB, days, gaps, small_config, small_model,
 from transformers import DynamicCache, LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 
-from sensorlm_hf.modeling import OBJECTIVES, SensorLMModel
-from sensorlm_hf.modeling.layers_sensorlm import _rotated, rotations
+from sensorlm_hf.modeling import OBJECTIVES, load_pretrained
+from sensorlm_hf.modeling.layers_sensorlm import _apply_rotary, rotary_embeddings
 
 THETA = 100.0
 MODELS = {objective: small_model(objective, rope_theta=THETA) for objective in OBJECTIVES}
@@ -29,10 +29,10 @@ def test_queries_and_keys_are_turned_as_those_of_llama():
         hidden_size=64, num_attention_heads=4, rope_parameters={"rope_type": "default", "rope_theta": THETA}
     )
     expected = apply_rotary_pos_emb(queries, keys, *LlamaRotaryEmbedding(config)(queries, positions))
-    turns = rotations(positions, 16, THETA)
+    turns = rotary_embeddings(positions, 16, THETA)
     for states, wanted in zip((queries, keys), expected, strict=True):
-        close(_rotated(states, turns), wanted)
-    assert _rotated(queries.bfloat16(), turns).dtype == torch.bfloat16
+        close(_apply_rotary(states, turns), wanted)
+    assert _apply_rotary(queries.bfloat16(), turns).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -42,36 +42,40 @@ def test_only_distances_count(objective):
     assert model.get_position_embeddings() is None
     for network, same in ((model, True), (learned, False)):
         states = [
-            network.text_model(IDS, ATTENTION, positions + moved, pool=False).token_states[ATTENTION.bool()]
+            network.base_model.text_model(IDS, ATTENTION, positions + moved, pool=False).last_hidden_state[
+                ATTENTION.bool()
+            ]
             for moved in (0, 6)
         ]
         assert torch.allclose(*states, atol=1e-4) == same
     # Without positions a bag of tokens would be read alike in any order.
     swapped = IDS.clone()
     swapped[:, [1, 2]] = IDS[:, [2, 1]]
-    states = [model.text_model(ids, ATTENTION, pool=False).token_states[0, -1] for ids in (IDS, swapped)]
+    states = [
+        model.base_model.text_model(ids, ATTENTION, pool=False).last_hidden_state[0, -1] for ids in (IDS, swapped)
+    ]
     assert not torch.allclose(*states, atol=1e-3)
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
 def test_padding_on_either_side_and_company_change_nothing(objective):
     model = MODELS[objective]
-    expected = model.get_text_features(IDS, ATTENTION)
-    close(model.get_text_features(*to_left(IDS, ATTENTION, extra=3)), expected)
+    expected = model.get_text_features(IDS, ATTENTION).pooler_output
+    close(model.get_text_features(*to_left(IDS, ATTENTION, extra=3)).pooler_output, expected)
     for row, length in enumerate(ATTENTION.sum(dim=1)):
-        close(model.get_text_features(IDS[row : row + 1, :length]), expected[row : row + 1])
+        close(model.get_text_features(IDS[row : row + 1, :length]).pooler_output, expected[row : row + 1])
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
 def test_generation_with_a_cache_is_that_without(objective):
     model = MODELS[objective]
     with torch.no_grad():
-        whole = model(VALUES, MASK, IDS, ATTENTION, return_loss=False).caption_logits
+        whole = model(VALUES, MASK, IDS, ATTENTION, return_loss=False).logits
         cache = DynamicCache(config=model.config)
         parts = [
             model(
                 VALUES, MASK, IDS[:, at : at + 1], ATTENTION[:, : at + 1], past_key_values=cache, return_loss=False
-            ).caption_logits
+            ).logits
             for at in range(IDS.shape[1])
         ]
     real = ATTENTION.bool()
@@ -93,7 +97,7 @@ def test_longer_texts_need_no_new_weights(objective, tmp_path):
     assert sum(p.numel() for p in model.parameters()) == weights
     close(model(VALUES, MASK, IDS, ATTENTION).loss, before)
     model.save_pretrained(tmp_path)
-    loaded = SensorLMModel.from_pretrained(tmp_path)
+    loaded = load_pretrained(tmp_path)
     assert loaded.config.text_config.rope_theta == THETA
     close(loaded(VALUES, MASK, long).loss, model(VALUES, MASK, long).loss)
 
@@ -101,7 +105,7 @@ def test_longer_texts_need_no_new_weights(objective, tmp_path):
 def test_half_precision_under_autocast_stays_half():
     model = MODELS["coca"]
     seen = []
-    layer = model.text_model.encoder.layers[0].self_attn.out_proj
+    layer = model.base_model.text_model.encoder.layers[0].self_attn.out_proj
     handle = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].dtype))
     with torch.autocast("cpu", torch.bfloat16):
         model(VALUES, MASK, IDS, ATTENTION)
@@ -112,7 +116,7 @@ def test_half_precision_under_autocast_stays_half():
 def test_bad_values():
     with pytest.raises(ValueError, match="`rope_theta` must be above 0, got -1"):
         small_config("clip", rope_theta=-1)
-    with pytest.raises(ValueError, match=r"a head is 3 wide \(24 / 8 heads\)"):
+    with pytest.raises(ValueError, match=r"width of a head is 3 \(24 / 8 heads\)"):
         small_config("clip", rope_theta=THETA, text_config={"hidden_size": 24, "num_attention_heads": 8})
-    with pytest.raises(ValueError, match="has positions of its own"):
+    with pytest.raises(ValueError, match="has its own position embeddings"):
         small_config("clip", rope_theta=THETA, text_config={"language_model_config": {"model_type": "bert"}})

@@ -1,25 +1,31 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import json
 import logging
 import math
 
 import pytest
 import torch
 from model_cases import VOCAB, days, gaps, shake, small_config, small_model, texts, to_left
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 import sensorlm_hf  # registers the Auto classes
 from sensorlm_hf.modeling import (
     OBJECTIVES,
     SensorLMConfig,
+    SensorLMForConditionalGeneration,
     SensorLMForSensorClassification,
     SensorLMModel,
     SensorLMSensorModel,
     SensorLMTextModel,
     caption_loss,
     clip_loss,
+    load_pretrained,
     positive_pairs,
+    pretraining_class,
     siglip_loss,
 )
 
@@ -34,46 +40,54 @@ def close(a: torch.Tensor, b: torch.Tensor, atol: float = 1e-5) -> None:
     torch.testing.assert_close(a, b, atol=atol, rtol=1e-4)
 
 
+def unit(rows: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.normalize(rows, dim=-1)
+
+
+def contrastive_loss(output):
+    """The contrastive loss of either model."""
+    return output.get("contrastive_loss", output.loss)
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_outputs(objective):
     model = MODELS[objective]
     output = model(VALUES, MASK, IDS, ATTENTION)
     assert output.sensor_embeds.shape == (4, 32)
     close(output.sensor_embeds.norm(dim=1), torch.ones(4))
-    close(output.sensor_embeds, model.get_sensor_features(VALUES, MASK))
+    close(output.sensor_embeds, unit(model.get_sensor_features(VALUES, MASK).pooler_output))
     if model.config.is_contrastive:
         close(output.text_embeds.norm(dim=1), torch.ones(4))
-        close(output.text_embeds, model.get_text_features(IDS, ATTENTION))
-        bias = model.logit_bias if objective == "siglip" else 0
-        expected = model.logit_scale.exp() * output.sensor_embeds @ output.text_embeds.T + bias
+        close(output.text_embeds, unit(model.get_text_features(IDS, ATTENTION).pooler_output))
+        bias = model.base_model.logit_bias if objective == "siglip" else 0
+        expected = model.base_model.logit_scale.exp() * output.sensor_embeds @ output.text_embeds.T + bias
         close(output.logits_per_sensor, expected)
         assert torch.equal(output.logits_per_text, output.logits_per_sensor.T)
     else:
         assert output.text_embeds is None
         assert output.contrastive_loss is None
     if model.config.is_generative:
-        assert output.caption_logits.shape == (4, 9, VOCAB)
-        assert output.logits is output.caption_logits
+        assert output.logits.shape == (4, 9, VOCAB)
     else:
-        assert output.caption_logits is None
-        assert output.caption_loss is None
+        assert not hasattr(model, "generate")
+        assert not hasattr(output, "logits")
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_losses_are_the_pure_functions(objective):
     model = MODELS[objective]
     output = model(VALUES, MASK, IDS, ATTENTION)
-    scale = None if model.logit_scale is None else model.logit_scale.exp()
+    scale = None if model.base_model.logit_scale is None else model.base_model.logit_scale.exp()
     parts = {}
     if objective in ("clip", "coca"):
         parts["contrastive"] = clip_loss(output.sensor_embeds, output.text_embeds, scale)
     if objective == "siglip":
-        parts["contrastive"] = siglip_loss(output.sensor_embeds, output.text_embeds, scale, model.logit_bias)
+        parts["contrastive"] = siglip_loss(output.sensor_embeds, output.text_embeds, scale, model.base_model.logit_bias)
     if objective in ("cap", "coca"):
         targets = IDS.masked_fill(ATTENTION == 0, -100)[:, 1:]
-        parts["caption"] = caption_loss(output.caption_logits[:, :-1], targets)
+        parts["caption"] = caption_loss(output.logits[:, :-1], targets)
     for name, part in parts.items():
-        close(getattr(output, f"{name}_loss"), part)
+        close(output.get(f"{name}_loss", output.loss), part)
     total = parts["contrastive"] + 2 * parts["caption"] if objective == "coca" else next(iter(parts.values()))
     close(output.loss, total)
 
@@ -83,15 +97,15 @@ def test_equal_captions_are_positives_of_each_other(objective):
     model = MODELS[objective]
     groups = torch.tensor([4, 7, 4, 9])
     output = model(VALUES, MASK, IDS, ATTENTION, text_group_ids=groups)
-    arguments = (output.sensor_embeds, output.text_embeds, model.logit_scale.exp())
+    arguments = (output.sensor_embeds, output.text_embeds, model.base_model.logit_scale.exp())
     if objective == "siglip":
-        expected = siglip_loss(*arguments, model.logit_bias, positive_pairs(groups))
+        expected = siglip_loss(*arguments, model.base_model.logit_bias, positive_pairs(groups))
     else:
         expected = clip_loss(*arguments, positive_pairs(groups))
-    close(output.contrastive_loss, expected)
-    plain = model(VALUES, MASK, IDS, ATTENTION).contrastive_loss
-    close(model(VALUES, MASK, IDS, ATTENTION, text_group_ids=torch.arange(4)).contrastive_loss, plain)
-    assert not torch.allclose(output.contrastive_loss, plain)
+    close(contrastive_loss(output), expected)
+    plain = contrastive_loss(model(VALUES, MASK, IDS, ATTENTION))
+    close(contrastive_loss(model(VALUES, MASK, IDS, ATTENTION, text_group_ids=torch.arange(4))), plain)
+    assert not torch.allclose(contrastive_loss(output), plain)
 
 
 def test_coca_weights():
@@ -117,10 +131,34 @@ def test_training_computes_the_scored_positions_only_and_the_same_loss(objective
     sizes = []
     model.decoder.lm_head.register_forward_hook(lambda module, args, result: sizes.append(result.shape[:-1].numel()))
     output = model(VALUES, MASK, IDS, ATTENTION)
-    assert output.caption_logits is None
+    assert output.logits is None
     assert sizes == [int(ATTENTION[:, 1:].sum())]
     close(output.caption_loss, expected)
-    assert model(VALUES, MASK, IDS, ATTENTION, return_caption_logits=True).caption_logits.shape == (4, 9, VOCAB)
+    generated = model(VALUES, MASK, IDS, ATTENTION, use_cache=True)
+    assert generated.logits.shape == (4, 9, VOCAB)
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_training_without_a_loss_computes_the_embeddings_alone(objective):
+    """What gradient caching and losses over processes do first."""
+    model = copy.deepcopy(MODELS[objective]).train()
+    model.decoder.register_forward_hook(lambda *_: pytest.fail("the decoder ran"))
+    output = model(VALUES, MASK, IDS, ATTENTION, return_loss=False)
+    assert (output.loss, output.logits, output.logits_per_sensor) == (None, None, None)
+    assert output.sensor_embeds.shape == (4, 32)
+
+
+def test_labels_without_return_loss_give_the_caption_loss_alone():
+    model = copy.deepcopy(MODELS["coca"]).train()
+    labels = IDS.masked_fill(ATTENTION == 0, -100)
+    both = model(VALUES, MASK, IDS, ATTENTION)
+    output = model(VALUES, MASK, IDS, ATTENTION, labels=labels, return_loss=False)
+    close(output.caption_loss, both.caption_loss)
+    close(output.loss, model.config.caption_loss_weight * both.caption_loss)
+    assert output.contrastive_loss is None
+    count = int((labels[:, 1:] != -100).sum())
+    shared = model(VALUES, MASK, IDS, ATTENTION, labels=labels, return_loss=False, num_items_in_batch=2 * count)
+    close(shared.caption_loss, both.caption_loss / 2)
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
@@ -129,7 +167,7 @@ def test_labels_choose_what_is_scored(objective):
     labels = torch.full_like(IDS, -100)
     labels[0, 4] = 7
     output = model(VALUES, MASK, IDS, ATTENTION, labels=labels)
-    close(output.caption_loss, -output.caption_logits[0, 3].log_softmax(-1)[7])
+    close(output.caption_loss, -output.logits[0, 3].log_softmax(-1)[7])
 
 
 def test_pad_tokens_inside_a_text_are_scored():
@@ -139,7 +177,7 @@ def test_pad_tokens_inside_a_text_are_scored():
     output = MODELS["cap"](VALUES, MASK, ids, ATTENTION)
     targets = ids.masked_fill(ATTENTION == 0, -100)[:, 1:]
     assert (targets == 0).any()
-    close(output.caption_loss, caption_loss(output.caption_logits[:, :-1], targets))
+    close(output.caption_loss, caption_loss(output.logits[:, :-1], targets))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -151,9 +189,9 @@ def test_padding_side_does_not_matter(objective, extra):
     close(left.loss, right.loss)
     if right.text_embeds is not None:
         close(left.text_embeds, right.text_embeds)
-    if right.caption_logits is not None:
+    if right.get("logits") is not None:
         for row, length in enumerate(ATTENTION.sum(dim=1).tolist()):
-            close(left.caption_logits[row, -length:], right.caption_logits[row, :length])
+            close(left.logits[row, -length:], right.logits[row, :length])
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
@@ -161,8 +199,8 @@ def test_captions_do_not_see_their_answer(objective):
     model = MODELS[objective]
     changed = IDS.clone()
     changed[0, 5] = (changed[0, 5] + 7) % VOCAB
-    before = model(VALUES, MASK, IDS, ATTENTION).caption_logits[0]
-    after = model(VALUES, MASK, changed, ATTENTION).caption_logits[0]
+    before = model(VALUES, MASK, IDS, ATTENTION).logits[0]
+    after = model(VALUES, MASK, changed, ATTENTION).logits[0]
     close(after[:5], before[:5])
     assert (after[5:] - before[5:]).abs().max() > 1e-3
 
@@ -170,7 +208,7 @@ def test_captions_do_not_see_their_answer(objective):
 @pytest.mark.parametrize("objective", ["cap", "coca"])
 def test_captions_depend_on_the_day(objective):
     model = MODELS[objective]
-    a, b = (model(v, None, IDS, ATTENTION).caption_logits for v in (VALUES, VALUES + 1))
+    a, b = (model(v, None, IDS, ATTENTION).logits for v in (VALUES, VALUES + 1))
     assert (a - b).abs().max() > 1e-3
 
 
@@ -178,21 +216,21 @@ def test_contrastive_text_towers_are_not_causal():
     changed = IDS.clone()
     changed[0, 8] = 5
     for objective in ("clip", "siglip"):
-        tower = MODELS[objective].text_model
+        tower = MODELS[objective].base_model.text_model
         a, b = (tower(ids, ATTENTION).last_hidden_state[0, 1] for ids in (IDS, changed))
         assert (a - b).abs().max() > 1e-4
 
 
 def test_class_token_of_coca_reads_all_tokens_but_the_padding():
     model = MODELS["coca"]
-    reference = model.get_text_features(IDS, ATTENTION)
+    reference = model.get_text_features(IDS, ATTENTION).pooler_output
     for position in range(6):
         changed = IDS.clone()
         changed[1, position] = (changed[1, position] + 5) % VOCAB
-        assert (model.get_text_features(changed, ATTENTION)[1] - reference[1]).abs().max() > 1e-4
+        assert (model.get_text_features(changed, ATTENTION).pooler_output[1] - reference[1]).abs().max() > 1e-4
     changed = IDS.clone()
     changed[1, 6:] = 9
-    close(model.get_text_features(changed, ATTENTION), reference)
+    close(model.get_text_features(changed, ATTENTION).pooler_output, reference)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -259,13 +297,14 @@ def test_initial_temperatures():
 def test_the_clip_temperature_stays_below_100(objective):
     model = copy.deepcopy(MODELS[objective])
     with torch.no_grad():
-        model.logit_scale.fill_(9.0)
+        model.base_model.logit_scale.fill_(9.0)
     output = model(VALUES, MASK, IDS, ATTENTION)
     close(output.logits_per_sensor, 100 * output.sensor_embeds @ output.text_embeds.T, atol=1e-3)
+    close(output.logit_scale, torch.tensor(100.0), atol=1e-3)
     model.train()
     model(VALUES, MASK, IDS, ATTENTION).loss.backward()
-    assert model.logit_scale.item() == pytest.approx(math.log(100))
-    assert model.logit_scale.grad.abs() > 0
+    # The forward pass changes no parameter; `training.clamp_logit_scale` does, after each step.
+    assert model.base_model.logit_scale.item() == 9.0
 
 
 def test_similarities_of_any_number_of_days_and_texts():
@@ -273,7 +312,7 @@ def test_similarities_of_any_number_of_days_and_texts():
         output = MODELS[objective](VALUES, MASK, IDS[:3], ATTENTION[:3])
         assert output.logits_per_sensor.shape == (4, 3)
         assert output.loss is None
-        assert output.caption_logits is None
+        assert output.get("logits") is None
 
 
 def test_one_side_alone():
@@ -302,7 +341,7 @@ def test_hidden_states_and_attentions():
     assert [len(sensor.hidden_states), len(text.hidden_states)] == [3, 3]
     assert sensor.attentions[1].shape == (4, 2, 36, 36)
     close(sensor.attentions[0].sum(-1), torch.ones(4, 2, 36))
-    close(model.sensor_model.post_layernorm(sensor.hidden_states[-1]), sensor.last_hidden_state)
+    close(model.base_model.sensor_model.post_layernorm(sensor.hidden_states[-1]), sensor.last_hidden_state)
     assert text.attentions[0].shape == (4, 2, 10, 10)  # nine tokens and the class token
 
 
@@ -312,37 +351,47 @@ def test_saved_and_loaded_outputs_are_equal(objective, tmp_path):
     model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").exists()
     expected = model(VALUES, MASK, IDS, ATTENTION)
-    for loaded in (SensorLMModel.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)):
-        assert isinstance(loaded, SensorLMModel)
+    base = AutoModel.from_pretrained(tmp_path)
+    assert type(base) is SensorLMModel
+    for loaded in (load_pretrained(tmp_path), type(model).from_pretrained(tmp_path), base):
         assert not loaded.training
         output = loaded(VALUES, MASK, IDS, ATTENTION)
-        assert torch.equal(output.loss, expected.loss)
         assert torch.equal(output.sensor_embeds, expected.sensor_embeds)
+        if type(loaded) is type(model):
+            assert torch.equal(output.loss, expected.loss)
     tower = SensorLMSensorModel.from_pretrained(tmp_path)
-    assert torch.equal(tower(VALUES, MASK)[0], model.sensor_model(VALUES, MASK)[0])
+    assert torch.equal(tower(VALUES, MASK)[0], model.base_model.sensor_model(VALUES, MASK)[0])
     text = SensorLMTextModel.from_pretrained(tmp_path)
-    assert torch.equal(text(IDS, ATTENTION).token_states, model.text_model(IDS, ATTENTION).token_states)
-    half = SensorLMModel.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    reference = model.base_model.text_model(IDS, ATTENTION)
+    assert torch.equal(text(IDS, ATTENTION).last_hidden_state, reference.last_hidden_state)
+    half = load_pretrained(tmp_path, dtype=torch.bfloat16)
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+
+
+def as_coca(config: SensorLMConfig) -> SensorLMConfig:
+    """The configuration with another objective, which decides how texts are pooled."""
+    values = config.to_dict()
+    values["text_config"]["pooling"] = None
+    return SensorLMConfig.from_dict({**values, "objective": "coca"})
 
 
 def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
     clip = MODELS["clip"]
     clip.save_pretrained(tmp_path)
-    config = SensorLMConfig.from_dict({**clip.config.to_dict(), "objective": "coca"})
+    config = as_coca(clip.config)
     torch.manual_seed(1)
-    coca, report = SensorLMModel.from_pretrained(tmp_path, config=config, output_loading_info=True)
+    coca, report = SensorLMForConditionalGeneration.from_pretrained(tmp_path, config=config, output_loading_info=True)
     new = set(report["missing_keys"])
     assert new == {
         name for name, _ in coca.named_parameters()
-        if name.startswith("decoder.") or name == "text_model.embeddings.cls_embedding"
+        if name.startswith("decoder.") or name == "sensorlm.text_model.embeddings.cls_embedding"
     }  # fmt: skip
     assert not report["unexpected_keys"]
     assert not report["mismatched_keys"]
     for name, parameter in clip.named_parameters():
-        assert torch.equal(dict(coca.named_parameters())[name], parameter), name
+        assert torch.equal(dict(coca.sensorlm.named_parameters())[name], parameter), name
     # What the checkpoint lacks starts as in a new model, not from uninitialised memory.
-    fresh = SensorLMModel(config)
+    fresh = SensorLMForConditionalGeneration(config)
     for name, parameter in coca.named_parameters():
         if name in new:
             wanted = dict(fresh.named_parameters())[name]
@@ -351,18 +400,18 @@ def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
             else:
                 assert 0.5 < (parameter.std() / wanted.std()).item() < 2, name
     output = coca(VALUES, MASK, IDS, ATTENTION)
-    close(output.sensor_embeds, clip.get_sensor_features(VALUES, MASK))
+    close(output.sensor_embeds, unit(clip.get_sensor_features(VALUES, MASK).pooler_output))
     assert torch.isfinite(output.loss)
 
 
 def test_new_weights_are_announced(tmp_path, caplog):
     MODELS["clip"].save_pretrained(tmp_path)
-    config = SensorLMConfig.from_dict({**MODELS["clip"].config.to_dict(), "objective": "coca"})
+    config = as_coca(MODELS["clip"].config)
     library = logging.getLogger("transformers")
     propagate, library.propagate = library.propagate, True
     try:
         with caplog.at_level(logging.WARNING):
-            SensorLMModel.from_pretrained(tmp_path, config=config)
+            SensorLMForConditionalGeneration.from_pretrained(tmp_path, config=config)
     finally:
         library.propagate = propagate
     assert "cls_embedding" in caplog.text
@@ -389,7 +438,7 @@ def test_resizing_the_positions_of_the_text(objective, tmp_path):
     model.resize_position_embeddings(old + 3)
     close(model(VALUES, MASK, IDS, ATTENTION).loss, before)
     model.save_pretrained(tmp_path)
-    loaded = SensorLMModel.from_pretrained(tmp_path)
+    loaded = load_pretrained(tmp_path)
     assert loaded.config.text_config.max_position_embeddings == old + 3
     close(loaded(VALUES, MASK, long, torch.ones_like(long)).loss, model(VALUES, MASK, long, torch.ones_like(long)).loss)
     model.resize_position_embeddings(IDS.shape[1])
@@ -406,42 +455,40 @@ def test_resizing_the_vocabulary(objective, size, tmp_path):
     before = model(VALUES, MASK, ids, ATTENTION, return_loss=False)
     model.resize_token_embeddings(size)
     assert model.config.text_config.vocab_size == size
-    assert model.text_model.config.vocab_size == size
+    assert model.base_model.text_model.config.vocab_size == size
     assert model.get_input_embeddings().weight.shape == (size, 32)
     after = model(VALUES, MASK, ids, ATTENTION, return_loss=False)
     if before.text_embeds is not None:
         close(after.text_embeds, before.text_embeds)
-    if before.caption_logits is not None:
-        assert after.caption_logits.shape[-1] == size
+    if before.get("logits") is not None:
+        assert after.logits.shape[-1] == size
         width = min(size, VOCAB)
-        close(after.caption_logits[..., :width], before.caption_logits[..., :width])
+        close(after.logits[..., :width], before.logits[..., :width])
     model.save_pretrained(tmp_path)
-    loaded = SensorLMModel.from_pretrained(tmp_path)
+    loaded = load_pretrained(tmp_path)
     close(loaded(VALUES, MASK, ids, ATTENTION).loss, model(VALUES, MASK, ids, ATTENTION).loss)
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
 def test_tied_embeddings(objective, tmp_path):
-    model = SensorLMModel(small_config(objective, tie_word_embeddings=True)).eval()
+    model = SensorLMForConditionalGeneration(small_config(objective, tie_word_embeddings=True)).eval()
     shake(model)
-    assert model.decoder.lm_head.weight is model.text_model.embeddings.token_embedding.weight
+    assert model.decoder.lm_head.weight is model.base_model.text_model.embeddings.token_embedding.weight
     model.save_pretrained(tmp_path)
-    loaded = SensorLMModel.from_pretrained(tmp_path)
-    assert loaded.decoder.lm_head.weight is loaded.text_model.embeddings.token_embedding.weight
+    loaded = load_pretrained(tmp_path)
+    assert loaded.decoder.lm_head.weight is loaded.base_model.text_model.embeddings.token_embedding.weight
     close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
-    assert (
-        MODELS[objective].decoder.lm_head.weight is not MODELS[objective].text_model.embeddings.token_embedding.weight
-    )
+    assert MODELS[objective].decoder.lm_head.weight is not MODELS[objective].get_input_embeddings().weight
 
 
 def test_all_sensor_tokens_go_to_the_decoder_without_caption_queries():
     model = small_model("cap", num_caption_queries=0)
     assert model.decoder.pooler is None
-    tokens, mask = model.encode_for_captions(VALUES, MASK)
+    key_values, mask = model.encode_for_captions(VALUES, MASK)
     assert mask is not None
-    assert tokens.shape[:2] == mask.shape
-    batch = model(VALUES, MASK, IDS, ATTENTION).caption_logits
-    alone = model(VALUES[1:2], MASK[1:2], IDS[1:2, :6], ATTENTION[1:2, :6]).caption_logits
+    assert (key_values.shape[0], key_values.shape[4]) == mask.shape
+    batch = model(VALUES, MASK, IDS, ATTENTION).logits
+    alone = model(VALUES[1:2], MASK[1:2], IDS[1:2, :6], ATTENTION[1:2, :6]).logits
     close(batch[1:2, :6], alone, atol=2e-5)
 
 
@@ -456,9 +503,9 @@ def test_towers_of_different_width():
             "vocab_size": VOCAB, "max_position_embeddings": 12, "hidden_size": 16, "num_attention_heads": 4,
             "intermediate_size": 32, "num_hidden_layers": 1,
         },
-        decoder_config={"num_caption_queries": 0},
+        num_caption_queries=0,
     )  # fmt: skip
-    model = SensorLMModel(config).eval()
+    model = SensorLMForConditionalGeneration(config).eval()
     output = model(VALUES, MASK, IDS, ATTENTION)
     assert output.text_embeds.shape == (4, 24)
     assert torch.isfinite(output.loss)
@@ -469,7 +516,8 @@ def test_a_small_model_learns_pairs():
     """Ten steps on four pairs: the loss must fall far below chance."""
     torch.manual_seed(0)
     for objective in OBJECTIVES:
-        model = SensorLMModel(small_config(objective)).train()
+        config = small_config(objective)
+        model = pretraining_class(config)(config).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
         losses = []
         for _ in range(25):
@@ -486,13 +534,18 @@ def test_a_small_model_learns_pairs():
     [
         ("coca", lambda m: m(), ["sensor_values", "input_ids"]),
         ("cap", lambda m: m.get_text_features(IDS, ATTENTION), ["no text embedding", "score_text"]),
-        ("clip", lambda m: m(VALUES, MASK, IDS, ATTENTION, labels=IDS), ["no decoder", "'clip'"]),
+        ("cap", lambda m: m.sensorlm(), ["sensor_values", "input_ids"]),
+        ("cap", lambda m: type(m)(small_config("clip")), ["no decoder", "'clip'", "SensorLMModel"]),
         ("coca", lambda m: m(VALUES, MASK, IDS, ATTENTION, labels=IDS[:, 1:]), ["labels", "(4, 9)", "(4, 8)"]),
         ("coca", lambda m: m(VALUES, MASK, IDS[:2], ATTENTION[:2], labels=IDS[:2]), ["4 recordings and 2 texts"]),
         ("clip", lambda m: m(VALUES, MASK, IDS, ATTENTION, text_group_ids=torch.arange(3)), ["text_group_ids", "4"]),
         ("clip", lambda m: m.get_text_features(IDS[0]), ["input_ids", "(9,)"]),
         ("clip", lambda m: m.get_text_features(IDS[:0]), ["input_ids", "(0, 9)"]),
-        ("clip", lambda m: m.get_text_features(IDS, ATTENTION[:, :5]), ["attention_mask", "(4, 9)", "(4, 5)"]),
+        (
+            "clip",
+            lambda m: m.get_text_features(IDS, ATTENTION[:, :5]),
+            ["attention_mask", "(4, 9)", "(4, 5)"],
+        ),
         ("clip", lambda m: m.get_text_features(torch.ones(1, 30, dtype=torch.long)), ["30 tokens", "20"]),
     ],
 )
@@ -503,7 +556,96 @@ def test_bad_inputs_are_explained(objective, call, words):
         assert word in str(error.value)
 
 
-def test_training_needs_as_many_texts_as_days():
-    model = copy.deepcopy(MODELS["clip"]).train()
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_training_needs_as_many_texts_as_days(objective):
+    model = copy.deepcopy(MODELS[objective]).train()
     with pytest.raises(ValueError, match="4 recordings and 3 texts"):
         model(VALUES, MASK, IDS[:3], ATTENTION[:3])
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_a_checkpoint_saved_before_the_split_loads_into_both_classes(objective, tmp_path):
+    """Such a checkpoint has the base model's weights without a prefix, and the decoder's configuration as a part."""
+    model = MODELS[objective]
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file(
+        {name.removeprefix("sensorlm."): tensor for name, tensor in weights.items()},
+        tmp_path / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    values = json.loads((tmp_path / "config.json").read_text())
+    values["decoder_config"] = {
+        "num_hidden_layers": values.pop("num_decoder_layers"), "num_caption_queries": values.pop("num_caption_queries"),
+        "hidden_size": 32, "hidden_act": "gelu", "layer_norm_eps": 1e-06, "lm_head_bias": False,
+    }  # fmt: skip
+    values.update(architectures=["SensorLMModel"], freeze_backbone=False, logit_bias_init_value=-10.0)
+    values["sensor_config"].update(use_head=objective == "coca", skip_missing_patches=True, hidden_act="gelu")
+    values["text_config"].update(causal=True, freeze_language_model=False, layer_norm_eps=1e-06)
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    expected = model(VALUES, MASK, IDS, ATTENTION)
+    for kind in (SensorLMModel, SensorLMForConditionalGeneration, SensorLMSensorModel, SensorLMTextModel):
+        loaded, report = kind.from_pretrained(tmp_path, output_loading_info=True)
+        if objective == "cap" and kind is SensorLMSensorModel:
+            assert all(name.startswith("head.") for name in report["missing_keys"])
+        else:
+            assert not report["missing_keys"], kind
+        assert not report["mismatched_keys"]
+        if kind in (SensorLMModel, SensorLMForConditionalGeneration):
+            assert not report["unexpected_keys"], kind
+            output = loaded(VALUES, MASK, IDS, ATTENTION)
+            assert torch.equal(output.sensor_embeds, expected.sensor_embeds)
+    assert torch.equal(load_pretrained(tmp_path)(VALUES, MASK, IDS, ATTENTION).loss, expected.loss)
+    saved = {*json.loads((tmp_path / "config.json").read_text())} - {*load_pretrained(tmp_path).config.to_dict()}
+    assert saved == {"decoder_config", "freeze_backbone", "logit_bias_init_value"}
+
+
+def test_the_towers_of_a_checkpoint_are_saved_under_plain_names(tmp_path):
+    MODELS["coca"].save_pretrained(tmp_path / "model")
+    for kind in (SensorLMSensorModel, SensorLMTextModel):
+        kind.from_pretrained(tmp_path / "model").save_pretrained(tmp_path / "tower")
+        names = set(load_file(tmp_path / "tower" / "model.safetensors"))
+        assert names == set(kind.from_pretrained(tmp_path / "tower").state_dict())
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_forward_takes_the_arguments_of_transformers(objective):
+    model = copy.deepcopy(MODELS[objective])
+    model.set_attn_implementation("eager")
+    flags = {"output_hidden_states": True, "output_attentions": True}
+    inputs = {"sensor_values": VALUES, "sensor_mask": MASK}
+    texts = {"input_ids": IDS, "attention_mask": ATTENTION}
+    classifier = SensorLMForSensorClassification(small_config(objective))
+    classifier.set_attn_implementation("eager")
+    base = model.base_model
+    for module, arguments in (
+        (model, {**inputs, **texts}), (base, {**inputs, **texts}), (base.sensor_model, inputs),
+        (base.text_model, texts), (classifier, inputs),
+    ):  # fmt: skip
+        output = module(**arguments, **flags)
+        parts = [output[name] for name in ("sensor_model_output", "text_model_output") if output.get(name) is not None]
+        for part in parts or [output]:
+            assert len(part.hidden_states) == 3
+            assert len(part.attentions) == 2
+        plain = module(**arguments, return_dict=False)
+        assert isinstance(plain, tuple)
+        module.config.return_dict = False
+        assert isinstance(module(**arguments), tuple)
+        module.config.return_dict = True
+    assert isinstance(model.get_sensor_features(**inputs, return_dict=False), tuple)
+
+
+def test_models_follow_the_conventions_of_transformers():
+    for kind in (SensorLMModel, SensorLMForConditionalGeneration, SensorLMSensorModel, SensorLMForSensorClassification):
+        assert kind.main_input_name == "sensor_values"
+        assert next(name for name in inspect.signature(kind.forward).parameters if name != "self") == "sensor_values"
+        assert kind._supports_attention_backend
+    model = MODELS["coca"]
+    names = set(model.state_dict())
+    assert {name for pair in model._tied_weights_keys.items() for name in pair} <= names
+    assert not MODELS["clip"].all_tied_weights_keys
+    fields = sum(
+        len([name for name in vars(kind)["__annotations__"] if name in kind.__dataclass_fields__])
+        for kind in (SensorLMConfig, type(model.config.sensor_config), type(model.config.text_config))
+    )
+    assert fields <= 36

@@ -31,7 +31,7 @@ def model(processor) -> SensorLMModel:
 def sentence_embeds(model, processor, texts: list[str]) -> torch.Tensor:
     """What sentence-transformers computes with this model: the normalised mean of the token states."""
     inputs = processor(text=texts)
-    states = model.text_model(**inputs).last_hidden_state
+    states = model.base_model.text_model(**inputs).last_hidden_state
     mask = inputs["attention_mask"][:, :, None]
     return torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
 
@@ -50,11 +50,11 @@ def test_its_embeddings_are_those_of_the_model_alone(model, processor):
     assert model.config.text_config.pooling == "mean"
     inputs = processor(text=["A quiet day.", "A day with a long run and 12034 steps."])
     assert set(inputs) == {"input_ids", "attention_mask"}
-    expected, output = alone(**inputs), model.text_model(**inputs)
+    expected, output = alone(**inputs), model.base_model.text_model(**inputs)
     torch.testing.assert_close(output.last_hidden_state, expected.last_hidden_state)
     mask = inputs["attention_mask"][:, :, None]
     mean = (expected.last_hidden_state * mask).sum(1) / mask.sum(1)
-    torch.testing.assert_close(output.pooler_output, model.text_model.head(mean))
+    torch.testing.assert_close(output.pooler_output, model.base_model.text_model.head(mean))
 
 
 def test_one_folder_for_the_pipeline(model, processor, tmp_path):

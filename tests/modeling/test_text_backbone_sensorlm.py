@@ -21,7 +21,14 @@ from transformers import (
 )
 
 import sensorlm_hf  # registers the Auto classes
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, SensorLMTextConfig, SensorLMTextModel
+from sensorlm_hf.modeling import (
+    SensorLMConfig,
+    SensorLMForConditionalGeneration,
+    SensorLMModel,
+    SensorLMTextConfig,
+    SensorLMTextModel,
+    load_pretrained,
+)
 
 assert sensorlm_hf.__version__
 
@@ -69,13 +76,14 @@ def language_model(kind: str, head: bool = False):
     return model.eval()
 
 
-def combined(kind: str, objective: str = "siglip", effect: bool = True, **options) -> SensorLMModel:
+def combined(kind: str, objective: str = "siglip", effect: bool = True, **options):
     """A model around a language model; with `effect` its new parts are away from their initial values."""
     torch.manual_seed(1)
     source = options.pop("source", None) or language_model(kind, objective in ("cap", "coca"))
     sensor_config = small_config("coca").sensor_config
-    model = SensorLMModel.from_sensor_text_pretrained(sensor_config, source, objective=objective, **options)
-    if effect and model.decoder is not None:
+    kind_of_model = SensorLMForConditionalGeneration if objective in ("cap", "coca") else SensorLMModel
+    model = kind_of_model.from_sensor_text_pretrained(sensor_config, source, objective=objective, **options)
+    if effect and model.can_generate():
         shake(model.decoder.cross_layers, 3)
         shake(model.decoder.pooler, 4)
     return model
@@ -87,23 +95,23 @@ def test_the_text_tower_is_the_language_model(kind):
     model = combined(kind, source=reference)
     assert model.config.text_config.pooling == ("mean" if kind in ENCODERS else "last")
     assert model.config.text_config.max_position_embeddings <= POSITIONS
-    output = model.text_model(IDS, ATTENTION)
+    output = model.base_model.text_model(IDS, ATTENTION)
     for row, length in enumerate(ATTENTION.sum(dim=1).tolist()):
         states = reference(IDS[row : row + 1, :length]).last_hidden_state[0]
         close(output.last_hidden_state[row, :length], states)
         pooled = states.mean(dim=0) if kind in ENCODERS else states[-1]
-        close(output.pooler_output[row], model.text_model.head(pooled))
+        close(output.pooler_output[row], model.base_model.text_model.head(pooled))
 
 
 @each_kind
 @pytest.mark.parametrize("pooling", ["mean", "first", "last"])
 def test_a_text_gives_the_same_alone_and_with_any_padding(kind, pooling):
     model = combined(kind, pooling=pooling)
-    batch = model.get_text_features(IDS, ATTENTION)
-    close(batch.norm(dim=1), torch.ones(4))
-    close(model.get_text_features(*to_left(IDS, ATTENTION, 3)), batch)
+    batch = model.get_text_features(IDS, ATTENTION).pooler_output
+    close(model(VALUES, MASK, IDS, ATTENTION).text_embeds, torch.nn.functional.normalize(batch, dim=-1))
+    close(model.get_text_features(*to_left(IDS, ATTENTION, 3)).pooler_output, batch)
     for row, length in enumerate(ATTENTION.sum(dim=1).tolist()):
-        close(model.get_text_features(IDS[row : row + 1, :length]), batch[row : row + 1])
+        close(model.get_text_features(IDS[row : row + 1, :length]).pooler_output, batch[row : row + 1])
 
 
 @each_decoder
@@ -111,36 +119,36 @@ def test_a_text_gives_the_same_alone_and_with_any_padding(kind, pooling):
 def test_a_new_model_writes_what_the_language_model_does(kind, objective):
     source = language_model(kind, head=True)
     model = combined(kind, objective, effect=False, source=source)
-    assert [model.config.text_config.num_hidden_layers, model.config.decoder_config.num_hidden_layers] == [2, 2]
-    logits = model(VALUES, MASK, IDS, ATTENTION).caption_logits
+    assert [model.config.text_config.num_hidden_layers, model.config.num_decoder_layers] == [2, 2]
+    logits = model(VALUES, MASK, IDS, ATTENTION).logits
     expected = source(input_ids=IDS, attention_mask=ATTENTION).logits
     close(logits[ATTENTION.bool()], expected[ATTENTION.bool()])
     assert logits.abs().max() > 0.1
     ids, attention = to_left(IDS, ATTENTION, 2)
-    close(model(VALUES, MASK, ids, attention).caption_logits[attention.bool()], logits[ATTENTION.bool()])
+    close(model(VALUES, MASK, ids, attention).logits[attention.bool()], logits[ATTENTION.bool()])
     # ... and afterwards the sensors count.
     shake(model.decoder.cross_layers, 3)
-    a, b = (model(v, None, IDS, ATTENTION).caption_logits for v in (VALUES, VALUES + 1))
+    a, b = (model(v, None, IDS, ATTENTION).logits for v in (VALUES, VALUES + 1))
     assert (a - b).abs().max() > 1e-3
 
 
 @each_decoder
 def test_the_embedding_of_coca_comes_from_the_first_layers(kind):
-    model = combined(kind, "coca", decoder_config={"num_hidden_layers": 1})
-    states = model.text_model(IDS, ATTENTION)
+    model = combined(kind, "coca", num_decoder_layers=1)
+    states = model.base_model.text_model(IDS, ATTENTION)
     whole = language_model(kind, head=True).base_model
     hidden = whole(input_ids=IDS, attention_mask=ATTENTION, output_hidden_states=True).hidden_states[3]
-    close(states.token_states[ATTENTION.bool()], hidden[ATTENTION.bool()])
-    batch = model.get_text_features(IDS, ATTENTION)
-    close(model(VALUES, MASK, IDS, ATTENTION).text_embeds, batch)
+    close(states.last_hidden_state[ATTENTION.bool()], hidden[ATTENTION.bool()])
+    batch = model.get_text_features(IDS, ATTENTION).pooler_output
+    close(model(VALUES, MASK, IDS, ATTENTION).text_embeds, torch.nn.functional.normalize(batch, dim=-1))
 
 
 @each_decoder
 def test_cached_and_uncached_logits_are_equal(kind):
     model = combined(kind, "coca")
-    tokens, token_mask = model.encode_for_captions(VALUES, MASK)
+    key_values, token_mask = model.encode_for_captions(VALUES, MASK)
     ids, attention = to_left(IDS, ATTENTION)
-    full = model(VALUES, MASK, ids, attention).caption_logits
+    full = model(VALUES, MASK, ids, attention).logits
     cache = DynamicCache(config=model.config)
     assert len(cache.layers) == 4
     for step in [slice(0, 4), slice(4, 5), slice(5, 8), slice(8, 9)]:
@@ -148,11 +156,11 @@ def test_cached_and_uncached_logits_are_equal(kind):
             input_ids=ids[:, step],
             attention_mask=attention[:, : step.stop],
             past_key_values=cache,
-            sensor_key_values=model.decoder.key_values(tokens),
+            sensor_key_values=key_values,
             sensor_token_mask=token_mask,
         )
         real = attention[:, step].bool()
-        close(output.caption_logits[real], full[:, step][real])
+        close(output.logits[real], full[:, step][real])
     assert all(layer.states is None for layer in model.decoder.modules() if hasattr(layer, "release"))
 
 
@@ -167,7 +175,7 @@ def test_generation(kind):
         tokens = [1]
         for _ in range(7):
             output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
-            tokens.append(int(output.caption_logits[0, -1].argmax()))
+            tokens.append(int(output.logits[0, -1].argmax()))
         assert cached[row].tolist() == tokens
     prompted = {**arguments, "input_ids": IDS, "attention_mask": ATTENTION, "num_beams": 3}
     assert torch.equal(model.generate(**prompted), model.generate(**prompted, use_cache=False))
@@ -183,25 +191,40 @@ def test_saved_and_loaded_outputs_are_equal(kind, objective, tmp_path):
     model = combined(kind, objective)
     expected = model(VALUES, MASK, IDS, ATTENTION)
     model.save_pretrained(tmp_path)
-    for loaded in (SensorLMModel.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)):
-        assert not any(p.requires_grad for p in loaded.text_model.language_model.parameters())
+    for loaded in (load_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)):
         output = loaded(VALUES, MASK, IDS, ATTENTION)
-        assert torch.equal(output.loss, expected.loss)
         assert torch.equal(output.sensor_embeds, expected.sensor_embeds)
-        if model.decoder is not None:
+        assert torch.equal(output.text_embeds, expected.text_embeds)
+        if type(loaded) is type(model):
+            assert torch.equal(output.loss, expected.loss)
+        if loaded.can_generate():
             tied = model.config.tie_word_embeddings
             assert (loaded.decoder.lm_head.weight is loaded.get_input_embeddings().weight) is tied
             assert tied is (kind != "llama")
     assert torch.equal(copy.deepcopy(model)(VALUES, MASK, IDS, ATTENTION).loss, expected.loss)
-    half = SensorLMModel.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    half = load_pretrained(tmp_path, dtype=torch.bfloat16)
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
+
+
+def test_a_loaded_model_is_frozen_again_on_request(tmp_path):
+    combined("gpt2", "coca").save_pretrained(tmp_path)
+    loaded = load_pretrained(tmp_path)
+    assert all(p.requires_grad for p in loaded.parameters())
+    loaded.freeze_text()
+    frozen = {name for name, p in loaded.named_parameters() if not p.requires_grad}
+    assert frozen == {
+        name
+        for name, _ in loaded.named_parameters()
+        if ".language_model." in name or name.startswith("decoder.lm_head.")
+    }
+    assert not loaded.train().base_model.text_model.language_model.training
 
 
 @each_kind
 def test_frozen_and_tuned(kind):
     for frozen in (True, False):
         model = combined(kind, "siglip", freeze_text=frozen).train()
-        assert model.text_model.language_model.training is not frozen
+        assert model.base_model.text_model.language_model.training is not frozen
         model(VALUES, MASK, IDS, ATTENTION).loss.backward()
         learns = {name for name, p in model.named_parameters() if p.grad is not None}
         inside = {name for name, _ in model.named_parameters() if name.startswith("text_model.language_model.")}
@@ -214,9 +237,9 @@ def test_a_frozen_captioner_learns_to_look(kind):
     model(VALUES, MASK, IDS, ATTENTION).loss.backward()
     learns = {name for name, p in model.named_parameters() if p.grad is not None}
     assert {name.split(".")[1] for name in learns if name.startswith("decoder.")} == {"pooler", "cross_layers"}
-    assert {name for name in learns if name.startswith("text_model.")} == {
-        "text_model.head.weight",
-        "text_model.head.bias",
+    assert {name for name in learns if name.startswith("sensorlm.text_model.")} == {
+        "sensorlm.text_model.head.weight",
+        "sensorlm.text_model.head.bias",
     }
     tuned = combined(kind, "coca", freeze_text=False).train()
     tuned(VALUES, MASK, IDS, ATTENTION).loss.backward()
@@ -250,10 +273,10 @@ def test_resizing_the_vocabulary(kind, tmp_path):
     model.resize_token_embeddings(VOCAB + 5)
     after = model(VALUES, MASK, IDS, ATTENTION, return_loss=False)
     close(after.text_embeds, before.text_embeds)
-    if model.decoder is not None:
-        close(after.caption_logits[..., :VOCAB], before.caption_logits)
+    if model.can_generate():
+        close(after.logits[..., :VOCAB], before.logits)
     model.save_pretrained(tmp_path)
-    loaded = SensorLMModel.from_pretrained(tmp_path)
+    loaded = load_pretrained(tmp_path)
     assert loaded.config.text_config.vocab_size == VOCAB + 5
     close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
 
@@ -263,13 +286,14 @@ def test_an_undivided_language_model_does_not_become_a_decoder_silently(tmp_path
     config = SensorLMConfig.from_dict(
         {**SensorLMConfig.from_pretrained(tmp_path / "clip").to_dict(), "objective": "coca"}
     )
-    assert [config.text_config.num_hidden_layers, config.decoder_config.num_hidden_layers] == [2, 2]
+    assert [config.text_config.num_hidden_layers, config.num_decoder_layers] == [2, 2]
     with pytest.raises(ValueError, match="from_sensor_text_pretrained"):
-        SensorLMModel.from_pretrained(tmp_path / "clip", config=config)
+        SensorLMForConditionalGeneration.from_pretrained(tmp_path / "clip", config=config)
     source = language_model("gpt2", head=True)
-    model = SensorLMModel.from_sensor_text_pretrained(str(tmp_path / "clip"), source, objective="coca")
+    model = SensorLMForConditionalGeneration.from_sensor_text_pretrained(str(tmp_path / "clip"), source)
+    assert model.config.objective == "coca"
     clip = SensorLMModel.from_pretrained(tmp_path / "clip")
-    close(model.get_sensor_features(VALUES, MASK), clip.get_sensor_features(VALUES, MASK))
+    close(model.get_sensor_features(VALUES, MASK).pooler_output, clip.get_sensor_features(VALUES, MASK).pooler_output)
 
 
 def test_names_paths_and_towers(tmp_path):
@@ -285,8 +309,14 @@ def test_names_paths_and_towers(tmp_path):
     )
     assert model.config.text_config.pooling == "first"
     assert model.config.text_config.max_position_embeddings == 10
-    close(model.get_sensor_features(VALUES, MASK), trained.eval().get_sensor_features(VALUES, MASK))
-    close(model.text_model(IDS, ATTENTION).last_hidden_state[0], language_model("bert")(IDS[:1]).last_hidden_state[0])
+    close(
+        model.get_sensor_features(VALUES, MASK).pooler_output,
+        trained.eval().get_sensor_features(VALUES, MASK).pooler_output,
+    )
+    close(
+        model.base_model.text_model(IDS, ATTENTION).last_hidden_state[0],
+        language_model("bert")(IDS[:1]).last_hidden_state[0],
+    )
 
 
 def test_eager_and_sdpa_are_equal():
@@ -294,7 +324,7 @@ def test_eager_and_sdpa_are_equal():
         model = combined(kind, "coca")
         expected = model(VALUES, MASK, IDS, ATTENTION).loss
         model.set_attn_implementation("eager")
-        assert model.text_model.language_model.config._attn_implementation == "eager"
+        assert model.base_model.text_model.language_model.config._attn_implementation == "eager"
         close(model(VALUES, MASK, IDS, ATTENTION).loss, expected)
 
 
@@ -306,12 +336,17 @@ def test_eager_and_sdpa_are_equal():
             lambda: combined("bert", "cap", source=AutoModelForCausalLM.from_config(ENCODERS["bert"])),
             ["'cap'", "'bert'", "encoder", "'clip' or 'siglip'"],
         ),
+        (
+            lambda: SensorLMModel.from_sensor_text_pretrained({}, language_model("gpt2"), objective="coca"),
+            ["clip, siglip", "'coca'", "SensorLMForConditionalGeneration"],
+        ),
+        (lambda: SensorLMModel(small_config("clip")).freeze_text(), ["not a pretrained language model"]),
         (lambda: combined("gpt2", pooling="max"), ["pooling", "'max'", "'mean', 'first' or 'last'"]),
         (lambda: combined("gpt2", max_text_length=21), ["max_text_length", "1 to 20", "21"]),
-        (lambda: combined("gpt2", "coca", decoder_config={"num_hidden_layers": 4}), ["4 layers", "1 to 3"]),
+        (lambda: combined("gpt2", "coca", num_decoder_layers=4), ["4 layers", "1 to 3"]),
         (lambda: SensorLMTextConfig(language_model_config=T5Config()), ["'t5'", "encoder-decoder"]),
         (lambda: SensorLMTextConfig(language_model_config={"model_type": "gpt9"}), ["'gpt9'", "does not know"]),
-        (lambda: SensorLMTextModel(combined("gpt2").config.text_config), ["whole SensorLMModel"]),
+        (lambda: SensorLMTextModel(combined("gpt2").config.text_config), ["load the SensorLMModel"]),
         (lambda: combined("llama")(input_ids=IDS.repeat(1, 3)), ["27 tokens", "20"]),
         (
             lambda: combined("llama", "coca").generate(

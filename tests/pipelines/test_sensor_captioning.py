@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoModel, AutoProcessor, pipeline, set_seed
+from transformers import AutoModel, AutoModelForMultimodalLM, AutoProcessor, pipeline, set_seed
+
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, SensorLMModel
 
 TASK = "sensor-captioning"
 
@@ -20,7 +22,7 @@ def pipe(folder_of, objective):
 @pytest.fixture(scope="module")
 def oracle(folder_of, objective):
     """Captions from the model and processor themselves."""
-    model = AutoModel.from_pretrained(folder_of(objective)).eval()
+    model = AutoModelForMultimodalLM.from_pretrained(folder_of(objective)).eval()
     processor = AutoProcessor.from_pretrained(folder_of(objective))
 
     def write(day, prompt=None, **options):
@@ -118,6 +120,20 @@ def test_wrong_options_are_refused_with_the_reason(pipe, days, options, kind, me
         pipe(days[0], **options)
 
 
-def test_a_model_without_decoder_is_refused_at_once(folder_of):
-    with pytest.raises(ValueError, match=r"objective 'siglip' and has no text decoder.*'coca' or 'cap'"):
+def test_a_name_loads_the_model_with_its_decoder(pipe):
+    assert type(pipe.model) is SensorLMForConditionalGeneration
+
+
+def test_an_objective_without_decoder_is_refused_at_once(folder_of):
+    with pytest.raises(ValueError, match=r"[Oo]bjective 'siglip' .*no .*decoder.*'cap' or 'coca'"):
         pipeline(TASK, model=str(folder_of("siglip")))
+    model = AutoModel.from_pretrained(folder_of("siglip"))
+    with pytest.raises(ValueError, match=r"[Oo]bjective 'siglip' .*no .*decoder.*'cap' or 'coca'"):
+        pipeline(TASK, model=model)
+
+
+def test_the_base_model_is_refused_with_the_class_to_use(folder_of, objective):
+    model = AutoModel.from_pretrained(folder_of(objective))
+    assert type(model) is SensorLMModel
+    with pytest.raises(ValueError, match=r"SensorLMModel has no text decoder.*SensorLMForConditionalGeneration"):
+        pipeline(TASK, model=model)

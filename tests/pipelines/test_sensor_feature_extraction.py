@@ -25,8 +25,7 @@ def pipe(folder_of, objective):
 def oracle(folder_of, objective):
     """Model that computes every patch, and processor."""
     model = AutoModel.from_pretrained(folder_of(objective)).eval()
-    model.config.sensor_config.skip_missing_patches = False
-    assert model.sensor_model.config.skip_missing_patches is False
+    model.sensor_model.skip_missing_patches = False
     return model, AutoProcessor.from_pretrained(folder_of(objective))
 
 
@@ -37,11 +36,11 @@ def worn(day: SensorDay, hours: int) -> SensorDay:
 def test_the_embedding_is_the_one_that_is_compared_with_text(pipe, oracle, days):
     model, processor = oracle
     with torch.no_grad():
-        expected = model.get_sensor_features(**processor(sensor=days[0]))[0].numpy()
+        output = model(**processor(sensor=days[0]))
     embedding = pipe(days[0])
     assert isinstance(embedding, np.ndarray)
     assert embedding.dtype == np.float32
-    assert embedding == pytest.approx(expected, abs=1e-5)
+    assert embedding == pytest.approx(output.sensor_embeds[0].numpy(), abs=1e-5)
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
 
 

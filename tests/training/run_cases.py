@@ -22,12 +22,12 @@ from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.data.stream import SensorDayStream
 from sensorlm_hf.evaluation import ZeroShotCallback
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
 from sensorlm_hf.training.checkpoints import last_whole_checkpoint
-from sensorlm_hf.training.distributed import scalars_again, sensorlm_of
+from sensorlm_hf.training.distributed import restore_scalars, unwrap_sensorlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
@@ -139,7 +139,7 @@ def run(
         attention_dropout=dropout,
         sensor_config={"num_hidden_layers": 1},
         text_config={"num_hidden_layers": 1},
-        decoder_config={"num_hidden_layers": 1},
+        num_decoder_layers=1,
         bos_token_id=processor.tokenizer.bos_token_id,
         eos_token_id=processor.tokenizer.eos_token_id,
         pad_token_id=processor.tokenizer.pad_token_id,
@@ -170,7 +170,7 @@ def run(
     collator = Recorder(**collate, modality_dropout=0.2, event_crop=0.2, seed=3)
     collator.seen = []
     trainer = Dying(
-        model=SensorLMModel(config),
+        model=pretraining_class(config)(config),
         args=settings,
         train_dataset=SensorDayDataset(days(DAYS, 0))
         if stream is None
@@ -191,11 +191,11 @@ def run(
         result["error"] = f"{type(error).__name__}: {error}"
     weights = {
         name: (tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor).clone()
-        for name, tensor in sensorlm_of(trainer.model).state_dict().items()
+        for name, tensor in unwrap_sensorlm(trainer.model).state_dict().items()
     }
     result.update(
         history=trainer.state.log_history,
-        weights=scalars_again(weights),
+        weights=restore_scalars(weights),
         seen=collator.seen,
         reason=trainer.stops.reason,
         step=trainer.state.global_step,

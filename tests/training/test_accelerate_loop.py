@@ -18,7 +18,7 @@ from transformers import AutoProcessor, TrainerCallback
 
 from sensorlm_hf.data import write_cohort
 from sensorlm_hf.data.simulate import simulate_days
-from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, load_pretrained
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 from sensorlm_hf.training.pretrain import prepare
 
@@ -94,7 +94,7 @@ def test_the_loop_gives_the_loss_curve_of_the_trainer(
     assert len(expected) == len(losses[0]) >= 4
     assert losses[0] == pytest.approx(expected, rel=1e-6)
     assert expected[-1] < expected[0]
-    one, other = (SensorLMModel.from_pretrained(path) for path in (losses[1], tmp_path))
+    one, other = (load_pretrained(path) for path in (losses[1], tmp_path))
     for name, weight in one.state_dict().items():
         if name.endswith("k_proj.bias"):
             continue  # Attention does not depend on it: its gradient is rounding noise, which Adam makes a step of.
@@ -143,14 +143,17 @@ def test_two_processes_give_the_curve_of_one(
     assert done < len(losses[0])
     assert run(2) == [found[done:] for found in whole]
     for saved in (last, output):
-        model, processor = SensorLMModel.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
+        model, processor = SensorLMForConditionalGeneration.from_pretrained(saved), AutoProcessor.from_pretrained(saved)
         inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
         assert model(**inputs).loss.isfinite()
 
 
 def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], Path]) -> None:
     checkpoint = losses[1] / "checkpoint-2"
-    model, processor = SensorLMModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+    model, processor = (
+        SensorLMForConditionalGeneration.from_pretrained(checkpoint),
+        AutoProcessor.from_pretrained(checkpoint),
+    )
     inputs = processor(sensor=simulate_days(2), text=["a day with running"] * 2, return_tensors="pt")
     assert model(**inputs).loss.isfinite()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -17,17 +18,18 @@ from sensorlm_hf.training.distributed import (
     GlobalLosses,
     Ring,
     all_gather,
-    losses_by,
-    ready_for_fsdp2,
+    clamp_logit_scale,
+    compute_losses,
+    prepare_for_fsdp2,
+    restore_scalars,
     ring_siglip_loss,
-    scalars_again,
     scalars_to_vectors,
-    sensorlm_of,
+    unwrap_sensorlm,
 )
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from distributed_parity import CASES, TOLERANCE, WRONG, compare, free_port, micro_batches, small_model, start
+from distributed_parity import CASES, TOLERANCE, WRONG, compare, free_port, gradients, micro_batches, small_model, start
 
 THREE = [
     "clip gather DDP",
@@ -73,7 +75,8 @@ def test_the_comparison_sees_what_common_code_gets_wrong(two_ranks: list[dict[st
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
 def test_the_learned_numbers_are_among_the_compared(two_ranks: list[dict[str, Any]], objective: str) -> None:
-    expected = {"logit_scale", "logit_bias"} if objective == "siglip" else {"logit_scale"}
+    prefix = "sensorlm." if objective == "coca" else ""
+    expected = {f"{prefix}{name}" for name in ("logit_scale", "logit_bias")[: 1 + (objective == "siglip")]}
     assert expected <= set(two_ranks[0][f"{objective} gather DDP"]["gradients"])
 
 
@@ -183,16 +186,107 @@ def test_half_precision_embeddings_are_compared_in_single_precision() -> None:
     assert whole.item() == pytest.approx(found.item(), rel=1e-6)
 
 
-def test_an_engine_serves_one_forward_pass_and_is_taken_off_again() -> None:
-    model = small_model("coca")
+class Wrapper(torch.nn.Module):
+    """What DDP and compilers are to a model: a module that holds it and calls it."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, **inputs: Any) -> Any:
+        return self.module(**inputs)
+
+
+@pytest.mark.parametrize("chunk", [None, 5])
+@pytest.mark.parametrize("objective", ["clip", "siglip", "cap", "coca"])
+def test_losses_from_the_embeddings_are_those_of_the_model(objective: str, chunk: int | None) -> None:
     batch = micro_batches()[0]
-    expected = model(**batch).loss
-    with losses_by(GlobalLosses(chunk_size=2), torch.nn.ModuleList([model])):
-        output = model(**batch)
-    assert output.loss.item() == pytest.approx(expected.item(), rel=1e-12)
-    assert output.logits_per_sensor is None
-    assert model.loss_engine is None
-    assert sensorlm_of(model) is model
+    reference, model = small_model(objective), small_model(objective)
+    expected = reference(**batch)
+    expected.loss.backward()
+    found = compute_losses(Wrapper(model), batch, GlobalLosses(chunk_size=chunk))
+    found.loss.backward()
+    assert unwrap_sensorlm(Wrapper(model)) is model
+    parts = {"contrastive_loss": expected.get("contrastive_loss"), "caption_loss": expected.get("caption_loss")}
+    if objective in ("clip", "siglip"):
+        parts["contrastive_loss"] = expected.loss
+    for name, wanted in {"loss": expected.loss, **parts}.items():
+        value = getattr(found, name)
+        assert (value is None) == (wanted is None), name
+        if value is not None:
+            assert value.item() == pytest.approx(wanted.item(), rel=1e-12), name
+    grads = gradients(model)
+    for name, grad in gradients(reference).items():
+        torch.testing.assert_close(grads[name], grad, rtol=1e-10, atol=1e-14, msg=name)
+    assert found.outputs.get("logits_per_sensor") is None, "similarities are computed in the loss alone"
+    assert found.outputs.get("logits") is None, "the head runs on scored positions alone"
+
+
+def test_losses_count_the_labels_that_are_given() -> None:
+    batch = micro_batches()[0]
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    labels[::2] = -100
+    batch["labels"] = labels
+    model = small_model("coca")
+    expected, found = model(**batch), compute_losses(model, batch, GlobalLosses())
+    assert found.caption_loss is not None
+    assert found.caption_loss.item() == pytest.approx(expected.caption_loss.item(), rel=1e-12)
+    without = model(**{**batch, "labels": None}).caption_loss
+    assert found.caption_loss.item() != pytest.approx(without.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 2.0), (0.5, 3.0)])
+def test_the_joint_loss_is_the_weighted_sum_of_its_parts(weights: tuple[float, float]) -> None:
+    model, batch = small_model("coca"), micro_batches()[0]
+    model.config.contrastive_loss_weight, model.config.caption_loss_weight = weights
+    output = model(**batch)
+    for losses in (output, compute_losses(model, batch, GlobalLosses())):
+        assert losses.contrastive_loss.item() > 0
+        assert losses.caption_loss.item() > 0
+        total = weights[0] * losses.contrastive_loss + weights[1] * losses.caption_loss
+        assert losses.loss.item() == pytest.approx(total.item(), rel=1e-14)
+
+
+def test_a_base_model_of_a_captioner_has_its_contrastive_loss_alone() -> None:
+    captioner, batch = small_model("coca"), micro_batches()[0]
+    found = compute_losses(captioner.base_model, batch, GlobalLosses())
+    assert found.caption_loss is None
+    assert found.loss.item() == pytest.approx(captioner(**batch).contrastive_loss.item(), rel=1e-12)
+    with pytest.raises(ValueError, match="SensorLMModel of objective 'cap' has no loss"):
+        compute_losses(small_model("cap").base_model, batch, GlobalLosses())
+
+
+@pytest.mark.parametrize("objective", ["clip", "coca"])
+def test_the_temperature_is_limited_after_a_step_and_goes_on_learning(objective: str) -> None:
+    model, batch = small_model(objective), micro_batches()[0]
+    scale = model.base_model.logit_scale
+    with torch.no_grad():
+        scale.fill_(7.0)
+    outputs = model(**batch)
+    assert outputs.logit_scale.item() == pytest.approx(100.0, rel=1e-12), "what is used is limited"
+    assert scale.item() == 7.0, "a forward pass changes no parameter"
+    clamp_logit_scale(Wrapper(model))
+    assert scale.item() == pytest.approx(math.log(100), rel=1e-12)
+    optimizer = torch.optim.SGD([scale], lr=1.0)
+    for sign in (-1, 1):  # a step that would raise it stays at the limit, one that lowers it is taken
+        optimizer.zero_grad()
+        model(**batch).logit_scale.mul(sign * 0.01).backward()
+        assert scale.grad.abs().item() == pytest.approx(1.0, rel=1e-12)
+        optimizer.step()
+        clamp_logit_scale(model)
+        assert scale.item() == pytest.approx(math.log(100) - (sign > 0), rel=1e-12)
+
+
+@pytest.mark.parametrize("objective", ["siglip", "cap"])
+def test_only_the_temperature_of_the_softmax_loss_is_limited(objective: str) -> None:
+    model = small_model(objective)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if objective == "siglip":
+        with torch.no_grad():
+            model.logit_scale.fill_(7.0)
+        before["logit_scale"] = torch.full_like(before["logit_scale"], 7.0)
+    clamp_logit_scale(model)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
 def test_scalars_become_vectors_without_changing_the_loss() -> None:
@@ -216,20 +310,22 @@ def test_fsdp2_wraps_the_layers_that_are_there(objective: str, named: str | None
     plugin = SimpleNamespace(transformer_cls_names_to_wrap=None if named is None else named.split(","))
     accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
     model = small_model(objective)
-    ready_for_fsdp2(model, accelerator)
+    prepare_for_fsdp2(model, accelerator)
     assert plugin.transformer_cls_names_to_wrap == left
-    assert model.logit_scale.shape == (1,)
-    scalars = {name: tensor.ndim for name, tensor in scalars_again(model.state_dict()).items() if "logit_" in name}
+    assert model.base_model.logit_scale.shape == (1,)
+    scalars = {name: tensor.ndim for name, tensor in restore_scalars(model.state_dict()).items() if "logit_" in name}
     assert set(scalars.values()) == {0}
 
 
 def test_fsdp2_with_no_layer_that_is_there_says_which_are() -> None:
     plugin = SimpleNamespace(transformer_cls_names_to_wrap=["LlamaDecoderLayer"])
     accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
-    with pytest.raises(ValueError, match="names LlamaDecoderLayer, none of which the model has; it has SensorLMEncode"):
-        ready_for_fsdp2(small_model("siglip"), accelerator)
+    with pytest.raises(
+        ValueError, match="names LlamaDecoderLayer, none of which the model contains; it has SensorLMEncode"
+    ):
+        prepare_for_fsdp2(small_model("siglip"), accelerator)
     model = small_model("siglip")
-    ready_for_fsdp2(model, SimpleNamespace(is_fsdp2=False))
+    prepare_for_fsdp2(model, SimpleNamespace(is_fsdp2=False))
     assert model.logit_scale.ndim == 0
 
 
@@ -242,5 +338,5 @@ def test_bad_options_are_named(options: dict[str, Any], words: str) -> None:
 
 
 def test_a_model_of_another_kind_is_refused() -> None:
-    with pytest.raises(TypeError, match="SensorLMModel, plain or wrapped, got Linear"):
-        sensorlm_of(torch.nn.Linear(1, 1))
+    with pytest.raises(TypeError, match="SensorLMForConditionalGeneration, plain or wrapped, got Linear"):
+        unwrap_sensorlm(torch.nn.Linear(1, 1))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from run_cases import DAYS, curve, days, make_processor, train
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoModelForMultimodalLM, AutoProcessor
 
 from sensorlm_hf.data import write_days
 from sensorlm_hf.data.collator import SensorLMCollator
@@ -120,7 +120,8 @@ def test_a_checkpoint_of_several_processes_is_a_whole_model_with_its_processor(r
     result = runs[name][2][0]
     checkpoint = last_whole_checkpoint(result["folder"])
     assert checkpoint is not None
-    model, processor = AutoModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
+    model = AutoModelForMultimodalLM.from_pretrained(checkpoint)
+    processor = AutoProcessor.from_pretrained(checkpoint)
     assert set(model.state_dict()) == set(result["weights"])
     assert all(torch.equal(weight, result["weights"][key]) for key, weight in model.state_dict().items())
     inputs = processor(sensor=days(2, 0), text=["a day", "a night"], return_tensors="pt")

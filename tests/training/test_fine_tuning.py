@@ -12,7 +12,7 @@ import torch
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.cli import main
 from sensorlm_hf.data import write_cohort
-from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration, load_pretrained
 from sensorlm_hf.training.pretrain import PretrainOptions, freeze
 
 
@@ -31,8 +31,8 @@ def fine_tune(folder: Path, output: Path, *words: str) -> None:
 
 def changed(output: Path) -> set[str]:
     """Names of the weights that a run changed."""
-    before = SensorLMModel.from_pretrained(demo_checkpoint(), dtype=torch.float32).state_dict()
-    after = SensorLMModel.from_pretrained(output, dtype=torch.float32).state_dict()
+    before = load_pretrained(demo_checkpoint(), dtype=torch.float32).state_dict()
+    after = load_pretrained(output, dtype=torch.float32).state_dict()
     assert set(before) == set(after)
     return {name for name, weight in after.items() if not torch.equal(weight, before[name])}
 
@@ -41,9 +41,9 @@ def changed(output: Path) -> set[str]:
 def test_a_frozen_tower_stays_as_it_was(folder: Path, tmp_path: Path, part: str) -> None:
     fine_tune(folder, tmp_path, f"--freeze-{part}")
     names = changed(tmp_path)
-    assert not [name for name in names if name.startswith(f"{part}_model.")]
+    assert not [name for name in names if name.startswith(f"sensorlm.{part}_model.")]
     other = "text" if part == "sensor" else "sensor"
-    assert [name for name in names if name.startswith(f"{other}_model.")]
+    assert [name for name in names if name.startswith(f"sensorlm.{other}_model.")]
     assert [name for name in names if name.startswith("decoder.")]
 
 
@@ -52,15 +52,15 @@ def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(f
     fine_tune(folder, tmp_path, "--lora", "sensor,decoder")
     names = changed(tmp_path)
     assert names
-    assert all(name.startswith(("sensor_model.", "decoder.")) and name.endswith(".weight") for name in names)
-    assert {name.split(".")[0] for name in names} == {"sensor_model", "decoder"}
+    assert all(name.startswith(("sensorlm.sensor_model.", "decoder.")) and name.endswith(".weight") for name in names)
+    assert {name.split(".")[0] for name in names} == {"sensorlm", "decoder"}
     assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json"} <= {
         path.name for path in (tmp_path / "adapter").iterdir()
     }
     # The adapter on the original model is the merged model.
-    original = SensorLMModel.from_pretrained(demo_checkpoint(), dtype=torch.float32).eval()
+    original = SensorLMForConditionalGeneration.from_pretrained(demo_checkpoint(), dtype=torch.float32).eval()
     original.load_adapter(str(tmp_path / "adapter"))
-    merged = SensorLMModel.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    merged = SensorLMForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float32).eval()
     days = torch.randn(2, 1440, 26)
     torch.testing.assert_close(
         original.get_sensor_features(days), merged.get_sensor_features(days), rtol=1e-4, atol=1e-5
@@ -71,10 +71,13 @@ def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(f
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"freeze": ("decoder",)}, "may name sensor and text, got 'decoder'"),
-        ({"freeze": ("sensor", "text"), "objective": "clip"}, "nothing left of objective 'clip'"),
-        ({"freeze": ("sensor",), "lora": ("text",)}, "leave `freeze` out"),
-        ({"data": "simulated:9", "streaming": True}, "'simulated:9' is made on the spot and has no shards to stream"),
+        ({"freeze": ("decoder",)}, "accepts sensor and text, got 'decoder'"),
+        ({"freeze": ("sensor", "text"), "objective": "clip"}, "objective 'clip' would only train its temperature"),
+        ({"freeze": ("sensor",), "lora": ("text",)}, "`freeze` cannot be combined with it"),
+        (
+            {"data": "simulated:9", "streaming": True},
+            "'simulated:9' is generated in memory and has no shards to stream",
+        ),
     ],
 )
 def test_contradictions_are_named_before_anything_is_loaded(options: dict[str, Any], words: str) -> None:
@@ -83,6 +86,6 @@ def test_contradictions_are_named_before_anything_is_loaded(options: dict[str, A
 
 
 def test_only_towers_can_be_frozen() -> None:
-    model = SensorLMModel.from_pretrained(demo_checkpoint())
+    model = load_pretrained(demo_checkpoint())
     with pytest.raises(ValueError, match="got 'head'"):
         freeze(model, ["head"])

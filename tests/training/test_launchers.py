@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import sensorlm_hf.modeling.modeling_sensorlm as modeling
 from sensorlm_hf.cli import build_parser
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForConditionalGeneration
 from sensorlm_hf.training import SensorLMTrainingArguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def test_there_is_one_for_each_way_of_sharing() -> None:
 def test_fsdp_wraps_layers_that_exist_and_are_all_of_them() -> None:
     fsdp = yaml.safe_load((ROOT / "configs" / "accelerate" / "fsdp2.yaml").read_text())["fsdp_config"]
     names = fsdp["fsdp_transformer_layer_cls_to_wrap"].split(",")
-    model = modeling.SensorLMModel(modeling.SensorLMModel.config_class.from_size("coca", "tiny", vocab_size=99))
+    model = SensorLMForConditionalGeneration(SensorLMConfig.from_size("coca", "tiny", vocab_size=99))
     kinds = {type(module).__name__ for module in model.modules() if type(module).__name__.endswith("Layer")}
     assert set(names) == kinds
     assert fsdp["fsdp_version"] == 2

@@ -114,26 +114,25 @@ def test_which_matrices_are_muons(processor: SensorLMProcessor):
     *adamw, muon = ({names[id(p)] for p in group["params"]} for group in optimizer.param_groups)
     assert set.union(*adamw) | muon == set(names.values())
     assert {
-        "sensor_model.encoder.layers.0.self_attn.q_proj.weight",
-        "sensor_model.head.mlp.fc1.weight",
-        "text_model.encoder.layers.0.mlp.fc2.weight",
-        "text_model.head.weight",
+        "sensorlm.sensor_model.encoder.layers.0.self_attn.q_proj.weight",
+        "sensorlm.sensor_model.head.mlp.fc1.weight",
+        "sensorlm.text_model.encoder.layers.0.mlp.fc2.weight",
+        "sensorlm.text_model.head.weight",
         "decoder.cross_layers.0.cross_attn.out_proj.weight",
     } <= muon
     assert not muon & {
-        "sensor_model.embeddings.patch_embedding.weight",
-        "sensor_model.embeddings.position_embedding.weight",
-        "sensor_model.statistics.weight",
-        "sensor_model.statistics.bias",
-        "text_model.embeddings.token_embedding.weight",
+        "sensorlm.sensor_model.embeddings.patch_embedding.weight",
+        "sensorlm.sensor_model.embeddings.position_embedding.weight",
+        "sensorlm.sensor_model.statistics.weight",
+        "sensorlm.sensor_model.statistics.bias",
+        "sensorlm.text_model.embeddings.token_embedding.weight",
         "decoder.lm_head.weight",
         "decoder.pooler.query",
     }
     model.requires_grad_(False)
-    model.text_model.head.requires_grad_(True)
-    alone = MuonWithAdamW(
-        [("head.weight", model.text_model.head.weight)], learning_rate=1e-3, muon_learning_rate=2e-3, weight_decay=0.0
-    )
+    head = model.base_model.text_model.head
+    head.requires_grad_(True)
+    alone = MuonWithAdamW([("head.weight", head.weight)], learning_rate=1e-3, muon_learning_rate=2e-3, weight_decay=0.0)
     assert [group["lr"] for group in alone.param_groups] == [2e-3]
 
 
@@ -184,7 +183,7 @@ def test_sharded_matrices_are_refused(tmp_path: Path):
     make_processor(tmp_path / "processor")
     results = train(tmp_path / "run", tmp_path / "processor", 2, fsdp=True, muon_learning_rate=2e-3)
     assert len(results) == 2
-    assert all("needs whole matrices on every process" in result["error"] for result in results)
+    assert all("needs unsharded matrices on every process" in result["error"] for result in results)
 
 
 def test_bad_rates(tmp_path: Path):
@@ -202,5 +201,5 @@ def test_a_torch_without_muon_is_told_before_training(tmp_path: Path, monkeypatc
     with pytest.raises(ValueError, match=r"needs torch 2\.9 or newer, this is"):
         arguments(tmp_path, muon_learning_rate=1e-3)
     assert arguments(tmp_path).muon_learning_rate is None
-    with pytest.raises(ValueError, match="upgrade it, or leave it out"):
+    with pytest.raises(ValueError, match="Upgrade torch, or leave it unset"):
         MuonWithAdamW([("a", torch.nn.Parameter(torch.ones(2, 2)))], **RATES)

@@ -13,7 +13,7 @@ from rich.console import Console
 from run_cases import make_processor, train
 from torch.utils.flop_counter import FlopCounterMode
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, pretraining_class
 from sensorlm_hf.training import SensorLMTrainingArguments
 from sensorlm_hf.training.callbacks import RichProgress
 from sensorlm_hf.training.throughput import ForwardFlops, matmul_rate
@@ -62,8 +62,8 @@ def test_tensorboard_is_the_default_and_takes_every_number(result: tuple[dict[st
 @pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
 def test_operations_follow_those_of_a_real_forward_pass(objective: str) -> None:
     config = SensorLMConfig.from_size(objective, "tiny", vocab_size=300, max_position_embeddings=64)
-    flops = ForwardFlops(SensorLMModel(config))
-    model = SensorLMModel(config).requires_grad_(False).eval()
+    model = pretraining_class(config)(config).requires_grad_(False).eval()
+    flops = ForwardFlops(model)
     model.set_attn_implementation("eager")  # torch does not count the fused attention of CPUs
     for length in (5, 33, 64):
         with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from training_cases import SHAPE, arguments, options
-from transformers import AutoModel, AutoProcessor
+from transformers import AutoModelForMultimodalLM, AutoProcessor
 
-from sensorlm_hf import SensorLMModel, SensorLMProcessor, write_days
+from sensorlm_hf import SensorLMForConditionalGeneration, SensorLMProcessor, write_days
 from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.training import PretrainOptions, pretrain, save_model
 from sensorlm_hf.training.pretrain import last_whole_checkpoint
 
@@ -57,7 +58,7 @@ def test_a_run_learns_and_tells_how(whole: tuple[Path, dict[str, Any]]) -> None:
     assert metrics["eval_loss"] > 0
     # 20 days, 4 epochs of 5 whole batches
     assert (metrics["days_seen"], metrics["train_days"], metrics["seed"]) == (80, 20, 42)
-    assert metrics["parameters"] == sum(p.numel() for p in SensorLMModel.from_pretrained(folder).parameters())
+    assert metrics["parameters"] == sum(p.numel() for p in load_pretrained(folder).parameters())
     assert metrics["options"]["objective"] == "coca"
     assert "prompts" not in metrics["options"], "hundreds of lines that the task table holds already"
 
@@ -65,8 +66,8 @@ def test_a_run_learns_and_tells_how(whole: tuple[Path, dict[str, Any]]) -> None:
 def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) -> None:
     folder, metrics = whole
     assert json.loads((folder / "training.json").read_text()) == metrics
-    model, processor = AutoModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
-    assert type(model) is SensorLMModel
+    model, processor = AutoModelForMultimodalLM.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    assert type(model) is SensorLMForConditionalGeneration
     assert len(processor.tokenizer) == model.config.text_config.vocab_size
     inputs = processor(sensor=simulate_days(1), text=["a day with running"], return_tensors="pt")
     assert model(**inputs).loss.isfinite()
@@ -80,8 +81,11 @@ def test_every_checkpoint_loads_with_its_processor(whole: tuple[Path, dict[str, 
     assert len(checkpoints) == 7  # of 20 steps, every third and the last
     days = simulate_days(2)
     for checkpoint in checkpoints:
-        model, processor = AutoModel.from_pretrained(checkpoint), AutoProcessor.from_pretrained(checkpoint)
-        assert type(model) is SensorLMModel
+        model, processor = (
+            AutoModelForMultimodalLM.from_pretrained(checkpoint),
+            AutoProcessor.from_pretrained(checkpoint),
+        )
+        assert type(model) is SensorLMForConditionalGeneration
         inputs = processor(sensor=days, text=["a day with running"] * 2, return_tensors="pt")
         assert model(**inputs).loss.isfinite()
         for name in ("tokenizer.json", "processor_config.json"):
@@ -99,7 +103,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     (killed / f"checkpoint-{step + 1}" / "trainer_state.json").write_text('{"global_step": ')
     with caplog.at_level(logging.WARNING):
         resumed = pretrain(options(cohort), arguments(killed, **RUN), resume=True)
-    assert f"checkpoint-{step + 1} was not written to its end" in caplog.text
+    assert f"checkpoint-{step + 1} is incomplete and is skipped" in caplog.text
     expected, found = load_file(folder / "model.safetensors"), load_file(killed / "model.safetensors")
     assert set(expected) == set(found)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -155,25 +159,25 @@ def test_the_last_whole_checkpoint_is_that_of_the_latest_step(tmp_path: Path) ->
 def test_every_objective_trains(cohort: Path, tmp_path: Path, objective: str) -> None:
     metrics = pretrain(options(cohort, objective), arguments(tmp_path, max_steps=2))
     assert np.isfinite(metrics["eval_loss"])
-    assert SensorLMModel.from_pretrained(tmp_path).config.objective == objective
+    assert load_pretrained(tmp_path).config.objective == objective
 
 
 def test_weights_are_saved_in_the_type_that_is_asked_for(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
-    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     model.generation_config.max_new_tokens = 17
     save_model(model, processor, tmp_path, "bfloat16")
     saved, exact = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
     assert {tensor.dtype for tensor in saved.values()} == {torch.bfloat16}
     assert all(torch.equal(saved[name], exact[name].bfloat16()) for name in exact)
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
-    assert SensorLMModel.from_pretrained(tmp_path).generation_config.max_new_tokens == 17
+    assert load_pretrained(tmp_path).generation_config.max_new_tokens == 17
     assert next(model.parameters()).dtype is torch.float32, "the model in use keeps its type"
 
 
 def test_a_model_is_saved_to_a_string_or_a_path(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
-    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     for target in (str(tmp_path / "new" / "text"), tmp_path / "new" / "path"):
         save_model(model, processor, target)
         assert (Path(target) / "model.safetensors").is_file()
@@ -185,7 +189,7 @@ def test_a_model_is_saved_to_a_string_or_a_path(whole: tuple[Path, dict[str, Any
 
 def test_saving_over_a_model_leaves_none_of_its_weights(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
-    model, processor = SensorLMModel.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"old")
     (tmp_path / "model.safetensors.index.json").write_text("{}")
     (tmp_path / ".partial").mkdir()
@@ -219,12 +223,12 @@ def test_captions_longer_than_the_first_model_reads_give_it_further_positions(
     folder, _ = whole
     given = options(cohort, init_from=str(folder), config_overrides={}, max_text_length=80)
     pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
-    name = "text_model.embeddings.position_embedding.weight"
+    name = "sensorlm.text_model.embeddings.position_embedding.weight"
     expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     assert found[name].shape == (80, expected[name].shape[1])
     assert torch.equal(found.pop(name)[:64], expected.pop(name))
     assert all(torch.equal(expected[other], found[other]) for other in expected)
-    model, processor = SensorLMModel.from_pretrained(tmp_path), SensorLMProcessor.from_pretrained(tmp_path)
+    model, processor = load_pretrained(tmp_path), SensorLMProcessor.from_pretrained(tmp_path)
     assert model.config.text_config.max_position_embeddings == processor.tokenizer.model_max_length == 80
 
 
@@ -235,7 +239,7 @@ def test_a_run_starts_from_a_model_of_another_objective(
     folder, _ = whole
     given = options(cohort, objective, init_from=str(folder), config_overrides={})
     pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
-    model = SensorLMModel.from_pretrained(tmp_path)
+    model = load_pretrained(tmp_path)
     assert model.config.objective == objective
     expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     shared = set(expected) & set(found)
@@ -250,7 +254,7 @@ def test_a_run_may_weigh_the_losses_otherwise_than_the_one_before(
     folder, _ = whole
     given = options(cohort, init_from=str(folder), config_overrides={"caption_loss_weight": 0.5})
     pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
-    before, after = (SensorLMModel.from_pretrained(path).config.to_diff_dict() for path in (folder, tmp_path))
+    before, after = (load_pretrained(path).config.to_diff_dict() for path in (folder, tmp_path))
     assert before.pop("caption_loss_weight", 2.0) == 2.0
     assert after.pop("caption_loss_weight") == 0.5
     assert before == after
@@ -327,9 +331,12 @@ def test_a_run_is_not_resumed_as_another_model(
         ({"tokenizer_days": 0}, "`tokenizer_days` must be at least 1"),
         ({"save_dtype": "int8"}, "floating-point type such as 'bfloat16', got 'int8'"),
         ({"save_dtype": "nn"}, "got 'nn'"),
-        ({"init_from": "model", "config_overrides": {"hidden_size": 8}}, "keeps its own shape"),
-        ({"contrast_only": ("high_level_summary_caption",)}, "names all `caption_keys`"),
-        ({"objective": "cap", "contrast_only": ("high_level_summary_caption",)}, "learns nothing from captions"),
+        (
+            {"init_from": "model", "config_overrides": {"hidden_size": 8}},
+            "cannot change the architecture of a model from `init_from`",
+        ),
+        ({"contrast_only": ("high_level_summary_caption",)}, "contains all `caption_keys`"),
+        ({"objective": "cap", "contrast_only": ("high_level_summary_caption",)}, "has no contrastive loss"),
     ],
 )
 def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str, Any], words: str) -> None:
@@ -368,12 +375,12 @@ def test_processes_that_have_not_joined_are_refused(
 ) -> None:
     args = arguments(tmp_path)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match=r"2 processes were started .* in a group of 1.* --use_cpu"):
+    with pytest.raises(ValueError, match=r"2 processes were started .* in a process group of 1.* --use_cpu"):
         pretrain(options(cohort), args)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dataset_without_a_training_split_is_refused(tmp_path: Path, cohort: Path) -> None:
     write_days(simulate_days(2), tmp_path / "days", split="test")
-    with pytest.raises(ValueError, match="has the splits test, but no `train`"):
+    with pytest.raises(ValueError, match="has the splits test, but no `train` split"):
         pretrain(options(tmp_path / "days"), arguments(tmp_path / "run"))

@@ -11,7 +11,7 @@ import torch
 
 from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForConditionalGeneration, SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
 from sensorlm_hf.training.arguments import has_bfloat16
@@ -162,8 +162,8 @@ def test_settings_that_would_train_another_loss_are_refused(
     processor: SensorLMProcessor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = arguments(tmp_path, loss_exchange="ring")
-    coca = SensorLMModel(SensorLMConfig.from_size("coca", "tiny", vocab_size=99))
-    with pytest.raises(ValueError, match=r"`loss_exchange='ring'` is for the sigmoid loss.*objective 'coca'"):
+    coca = SensorLMForConditionalGeneration(SensorLMConfig.from_size("coca", "tiny", vocab_size=99))
+    with pytest.raises(ValueError, match=r"`loss_exchange='ring'` supports the sigmoid loss.*objective 'coca'"):
         SensorLMTrainer(model=coca, args=args)
     monkeypatch.setattr(SensorLMTrainingArguments, "n_gpu", property(lambda self: 2))
     with pytest.raises(ValueError, match="One process drives 2 GPUs"):

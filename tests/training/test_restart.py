@@ -90,7 +90,7 @@ def test_a_run_whose_time_is_up_saves_and_goes_on(
 ) -> None:
     (result,) = train(tmp_path, processor, max_hours=1e-9, **DROPOUT)
     assert result["step"] == 1
-    assert result["reason"] == "the 1e-09 hours of --max_hours are over"
+    assert result["reason"] == "the time limit of 1e-09 hours (--max_hours) was reached"
     (result,) = train(tmp_path, processor, resume=True, **DROPOUT)
     assert_same_run(result, uninterrupted)
 
@@ -105,8 +105,10 @@ def test_a_loss_that_is_not_a_number_ends_the_run_before_its_gradients_are_used(
     uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
 ) -> None:
     (result,) = train(tmp_path, processor, poison=4, **DROPOUT)
-    assert result["error"].startswith("FloatingPointError: The loss became nan in step 4; its gradients were not used.")
-    assert f"The last good state is {tmp_path / 'checkpoint-2'}" in result["error"]
+    assert result["error"].startswith(
+        "FloatingPointError: The loss became nan in step 4; its gradients were discarded."
+    )
+    assert f"The last checkpoint is {tmp_path / 'checkpoint-2'}" in result["error"]
     assert all(weight.isfinite().all() for weight in result["weights"].values())
     (result,) = train(tmp_path, processor, resume=True, **DROPOUT)
     assert_same_run(result, uninterrupted)
@@ -123,7 +125,7 @@ def full_disk_run(rank: int, folder: str, processor: str) -> None:
     """Trains where the third checkpoint's files no longer fit; runs in a process of its own."""
     import run_cases
 
-    original = run_cases.Dying._save_whole_checkpoint
+    original = run_cases.Dying._save_checkpoint
 
     def starved(self: Any, model: Any, trial: Any) -> None:
         if self.state.global_step == 4:
@@ -134,7 +136,7 @@ def full_disk_run(rank: int, folder: str, processor: str) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-    run_cases.Dying._save_whole_checkpoint = starved  # type: ignore[method-assign]
+    run_cases.Dying._save_checkpoint = starved  # type: ignore[method-assign]
     run_cases.run(0, 1, 0, folder, processor, dropout=0.1)
 
 
@@ -146,7 +148,7 @@ def test_a_full_disk_ends_the_run_and_names_the_last_good_state(
     start(full_disk_run, 1, str(tmp_path), str(processor))
     result = torch.load(tmp_path / "result-0.pt", weights_only=False)
     assert result["error"].startswith(f"OSError: checkpoint-4 could not be written to {tmp_path} (")
-    assert f"The last good state is {tmp_path / 'checkpoint-2'}" in result["error"]
+    assert f"The last checkpoint is {tmp_path / 'checkpoint-2'}" in result["error"]
     assert "--save_total_limit" in result["error"]
     assert not (tmp_path / PARTIAL).exists()
     assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-2"

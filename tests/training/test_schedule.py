@@ -7,7 +7,12 @@ import math
 import pytest
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMModel
+from sensorlm_hf.modeling import (
+    SensorLMConfig,
+    SensorLMForConditionalGeneration,
+    SensorLMForSensorClassification,
+    SensorLMModel,
+)
 from sensorlm_hf.training.schedule import RsqrtSchedule, parameter_groups
 
 
@@ -62,7 +67,7 @@ def test_only_weight_matrices_decay() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [SensorLMModel, SensorLMForSensorClassification])
+@pytest.mark.parametrize("kind", [SensorLMModel, SensorLMForConditionalGeneration, SensorLMForSensorClassification])
 def test_in_a_whole_model_only_maps_decay(kind: type[torch.nn.Module]) -> None:
     """Positions, tokens, the class token and the queries that pool are tables of vectors, whatever their rank."""
     config = SensorLMConfig.from_size(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,8 @@ def test_only_weight_matrices_decay(tmp_path: Path, processor: SensorLMProcessor
     decayed, plain = ({names[id(p)] for p in group["params"]} for group in groups)
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
     assert decayed | plain == set(names.values())
-    assert {"logit_scale", "sensor_model.head.probe", "decoder.pooler.query"} <= plain
-    assert "sensor_model.embeddings.patch_embedding.weight" in decayed
+    assert {"sensorlm.logit_scale", "sensorlm.sensor_model.head.probe", "decoder.pooler.query"} <= plain
+    assert "sensorlm.sensor_model.embeddings.patch_embedding.weight" in decayed
     assert trainer.create_optimizer() is trainer.optimizer, "it is made once"
     assert isinstance(trainer.optimizer, torch.optim.AdamW)
     assert groups[0]["betas"] == (0.9, 0.999)
@@ -147,13 +148,15 @@ def test_days_of_one_person_are_kept_apart(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, per_device_train_batch_size=3, data_seed=9)
-    sampler = trainer._get_train_sampler()
+    trainer.get_train_dataloader()
+    sampler = trainer._sampler
     assert isinstance(sampler, PersonSampler)
     assert (sampler.batch_size, sampler.seed) == (3, 9)
     people = [simulated[index].subject_id for index in sampler]
     assert all(len(set(people[i : i + 3])) == 3 for i in range(0, 12, 3))
-    plain = make_trainer(tmp_path, processor, simulated, spread_people=False)._get_train_sampler()
-    assert isinstance(plain, torch.utils.data.RandomSampler)
+    plain = make_trainer(tmp_path, processor, simulated, spread_people=False)
+    assert isinstance(plain.get_train_dataloader().sampler, torch.utils.data.RandomSampler)
+    assert plain._sampler is None
 
 
 def test_each_epoch_draws_other_captions_and_a_second_run_the_same(
@@ -212,7 +215,7 @@ def test_the_time_and_loss_of_a_whole_run(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated)
-    assert trainer.whole_run() == {}, "nothing was logged"
+    assert trainer.run_metrics() == {}, "nothing was logged"
     trainer.train()
     # As a checkpoint brings it along: a run of four steps in 100 s, then one of two more.
     trainer.state.log_history = [
@@ -222,7 +225,7 @@ def test_the_time_and_loss_of_a_whole_run(
         {"loss": 1.0, "step": 6, "seconds": 130.0},
     ]
     trainer._seconds_before = None
-    told = trainer.whole_run()
+    told = trainer.run_metrics()
     assert told["train_loss"] == pytest.approx((3 * 4.0 + 1 * 3.0 + 2 * 1.0) / 6)
     assert 130 <= told["train_runtime"] < 190
 
@@ -248,6 +251,41 @@ def test_captions_that_say_the_same_reach_the_loss_as_positives(
     assert losses[0] != pytest.approx(losses[1])
 
 
+def test_the_temperature_is_limited_after_each_step(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, "clip", max_steps=2)
+    with torch.no_grad():
+        trainer.model.logit_scale.fill_(6.0)
+    trainer.train()
+    assert trainer.model.logit_scale.item() <= math.log(100) + 1e-6
+    logged = [entry["logit_scale"] for entry in trainer.state.log_history if "loss" in entry]
+    assert max(logged) <= 100.001
+
+
+def test_a_model_without_a_loss_is_refused(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
+    captioner = tiny_model(processor, "cap")
+    with pytest.raises(ValueError, match="SensorLMModel of objective 'cap' has no loss"):
+        SensorLMTrainer(model=captioner.base_model, args=arguments(tmp_path))
+
+
+@pytest.mark.parametrize("objective", ["clip", "cap", "coca"])
+def test_an_evaluation_over_processes_scores_the_labels_of_the_batch(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], objective: str
+) -> None:
+    trainer = make_trainer(tmp_path, processor, simulated, objective)
+    batch = trainer.data_collator(simulated[:4])
+    if objective != "clip":
+        batch["labels"] = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+        batch["labels"][:2] = -100
+    model = trainer.model.eval()
+    with torch.no_grad():
+        expected, found = model(**batch).loss.item(), trainer._evaluation_loss(model, batch, False).item()
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("workers", [2])
 def test_workers_change_nothing(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], workers: int
@@ -269,7 +307,9 @@ def test_the_sampler_deals_out_global_batches(
 ) -> None:
     monkeypatch.setattr(SensorLMTrainingArguments, "world_size", property(lambda self: 2))
     for objective in ("coca", "cap"):
-        assert make_trainer(tmp_path, processor, simulated, objective)._get_train_sampler().batch_size == 8
+        trainer = make_trainer(tmp_path, processor, simulated, objective)
+        trainer.get_train_dataloader()
+        assert trainer._sampler.batch_size == 8
 
 
 def test_the_loss_goes_down(

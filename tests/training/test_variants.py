@@ -33,7 +33,7 @@ def test_a_variant_is_trained_once_and_remembered(
 
 def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Path) -> None:
     train_variant(options(cohort, "clip"), tmp_path / "clip", max_steps=1, batch_size=4)
-    with pytest.raises(ValueError, match="holds a model of another study: objective was 'clip' and is 'siglip'"):
+    with pytest.raises(ValueError, match="contains a model of another study: objective was 'clip' and is 'siglip'"):
         train_variant(options(cohort, "siglip"), tmp_path / "clip")
     with pytest.raises(ValueError, match="seed was 0 and is 1"):
         train_variant(options(cohort, "clip"), tmp_path / "clip", seed=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments
 
@@ -18,7 +18,8 @@ SHAPE: dict[str, Any] = {
     "patch_minutes": 120,
     "sensor_config": {"num_hidden_layers": 1},
     "text_config": {"num_hidden_layers": 1},
-    "decoder_config": {"num_hidden_layers": 1, "num_caption_queries": 4},
+    "num_decoder_layers": 1,
+    "num_caption_queries": 4,
 }
 """A model of some ten thousand weights beside its embeddings, which takes milliseconds a step."""
 
@@ -56,7 +57,7 @@ def arguments(folder: Path, **overrides: Any) -> SensorLMTrainingArguments:
     return SensorLMTrainingArguments(**{**values, **overrides})
 
 
-def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int = 0, **overrides: Any) -> SensorLMModel:
+def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int = 0, **overrides: Any) -> Any:
     """A random model that fits a processor."""
     torch.manual_seed(seed)
     extractor: SensorLMFeatureExtractor = processor.feature_extractor
@@ -71,7 +72,7 @@ def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int 
             **overrides,
         },
     )
-    return SensorLMModel(config)
+    return pretraining_class(config)(config)
 
 
 def captions_of(processor: SensorLMProcessor, batch: dict[str, Any]) -> list[str]:

@@ -88,7 +88,7 @@ class SensorLMForSensorClassification(SensorLMPreTrainedModel):
             `(batch_size,)` class numbers (-100 for rows that do not count), `(batch_size, num_labels)` 0 or 1 for
             multi-label problems, `(batch_size,)` or `(batch_size, num_labels)` numbers for regression.
         """
-        output = self.sensor_model(sensor_values, sensor_mask, **kwargs)
+        output = self.sensor_model(sensor_values, sensor_mask, return_dict=True, **kwargs)
         pooled = output.pooler_output
         if self.pooler is not None:
             pooled = self.pooler(output.last_hidden_state, output.token_mask)

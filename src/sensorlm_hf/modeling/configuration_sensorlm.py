@@ -167,8 +167,8 @@ class SensorLMTextConfig(PreTrainedConfig):
         intermediate_size: Width of the blocks' MLP.
         attention_dropout: Dropout on attention weights while training.
         pooling: `"last"` (last token, of a bidirectional tower), `"cls"` (a learned token after the text, of a causal
-            tower) or `"none"` (a causal tower without a text embedding). Inside [`SensorLMConfig`] it follows from the
-            objective. For a pretrained language model `"mean"`, `"first"`, `"last"` or `"none"`.
+            tower) or `"none"` (a causal tower without a text embedding); defaults to `"last"`. Inside
+            [`SensorLMConfig`] it follows from the objective. For a pretrained language model `"mean"`, `"first"`, `"last"` or `"none"`.
         projection_size: Width of the text embedding; defaults to `hidden_size`. Inside [`SensorLMConfig`] it is the
             width of the sensor tower.
         rope_theta: Base of rotary position embeddings (Su et al., "RoFormer", 2021), such as 10,000. By default
@@ -468,7 +468,8 @@ class SensorLMConfig(PreTrainedConfig):
         if size == "tiny":
             parts["sensor_config"]["embed_missing"] = True
             parts["text_config"]["vocab_size"] = 4096
-            own["num_caption_queries"] = 64
+            if generative:
+                own["num_caption_queries"] = 64
         own.update(_route_overrides(overrides, parts))
         if size == "tiny" and "patch_channels" not in parts["sensor_config"]:
             sensor = parts["sensor_config"]

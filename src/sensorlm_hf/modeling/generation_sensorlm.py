@@ -145,7 +145,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         ]
         return sum(losses[1:], losses[0]) if losses else None
 
-    def _read(
+    def _encode_for_generation(
         self,
         sensor_values: Optional[torch.Tensor],
         sensor_mask: Optional[torch.Tensor],
@@ -155,17 +155,15 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         past_key_values: Optional[Cache],
         **kwargs: Any,
     ) -> SensorLMOutput:
-        """Runs the towers; in generation without the embeddings, which are not needed there."""
-        if past_key_values is None and sensor_values is not None:
-            return self.sensorlm(sensor_values, sensor_mask, input_ids, attention_mask, position_ids, **kwargs)
+        """Runs the towers as far as generation needs them, without embeddings."""
         if input_ids is None:
-            raise ValueError("Give `sensor_values`, `input_ids` or both.")
-        for name in ("text_group_ids", "return_loss"):
-            kwargs.pop(name)
+            raise ValueError("Give the `input_ids` to continue.")
         sensor_output: Optional[SensorLMSensorOutput] = None
         if sensor_values is not None:
-            sensor_output = self.sensorlm.sensor_model(sensor_values, sensor_mask, **kwargs)
-        text_output = self.sensorlm.text_model(input_ids, attention_mask, position_ids, past_key_values, **kwargs)
+            sensor_output = self.sensorlm.sensor_model(sensor_values, sensor_mask, return_dict=True, **kwargs)
+        text_output = self.sensorlm.text_model(
+            input_ids, attention_mask, position_ids, past_key_values, return_dict=True, **kwargs
+        )
         return SensorLMOutput(sensor_model_output=sensor_output, text_model_output=text_output)
 
     @can_return_tuple
@@ -225,19 +223,13 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         generating = past_key_values is not None
-        base = self._read(
-            sensor_values,
-            sensor_mask,
-            input_ids,
-            attention_mask,
-            position_ids,
-            past_key_values,
-            text_group_ids=text_group_ids,
-            return_loss=return_loss,
-            **kwargs,
-        )
-        output = SensorLMConditionalGenerationOutput(**base)
-        output.contrastive_loss, output.past_key_values = base.loss, past_key_values
+        towers = (sensor_values, sensor_mask, input_ids, attention_mask, position_ids)
+        if generating or sensor_key_values is not None:
+            base = self._encode_for_generation(*towers, past_key_values, **kwargs)
+        else:
+            base = self.sensorlm(
+                *towers, text_group_ids=text_group_ids, return_loss=return_loss, return_dict=True, **kwargs
+            )
         sources: dict[str, Any] = {"sensor_token_mask": sensor_token_mask, "sensor_key_values": sensor_key_values}
         if sensor_key_values is None and base.sensor_model_output is not None and input_ids is not None:
             sources["sensor_tokens"], sources["sensor_token_mask"] = self.decoder.sensor_tokens(
@@ -246,21 +238,26 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         scores_captions = labels is not None or (return_loss and not generating and sensor_values is not None)
         # In training only what a requested loss needs is computed.
         computes_logits = generating or not self.training
+        logits = caption = None
         if (scores_captions or computes_logits) and self._has_decoder_inputs(input_ids, labels, sources):
             hidden = self.decoder(
-                base.text_model_output.last_hidden_state,  # type: ignore[union-attr]
+                base.text_model_output.last_hidden_state,
                 attention_mask,
                 past_key_values=past_key_values,
                 **sources,
             )
             if computes_logits:
-                output.logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
+                logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
             if scores_captions:
                 targets = caption_targets(input_ids, attention_mask, labels)  # type: ignore[arg-type]
-                logits = None if logits_to_keep else output.logits
-                output.caption_loss = self._caption_loss(hidden, logits, targets, num_items)
-        output.loss = self._weighted_loss(output.contrastive_loss, output.caption_loss)
-        return output
+                caption = self._caption_loss(hidden, None if logits_to_keep else logits, targets, num_items)
+        return SensorLMConditionalGenerationOutput(
+            **{**base, "loss": self._weighted_loss(base.loss, caption)},
+            contrastive_loss=base.loss,
+            caption_loss=caption,
+            logits=logits,
+            past_key_values=past_key_values,
+        )
 
     def _has_decoder_inputs(
         self, input_ids: Optional[torch.Tensor], labels: Optional[torch.Tensor], sources: dict[str, Any]

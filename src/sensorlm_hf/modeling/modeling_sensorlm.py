@@ -450,7 +450,8 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         super().__init__(config)
         self.embeddings = SensorLMTextEmbeddings(config)
         self.encoder = SensorLMEncoder(config)
-        pooled = config.pooling != "none"
+        self.pooling = config.pooling or "last"
+        pooled = self.pooling != "none"
         self.final_layer_norm: Any = layer_norm(config.hidden_size) if pooled else None
         self.head: Any = nn.Linear(config.hidden_size, config.projection_size or config.hidden_size) if pooled else None
         self.post_init()
@@ -518,7 +519,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         if use_cls:
             states, pooled = states[:, :-1], self.head(self.final_layer_norm(states[:, -1]))
         else:
-            states = self.final_layer_norm(states) if self.config.pooling == "last" else states
+            states = self.final_layer_norm(states) if self.pooling == "last" else states
             pooled = self.head(_last_tokens(states, keys)) if pool else None
         return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=pooled)
 
@@ -648,7 +649,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         sensor_mask (`torch.BoolTensor` of shape `(batch_size, minutes, channels)`, *optional*):
             True for observed values; by default all are.
         """
-        return self.sensor_model(sensor_values, sensor_mask, **kwargs)
+        return self.sensor_model(sensor_values, sensor_mask, return_dict=True, **kwargs)
 
     @can_return_tuple
     @auto_docstring(custom_intro="Embeds texts: `pooler_output` holds the embeddings, not normalized.")
@@ -668,7 +669,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             Positions; by default counted from the attention mask.
         """
         self._require_text_embeddings()
-        return self.text_model(input_ids, attention_mask, position_ids, **kwargs)
+        return self.text_model(input_ids, attention_mask, position_ids, return_dict=True, **kwargs)
 
     def temperature(self) -> torch.Tensor:
         """Returns the factor on the similarities, a scalar in float32 at least; CLIP limits it to 100."""
@@ -748,27 +749,30 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             raise ValueError("Give `sensor_values`, `input_ids` or both.")
         sensor_output = text_output = sensor_embeds = text_embeds = None
         if sensor_values is not None:
-            sensor_output = self.sensor_model(sensor_values, sensor_mask, **kwargs)
+            sensor_output = self.sensor_model(sensor_values, sensor_mask, return_dict=True, **kwargs)
             sensor_embeds = _normalized(sensor_output.pooler_output)
         if input_ids is not None:
-            text_output = self.text_model(input_ids, attention_mask, position_ids, **kwargs)
+            text_output = self.text_model(input_ids, attention_mask, position_ids, return_dict=True, **kwargs)
             if text_output.pooler_output is not None:
                 text_embeds = _normalized(text_output.pooler_output)
-        output = SensorLMOutput(
+        loss = logits = scale = bias = None
+        if sensor_embeds is not None and text_embeds is not None:
+            scale, bias = self.temperature(), self.logit_bias
+            if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
+                loss = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
+            if return_loss or not self.training:
+                logits = self.similarity_logits(sensor_embeds, text_embeds)
+        return SensorLMOutput(
+            loss=loss,
+            logits_per_sensor=logits,
+            logits_per_text=None if logits is None else logits.T,
             sensor_embeds=sensor_embeds,
             text_embeds=text_embeds,
+            logit_scale=scale,
+            logit_bias=bias,
             sensor_model_output=sensor_output,
             text_model_output=text_output,
         )
-        if sensor_embeds is None or text_embeds is None:
-            return output
-        output.logit_scale, output.logit_bias = self.temperature(), self.logit_bias
-        if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
-            output.loss = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
-        if return_loss or not self.training:
-            output.logits_per_sensor = self.similarity_logits(sensor_embeds, text_embeds)
-            output.logits_per_text = output.logits_per_sensor.T
-        return output
 
 
 __all__ = [

@@ -51,14 +51,16 @@ def register_pipelines() -> None:
     from .zero_shot_sensor_classification import ZeroShotSensorClassificationPipeline
 
     SensorPipeline._demo_model = DEFAULT_MODEL[0]
+    # The second is tried where the first fails: an adapter of the model with its decoder only fits that model.
+    either = (AutoModel, AutoModelForMultimodalLM)
     tasks = {
-        "zero-shot-sensor-classification": (ZeroShotSensorClassificationPipeline, AutoModel),
+        "zero-shot-sensor-classification": (ZeroShotSensorClassificationPipeline, either),
         "sensor-captioning": (SensorCaptioningPipeline, AutoModelForMultimodalLM),
-        "sensor-feature-extraction": (SensorFeatureExtractionPipeline, AutoModel),
+        "sensor-feature-extraction": (SensorFeatureExtractionPipeline, either),
     }
-    for task, (pipeline_class, auto_class) in tasks.items():
+    for task, (pipeline_class, auto_classes) in tasks.items():
         known = PIPELINE_REGISTRY.supported_tasks.get(task)
         if known is None or known["impl"] is not pipeline_class:
             PIPELINE_REGISTRY.register_pipeline(
-                task, pipeline_class, pt_model=auto_class, default={"model": DEFAULT_MODEL}, type="multimodal"
+                task, pipeline_class, pt_model=auto_classes, default={"model": DEFAULT_MODEL}, type="multimodal"
             )

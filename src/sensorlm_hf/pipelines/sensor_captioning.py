@@ -35,7 +35,7 @@ class SensorCaptioningPipeline(SensorPipeline):
         if not self.model.config.is_generative:
             raise ValueError(
                 f"The model was trained with objective {self.model.config.objective!r} and has no text decoder, so it"
-                " writes no captions; use one trained with objective 'coca' or 'cap'."
+                " writes no captions; use one trained with objective 'cap' or 'coca'."
             )
         if not self.model.can_generate():
             raise ValueError(

@@ -32,7 +32,7 @@ class SensorPipeline(Pipeline):
     always. Paths need the package to be installed.
 
     Args:
-        model: A [`SensorLMModel`].
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
         tokenizer: Its tokenizer.
         feature_extractor: Its [`SensorLMFeatureExtractor`].
         processor: A [`SensorLMProcessor`], from which missing parts are taken. What is given nowhere is loaded from
@@ -97,20 +97,42 @@ class SensorPipeline(Pipeline):
                 f" be loaded from {source!r}, where the model came from: {error}"
             ) from error
 
-    def _load_generative(self) -> Any:
-        """Loads the model with its decoder from where it came from, onto the same device and in the same type."""
-        source = self.model.name_or_path
-        remote = type(self.model).__module__.startswith("transformers_modules.")
-        try:
-            model = AutoModelForMultimodalLM.from_pretrained(
-                source, dtype=self.model.dtype, **({"trust_remote_code": True} if remote else {})
-            )
-        except Exception as error:
+    def _load_decoder(self) -> Any:
+        """Returns the model that adds to the pipeline's base model the decoder from where that came from.
+
+        Raises:
+            ValueError: If there is no decoder, or the base model has an adapter that may have one for the decoder, too.
+        """
+        needs = f"The task {self.task!r} needs the model with its decoder, a SensorLMForConditionalGeneration"
+        # What peft wraps is the base model with the adapter inside.
+        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+        if getattr(base, "_hf_peft_config_loaded", False):
             raise ValueError(
-                f"The task {self.task!r} needs the model with its decoder, a SensorLMForConditionalGeneration: give it"
-                f" as `model`. It could not be loaded from {source!r}: {error}"
-            ) from error
-        return model.to(self.device).eval()
+                f"{needs}, and the adapter of this model may adapt the decoder as well. Load both with"
+                " `SensorLMForConditionalGeneration.from_pretrained` on the folder of the adapter, and give the result"
+                " as `model`."
+            )
+        source = base.name_or_path
+        options: dict[str, Any] = {"dtype": base.dtype, "attn_implementation": base.config._attn_implementation}
+        if getattr(base.config, "_commit_hash", None) is not None:  # of a model from the Hub
+            options["revision"] = base.config._commit_hash
+        if type(base).__module__.startswith("transformers_modules."):
+            options["trust_remote_code"] = True
+        try:
+            model, report = AutoModelForMultimodalLM.from_pretrained(source, output_loading_info=True, **options)
+        except Exception as error:
+            raise ValueError(f"{needs}: give it as `model`. It could not be loaded from {source!r}: {error}") from error
+        if any(name.startswith("decoder.") for name in report["missing_keys"]):
+            raise ValueError(
+                f"{needs}: give it as `model`. {source!r}, where this model came from, holds no decoder, as a"
+                f" {type(base).__name__} saves none."
+            )
+        # The base model stays the one that was given: its weights, mode or quantisation may differ from the files.
+        model.sensorlm = base
+        model.tie_weights()
+        model.decoder.to(base.device).train(base.training)
+        model.training = base.training
+        return model
 
     def _day_parameters(self, timezone: str | None, columns: Any, allow_empty: bool | None) -> dict[str, Any]:
         if allow_empty is not None and not isinstance(allow_empty, bool):

@@ -62,7 +62,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         super().__init__(*args, **kwargs)
         if self.model.config.objective == "cap" and not self.model.can_generate():
             # Labels are scored as captions, which takes the decoder that `AutoModel` leaves out.
-            self.model = self._load_generative()
+            self.model = self._load_decoder()
 
     def __call__(self, inputs: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
         """Scores labels for one or more days.
@@ -233,7 +233,9 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         )
         if multi_label and self.model.config.objective != "siglip":
             return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
-        logits = self.model.base_model.similarity_logits(embeds, label_embeds)
+        # Not `base_model`, which means something else on a model that peft wraps.
+        contrastive = getattr(self.model, "sensorlm", self.model)
+        logits = contrastive.similarity_logits(embeds, label_embeds)
         return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
 
     def postprocess(

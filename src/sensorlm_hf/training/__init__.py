@@ -1,4 +1,4 @@
-"""Pretraining: arguments, sampling, losses over processes, the trainer and a whole run."""
+"""Pretraining: arguments, sampling, distributed losses, trainer and complete runs."""
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
@@ -7,9 +7,9 @@ from .grad_cache import cached_backward
 from .lora import lora_config
 from .muon import MuonWithAdamW
 from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
-from .reading import teach_reading
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
+from .text_warmup import warm_up_text_tower
 from .trainer import SensorLMTrainer
 from .variants import train_variant
 
@@ -37,6 +37,6 @@ __all__ = [
     "restore_scalars",
     "save_checkpoint",
     "save_model",
-    "teach_reading",
     "train_variant",
+    "warm_up_text_tower",
 ]

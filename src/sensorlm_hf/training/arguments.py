@@ -16,69 +16,74 @@ SCHEDULES = ("rsqrt", "transformers")
 class SensorLMTrainingArguments(TrainingArguments):
     """`transformers.TrainingArguments` with the recipe of the SensorLM release as defaults.
 
-    Adam with b2 0.999, peak learning rate 5e-4, decoupled weight decay 1e-4 on weight matrices only, gradient clipping
-    at 1.0, reciprocal-square-root schedule (timescale 10,000) with 20 % warm-up and 20 % linear cool-down, bf16 on
-    devices that have it.
+    AdamW with beta2 0.999, peak learning rate 5e-4, decoupled weight decay 1e-4 on weight matrices only, gradient
+    clipping at 1.0, a reciprocal square root schedule (timescale 10,000) with 20 % warm-up and 20 % linear cool-down,
+    and bf16 on GPUs that support it.
 
     Attributes:
-        bf16: Whether to compute in bfloat16 with float32 weights; by default where a GPU has it in hardware.
-        report_to: Where numbers are logged; by default TensorBoard, if it is installed.
-        muon_learning_rate: Peak rate of Muon for the matrices inside the towers, on AdamW's scale; all else, and by
-            default everything, is trained by AdamW at `learning_rate`. See [`MuonWithAdamW`].
-        schedule: `"rsqrt"` for the release's schedule, `"transformers"` for the one that `lr_scheduler_type` names.
-        schedule_timescale: Step from which the `"rsqrt"` rate falls.
-        cooldown_ratio: Share of the steps in the final cool-down of `"rsqrt"`.
-        spread_people: Whether days of one person are kept apart in a batch.
-        contrastive_mini_batch_size: Days that pass through the model at once, with the loss of the whole batch; see
-            [`cached_backward`]. By default the whole batch.
-        loss_exchange: How embeddings travel between processes: `"gather"`, or `"ring"` (sigmoid loss only), whose
-            memory does not grow with the number of processes.
-        loss_chunk_size: Days whose similarities are held at once; by default those of a process.
-        max_hours: Time after which a run saves a checkpoint and stops, hours.
+        bf16: Whether to use bfloat16 mixed precision; by default if the GPU supports it natively.
+        report_to: Integrations to log to; by default TensorBoard if it is installed.
+        muon_learning_rate: Peak learning rate of Muon for the matrices inside the towers, on AdamW's scale; all other
+            parameters are trained by AdamW at `learning_rate`. By default AdamW trains everything. See
+            [`MuonWithAdamW`].
+        schedule: `"rsqrt"` for the schedule of the release, `"transformers"` for `lr_scheduler_type`.
+        schedule_timescale: Step at which the decay of `"rsqrt"` begins.
+        cooldown_ratio: Fraction of the steps in the final cool-down of `"rsqrt"`.
+        spread_people: Whether to keep days of the same person in different batches.
+        contrastive_mini_batch_size: Days per forward pass, with the loss of the full batch (gradient caching); see
+            [`cached_backward`]. By default the full batch.
+        loss_exchange: How processes exchange embeddings: `"gather"`, or `"ring"` (sigmoid loss only), whose memory does
+            not grow with the number of processes.
+        loss_chunk_size: Number of days whose similarities are computed at once; by default all days of a process.
+        max_hours: Time limit in hours, after which a run saves a checkpoint and stops.
     """
 
     learning_rate: float = field(default=5e-4, metadata={"help": "Peak learning rate."})
-    weight_decay: float = field(default=1e-4, metadata={"help": "Decoupled decay on weight matrices."})
-    adam_beta2: float = field(default=0.999, metadata={"help": "Second-moment decay of Adam."})
-    max_grad_norm: float = field(default=1.0, metadata={"help": "Gradient norm at which gradients are clipped."})
+    weight_decay: float = field(default=1e-4, metadata={"help": "Decoupled weight decay of weight matrices."})
+    adam_beta2: float = field(default=0.999, metadata={"help": "Decay rate of Adam's second moment."})
+    max_grad_norm: float = field(default=1.0, metadata={"help": "Maximum gradient norm for clipping."})
     muon_learning_rate: float | None = field(
         default=None,
         metadata={"help": "Peak learning rate of Muon for the matrices inside the towers; default: AdamW."},
     )
-    warmup_steps: float = field(default=0.2, metadata={"help": "Warm-up, as a number of steps or a share below 1."})
+    warmup_steps: float = field(default=0.2, metadata={"help": "Warm-up, as a number of steps or a fraction below 1."})
     schedule: str = field(default="rsqrt", metadata={"help": f"One of {', '.join(SCHEDULES)}."})
-    schedule_timescale: float = field(default=10_000.0, metadata={"help": "Step from which the rsqrt rate falls."})
-    cooldown_ratio: float = field(default=0.2, metadata={"help": "Share of the steps in the rsqrt cool-down."})
-    spread_people: bool = field(default=True, metadata={"help": "Keep days of one person apart in a batch."})
+    schedule_timescale: float = field(default=10_000.0, metadata={"help": "Step at which the rsqrt decay begins."})
+    cooldown_ratio: float = field(default=0.2, metadata={"help": "Fraction of the steps in the rsqrt cool-down."})
+    spread_people: bool = field(default=True, metadata={"help": "Keep days of the same person in different batches."})
     contrastive_mini_batch_size: int | None = field(
-        default=None, metadata={"help": "Days that pass through the model at once (gradient caching)."}
+        default=None, metadata={"help": "Days per forward pass (gradient caching)."}
     )
     loss_exchange: str = field(
-        default="gather", metadata={"help": f"How embeddings travel between processes: {', '.join(EXCHANGES)}."}
+        default="gather", metadata={"help": f"How processes exchange embeddings: {', '.join(EXCHANGES)}."}
     )
-    loss_chunk_size: int | None = field(default=None, metadata={"help": "Days whose similarities are held at once."})
-    max_hours: float | None = field(default=None, metadata={"help": "Save and stop after this time, hours."})
-    # Of type `bool`, so that a bare `--bf16` is understood; None until `__post_init__` has looked for a GPU.
+    loss_chunk_size: int | None = field(
+        default=None, metadata={"help": "Days whose similarities are computed at once."}
+    )
+    max_hours: float | None = field(default=None, metadata={"help": "Save and stop after this many hours."})
+    # Of type `bool`, so that `--bf16` works as a flag; `__post_init__` replaces None.
     bf16: bool = field(  # type: ignore[assignment]
-        default=None, metadata={"help": "Compute in bfloat16; by default where a GPU has it."}
+        default=None, metadata={"help": "Use bfloat16 mixed precision; by default if the GPU supports it."}
     )
-    report_to: None | str | list[str] = field(  # noqa: RUF036 - the order that HfArgumentParser reads
+    report_to: None | str | list[str] = field(  # noqa: RUF036 - HfArgumentParser requires this order
         default=None, metadata={"help": "Where to log: tensorboard (default, if installed), trackio, wandb, none, ..."}
     )
     dataloader_pin_memory: bool = field(
         default=torch.accelerator.is_available(),
-        metadata={"help": "Pin the memory of batches; by default where there is a device to copy them to."},
+        metadata={"help": "Pin the memory of batches; by default if there is an accelerator."},
     )
-    # Every objective uses all of its parameters; looking for others costs a walk over the graph in each step.
+    # Every objective uses all of its parameters; searching for unused ones costs a graph traversal per step.
     ddp_find_unused_parameters: bool | None = field(
-        default=False, metadata={"help": "Whether DDP looks for parameters that a step does not use."}
+        default=False, metadata={"help": "Whether DDP searches for unused parameters in each step."}
     )
     label_names: list[str] | None = field(
         default_factory=list,
-        # The loss needs no labels; with any named here, `Trainer` would show no evaluation loss for batches without.
-        metadata={"help": "Names of label columns; SensorLM has none, its loss comes from the pairs themselves."},
+        # With label names, `Trainer` would not compute an evaluation loss for batches without labels.
+        metadata={"help": "Names of label columns; empty, since the loss is computed from sensor-text pairs."},
     )
-    remove_unused_columns: bool = field(default=False, metadata={"help": "Days are objects, not columns."})
+    remove_unused_columns: bool = field(
+        default=False, metadata={"help": "Must be False: items are SensorDay objects, not columns."}
+    )
 
     def __post_init__(self) -> None:
         if self.bf16 is None:
@@ -95,7 +100,7 @@ class SensorLMTrainingArguments(TrainingArguments):
         for name in ("contrastive_mini_batch_size", "loss_chunk_size"):
             size = getattr(self, name)
             if size is not None and size < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {size}; leave it out for the whole batch.")
+                raise ValueError(f"`{name}` must be at least 1, got {size}; leave it unset for the full batch.")
         if self.loss_exchange not in EXCHANGES:
             raise ValueError(f"`loss_exchange` must be one of {', '.join(EXCHANGES)}, got {self.loss_exchange!r}.")
         if self.muon_learning_rate is not None and not self.muon_learning_rate > 0:
@@ -109,5 +114,5 @@ class SensorLMTrainingArguments(TrainingArguments):
 
 
 def has_bfloat16() -> bool:
-    """Returns whether there is a GPU that computes in bfloat16 itself rather than by emulation."""
+    """Returns whether there is a GPU with native bfloat16 support."""
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

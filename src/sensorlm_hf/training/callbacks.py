@@ -1,4 +1,4 @@
-"""Callbacks of a training run: stops that save, and progress on a terminal."""
+"""Training callbacks: graceful stops and a progress bar."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .distributed import world_size
 
 
 class GracefulStopCallback(TrainerCallback):
-    """Ends a run with a checkpoint when its time is up, its steps are done or the system asks it to end (SIGTERM).
+    """Saves a checkpoint and stops after a time limit, after the last step, or on SIGTERM.
 
-    All processes agree on the step, since a signal or a clock may reach one of them first.
+    Processes agree on the step at which to stop, since a signal or the time limit may reach one of them first.
 
     Args:
-        max_hours: Longest time of this start, hours; unlimited by default.
+        max_hours: Time limit in hours, counted from the last start; unlimited by default.
     """
 
     def __init__(self, max_hours: float | None = None) -> None:
@@ -33,14 +33,14 @@ class GracefulStopCallback(TrainerCallback):
         self._former: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Starts the clock and listens for SIGTERM."""
+        """Starts the timer and installs the SIGTERM handler."""
         self._began, self._asked, self.reason = time.monotonic(), False, None
-        # Only the main thread may set handlers; elsewhere whoever runs us listens.
+        # Python only allows the main thread to set signal handlers.
         if threading.current_thread() is threading.main_thread():
             self._former = signal.signal(signal.SIGTERM, self._on_signal) or signal.SIG_DFL
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Gives SIGTERM back."""
+        """Restores the previous SIGTERM handler."""
         if self._former is not None:
             signal.signal(signal.SIGTERM, self._former)
             self._former = None
@@ -49,7 +49,7 @@ class GracefulStopCallback(TrainerCallback):
         self._asked = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stops and saves, if it is time."""
+        """Requests a checkpoint and a stop if a stop condition is met."""
         late = self.max_hours is not None and time.monotonic() - self._began >= 3600 * self.max_hours
         code = 2 if self._asked else 1 if late else 0
         if world_size() > 1:
@@ -57,19 +57,21 @@ class GracefulStopCallback(TrainerCallback):
             dist.all_reduce(code_of_all, op=dist.ReduceOp.MAX)
             code = int(code_of_all)
         if code:
-            self.reason = "SIGTERM" if code == 2 else f"the {self.max_hours:g} hours of --max_hours are over"
+            self.reason = (
+                "SIGTERM" if code == 2 else f"the time limit of {self.max_hours:g} hours (--max_hours) was reached"
+            )
             control.should_training_stop = True
         done = args.max_steps > 0 and state.global_step >= state.max_steps
-        # Whoever asks for no checkpoints at the end of steps still wants them when a run is cut short.
+        # A run that is cut short is saved even with `save_strategy="no"`.
         if code or (done and args.save_strategy != "no"):
             control.should_save = True
 
 
 class RichProgress(TrainerCallback):
-    """A progress bar with the loss, the speed and the time left, for terminals.
+    """A terminal progress bar with loss, throughput and remaining time.
 
     Args:
-        console: Where to draw; standard error by default.
+        console: Console to draw on; standard error by default.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -79,7 +81,7 @@ class RichProgress(TrainerCallback):
         self._evaluating: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Shows the bar, at the step from which the run goes on."""
+        """Shows the bar at the current step."""
         if not state.is_world_process_zero:
             return
         self._progress = Progress(
@@ -97,14 +99,14 @@ class RichProgress(TrainerCallback):
         self._progress.start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Moves the bar."""
+        """Advances the bar."""
         if self._progress is not None:
             self._progress.update(self._training, completed=state.global_step)
 
     def on_prediction_step(
         self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **kwargs: Any
     ) -> None:
-        """Moves the bar of the evaluation, which appears with its first batch."""
+        """Advances the evaluation bar, which appears with the first batch."""
         if self._progress is None:
             return
         if self._evaluating is None:
@@ -113,13 +115,13 @@ class RichProgress(TrainerCallback):
         self._progress.advance(self._evaluating)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Takes the bar of the evaluation away."""
+        """Removes the evaluation bar."""
         if self._progress is not None and self._evaluating is not None:
             self._progress.remove_task(self._evaluating)
             self._evaluating = None
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """Shows the newest numbers beside the bar, and keeps a line of an evaluation above it."""
+        """Shows the latest metrics next to the bar, and prints those of evaluations above it."""
         if self._progress is None or not logs:
             return
         if "loss" in logs:
@@ -129,14 +131,14 @@ class RichProgress(TrainerCallback):
             self._progress.console.print(f"step {state.global_step}: {_numbers(logs, names)}", highlight=False)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Leaves the bar as it is and gives the terminal back."""
+        """Stops updating the bar."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 def _numbers(logs: dict[str, Any], names: tuple[str, ...]) -> str:
-    """Returns `name value` for the names that are there."""
+    """Formats the metrics that are present as `name value`."""
     pieces = []
     for name in names:
         if isinstance(logs.get(name), (int, float)):

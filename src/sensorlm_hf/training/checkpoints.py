@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there at all."""
+"""Atomic checkpoints."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from accelerate import Accelerator
 logger = logging.getLogger(__name__)
 
 PARTIAL = ".checkpoint.partial"
-"""Folder in which a checkpoint is written before it gets its name."""
+"""Temporary folder in which a checkpoint is written before it is renamed."""
 
 _CHECKPOINT = re.compile(r"checkpoint-\d+$")
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Returns the checkpoint of the latest step that was written to its end, or None.
+    """Returns the latest complete checkpoint, or None.
 
-    `Trainer` writes `trainer_state.json` last; a folder without it is what a killed run left.
+    `Trainer` writes `trainer_state.json` last; a folder without it is incomplete.
     """
     steps = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*") if _CHECKPOINT.match(path.name)}
     whole = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
     for step in sorted(set(steps) - set(whole)):
-        logger.warning("%s was not written to its end and is passed over.", steps[step])
+        logger.warning("%s is incomplete and is skipped.", steps[step])
     return whole[max(whole)] if whole else None
 
 
@@ -41,22 +41,22 @@ def _is_json(path: Path) -> bool:
 
 
 def last_good_state(folder: Path) -> str:
-    """Returns a sentence that names the checkpoint from which a run can go on."""
+    """Returns a sentence that names the checkpoint from which a run can be resumed."""
     checkpoint = last_whole_checkpoint(folder)
     if checkpoint is None:
-        return f"There is no checkpoint in {folder} yet, so the run has to begin anew."
-    return f"The last good state is {checkpoint}; a run with --resume goes on from there."
+        return f"There is no checkpoint in {folder} yet, so the run has to be restarted from the beginning."
+    return f"The last checkpoint is {checkpoint}; --resume continues from there."
 
 
 def put_in_place(partial: Path, target: Path) -> None:
-    """Gives a folder that was written to its end its name, in one step.
+    """Renames a completely written folder to its final name.
 
-    Its files reach the disk first, so that not even a loss of power leaves a folder with half a file. A folder that
-    has the name already makes way.
+    Its files are flushed to disk first, so that even a power failure leaves no incomplete checkpoint. An existing
+    folder of that name is replaced.
 
     Args:
-        partial: The folder as it was written, on the same file system.
-        target: Its name.
+        partial: The folder as written, on the same file system.
+        target: Its final path.
     """
     for path in partial.rglob("*"):
         if path.is_file():
@@ -73,17 +73,17 @@ def put_in_place(partial: Path, target: Path) -> None:
 def save_checkpoint(
     accelerator: Accelerator, folder: Path, step: int, save: Callable[[Path], object] | None = None
 ) -> Path:
-    """Writes the state of a loop of one's own as a checkpoint that is whole or not there. All processes call it.
+    """Atomically writes a checkpoint of a custom Accelerate training loop. Call it on all processes.
 
     Args:
-        accelerator: What prepared the model and the optimizer.
+        accelerator: The `Accelerator` that prepared the model and the optimizer.
         folder: Folder of the run.
-        step: Optimizer steps done so far.
-        save: Writes more into the folder, in the first process, such as the model with [`save_model`], so that
+        step: Number of completed optimizer steps.
+        save: Writes additional files to the folder on the main process, such as the model with [`save_model`], so that
             `from_pretrained` loads the checkpoint.
 
     Returns:
-        The checkpoint, `folder / "checkpoint-STEP"`.
+        Path of the checkpoint, `folder / "checkpoint-STEP"`.
     """
     partial, target = folder / PARTIAL, folder / f"checkpoint-{step}"
     if accelerator.is_main_process:
@@ -101,21 +101,21 @@ def save_checkpoint(
 
 
 def load_checkpoint(accelerator: Accelerator, checkpoint: Path) -> int:
-    """Reads what [`save_checkpoint`] wrote into what the accelerator prepared; returns how many steps were done."""
+    """Loads a checkpoint of [`save_checkpoint`] into the prepared objects; returns the number of completed steps."""
     accelerator.load_state(str(checkpoint))
     return int(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"])
 
 
 def writing_failed(target: Path, error: BaseException) -> OSError:
-    """Returns the error of a checkpoint that could not be written, with what to do.
+    """Returns the error to raise when a checkpoint could not be written.
 
     Args:
         target: The checkpoint.
-        error: What went wrong; a full disk comes as an OSError, or from torch and safetensors as errors of their own.
+        error: The original error: an OSError, or the error that torch or safetensors raise for a full disk.
     """
     free = shutil.disk_usage(target.parent).free
     return OSError(
         f"{target.name} could not be written to {target.parent} ({type(error).__name__}: {str(error).splitlines()[0]});"
-        f" {free / 2**20:.0f} MiB are free there. Nothing of it was kept. {last_good_state(target.parent)} Free some"
-        " space, or keep fewer checkpoints with --save_total_limit."
+        f" {free / 2**20:.0f} MiB are free on this disk. The incomplete checkpoint was removed."
+        f" {last_good_state(target.parent)} Free some space, or keep fewer checkpoints with --save_total_limit."
     )

@@ -1,4 +1,4 @@
-"""The text from which a tokenizer is trained."""
+"""Training corpus of the tokenizer."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def tokenizer_corpus(
     prompts: Iterable[str] = (),
     seed: int = 0,
 ) -> Iterator[str]:
-    """Yields captions of days under each key, the names of all activities, and prompts.
+    """Yields captions of days for each key, the names of all activities, and prompts.
 
-    Class prompts belong to the tokenizer's corpus, not to the training data: they give the names of classes pieces of
-    their own, also of those that no caption mentions.
+    Class prompts are part of the tokenizer's corpus, not of the training data, so that class names are tokenized well
+    even if no caption mentions them.
 
     Args:
-        days: Days; taken in batches, so a generator of any length will do.
+        days: Days; processed in batches, so a generator can be passed.
         keys: Caption keys.
         schema: Schema of the days.
-        prompts: Further texts, such as the prompts of zero-shot tasks.
+        prompts: Additional texts, such as the prompts of zero-shot tasks.
         seed: Seed of the wording.
 
     Yields:
-        Texts in an order that depends on the arguments alone.
+        Texts in deterministic order.
     """
     builders = [CaptionBuilder(schema, key=key, seed=seed) for key in keys]
     batch: list[SensorDay] = []

@@ -1,11 +1,12 @@
-"""Exact losses of a batch that is spread over processes, or too large for one matrix of similarities.
+"""Exact losses of a batch that is distributed over processes or too large for one similarity matrix.
 
 A contrastive loss compares every recording with every text of the *global* batch. Each process computes the rows of its
-own recordings and texts; what it returns is its **share**: the mean of the shares over all processes is the loss of the
-whole batch, and since DDP and FSDP average gradients over processes, every parameter gets the gradient that one process
-with the whole batch would compute, the learned temperature and bias included.
+own recordings and texts and returns its **share**: the mean of the shares over all processes is the loss of the global
+batch. Since DDP and FSDP average gradients over processes, every parameter, including the learned temperature and bias,
+gets the gradient that a single process would compute on the global batch.
 
-Plain `all_gather` and `accelerate.gather` do not: they carry no gradient back to the process an embedding came from.
+Plain `all_gather` and `accelerate.gather` do not achieve this, because no gradient flows back to the process on which
+an embedding was computed.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from ..modeling.losses_sensorlm import (
 from ..modeling.modeling_sensorlm import MAX_CLIP_LOGIT_SCALE
 
 EXCHANGES = ("gather", "ring")
-"""How embeddings travel: all to everyone at once, or texts from neighbour to neighbour (sigmoid loss only)."""
+"""How embeddings are exchanged: all-gather, or text embeddings around a ring (sigmoid loss only)."""
 
 
 def world_size(group: Any = None) -> int:
-    """Returns the number of processes of a group; 1 without `torch.distributed`."""
+    """Returns the number of processes in a group; 1 without `torch.distributed`."""
     return dist.get_world_size(group) if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank_of(group: Any = None) -> int:
-    """Returns the number of this process in a group; 0 without `torch.distributed`."""
+    """Returns the rank of this process in a group; 0 without `torch.distributed`."""
     return dist.get_rank(group) if dist.is_available() and dist.is_initialized() else 0
 
 
 class _AllGather(torch.autograd.Function):
-    """Rows of all processes, in the order of their ranks; the gradient of a row is the sum over all processes."""
+    """Concatenates the rows of all processes by rank; the gradient of a row is summed over all processes."""
 
     @staticmethod
     def forward(ctx: Any, rows: torch.Tensor, group: Any) -> torch.Tensor:
@@ -61,33 +62,32 @@ class _AllGather(torch.autograd.Function):
 
 
 def all_gather(rows: torch.Tensor, group: Any = None) -> torch.Tensor:
-    """Gathers rows of all processes, with gradients.
+    """Gathers the rows of all processes, differentiably.
 
     Args:
         rows: `(n, ...)`, the same shape on every process.
         group: Process group; all processes by default.
 
     Returns:
-        `(world * n, ...)` in the order of ranks. In the backward pass each process's rows receive the sum of what all
-        processes computed for them.
+        `(world * n, ...)`, ordered by rank. In the backward pass, the gradients of a row are summed over all processes.
     """
     return rows if world_size(group) == 1 else _AllGather.apply(rows, group)
 
 
 def check_even(counts: Sequence[int], names: Sequence[str], device: torch.device, group: Any = None) -> None:
-    """Raises on every process unless all agree on these numbers.
+    """Checks that all processes have the same counts.
 
-    One small collective of fixed size comes first, because collectives of unequal sizes abort or hang the processes
-    instead of raising.
+    Collectives of unequal sizes abort or hang instead of raising, so the sizes are compared first in a collective of
+    fixed size.
 
     Args:
-        counts: Numbers of this process.
-        names: What they count.
+        counts: Counts of this process.
+        names: Name of each count, for the error message.
         device: Device of the collective.
         group: Process group.
 
     Raises:
-        ValueError: If a number differs between processes; it lists the number of each rank.
+        ValueError: On every process, if a count differs between processes; the message lists the count of each rank.
     """
     if world_size(group) == 1:
         return
@@ -98,13 +98,13 @@ def check_even(counts: Sequence[int], names: Sequence[str], device: torch.device
     for name, row in zip(names, table, strict=True):
         if len(set(row)) > 1:
             raise ValueError(
-                f"Every process must bring the same {name}, got {row} on ranks 0 to {len(row) - 1}. Give each process"
-                " batches of one size: drop the last short batch (`drop_last`), as PersonSampler does."
+                f"Every process must have the same {name}, got {row} on ranks 0 to {len(row) - 1}. Use batches of"
+                " equal size: drop the last incomplete batch (`drop_last`), as PersonSampler does."
             )
 
 
 class Ring:
-    """Passes tensors to the next process and takes those of the previous one.
+    """Sends tensors to the next process and receives those of the previous one.
 
     Args:
         group: Process group; all processes by default.
@@ -116,14 +116,14 @@ class Ring:
         self.rank = rank_of(group)
 
     def pass_on(self, tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[Any]]:
-        """Starts sending tensors to the next rank.
+        """Starts an asynchronous exchange: sends to the next rank, receives from the previous one.
 
         Args:
-            tensors: Contiguous tensors, of the same shapes on every process. They must stay unchanged until the
-                exchange has ended.
+            tensors: Contiguous tensors, of the same shapes on every process. They must not be modified before the
+                exchange has completed.
 
         Returns:
-            Where the tensors of the previous rank arrive, and the requests to wait for first.
+            The buffers for the tensors of the previous rank, and the requests to wait for before reading them.
         """
         received = [torch.empty_like(tensor) for tensor in tensors]
         if self.size == 1:
@@ -145,11 +145,11 @@ def _rows(count: int, chunk: int | None) -> Iterator[slice]:
 
 
 class _RingSigmoid(torch.autograd.Function):
-    """The sigmoid loss with texts that travel around a ring.
+    """The sigmoid loss with text embeddings that are passed around a ring.
 
-    Neither the texts of other processes nor any similarities are kept for the backward pass: a second lap makes them
-    again, and each text's gradient travels with it until it is home. Memory therefore does not depend on the number of
-    processes.
+    Neither the text embeddings of other processes nor any similarities are saved for the backward pass. They are
+    recomputed in a second pass around the ring, in which the gradient of each text accumulates on the way until it
+    returns to its own process. Memory therefore does not depend on the number of processes.
     """
 
     @staticmethod
@@ -199,7 +199,7 @@ class _RingSigmoid(torch.autograd.Function):
                 visiting_grad += scale * (slopes.T @ sensor[rows])
                 scale_grad += (slopes * cosines).sum()
                 bias_grad += slopes.sum()
-            # Gradients go one step further than the texts: after the last lap they are home.
+            # Gradients move once more than the texts, which returns them to their own process after the last step.
             (arrived,), grad_requests = ring.pass_on([visiting_grad])
             for request in [*requests, *grad_requests]:
                 request.wait()
@@ -208,7 +208,7 @@ class _RingSigmoid(torch.autograd.Function):
 
 
 def _signs(groups: torch.Tensor, visiting: torch.Tensor, offset: int | None, dtype: torch.dtype) -> torch.Tensor:
-    """Returns +1 for pairs that belong together and -1 for others; `offset` is where a recording's own texts begin."""
+    """Returns +1 for positive pairs and -1 for negatives; `offset` is the column of the first row's own text."""
     if offset is None:
         return (groups[:, None] == visiting[None, :]).to(dtype) * 2 - 1
     return positive_pairs(groups, visiting, offset=offset).to(dtype) * 2 - 1
@@ -224,21 +224,21 @@ def ring_siglip_loss(
     ring: Ring | None = None,
     chunk_size: int | None = None,
 ) -> torch.Tensor:
-    """This process's share of the sigmoid loss, in memory that does not grow with the number of processes.
+    """Computes this process's share of the sigmoid loss, in memory independent of the number of processes.
 
     Args:
-        sensor_embeds: `(n, D)` rows of length 1, of this process.
-        text_embeds: `(n, D)` rows of length 1, of this process.
+        sensor_embeds: `(n, D)` embeddings of unit length on this process.
+        text_embeds: `(n, D)` embeddings of unit length on this process.
         logit_scale: Factor on the similarities, a scalar.
         logit_bias: Bias, a scalar.
-        groups: `(n,)` integers, equal for texts that say the same, on whichever process.
+        groups: `(n,)` integers, equal for texts with the same content on any process.
         ring: The ring; all processes by default.
-        chunk_size: Recordings whose similarities are held at once; all of this process by default.
+        chunk_size: Number of recordings whose similarities are computed at once; by default all of this process.
 
     Returns:
-        The mean over this process's recordings of the sum over all texts, a scalar. It has no second derivative.
+        The mean over this process's recordings of the sum over all texts, a scalar. It cannot be differentiated twice.
     """
-    # Autocast would compute the similarities in half precision; a Function's backward runs outside of it.
+    # Autocast would compute the similarities in half precision, but not those of the backward pass.
     with torch.autocast(sensor_embeds.device.type, enabled=False):
         wide = torch.promote_types(sensor_embeds.dtype, torch.float32)
         shape: tuple[int, ...] = ()
@@ -254,14 +254,15 @@ def ring_siglip_loss(
 
 
 class GlobalLosses:
-    """Losses of a batch over several processes, or of a large one on a single process; see [`compute_losses`].
+    """Losses of a batch over several processes, or of a large batch on a single process; see [`compute_losses`].
 
-    What it returns is this process's share; its mean over processes is the loss of the global batch.
+    Each process gets its share; the mean of the shares over processes is the loss of the global batch.
 
     Args:
-        exchange: `"gather"` or `"ring"`; the ring serves the sigmoid loss alone, others gather whatever is chosen.
-        chunk_size: Recordings whose similarities are held at once. By default all; with it the matrix of similarities
-            is made in parts, twice, and memory grows with the batch rather than with its square.
+        exchange: `"gather"` or `"ring"`. The ring is implemented for the sigmoid loss; others always gather.
+        chunk_size: Number of recordings whose similarities are computed at once; by default all. With it, the
+            similarity matrix is computed in chunks and recomputed in the backward pass, so memory grows linearly with
+            the batch instead of quadratically.
         group: Process group; all processes by default.
 
     Raises:
@@ -277,7 +278,7 @@ class GlobalLosses:
         self.chunk_size = chunk_size
         self.group = group
 
-    # Collectives do not belong into compiled graphs; the loss is a tiny part of a step.
+    # Collectives break compiled graphs, and the loss is a small part of a step.
     @torch.compiler.disable
     def contrastive(
         self,
@@ -290,17 +291,18 @@ class GlobalLosses:
         """Computes this process's share of the contrastive loss.
 
         Args:
-            sensor_embeds: `(n, D)` rows of length 1, of this process.
-            text_embeds: `(n, D)` rows of length 1, of this process.
+            sensor_embeds: `(n, D)` embeddings of unit length on this process.
+            text_embeds: `(n, D)` embeddings of unit length on this process.
             logit_scale: Factor on the similarities, a scalar.
-            logit_bias: Bias of the sigmoid loss; `None` chooses the softmax loss.
-            text_group_ids: `(n,)` integers, equal for texts that say the same; comparable between processes.
+            logit_bias: Bias of the sigmoid loss; `None` selects the softmax loss.
+            text_group_ids: `(n,)` integers, equal for texts with the same content, on any process. By default every
+                text is its own group.
 
         Returns:
             The share, a scalar.
 
         Raises:
-            ValueError: If the processes bring unequal numbers of rows, or only some of them bring groups.
+            ValueError: If the number of rows differs between processes, or only some of them have groups.
         """
         count, device = len(sensor_embeds), sensor_embeds.device
         check_even(
@@ -323,7 +325,7 @@ class GlobalLosses:
                 ring=Ring(self.group),
                 chunk_size=self.chunk_size,
             )
-        # One exchange for both sides, so that one reduction brings the gradients back.
+        # Both sides in one collective, so that the backward pass needs one reduction.
         both = all_gather(torch.cat([sensor_embeds, text_embeds], dim=1), self.group)
         all_sensors, all_texts = both.chunk(2, dim=1)
         all_groups = groups
@@ -352,23 +354,27 @@ class GlobalLosses:
         return total
 
     def caption_divisor(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Returns the number of tokens by which this process divides its summed caption loss.
+        """Returns the number of tokens by which each process divides its summed caption loss.
 
         Args:
-            tokens: Number of scored tokens of this process, a scalar.
+            tokens: Number of scored tokens on this process, an integer scalar.
 
         Returns:
-            The mean number of scored tokens of a process: longer captions on one process then weigh as much as they
-            would in one batch.
+            The number of scored tokens in the global batch, so that every token has the same weight on whichever
+            process it is scored.
         """
-        return self.total_over_processes(tokens) / world_size(self.group)
+        return self.total_over_processes(tokens)
 
-    def reduce_caption(self, share: torch.Tensor) -> torch.Tensor:
-        """Returns the caption loss given this process's share of it."""
-        return share
+    def reduce_caption(self, part: torch.Tensor) -> torch.Tensor:
+        """Returns this process's share of the caption loss.
+
+        Args:
+            part: Summed loss of this process, divided by [`caption_divisor`].
+        """
+        return part * world_size(self.group)
 
     def total_over_processes(self, number: torch.Tensor) -> torch.Tensor:
-        """Returns the sum of a number over the processes; it carries no gradient."""
+        """Returns the sum of a number over all processes, without gradient."""
         total = number.detach().clone()
         if world_size(self.group) > 1:
             dist.all_reduce(total, group=self.group)
@@ -376,13 +382,13 @@ class GlobalLosses:
 
 
 class EvaluationLosses(GlobalLosses):
-    """The losses of an evaluation batch, the same number on every process; they carry no gradient.
+    """Losses of an evaluation batch: the same number on every process, without gradient.
 
-    Loaders fill the last batch of an epoch up with rows that were there before. Given how many rows are real, these are
-    left out, so that an evaluation gives the same numbers on any number of processes.
+    Distributed loaders pad the last batch of an epoch with rows from its beginning. These are excluded, so that an
+    evaluation gives the same numbers on any number of processes.
 
     Args:
-        rows: Real rows of the global batch, the first ones in the order of ranks; all by default.
+        rows: Number of real rows in the global batch, which come first in the order of ranks; all by default.
         group: Process group; all processes by default.
     """
 
@@ -414,7 +420,7 @@ class EvaluationLosses(GlobalLosses):
         logit_bias: torch.Tensor | None,
         text_group_ids: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Computes the contrastive loss of the whole batch; see [`GlobalLosses.contrastive`]."""
+        """Computes the contrastive loss of the global batch; see [`GlobalLosses.contrastive`]."""
         check_even([len(sensor_embeds)], ["number of rows"], sensor_embeds.device, self.group)
         sensor, text = self.gathered(sensor_embeds), self.gathered(text_embeds)
         positives = None if text_group_ids is None else positive_pairs(self.gathered(text_group_ids))
@@ -422,9 +428,9 @@ class EvaluationLosses(GlobalLosses):
             return siglip_loss(sensor, text, logit_scale.detach(), logit_bias.detach(), positives)
         return clip_loss(sensor, text, logit_scale.detach(), positives)
 
-    def reduce_caption(self, share: torch.Tensor) -> torch.Tensor:
-        """Returns the mean of the shares."""
-        return self.total_over_processes(share) / world_size(self.group)
+    def reduce_caption(self, part: torch.Tensor) -> torch.Tensor:
+        """Returns the caption loss of the global batch, the sum of the parts of all processes."""
+        return self.total_over_processes(part)
 
 
 def _share_of_rows(
@@ -438,7 +444,7 @@ def _share_of_rows(
     all_groups: torch.Tensor,
     offset: int,
 ) -> torch.Tensor:
-    """The contrastive loss of some rows against the whole batch."""
+    """Returns the contrastive loss of some rows against the global batch."""
     positives = positive_pairs(groups, all_groups, offset=offset)
     if bias is not None:
         return siglip_loss(sensor, all_texts, scale, bias, positives)
@@ -449,17 +455,34 @@ def _share_of_rows(
 
 
 def unwrap_sensorlm(model: Any) -> Any:
-    """Returns the [`SensorLMForConditionalGeneration`] or [`SensorLMModel`] that DDP, FSDP, PEFT or a compiler wraps.
+    """Returns the [`SensorLMForConditionalGeneration`] or [`SensorLMModel`] inside DDP, FSDP, PEFT or `torch.compile`.
 
     Raises:
-        TypeError: If there is none.
+        TypeError: If the model contains neither.
     """
     for module in model.modules():
         if isinstance(module, (SensorLMForConditionalGeneration, SensorLMModel)):
             return module
     raise TypeError(
-        f"Give a SensorLMModel or SensorLMForConditionalGeneration, plain or wrapped, got {type(model).__name__}."
+        f"Expected a SensorLMModel or SensorLMForConditionalGeneration, plain or wrapped, got {type(model).__name__}."
     )
+
+
+def has_caption_loss(model: Any) -> bool:
+    """Returns whether a model, plain or wrapped, has a decoder and with it a caption loss.
+
+    Raises:
+        ValueError: If it has no loss at all: the base model of objective `cap`.
+    """
+    inner = unwrap_sensorlm(model)
+    if isinstance(inner, SensorLMForConditionalGeneration):
+        return True
+    if not inner.config.is_contrastive:
+        raise ValueError(
+            f"A {type(inner).__name__} of objective {inner.config.objective!r} has no loss. Use"
+            " SensorLMForConditionalGeneration, which has the decoder."
+        )
+    return False
 
 
 @dataclass
@@ -470,7 +493,7 @@ class Losses:
         loss: Scalar, the weighted sum of the losses below.
         contrastive_loss: Scalar, unweighted; `None` for `cap`.
         caption_loss: Scalar, unweighted; `None` for the contrastive objectives.
-        outputs: Output of the model; without one where it ran in several parts.
+        outputs: Output of the model; `None` if the batch was split into several forward passes.
     """
 
     loss: torch.Tensor
@@ -480,23 +503,34 @@ class Losses:
 
 
 def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) -> Losses:
-    """Runs a model and computes the losses of a batch over processes from its embeddings.
+    """Runs the forward pass and computes the losses of the global batch.
+
+    The model computes embeddings and the summed caption loss; everything that involves other processes happens outside
+    its forward pass. Call it on all processes.
 
     Args:
-        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP, FSDP2, PEFT or a
-            compiler.
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP, FSDP2, PEFT or
+            `torch.compile`.
         inputs: Keyword arguments of its forward pass.
         losses: How the losses are computed.
 
     Returns:
-        The losses. On several processes they are shares, see [`GlobalLosses`].
+        The losses. On several processes they are shares; see [`GlobalLosses`].
+
+    Example:
+        ```python
+        loss = compute_losses(model, batch, GlobalLosses()).loss
+        accelerator.backward(loss)
+        optimizer.step()
+        clamp_logit_scale(model)
+        ```
 
     Raises:
-        ValueError: If the processes bring unequal numbers of rows.
+        ValueError: If the number of rows differs between processes, or the model has no loss.
     """
     inputs = dict(inputs)
     groups = inputs.pop("text_group_ids", None)
-    if unwrap_sensorlm(model).config.is_generative:
+    if has_caption_loss(model):
         inputs.update(caption_inputs(inputs, losses))
     outputs = model(**inputs, return_loss=False)
     contrastive = None
@@ -508,10 +542,10 @@ def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) 
 
 
 def caption_inputs(inputs: Mapping[str, Any], losses: GlobalLosses) -> dict[str, torch.Tensor]:
-    """Returns what a forward pass needs to compute this process's share of the caption loss.
+    """Returns the inputs with which a forward pass computes this process's part of the caption loss.
 
     Args:
-        inputs: `input_ids`, and where there are `attention_mask` and `labels`.
+        inputs: `input_ids`, and optionally `attention_mask` and `labels`.
         losses: How the losses are computed.
 
     Returns:
@@ -525,13 +559,16 @@ def caption_inputs(inputs: Mapping[str, Any], losses: GlobalLosses) -> dict[str,
 
 
 def weighted_losses(config: Any, outputs: Any, contrastive: torch.Tensor | None, losses: GlobalLosses) -> Losses:
-    """Combines a contrastive loss with the caption loss in a model's outputs, as the objective weights them.
+    """Combines the contrastive loss with the caption loss of the outputs, weighted as configured.
 
     Args:
         config: Configuration of the model.
         outputs: Output of the model.
-        contrastive: The contrastive loss, if the objective has one.
+        contrastive: Contrastive loss; `None` if the objective has none.
         losses: How the losses are computed.
+
+    Returns:
+        The losses.
     """
     caption = outputs.get("caption_loss")
     if caption is None:
@@ -545,9 +582,10 @@ def weighted_losses(config: Any, outputs: Any, contrastive: torch.Tensor | None,
 
 @torch.no_grad()
 def clamp_logit_scale(model: Any) -> None:
-    """Limits the temperature factor to 100, as CLIP does; call it after each optimizer step.
+    """Clamps the learned temperature of the softmax loss to a factor of 100, as CLIP does.
 
-    The forward pass only limits the value it uses, so the parameter would stop learning once beyond the limit.
+    Call it after each optimizer step. The forward pass clamps the value without changing the parameter, so a parameter
+    beyond the limit would receive no gradient and stop learning.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped.
@@ -561,9 +599,9 @@ SCALARS = ("logit_scale", "logit_bias")
 
 
 def scalars_to_vectors(model: Any) -> None:
-    """Gives the learned temperature and bias one dimension, which FSDP2 needs to shard them. Do this before wrapping.
+    """Reshapes the learned temperature and bias to one dimension, since FSDP2 cannot shard scalars.
 
-    [`SensorLMTrainer`] saves them as scalars again.
+    Call it before wrapping the model. [`restore_scalars`] undoes it for saving.
     """
     inner = unwrap_sensorlm(model).base_model
     for name in SCALARS:
@@ -574,7 +612,7 @@ def scalars_to_vectors(model: Any) -> None:
 
 
 def restore_scalars(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns weights whose temperature and bias are scalars, as the model has them; FSDP2 trains them as vectors."""
+    """Returns a state dict with temperature and bias as scalars again; see [`scalars_to_vectors`]."""
     return {
         name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
         for name, tensor in state.items()
@@ -582,18 +620,18 @@ def restore_scalars(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def prepare_for_fsdp2(model: Any, accelerator: Any) -> None:
-    """Prepares a model for `accelerator.prepare` where that is to shard it with FSDP2; does nothing elsewhere.
+    """Prepares a model for FSDP2; call it before `accelerator.prepare`. Without FSDP2 it does nothing.
 
-    The temperature and the bias become vectors (see [`scalars_to_vectors`]). Accelerate refuses to wrap layers that a
-    model lacks, and not every objective has all of them: only captioners have cross attention. So only those that are
-    there stay named; if none are named, all blocks of the towers are wrapped.
+    The temperature and the bias become vectors (see [`scalars_to_vectors`]). Accelerate refuses to wrap layer classes
+    that the model does not contain, and cross-attention layers only exist in models with a decoder. Such classes are
+    removed from the plugin's list; if it lists none, all layers in the model's layer stacks are wrapped.
 
     Args:
-        model: A [`SensorLMModel`].
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
         accelerator: The `Accelerator`.
 
     Raises:
-        ValueError: If the model has none of the layers that the configuration names.
+        ValueError: If the model contains none of the configured layer classes.
     """
     if not accelerator.is_fsdp2:
         return
@@ -605,7 +643,7 @@ def prepare_for_fsdp2(model: Any, accelerator: Any) -> None:
     found = [name for name in named if name in {type(module).__name__ for module in model.modules()}]
     if not found:
         raise ValueError(
-            f"`fsdp_transformer_layer_cls_to_wrap` names {', '.join(named)}, none of which the model has; it has"
+            f"`fsdp_transformer_layer_cls_to_wrap` names {', '.join(named)}, none of which the model contains; it has"
             f" {', '.join(sorted(blocks))}."
         )
     plugin.transformer_cls_names_to_wrap = found

@@ -1,10 +1,10 @@
 """Contrastive batches larger than memory allows, by gradient caching (GradCache; Gao et al., 2021).
 
-Plain gradient accumulation does not enlarge a contrastive batch: the recordings of one micro-batch never meet the texts
-of another, so there are no more negatives than in a small batch. Here all mini-batches are embedded first, without the
-states that a backward pass needs; the loss of the whole batch and its gradient on the embeddings follow; then every
-mini-batch is embedded again, and that gradient is passed on through it. Loss and gradients are those of the whole
-batch, memory is that of a mini-batch, and the price is one more forward pass of the towers.
+Plain gradient accumulation does not enlarge a contrastive batch: recordings are only compared with texts of the same
+micro-batch, so the number of negatives stays that of a small batch. Gradient caching first embeds all mini-batches
+without storing activations, then computes the loss of the full batch and its gradient with respect to the embeddings,
+and finally embeds every mini-batch again to backpropagate that gradient. Loss and gradients are those of the full
+batch, memory is that of a mini-batch, and the cost is one additional forward pass of the towers.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from .distributed import GlobalLosses, Losses, caption_inputs, unwrap_sensorlm, weighted_losses
+from .distributed import GlobalLosses, Losses, caption_inputs, has_caption_loss, unwrap_sensorlm, weighted_losses
 
 
 class _RandomState:
-    """The state of the random generators before a forward pass, to be restored before its repetition."""
+    """State of the random number generators before a forward pass, restored before it is repeated."""
 
     def __init__(self, *tensors: torch.Tensor) -> None:
         self._cpu = torch.get_rng_state()
         self._devices, self._states = get_device_states(*tensors)
 
     def restored(self) -> AbstractContextManager[None]:
-        """Returns a context with this state, after which the generators go on as if it had not been."""
+        """Returns a context with this state; the generators' current state is restored on exit."""
         return _Restored(self)
 
 
@@ -49,12 +49,13 @@ class _Restored(AbstractContextManager[None]):
 
 @dataclass
 class _Cache:
-    """The contrastive loss of the batch, and its gradients on embeddings, temperature and bias.
+    """The contrastive loss of the batch and its gradients.
 
     Attributes:
         loss: The loss, detached.
-        gradients: On sensor embeddings, text embeddings, temperature and, for the sigmoid loss, bias.
-        states: State of the random generators before each mini-batch.
+        gradients: Gradients with respect to sensor embeddings, text embeddings, temperature and, for the sigmoid loss,
+            bias.
+        states: State of the random number generators before each mini-batch.
     """
 
     loss: torch.Tensor
@@ -62,18 +63,16 @@ class _Cache:
     states: list[_RandomState] = field(default_factory=list)
 
     def surrogate(self, outputs: Any, rows: slice, parts: int) -> torch.Tensor:
-        """Returns a scalar for one of `parts` mini-batches whose gradients add up to those of the batch's loss.
-
-        Its value is the mini-batch's part of the loss.
+        """Returns a scalar for a mini-batch; over all mini-batches values and gradients sum to those of the loss.
 
         Args:
             outputs: Output of the model for the mini-batch.
-            rows: Its rows.
+            rows: Rows of the mini-batch.
             parts: Number of mini-batches.
         """
         by_sensor, by_text, by_scale, *by_bias = self.gradients
         scalar = (outputs["sensor_embeds"] * by_sensor[rows]).sum() + (outputs["text_embeds"] * by_text[rows]).sum()
-        # Each mini-batch contributes its part of the gradient that the two learned numbers receive once.
+        # Temperature and bias are shared by all mini-batches, so each contributes a part of their gradient.
         scalar = scalar + (outputs["logit_scale"] * by_scale).sum() / parts
         if by_bias:
             scalar = scalar + (outputs["logit_bias"] * by_bias[0]).sum() / parts
@@ -90,25 +89,25 @@ def cached_backward(
     no_sync: Callable[[], AbstractContextManager[Any]] = nullcontext,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Losses:
-    """Computes the loss of a batch and adds its gradients to the parameters, holding one mini-batch at a time.
+    """Computes the loss of a batch and accumulates its gradients, with the memory of one mini-batch.
 
-    Random numbers drawn by the model (dropout) are the same in both passes, so the gradients belong to the loss that is
-    returned.
+    Dropout masks are the same in both forward passes, so the gradients are those of the returned loss.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP or FSDP2.
-        inputs: Keyword arguments of its forward pass; every tensor has one row for each recording.
-        mini_batch_size: Recordings that pass through the model at once; the same on all processes.
+        inputs: Keyword arguments of its forward pass; every tensor has one row per recording.
+        mini_batch_size: Recordings per forward pass; must be the same on all processes.
         losses: How the loss of the batch is computed; over all processes by default.
         backward: Called with the loss of each mini-batch.
-        no_sync: Context in which all mini-batches but the last run, so that gradients are exchanged once.
+        no_sync: Context for all mini-batches except the last, so that gradients are synchronized once.
         context: Context of every forward pass, such as autocast.
 
     Returns:
         The losses, detached. On several processes they are shares; see [`GlobalLosses`].
 
     Raises:
-        ValueError: If `mini_batch_size` is below 1, or processes bring unequal numbers of rows.
+        ValueError: If `mini_batch_size` is below 1, the number of rows differs between processes, or the model has no
+            loss.
     """
     if mini_batch_size < 1:
         raise ValueError(f"`mini_batch_size` must be at least 1, got {mini_batch_size}.")
@@ -116,7 +115,7 @@ def cached_backward(
     config = unwrap_sensorlm(model).config
     inputs = dict(inputs)
     groups = inputs.pop("text_group_ids", None)
-    if config.is_generative:
+    if has_caption_loss(model):
         inputs.update(caption_inputs(inputs, losses))
     num_items = inputs.pop("num_items_in_batch", None)
     rows = len(inputs["input_ids"])
@@ -146,13 +145,13 @@ def _embed(
     losses: GlobalLosses,
     context: Callable[[], AbstractContextManager[Any]],
 ) -> _Cache:
-    """Embeds all mini-batches; returns the contrastive loss, its gradients and the random states to restore."""
+    """Embeds all mini-batches; returns the contrastive loss, its gradients and the random states."""
     states, outputs = [], []
     with torch.no_grad():
         for batch in batches:
             states.append(_RandomState(*batch.values()))
             with context():
-                # Without labels and loss, the decoder is not run in training.
+                # In training, the decoder only runs if there are labels or a loss is requested.
                 outputs.append(
                     model(**{name: tensor for name, tensor in batch.items() if name != "labels"}, return_loss=False)
                 )

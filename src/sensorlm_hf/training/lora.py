@@ -1,4 +1,4 @@
-"""LoRA (Hu et al., 2022) on the parts of a model: which layers to adapt, over peft."""
+"""LoRA (Hu et al., 2022) configurations for the parts of a model, based on PEFT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTS = ("sensor", "text", "decoder")
 """Parts of a model that can be adapted."""
 
 LAYERS = ("attention", "all")
-"""Which linear maps of a part's blocks are adapted: those of attention, or those of the MLPs too."""
+"""Linear layers to adapt: those of attention, or also those of the MLPs."""
 
 _ATTENTION = re.compile(r"(^|\.|_)(attn|attention|crossattention|self_attn|cross_attn)\.")
 
@@ -30,27 +30,29 @@ def lora_config(
     modules_to_save: Sequence[str] = (),
     **options: Any,
 ) -> LoraConfig:
-    """Makes the configuration with which peft adapts parts of a model.
+    """Creates a PEFT configuration that adapts parts of a model.
 
-    The result works with `peft.get_peft_model(model, config)` and `model.add_adapter(config)`. Everything else is
-    frozen, but for what `modules_to_save` names; the head of a classifier is always among those, since it is new.
+    The result works with `peft.get_peft_model(model, config)` and `model.add_adapter(config)`. All other parameters are
+    frozen, except those of `modules_to_save`, which always include the head of a classifier.
 
-    The temperature and the bias of the contrastive losses stay as they were trained: they are parameters of the model
-    itself, which peft trains but does not save, so that a loaded adapter would be another model than the trained one.
+    The temperature and the bias of the contrastive losses are not trained. They are bare parameters, which PEFT would
+    train but not save, so that a loaded adapter would differ from the trained one.
 
     Args:
-        model: A [`SensorLMModel`] or [`SensorLMForSensorClassification`], with or without a pretrained language model.
-        parts: Any of [`PARTS`]; `"text"` and `"decoder"` of a pretrained language model are its first and last layers.
+        model: A [`SensorLMModel`], [`SensorLMForConditionalGeneration`] or [`SensorLMForSensorClassification`], with or
+            without a pretrained language model.
+        parts: Any of [`PARTS`]. For a pretrained language model, `"text"` and `"decoder"` are its first and last
+            layers.
         layers: One of [`LAYERS`].
         rank: Rank of the updates.
         alpha: Scale of the updates; twice the rank by default.
         dropout: Dropout before the updates.
-        modules_to_save: Names of modules that are trained whole and saved with the adapter, such as `"sensor_model"`
-            beside LoRA on the language model.
-        options: Further values of peft's `LoraConfig`.
+        modules_to_save: Names of modules that are fully trained and saved with the adapter, such as
+            `"sensorlm.sensor_model"` in combination with LoRA on the language model.
+        options: Additional arguments of PEFT's `LoraConfig`.
 
     Returns:
-        The configuration; its `target_modules` are a pattern over whole names.
+        The configuration; its `target_modules` is a regular expression for full module names.
 
     Raises:
         ValueError: If a part is unknown or absent, or `modules_to_save` names something that is not a module.
@@ -58,9 +60,9 @@ def lora_config(
     Example:
         ```python
         adapted = peft.get_peft_model(model, lora_config(model, parts=("sensor", "decoder")))
-        adapted.save_pretrained("my-adapter")          # some hundred kB
-        model.load_adapter("my-adapter")               # on the original model
-        whole = adapted.merge_and_unload()             # an ordinary SensorLMModel again
+        adapted.save_pretrained("my-adapter")  # a few hundred kB
+        model.load_adapter("my-adapter")  # on the original model
+        merged = adapted.merge_and_unload()  # without PEFT
         ```
     """
     if isinstance(parts, str):
@@ -78,8 +80,9 @@ def lora_config(
             bare = any(name == parameter for parameter, _ in model.named_parameters())
             raise ValueError(
                 f"`modules_to_save` names {name!r}, which is "
-                + ("a bare parameter: peft would train it and not save it." if bare else "no module of the model.")
-                + " Name modules, such as 'sensor_model' or 'text_model.head'."
+                + ("a bare parameter: PEFT would train but not save it." if bare else "no module of the model.")
+                + " Use names of modules, such as 'sensor_model' or 'text_model.head', which begin with 'sensorlm.' in"
+                " a SensorLMForConditionalGeneration."
             )
         saved.append(name)
     return LoraConfig(
@@ -93,13 +96,15 @@ def lora_config(
 
 
 def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
-    """Returns a pattern of the linear maps in a part's blocks."""
+    """Returns a regular expression for the linear layers in the blocks of a part."""
     prefix = "decoder" if part == "decoder" else f"{part}_model"
     if prefix not in named and f"sensorlm.{prefix}" in named:
         prefix = f"sensorlm.{prefix}"
     if prefix not in named:
         raise ValueError(f"The model has no part {part!r} to adapt: `{prefix}` is absent.")
-    numbered = re.compile(rf"{re.escape(prefix)}\.(.*\.)?\d+\.")  # blocks stand in lists; heads and projections do not
+    numbered = re.compile(
+        rf"{re.escape(prefix)}\.(.*\.)?\d+\."
+    )  # matches blocks, which are in ModuleLists, but not heads
     names = [
         name
         for name, module in named.items()
@@ -108,7 +113,7 @@ def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
     if layers == "attention":
         names = [name for name in names if _ATTENTION.search(name)]
     if not names:
-        raise ValueError(f"The part {part!r} has no linear map to adapt with layers={layers!r}.")
+        raise ValueError(f"The part {part!r} has no linear layer to adapt with layers={layers!r}.")
     endings = sorted({re.sub(r".*\.\d+\.", "", name) for name in names})
     return rf"{re.escape(prefix)}\.(?:.*\.)?\d+\.(?:{'|'.join(map(re.escape, endings))})"
 

@@ -1,4 +1,4 @@
-"""Muon for the matrices inside the towers, AdamW for all else, as one optimiser."""
+"""Muon for the matrices inside the towers and AdamW for all other parameters, as one optimizer."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ import torch
 from .schedule import parameter_groups
 
 _OUTSIDE = ("embedding", "lm_head", "classifier", "language_model", "statistics")
-"""Maps from and to data, tokens and classes; Muon is for what maps states to states."""
+"""Input and output layers; Muon is meant for hidden matrices."""
 
 
 def check_torch() -> None:
-    """Refuses a torch that has no Muon.
+    """Checks that torch provides Muon.
 
     Raises:
         ValueError: If torch is older than 2.9.
     """
     if not hasattr(torch.optim, "Muon"):
         raise ValueError(
-            f"`muon_learning_rate` needs torch 2.9 or newer, this is {torch.__version__}; upgrade it, or leave it out."
+            f"`muon_learning_rate` needs torch 2.9 or newer, this is {torch.__version__}. Upgrade torch, or leave it"
+            " unset."
         )
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """Two optimisers of torch that look like one to trainers, schedules and checkpoints.
+    """Combines Muon and AdamW behind the interface of a single optimizer.
 
-    Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024) makes the update of a matrix
-    orthogonal, so that directions with small gradients are learnt as fast as those with large ones. It is for the
-    matrices between the first and the last layer; embeddings, heads, norms and biases are AdamW's. Its rate is on
-    AdamW's scale (`adjust_lr_fn="match_rms_adamw"`, Liu et al., "Muon is scalable for LLM training", 2025).
+    Muon (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024) orthogonalizes the update of a
+    matrix, so that directions with small gradients are learned as fast as those with large ones. It is used for hidden
+    matrices; embeddings, heads, norms and biases are trained by AdamW. Learning rates of Muon are on AdamW's scale
+    (`adjust_lr_fn="match_rms_adamw"`, Liu et al., "Muon is scalable for LLM training", 2025).
 
     Args:
         named_parameters: `model.named_parameters()`.
-        learning_rate: Peak rate of AdamW.
-        muon_learning_rate: Peak rate of Muon.
-        weight_decay: Decoupled decay of the matrices, in both.
+        learning_rate: Peak learning rate of AdamW.
+        muon_learning_rate: Peak learning rate of Muon.
+        weight_decay: Decoupled weight decay of matrices, for both.
         betas: Decay rates of AdamW's moments.
-        eps: AdamW's epsilon.
+        eps: Epsilon of AdamW.
 
     Raises:
-        ValueError: If a rate is not above 0, there is no matrix for Muon, or torch is older than 2.9.
+        ValueError: If a learning rate is not above 0, there is no matrix for Muon, or torch is older than 2.9.
     """
 
     def __init__(
@@ -62,9 +63,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
         named = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
         hidden = [(name, parameter) for name, parameter in named if _is_hidden(name, parameter)]
         if not hidden:
-            raise ValueError("There is no hidden matrix to train with Muon; leave `muon_learning_rate` out.")
-        theirs = {id(parameter) for _, parameter in hidden}
-        rest = [(name, parameter) for name, parameter in named if id(parameter) not in theirs]
+            raise ValueError("There is no hidden matrix to train with Muon; leave `muon_learning_rate` unset.")
+        hidden_ids = {id(parameter) for _, parameter in hidden}
+        rest = [(name, parameter) for name, parameter in named if id(parameter) not in hidden_ids]
         self._muon = torch.optim.Muon(
             [parameter for _, parameter in hidden],
             lr=muon_learning_rate,
@@ -80,11 +81,11 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     @property
     def _parts(self) -> list[torch.optim.Optimizer]:
-        # AdamW's groups come first: trainers log the rate of the first group as that of the run.
+        # AdamW's groups come first: trainers log the learning rate of the first group.
         return [*([] if self._adamw is None else [self._adamw]), self._muon]
 
     def _share(self) -> None:
-        """Makes both read and write the groups and the state that this one shows."""
+        """Shares the parameter groups and the state of this optimizer with both."""
         start = 0
         for part in self._parts:
             end = start + len(part.param_groups)
@@ -92,13 +93,13 @@ class MuonWithAdamW(torch.optim.Optimizer):
             start = end
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Loads what `state_dict` gave."""
+        """Loads the result of `state_dict`."""
         super().load_state_dict(state_dict)
         self._share()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Performs a step of both."""
+        """Performs a step of both optimizers."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -109,7 +110,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
 
 def _is_hidden(name: str, parameter: torch.nn.Parameter) -> bool:
-    grouped = parameter_groups([(name, parameter)], 1.0)  # tables of vectors are no maps, whatever their shape
+    grouped = parameter_groups([(name, parameter)], 1.0)  # excludes tables of vectors, which are 2-dimensional too
     return parameter.ndim == 2 and grouped[0]["weight_decay"] > 0 and not any(word in name for word in _OUTSIDE)
 
 

@@ -1,4 +1,4 @@
-"""One pretraining run, from a dataset of days to a model folder."""
+"""Pretraining runs: from a dataset of days to a saved model."""
 
 from __future__ import annotations
 
@@ -40,39 +40,37 @@ _LOSS_WEIGHTS = ("contrastive_loss_weight", "caption_loss_weight")
 
 @dataclass
 class PretrainOptions:
-    """What to train, beyond the arguments of the trainer.
+    """Options of a pretraining run: model, data and initialization.
 
     Attributes:
         objective: `"clip"`, `"siglip"`, `"cap"` or `"coca"`.
         size: `"tiny"`, `"small"`, `"base"` or `"large"`.
         data: Dataset of days; see [`load_sensor_days`].
-        caption_keys: Caption keys and the weights with which they are drawn.
-        max_text_length: Longest caption in tokens.
-        vocab_size: Most pieces of the tokenizer.
-        tokenizer_days: Days whose captions train the tokenizer.
+        caption_keys: Caption keys and their sampling weights.
+        max_text_length: Maximum caption length in tokens.
+        vocab_size: Maximum vocabulary size of the tokenizer.
+        tokenizer_days: Number of days whose captions the tokenizer is trained on.
         modality_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
         label_rewording: See [`SensorLMCollator`].
         channel_omission: See [`SensorLMCollator`].
         draw_per_batch: See [`SensorLMCollator`].
-        contrast_only: See [`SensorLMCollator`]; at least one key must be left to write if the objective has a decoder.
-        held_out_activities: Activities of which training sees no day: neither signals nor captions. Evaluate them as
-            unseen classes.
-        init_from: Model folder or Hub id to start from: its weights, tokenizer and normalisation are kept. A
-            `max_text_length` beyond what it reads gives it further positions, which start at random.
-        save_dtype: Type of the saved weights, such as `"bfloat16"`; that of training by default.
-        num_proc: Processes that prepare a simulated cohort.
+        contrast_only: See [`SensorLMCollator`]; at least one caption key must remain as a target of the decoder.
+        held_out_activities: Activities whose days are excluded from training, to be evaluated as unseen classes.
+        init_from: Model folder or Hub id to initialize from, including tokenizer and normalization. A larger
+            `max_text_length` adds randomly initialized positions.
+        save_dtype: Data type of the saved weights, such as `"bfloat16"`; by default that of training.
+        num_proc: Number of processes that prepare a simulated cohort.
         prompts: Texts added to the tokenizer's corpus.
-        streaming: Whether to read the training shards as they are needed rather than to load the dataset first; see
-            [`SensorDayStream`].
-        lora: Parts that are adapted with LoRA while everything else is frozen: `"sensor"`, `"text"`, `"decoder"`; see
-            [`lora_config`]. The adapter is saved beside the merged model, in `adapter/`.
-        freeze: Towers that are not trained: `"sensor"`, `"text"`.
-        config_overrides: Further values for [`SensorLMConfig.from_size`]. With `init_from`, whose shape is kept, only
-            the weights of the losses.
+        streaming: Whether to stream the training shards instead of loading the dataset; see [`SensorDayStream`].
+        lora: Parts to adapt with LoRA while everything else is frozen: `"sensor"`, `"text"`, `"decoder"`; see
+            [`lora_config`]. The adapter is also saved separately, in `adapter/`.
+        freeze: Towers to freeze: `"sensor"`, `"text"`.
+        config_overrides: Additional arguments of [`SensorLMConfig.from_size`]. With `init_from` only the loss weights
+            can be overridden.
 
     Raises:
-        ValueError: If an option is out of range, or two exclude each other.
+        ValueError: If an option is out of range, or options contradict each other.
     """
 
     objective: str = "coca"
@@ -105,44 +103,48 @@ class PretrainOptions:
         check_drawing(self)
         if self.streaming and self.data.partition(":")[0] == "simulated" and not Path(self.data).exists():
             raise ValueError(
-                f"{self.data!r} is made on the spot and has no shards to stream; write it first (sensorlm-hf simulate),"
-                " or leave `streaming` out."
+                f"{self.data!r} is generated in memory and has no shards to stream. Write it to disk first"
+                " (sensorlm-hf simulate), or disable `streaming`."
             )
         if self.streaming and self.held_out_activities:
             raise ValueError(
-                "A stream cannot leave days out, since processes must agree on their number beforehand; write a dataset"
-                " without the activities, or leave `streaming` out."
+                "Streaming does not support `held_out_activities`, since processes must know the number of days in"
+                " advance. Write a dataset without these activities, or disable `streaming`."
             )
         if self.objective == "cap" and self.contrast_only:
             raise ValueError(
-                "Objective 'cap' learns nothing from captions that are not written; leave `contrast_only` out."
+                "Objective 'cap' has no contrastive loss, so it cannot learn from `contrast_only` captions."
             )
         if self.contrast_only and all(key in self.contrast_only for key in self.caption_keys):
-            raise ValueError("`contrast_only` names all `caption_keys`; leave one to write, or train 'clip'.")
+            raise ValueError(
+                "`contrast_only` contains all `caption_keys`. Leave one as a target of the decoder, or train 'clip'."
+            )
         if self.lora and self.freeze:
-            raise ValueError("`lora` freezes all but its adapters already; leave `freeze` out.")
+            raise ValueError(
+                "`lora` already freezes everything except the adapters; `freeze` cannot be combined with it."
+            )
         unknown = [part for part in self.freeze if part not in FREEZABLE]
         if unknown:
-            raise ValueError(f"`freeze` may name {' and '.join(FREEZABLE)}, got {', '.join(map(repr, unknown))}.")
+            raise ValueError(f"`freeze` accepts {' and '.join(FREEZABLE)}, got {', '.join(map(repr, unknown))}.")
         if set(self.freeze) == set(FREEZABLE) and self.objective in ("clip", "siglip"):
             raise ValueError(
-                f"With both towers frozen there is nothing left of objective {self.objective!r} to train but its"
-                " temperature; freeze one of them, or train 'cap' or 'coca', which have a decoder."
+                f"With both towers frozen, objective {self.objective!r} would only train its temperature. Freeze one"
+                " of them, or train 'cap' or 'coca', which have a decoder."
             )
         if self.tokenizer_days < 1:
             raise ValueError(f"`tokenizer_days` must be at least 1, got {self.tokenizer_days}.")
         shaping = [name for name in self.config_overrides if name not in _LOSS_WEIGHTS]
         if self.init_from is not None and shaping:
             raise ValueError(
-                f"`config_overrides` ({', '.join(shaping)}) shape a new model; one from `init_from` keeps its own"
-                f" shape. It may be given {' and '.join(_LOSS_WEIGHTS)}."
+                f"`config_overrides` ({', '.join(shaping)}) cannot change the architecture of a model from `init_from`."
+                f" They may only contain {' and '.join(_LOSS_WEIGHTS)}."
             )
         self.held_out_activities = check_activities(self.held_out_activities)
-        # Said now rather than after hours of training.
+        # Checked now rather than after hours of training.
         _float_type(self.save_dtype)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the options as JSON reads them back, without the prompts, which the task table holds already."""
+        """Returns the options as JSON-compatible values, without the prompts, which the task table contains."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
@@ -157,37 +159,36 @@ def pretrain(
     resume: bool = False,
     callbacks: Callable[[TrainingParts], Sequence[TrainerCallback]] | None = None,
 ) -> dict[str, Any]:
-    """Trains a model and writes a folder that `from_pretrained` and `push_to_hub` take.
+    """Trains a model and saves it in a folder that `from_pretrained` loads.
 
     Args:
-        options: What to train.
-        arguments: How; `arguments.output_dir` takes checkpoints while training and the model at the end.
-        resume: Whether to go on from the last whole checkpoint in `output_dir`, if there is one. One that was being
-            written when the run was killed is passed over.
-        callbacks: Makes further callbacks, such as [`ZeroShotCallback`]s.
+        options: Model, data and initialization.
+        arguments: Training arguments. Checkpoints and the final model are saved in `arguments.output_dir`.
+        resume: Whether to resume from the last complete checkpoint in `output_dir`, if any.
+        callbacks: Creates additional callbacks, such as [`ZeroShotCallback`].
 
     Returns:
-        The numbers of the run: losses, seconds, days seen, parameters, and under `started_from` those of the run that
-        made the model it began with. They are saved as `training.json` too. A run that stopped early (`--max_hours`,
-        SIGTERM) leaves a checkpoint, not a model, and says why under `stopped`.
+        Metrics of the run: losses, runtime, number of days seen, number of parameters, and under `started_from` the
+        metrics of the run that trained the initial model. They are also saved as `training.json`. A run that was
+        stopped early (`--max_hours`, SIGTERM) leaves a checkpoint but no model, and gives the reason under `stopped`.
 
     Raises:
-        ValueError: If the options contradict each other, the dataset lacks a training split, or the run to resume
-            trains a model of another shape.
-        FileExistsError: If `output_dir` holds a run and `resume` is false, or a model without the checkpoint from
-            which to resume.
+        ValueError: If options contradict each other, the dataset has no training split, or the checkpoint to resume
+            from is of a model with another configuration.
+        FileExistsError: If `output_dir` contains a run and `resume` is false, or a model but no checkpoint to resume
+            from.
     """
     output = Path(arguments.output_dir)
     checkpoint = last_whole_checkpoint(output)
     finished = any(output.glob("model*.safetensors*"))
     if not resume and (checkpoint or finished):
         raise FileExistsError(
-            f"{output} already holds a model or checkpoints. Resume the run (--resume), or choose another folder."
+            f"{output} already contains a model or checkpoints. Resume the run (--resume), or choose another folder."
         )
     if resume and finished and not checkpoint:
         raise FileExistsError(
-            f"{output} holds a model, but no checkpoint to resume from; training anew would replace it. Choose another"
-            " folder, and start from the model with --init-from if that is meant."
+            f"{output} contains a model, but no checkpoint to resume from, and training would overwrite it. Choose"
+            " another folder; to train the model further, use --init-from."
         )
     parts = prepare(
         options,
@@ -201,10 +202,10 @@ def pretrain(
         main_process_first=lambda: arguments.main_process_first(local=False, desc="tokenizer"),
     )
     model, processor, train, validation = parts.model, parts.processor, parts.train, parts.validation
-    if checkpoint and not options.lora:  # with LoRA it holds the adapter alone
+    if checkpoint and not options.lora:  # checkpoints of LoRA only contain the adapter
         _check_same_model(model.config, checkpoint)
     if validation is None:
-        logger.warning("%s has no `validation` split: no evaluation loss will be shown.", options.data)
+        logger.warning("%s has no `validation` split, so no evaluation loss is computed.", options.data)
         arguments.eval_strategy = "no"
     trainer = SensorLMTrainer(
         model=_adapted(model, options.lora) if options.lora else model,
@@ -244,7 +245,7 @@ def pretrain(
 
 
 def _days_of_epoch(trainer: SensorLMTrainer, train: SensorDayDataset | SensorDayStream) -> int:
-    """Days that all processes see in an epoch; a stream knows its own share, a sampler the whole."""
+    """Returns the number of days per epoch on all processes; the length of a stream is that of one process."""
     sampler = trainer._sampler
     if sampler is None or sampler is train:
         return len(train) * (1 if sampler is None else trainer.args.world_size)
@@ -253,16 +254,16 @@ def _days_of_epoch(trainer: SensorLMTrainer, train: SensorDayDataset | SensorDay
 
 @dataclass
 class TrainingParts:
-    """What a training loop needs, [`SensorLMTrainer`]'s or any other.
+    """Components of a training loop.
 
     Attributes:
         model: The model, on the CPU.
         processor: Its processor.
-        train: Days to train on: a [`SensorDayDataset`] or a [`SensorDayStream`].
-        validation: Days to evaluate on; `None` if the dataset has no such split.
-        collator: Makes training batches.
-        evaluation_collator: Makes evaluation batches.
-        started_from: What `training.json` of the model that the run starts from says, if there is one.
+        train: Training days: a [`SensorDayDataset`] or a [`SensorDayStream`].
+        validation: Validation days; `None` if the dataset has no such split.
+        collator: Collator of training batches.
+        evaluation_collator: Collator of evaluation batches.
+        started_from: Contents of `training.json` of the initial model, if any.
     """
 
     model: Any
@@ -286,32 +287,32 @@ def prepare(
     resume: bool = False,
     main_process_first: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> TrainingParts:
-    """Loads the data, and makes or loads processor and model.
+    """Loads the data, and creates or loads processor and model.
 
     Args:
-        options: What to train.
-        output: Folder of the run; the processor is written to it.
-        seed: Seed of the wording, the weights and the order.
-        batch_size: Days in a batch of one process; used when streaming.
-        num_workers: Loader workers of each process; used when streaming.
-        rank: Number of this process.
+        options: Model, data and initialization.
+        output: Folder of the run, where the processor is saved.
+        seed: Seed of captions, weights and data order.
+        batch_size: Days per batch on one process; used for streaming.
+        num_workers: Dataloader workers per process; used for streaming.
+        rank: Rank of this process.
         world_size: Number of processes.
-        resume: Whether to take the processor from `output`.
-        main_process_first: Context in which other processes wait for the first one.
+        resume: Whether to load the processor from `output`.
+        main_process_first: Context that runs on the main process before the others.
 
     Returns:
-        The parts, the same on every process but for the shards of a stream.
+        The components, identical on every process except for the shards of a stream.
 
     Raises:
-        ValueError: If the options contradict each other, the dataset lacks a training split, or the processes that were
-            started have not joined.
+        ValueError: If options contradict each other, the dataset has no training split, or the started processes did
+            not form a process group.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != world_size:
         raise ValueError(
-            f"{started} processes were started (WORLD_SIZE), but this one trains in a group of {world_size}: each group"
-            " would train a model of its own and write it to the same folder. Without a GPU, processes join only when"
-            " they are told to use the CPU: --use_cpu, or Accelerator(cpu=True)."
+            f"{started} processes were started (WORLD_SIZE), but this one is in a process group of {world_size}: each"
+            " group would train a separate model and write it to the same folder. To train on CPUs, pass --use_cpu or"
+            " Accelerator(cpu=True)."
         )
     set_seed(seed)
     train: SensorDayDataset | SensorDayStream
@@ -327,17 +328,17 @@ def prepare(
     else:
         splits = load_sensor_days(options.data, num_proc=options.num_proc)
         if "train" not in splits:
-            raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` to train on.")
+            raise ValueError(f"{options.data} has the splits {', '.join(splits)}, but no `train` split.")
         if options.held_out_activities:
             splits = {name: without_activities(rows, options.held_out_activities) for name, rows in splits.items()}
         rows = splits["train"]
         train = SensorDayDataset(rows)
         validation = SensorDayDataset(splits["validation"]) if splits.get("validation") else None
-    # One process trains the tokenizer and writes it, the others read what it wrote: all must have the same pieces.
+    # The main process trains and saves the tokenizer; the others load it, so that all have the same vocabulary.
     with main_process_first():
         processor = _processor(options, rows, output if resume or rank > 0 else None, seed)
         if options.init_from is None:
-            _new_config(options, processor)  # what does not fit is said before anything is written
+            _new_config(options, processor)  # raises before anything is written
         if rank == 0:
             processor.save_pretrained(output)
     model = _model(options, processor)
@@ -369,22 +370,22 @@ def prepare(
 
 
 MAX_STREAMED_VALIDATION = 2048
-"""Days of a streamed validation split that are held in memory and evaluated."""
+"""Maximum number of validation days that are kept in memory when streaming."""
 
 
 FREEZABLE = ("sensor", "text")
 
 
 def freeze(model: Any, parts: Sequence[str]) -> None:
-    """Keeps towers as they are while the rest is trained.
+    """Freezes towers.
 
     Args:
         model: The model.
-        parts: `"sensor"`, `"text"` or both. The text tower's token embedding is the decoder's output layer too, where
-            the two are tied; it is frozen with the tower.
+        parts: `"sensor"`, `"text"` or both. A decoder output layer that is tied to the token embedding is frozen with
+            the text tower.
 
     Raises:
-        ValueError: If a part is unknown, or nothing is left to train.
+        ValueError: If a part is unknown, or no trainable parameters are left.
     """
     for part in parts:
         if part not in FREEZABLE:
@@ -402,18 +403,17 @@ def save_model(
     *,
     state_dict: dict[str, torch.Tensor] | None = None,
 ) -> None:
-    """Writes model and processor to a folder; no half model is ever there.
+    """Saves model and processor to a folder, without ever leaving a mixture of two models.
 
-    Everything is written to a sub-folder first. Weights that the folder holds already are removed before the other
-    files are replaced, and the new ones are moved in last, so that a run that is killed in between leaves a folder
-    that does not load rather than one whose parts belong to different models.
+    Everything is written to a subfolder first. Then existing weights are removed, the other files are replaced, and the
+    new weights are moved last, so that a process killed in between leaves a folder that does not load.
 
     Args:
-        model: The model; it keeps its own type.
+        model: The model; it is not modified.
         processor: Its processor.
-        folder: The folder; made if absent.
-        dtype: Type of the saved weights, such as `"bfloat16"`.
-        state_dict: The weights, where the model itself holds only its process's part of them.
+        folder: The folder; created if necessary.
+        dtype: Data type of the saved weights, such as `"bfloat16"`; by default that of the model.
+        state_dict: Full state dict, if the model itself is sharded.
 
     Raises:
         ValueError: If `dtype` is not a floating-point type of torch, or `folder` is a file.
@@ -441,16 +441,16 @@ def save_model(
 
 
 def model_writer(accelerator: Any, model: Any, parts: TrainingParts) -> Callable[[Path], None]:
-    """Collects the weights of a loop of one's own from all its processes, all of which call it.
+    """Gathers the weights of a model in a custom Accelerate training loop. Call it on all processes.
 
     Args:
-        accelerator: What prepared the model.
-        model: The prepared model, a part of it or all.
-        parts: What [`prepare`] gave.
+        accelerator: The `Accelerator` that prepared the model.
+        model: The prepared model.
+        parts: Result of [`prepare`].
 
     Returns:
-        A function that writes model and processor to a folder, see [`save_model`]; in processes other than the first
-        it does nothing.
+        A function that saves model and processor to a folder (see [`save_model`]) on the main process and does nothing
+        on the others.
     """
     state = restore_scalars(accelerator.get_state_dict(model))
 
@@ -494,17 +494,17 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> Any:
     if options.init_from is not None:
         wanted = SensorLMConfig.from_pretrained(options.init_from).to_dict()
         if wanted["text_config"]["language_model_config"] is None:
-            wanted["text_config"]["pooling"] = None  # follows from the objective, which may be another one here
+            wanted["text_config"]["pooling"] = None  # follows from the objective, which may change
         config = SensorLMConfig.from_dict({**wanted, "objective": options.objective, **options.config_overrides})
         model = load_pretrained(options.init_from, config=config, dtype=torch.float32)
         positions = model.config.text_config.max_position_embeddings
         if options.max_text_length > positions:
             untrained = options.lora or "text" in options.freeze
-            why = "this run would not train further ones" if untrained else "its language model has no others"
+            why = "additional ones would stay untrained" if untrained else "its language model cannot have more"
             if untrained or model.config.text_config.language_model_config is not None:
                 raise ValueError(
                     f"`max_text_length` is {options.max_text_length}, but {options.init_from} has positions for"
-                    f" {positions} tokens, and {why}; choose no more."
+                    f" {positions} tokens, and {why}."
                 )
             model.resize_position_embeddings(options.max_text_length)
         return model
@@ -531,21 +531,21 @@ def _new_config(options: PretrainOptions, processor: SensorLMProcessor) -> Senso
 
 
 def _check_same_model(config: SensorLMConfig, checkpoint: Path) -> None:
-    """Refuses to load a checkpoint into a model of another shape, which torch would tell tensor by tensor."""
+    """Raises if a checkpoint has another configuration, with a clearer message than that of `load_state_dict`."""
     here, there = (_flat(part.to_dict()) for part in (config, SensorLMConfig.from_pretrained(checkpoint)))
-    # What belongs to the whole model first: its objective says more than the values that follow from it.
+    # Top-level values first: the objective explains differences in nested ones.
     names = sorted({*here, *there}, key=lambda name: (name.count("."), name))
     other = [name for name in names if here.get(name) != there.get(name)]
     if other:
-        told = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in other[:3])
+        changes = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in other[:3])
         raise ValueError(
-            f"{checkpoint} is of another model: {told}{', ...' if len(other) > 3 else ''}. Resume with the options with"
-            " which the run began, or choose another folder."
+            f"{checkpoint} is of a model with another configuration: {changes}{', ...' if len(other) > 3 else ''}."
+            " Resume with the options of the original run, or choose another folder."
         )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns a nested configuration as one level, without what saving adds."""
+    """Returns a flattened configuration, without the values added when saving."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -556,7 +556,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _adapted(model: Any, parts: Sequence[str]) -> Any:
-    """Returns a model whose parts learn by LoRA."""
+    """Returns the model with LoRA adapters on the given parts."""
     from peft import get_peft_model
 
     from .lora import lora_config

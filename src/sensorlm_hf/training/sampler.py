@@ -1,4 +1,4 @@
-"""In which order days are seen."""
+"""Sampling order of training days."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import torch
 
 
 class PersonSampler(torch.utils.data.Sampler[int]):
-    """Shuffles days so that the days of one person lie far apart.
+    """Shuffles days such that days of the same person are far apart.
 
-    A batch that holds two days of one person makes contrastive learning recognise people instead of days. Days are
-    dealt out in rounds: each round shows one day of every person who has any left, in a fresh random order, and
-    people who ended one round do not begin the next within `batch_size` places, where there are enough people.
+    With several days of one person in a batch, contrastive learning can distinguish people instead of days. The sampler
+    works in rounds: each round contains one day of every person with days left, in random order, and people at the end
+    of a round are not placed within `batch_size` positions at the beginning of the next, if there are enough people.
 
-    Yields `epoch * len(people) + row`, as [`SensorDayDataset`] wants it. The order depends on `(seed, epoch)` alone.
+    Yields `epoch * len(people) + row`, the index format of [`SensorDayDataset`]. The order only depends on
+    `(seed, epoch)`.
 
-    Rows that do not fill a last batch are left out of the epoch (others in each), since a contrastive loss over a
-    remainder of two or three days has hardly any negatives. A dataset smaller than one batch is given whole.
+    The last incomplete batch is dropped (with different rows in each epoch), since a contrastive loss over a few days
+    has hardly any negatives. A dataset smaller than one batch is used in full.
 
     Args:
         people: Subject id of every row.
-        batch_size: Rows that are seen together, over all devices.
+        batch_size: Global batch size.
         seed: Seed of the order.
     """
 
@@ -37,7 +38,7 @@ class PersonSampler(torch.utils.data.Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order the next iteration gives."""
+        """Sets the epoch that determines the order of the next iteration."""
         self.epoch = int(epoch)
 
     def __len__(self) -> int:
@@ -50,10 +51,10 @@ class PersonSampler(torch.utils.data.Sampler[int]):
             yield offset + int(row)
 
     def order(self, epoch: int) -> np.ndarray:
-        """Returns the rows in the order of an epoch, shape `(rows,)`."""
+        """Returns the order of an epoch: row numbers of shape `(rows,)`."""
         rng = np.random.default_rng([self.seed, epoch])
         shuffled = rng.permutation(len(self._person))
-        # The round in which a row is shown: how many rows of the same person come before it in the shuffle.
+        # The round of a row is the number of rows of the same person before it in the shuffled order.
         by_person = shuffled[np.argsort(self._person[shuffled], kind="stable")]
         persons = self._person[by_person]
         starts = np.flatnonzero(np.r_[True, persons[1:] != persons[:-1]])

@@ -10,20 +10,20 @@ import torch
 
 
 class RsqrtSchedule:
-    """Reciprocal square root with a linear warm-up and a linear cool-down to 0.
+    """Reciprocal square root schedule with linear warm-up and linear cool-down to 0.
 
     The factor at step `s` of `N` (the first step is 0) is
 
         min(1, (s + 1) / warmup) * sqrt(timescale / max(timescale, s + 1)) * min(1, (N - s) / cooldown)
 
-    which is the release's schedule (timescale 10,000, 20 % warm-up, 20 % cool-down): flat until `timescale`, then
-    falling as 1/sqrt(s).
+    It is constant until `timescale`, then decays as 1/sqrt(s). The SensorLM release uses a timescale of 10,000, 20 %
+    warm-up and 20 % cool-down.
 
     Args:
-        total_steps: Number of optimiser steps `N`.
+        total_steps: Number of optimizer steps `N`.
         warmup_steps: Length of the warm-up.
         cooldown_steps: Length of the cool-down.
-        timescale: Step from which the rate falls.
+        timescale: Step at which the decay begins.
     """
 
     def __init__(self, total_steps: int, warmup_steps: int, cooldown_steps: int, timescale: float = 10_000) -> None:
@@ -39,7 +39,7 @@ class RsqrtSchedule:
         self.timescale = timescale
 
     def __call__(self, step: int) -> float:
-        """Returns the factor on the peak learning rate at a step, between 0 and 1."""
+        """Returns the factor on the peak learning rate at a step, in [0, 1]."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         decay = math.sqrt(self.timescale / max(self.timescale, step + 1))
         cooldown = min(1.0, max(0, self.total_steps - step) / self.cooldown_steps) if self.cooldown_steps else 1.0
@@ -49,17 +49,17 @@ class RsqrtSchedule:
 def parameter_groups(
     named_parameters: Iterable[tuple[str, torch.nn.Parameter]], weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Splits trainable parameters as the release does: decay on weight matrices only.
+    """Splits trainable parameters into groups with and without weight decay, as in the SensorLM release.
 
-    Vectors (biases, norms, the learned temperature and bias) never decay; neither do learned positions, queries and
-    embeddings, which are tables of vectors rather than maps.
+    Only weight matrices decay. Biases, norms, the learned temperature and bias do not; neither do learned positions,
+    queries and embeddings, which are tables of vectors.
 
     Args:
         named_parameters: `model.named_parameters()`.
-        weight_decay: Decoupled decay of the matrices.
+        weight_decay: Decoupled weight decay of matrices.
 
     Returns:
-        Two groups for a torch optimiser; a group without parameters is left out.
+        Parameter groups for a torch optimizer: with weight decay, then without; empty groups are omitted.
     """
     decay: list[torch.nn.Parameter] = []
     plain: list[torch.nn.Parameter] = []

@@ -1,4 +1,4 @@
-"""How much work a step is, and how much a device could do."""
+"""FLOPs of a forward pass, and the peak rate of a device."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class ForwardFlops:
-    """Floating-point operations of a forward pass, for a day with a caption of a given length.
+    """FLOPs of a forward pass for one day with a caption of a given length.
 
-    They are counted by torch on a model without storage (the meta device), at three lengths, and follow a parabola in
-    between: attention grows with the square of the length, everything else in proportion.
+    torch counts them on the meta device for three caption lengths. Others follow from the parabola through these
+    points: attention grows quadratically with the length, everything else linearly.
 
     Args:
-        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`]; only its configuration is used.
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`]; only its class and configuration are used.
     """
 
     def __init__(self, model: Any) -> None:
@@ -26,7 +26,7 @@ class ForwardFlops:
         self._parabola: Any = None
 
     def __call__(self, text_tokens: int) -> float:
-        """Returns the operations of one day with a caption of `text_tokens` tokens."""
+        """Returns the FLOPs for one day with a caption of `text_tokens` tokens."""
         if self._parabola is None:
             self._parabola = self._fit()
         a, b, c = self._parabola
@@ -53,18 +53,18 @@ class ForwardFlops:
 
 @cache
 def matmul_rate(device: torch.device, dtype: torch.dtype, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Measures the operations per second of a large matrix product on a device: what a model could reach at best.
+    """Measures the FLOP/s of a large matrix product, an upper bound of what a model can reach on a device.
 
     Args:
         device: The device.
-        dtype: Type of the factors.
-        clock: Tells seconds.
+        dtype: Type of the matrices.
+        clock: Returns the time in seconds.
 
     Returns:
-        Operations per second, the best of five products.
+        FLOP/s, the best of five measurements.
     """
     size = 8192 if device.type == "cuda" else 1024
-    # A generator of its own: a resumed run measures at another step, and must not draw other numbers for it.
+    # A separate generator: a resumed run measures at another step, which must not change its random numbers.
     generator = torch.Generator(device).manual_seed(0)
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     best = float("inf")

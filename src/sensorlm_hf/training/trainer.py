@@ -1,4 +1,4 @@
-"""`SensorLMTrainer`: `transformers.Trainer` with SensorLM's sampling, losses, optimiser, schedule and logs."""
+"""`SensorLMTrainer`: `transformers.Trainer` with SensorLM's sampling, losses, optimizer, schedule and logging."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from .distributed import (
     Losses,
     clamp_logit_scale,
     compute_losses,
+    has_caption_loss,
     prepare_for_fsdp2,
     restore_scalars,
     unwrap_sensorlm,
@@ -46,25 +47,26 @@ _PARTS = ("contrastive_loss", "caption_loss")
 
 
 class SensorLMTrainer(Trainer):
-    """Trains a [`SensorLMModel`] on a [`SensorDayDataset`] with a [`SensorLMCollator`].
+    """Trains a [`SensorLMModel`] or [`SensorLMForConditionalGeneration`] on a [`SensorDayDataset`].
 
-    On several processes the contrastive loss is that of the global batch, and so is every gradient; see
-    [`GlobalLosses`]. With `contrastive_mini_batch_size` a process's batch may be larger than its memory; see
-    [`cached_backward`]. Beside the loss it logs the two parts of it, the temperature, days per second, the share of the
-    device's matrix-product rate that the model uses (`mfu`), the share of the time spent waiting for data (`data_wait`)
-    and the seconds since the run began; an evaluation gives R@1 within its batches, both ways. Checkpoints are whole or
-    not there, and hold the collator's processor beside the model; a loss that is not finite ends the run. Everything
-    else is `Trainer`: `resume_from_checkpoint`, mixed precision, callbacks.
+    On several processes the loss and all gradients are those of the global batch; see [`GlobalLosses`]. With
+    `contrastive_mini_batch_size` a process's batch can be larger than fits in memory; see [`cached_backward`]. In
+    addition to the loss, the log contains the contrastive and the caption loss, the temperature, days per second, model
+    FLOPs utilization relative to the measured rate of large matrix products (`mfu`), the fraction of time spent waiting
+    for data (`data_wait`) and the elapsed seconds. Evaluation adds R@1 within each batch in both directions.
+
+    Checkpoints are written atomically and include the collator's processor. A non-finite loss stops the run. Everything
+    else, such as `resume_from_checkpoint`, mixed precision and callbacks, works as in `Trainer`.
 
     Args:
-        args: Arguments of `Trainer`.
-        evaluation_collator: Collator of evaluation batches, when it is to differ from that of training: the same days
-            with the same captions every time, so that the loss can be compared along the run.
-        kwargs: Keyword arguments of `Trainer`. Callbacks with a method `set_trainer` are given the trainer.
+        args: Positional arguments of `Trainer`.
+        evaluation_collator: Collator of evaluation batches; by default that of training. A deterministic one makes
+            evaluation losses comparable along the run.
+        kwargs: Keyword arguments of `Trainer`. Callbacks with a method `set_trainer` receive the trainer.
 
     Raises:
-        ValueError: If one process drives several GPUs (every GPU would see only its own negatives), the ring is asked
-            for with another loss than the sigmoid one, or cached gradients with DeepSpeed.
+        ValueError: If the model has no loss, one process drives several GPUs, `loss_exchange="ring"` is combined with a
+            loss other than the sigmoid loss, or cached gradients are combined with DeepSpeed.
     """
 
     data_collator: Any
@@ -75,7 +77,7 @@ class SensorLMTrainer(Trainer):
     def __init__(self, *args: Any, evaluation_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.evaluation_collator = evaluation_collator
-        # A checkpoint without it could be loaded, but not fed.
+        # Saved with each checkpoint, so that checkpoints can be used for inference.
         self.processing_class = self.processing_class or getattr(self.data_collator, "processor", None)
         self.callback_handler.processing_class = self.processing_class
         self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in _PARTS}
@@ -103,37 +105,38 @@ class SensorLMTrainer(Trainer):
             self.add_callback(RichProgress())
 
     def _check_setting(self) -> None:
+        has_caption_loss(self.model)  # refuses a model without a loss
         objective = unwrap_sensorlm(self.model).config.objective
         if self.args.n_gpu > 1:
             raise ValueError(
-                f"One process drives {self.args.n_gpu} GPUs, so that each of them would see only its own negatives."
-                f" Start one process for each: torchrun --nproc_per_node {self.args.n_gpu} ..., or choose one GPU with"
-                " CUDA_VISIBLE_DEVICES."
+                f"One process drives {self.args.n_gpu} GPUs, so each GPU would only see the negatives in its part of"
+                f" the batch. Start one process per GPU (torchrun --nproc_per_node {self.args.n_gpu} ...), or select"
+                " a single GPU with CUDA_VISIBLE_DEVICES."
             )
         if self.args.loss_exchange == "ring" and objective != "siglip":
             raise ValueError(
-                f"`loss_exchange='ring'` is for the sigmoid loss, which is a sum over texts; objective {objective!r}"
+                f"`loss_exchange='ring'` supports the sigmoid loss, which is a sum over texts; objective {objective!r}"
                 " needs all texts at once. Use 'gather'."
             )
         if self.args.contrastive_mini_batch_size is not None and self.is_deepspeed_enabled:
             raise ValueError(
-                "`contrastive_mini_batch_size` runs several backward passes in one step, which DeepSpeed's engine takes"
-                " for steps of their own. Use DDP or FSDP2."
+                "`contrastive_mini_batch_size` runs several backward passes per step, which DeepSpeed's engine would"
+                " count as separate steps. Use DDP or FSDP2."
             )
 
     # ---- Data
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader:
-        """Returns the loader of training batches.
+        """Returns the training dataloader.
 
-        With `spread_people` a [`PersonSampler`] orders the days; a [`SensorDayStream`] distributes its shards to
-        processes itself.
+        With `spread_people` a [`PersonSampler`] orders the days. A [`SensorDayStream`] assigns shards to processes
+        itself.
         """
         if isinstance(self.train_dataset, SensorDayStream):
             return self._stream_loader(self.train_dataset)
         if not self.args.spread_people or not isinstance(self.train_dataset, SensorDayDataset):
             return super().get_train_dataloader()
-        # Accelerate distributes batches to the processes in turn, so one global batch is that many rows in sequence.
+        # Accelerate assigns batches to processes round-robin, so a global batch consists of consecutive rows.
         batch = self.args.train_batch_size * self.args.world_size
         seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
         self._sampler = PersonSampler(self.train_dataset.people(), batch, seed=seed)
@@ -169,19 +172,19 @@ class SensorLMTrainer(Trainer):
         )
         if made_for != wanted:
             raise ValueError(
-                "The stream was made for another run: (rank, world_size, batch_size, num_workers) are"
-                f" {made_for}, but the trainer has {wanted}."
+                "The stream was created for another setup: its (rank, world_size, batch_size, num_workers) are"
+                f" {made_for}, but those of the trainer are {wanted}."
             )
         self._sampler = stream
         return torch.utils.data.DataLoader(stream, batch_size=stream.batch_size, **self._loader_options())
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
-        """Takes the next batches from the loader; the time that takes is logged as `data_wait`."""
+        """Takes the next batches from the dataloader and measures the time for `data_wait`."""
         with self._work.waiting():
             return super().get_batch_samples(*args, **kwargs)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> torch.utils.data.DataLoader:
-        """Returns the loader of evaluation batches, collated by `evaluation_collator` where there is one."""
+        """Returns the evaluation dataloader, which uses `evaluation_collator` if one is given."""
         if self.evaluation_collator is None:
             return super().get_eval_dataloader(eval_dataset)
         training_collator, self.data_collator = self.data_collator, self.evaluation_collator
@@ -190,17 +193,17 @@ class SensorLMTrainer(Trainer):
         finally:
             self.data_collator = training_collator
 
-    # ---- Optimiser and schedule
+    # ---- Optimizer and schedule
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        """Creates the optimiser that the arguments name, with decay on weight matrices only."""
+        """Creates the optimizer selected by the arguments, with weight decay on weight matrices only."""
         if self.optimizer is None:
             model = self.model if model is None else model
             if self.args.muon_learning_rate is not None:
                 if self.is_fsdp_enabled or self.is_deepspeed_enabled:
                     raise ValueError(
-                        "`muon_learning_rate` needs whole matrices on every process, but FSDP and DeepSpeed cut them"
-                        " up; use DDP, or leave it out."
+                        "`muon_learning_rate` needs unsharded matrices on every process, but FSDP and DeepSpeed shard"
+                        " them. Use DDP, or leave it unset."
                     )
                 self.optimizer = MuonWithAdamW(
                     model.named_parameters(),
@@ -220,7 +223,7 @@ class SensorLMTrainer(Trainer):
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
     ) -> torch.optim.lr_scheduler.LRScheduler:
-        """Creates the schedule that the arguments name."""
+        """Creates the learning-rate schedule selected by the arguments."""
         if self.args.schedule != "rsqrt":
             return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:
@@ -237,10 +240,10 @@ class SensorLMTrainer(Trainer):
     # ---- Steps
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """Trains; see `Trainer.train`.
+        """Trains the model; see `Trainer.train`.
 
         Raises:
-            FloatingPointError: If the loss is not finite; the message names the last good state.
+            FloatingPointError: If the loss is not finite; the message names the last checkpoint.
             OSError: If a checkpoint cannot be written, for example because the disk is full.
         """
         self._began, self._seconds_before = time.perf_counter(), None
@@ -249,7 +252,7 @@ class SensorLMTrainer(Trainer):
         return result._replace(training_loss=result.metrics["train_loss"])
 
     def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-        """Computes the loss of a batch and its gradients; a loss that is not finite ends the run before they are used.
+        """Computes loss and gradients of a batch. A non-finite loss stops the run before the optimizer step.
 
         Raises:
             FloatingPointError: If the loss is not finite.
@@ -265,9 +268,9 @@ class SensorLMTrainer(Trainer):
             dist.all_reduce(finite, op=dist.ReduceOp.MIN)
         if not finite.item():
             raise FloatingPointError(
-                f"The loss became {float(loss)} in step {self.state.global_step + 1}; its gradients were not used."
-                f" {last_good_state(Path(self.args.output_dir))} Lower --learning_rate, lengthen --warmup_steps, or"
-                " look for days with extreme values."
+                f"The loss became {float(loss)} in step {self.state.global_step + 1}; its gradients were discarded."
+                f" {last_good_state(Path(self.args.output_dir))} Lower --learning_rate, increase --warmup_steps, or"
+                " check the data for extreme values."
             )
         return loss
 
@@ -289,7 +292,7 @@ class SensorLMTrainer(Trainer):
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
     ) -> Any:
-        """Computes the loss (on several processes this one's share), and keeps its two parts for the next log entry."""
+        """Computes the loss (on several processes this process's share) and records its parts for the log."""
         if not model.training and world_size() > 1:
             return self._evaluation_loss(model, inputs, return_outputs)
         if self.losses is None or not model.training:
@@ -306,12 +309,14 @@ class SensorLMTrainer(Trainer):
         return (parts.loss, parts.outputs) if return_outputs else parts.loss
 
     def _evaluation_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
-        """The loss of the global batch without the rows that pad it, as one process would compute it."""
+        """Computes the loss of the global batch without padding rows, as a single process would."""
         loader = self.accelerator.gradient_state
         rows = loader.remainder if loader.end_of_dataloader and loader.remainder > 0 else None
         losses = EvaluationLosses(rows)
-        if unwrap_sensorlm(model).config.is_generative:
-            labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+        if has_caption_loss(model):
+            labels = inputs.get("labels")
+            if labels is None:
+                labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
             real = losses.is_real(len(labels)).to(labels.device)
             inputs = {**inputs, "labels": labels.masked_fill(~real[:, None], -100)}
         result = compute_losses(model, inputs, losses)
@@ -325,7 +330,7 @@ class SensorLMTrainer(Trainer):
                 self._parts[name].append(value.detach())
 
     def _count_hits(self, outputs: Any, groups: torch.Tensor | None, batch: EvaluationLosses) -> None:
-        """Counts which days of the global batch find a caption of theirs first, and which captions their day."""
+        """Records R@1 hits of the global batch: rows whose nearest neighbor is in their own group."""
         sensor, text = getattr(outputs, "sensor_embeds", None), getattr(outputs, "text_embeds", None)
         if sensor is None or text is None:
             return
@@ -335,24 +340,24 @@ class SensorLMTrainer(Trainer):
             self._hits.setdefault(name, []).append(own[scores.argmax(dim=1)] == own)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Evaluates; see `Trainer.evaluate`. Adds R@1 within the batches, `eval_r1_sensor_to_text` and back."""
+        """Evaluates; see `Trainer.evaluate`. Adds R@1 within batches, e.g. `eval_r1_sensor_to_text`."""
         with self._work.paused():
             return super().evaluate(*args, **kwargs)
 
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
-        """Evaluates a batch for its loss only; its logits grow with the square of the batch and mean nothing beyond."""
+        """Evaluates a batch without keeping logits, whose size grows quadratically with the batch."""
         return super().prediction_step(model, inputs, True, ignore_keys=ignore_keys)
 
     # ---- Logging
 
     def run_metrics(self) -> dict[str, float]:
-        """Returns `train_loss` and `train_runtime` of a run, with the parts before it was resumed.
+        """Returns `train_loss` and `train_runtime` of the run, including the time before it was resumed.
 
-        `Trainer` itself divides the loss since the last start by the steps since the first.
+        `Trainer` divides the loss accumulated since the last start by the number of steps since the first.
 
         Returns:
-            The mean over the logged losses, each weighted with its steps, and seconds up to the last checkpoint before
-            each interruption and from there to the end. Nothing if no loss was logged.
+            The mean of the logged losses weighted by their number of steps, and the training time in seconds, without
+            steps that were lost in an interruption. Empty if no loss was logged.
         """
         entries = [entry for entry in self.state.log_history if "loss" in entry]
         if not entries:
@@ -364,12 +369,12 @@ class SensorLMTrainer(Trainer):
 
     def _seconds(self) -> float:
         if self._seconds_before is None:
-            # On the first entry after a start, the history holds what the checkpoint brought along.
+            # At the first call after a start, the history is that of the checkpoint.
             self._seconds_before = max([entry.get("seconds", 0.0) for entry in self.state.log_history], default=0.0)
         return self._seconds_before + time.perf_counter() - self._began
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Adds what a training or evaluation entry lacks: parts of the loss, temperature, speed, R@1."""
+        """Adds parts of the loss, temperature, throughput and R@1 to training and evaluation logs."""
         if "loss" in logs:
             logs["seconds"] = round(self._seconds(), 2)
             for name, values in self._parts.items():
@@ -384,12 +389,12 @@ class SensorLMTrainer(Trainer):
             if logs["data_wait"] > 0.2 and not self._warned_of_waiting:
                 self._warned_of_waiting = True
                 logger.warning(
-                    "Training waits for data %.0f %% of the time; raise --dataloader_num_workers (now %d).",
+                    "Training waits for data %.0f %% of the time; increase --dataloader_num_workers (now %d).",
                     100 * logs["data_wait"],
                     self.args.dataloader_num_workers,
                 )
         if "train_loss" in logs:
-            # `Trainer` adds the losses since the last log entry without the shares of other processes.
+            # `Trainer` does not reduce the losses since the last log entry over processes.
             logs["train_loss"] = self._mean_over_processes(torch.tensor(logs["train_loss"], device=self.args.device))
         evaluated = next(
             (name for name in logs if name.endswith("_loss") and name not in (*_PARTS, "train_loss")), None
@@ -413,9 +418,9 @@ class SensorLMTrainer(Trainer):
     # ---- Checkpoints
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Writes a checkpoint under a temporary name and renames it, so that it is complete or absent.
+        """Writes a checkpoint to a temporary folder and renames it, so that checkpoints are always complete.
 
-        `Trainer` has no public hook around the writing of a checkpoint.
+        `Trainer` has no public hook for writing checkpoints.
         """
         with self._work.paused():
             run = Path(self._get_output_dir(trial))
@@ -431,12 +436,12 @@ class SensorLMTrainer(Trainer):
                 self.accelerator.wait_for_everyone()
                 if self.args.should_save:
                     best = run / f"checkpoint-{self.state.best_global_step}"
-                    is_there = best == target or best.exists()
-                    self.state.best_model_checkpoint = str(best) if self.state.best_global_step and is_there else before
+                    exists = best == target or best.exists()
+                    self.state.best_model_checkpoint = str(best) if self.state.best_global_step and exists else before
                     self.state.save_to_json(str(written / "trainer_state.json"))
                     put_in_place(written, target)
             except (OSError, RuntimeError, SafetensorError) as error:
-                # torch reports a full disk as a RuntimeError, safetensors as its own error.
+                # torch raises RuntimeError for a full disk, safetensors its own error.
                 shutil.rmtree(run / PARTIAL, ignore_errors=True)
                 raise writing_failed(target, error) from error
             if self.args.should_save:
@@ -453,7 +458,7 @@ class SensorLMTrainer(Trainer):
 
     @contextmanager
     def _redirected_to(self, folder: Path) -> Iterator[None]:
-        """Makes `Trainer` write to another folder, and push nothing before it has its name."""
+        """Makes `Trainer` write to another folder without pushing to the Hub."""
         before = self.args.output_dir, self.args.push_to_hub
         self.args.output_dir, self.args.push_to_hub = str(folder), False
         try:
@@ -465,10 +470,10 @@ class SensorLMTrainer(Trainer):
         super()._save(output_dir, None if state_dict is None else restore_scalars(state_dict))
 
     def full_state_dict(self) -> dict[str, torch.Tensor] | None:
-        """Returns the weights for saving, gathered where FSDP shards them; call it on all processes.
+        """Returns the state dict for saving, gathered if FSDP shards the model. Call it on all processes.
 
         Returns:
-            Weights by name on the main process; with FSDP nothing on others.
+            The state dict; with FSDP `None` on all processes except the main one.
         """
         if self.is_fsdp_enabled:
             state = self.accelerator.get_state_dict(self.model_wrapped)
@@ -477,14 +482,14 @@ class SensorLMTrainer(Trainer):
 
 
 class _ClampLogitScale(TrainerCallback):
-    """Limits the temperature after each optimizer step."""
+    """Clamps the temperature after each optimizer step."""
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         clamp_logit_scale(model)
 
 
 class _EpochOfSampler(TrainerCallback):
-    """Tells the sampler its epoch; `accelerate` reaches it only through some of its wrappers."""
+    """Sets the epoch of the sampler, which `accelerate` does through some of its wrappers only."""
 
     def __init__(self, trainer: SensorLMTrainer) -> None:
         self._trainer = trainer
@@ -495,7 +500,7 @@ class _EpochOfSampler(TrainerCallback):
             return
         sampler.set_epoch(epoch)
         if isinstance(sampler, SensorDayStream) and not args.ignore_data_skip:
-            # `Trainer` takes the batches before the checkpoint from the loader and drops them; they need not be read.
+            # `Trainer` skips the batches before the checkpoint by iterating over them; they need not be read.
             batches = len(sampler) // sampler.batch_size
             steps = -(-batches // args.gradient_accumulation_steps)
             done = (state.global_step - epoch * steps) * args.gradient_accumulation_steps
@@ -503,20 +508,20 @@ class _EpochOfSampler(TrainerCallback):
 
 
 class _Work:
-    """Days and operations since the last log entry, and what they come to in a second of training."""
+    """Throughput since the last log entry."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
         self._days, self._flops, self._waited = 0, 0.0, 0.0
 
     def add(self, days: int, forward_flops: float) -> None:
-        """Counts a batch; a backward pass is twice the work of a forward pass."""
+        """Adds a batch; a backward pass takes twice the FLOPs of a forward pass."""
         self._days += days
         self._flops += 3 * days * forward_flops
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time of something as waiting for data."""
+        """Counts the enclosed time as waiting for data."""
         began = time.perf_counter()
         try:
             yield
@@ -525,7 +530,7 @@ class _Work:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leaves out the time of something that is not training."""
+        """Excludes the enclosed time from the training time."""
         began = time.perf_counter()
         try:
             yield
@@ -533,7 +538,7 @@ class _Work:
             self._since += time.perf_counter() - began
 
     def rates(self, device: torch.device, dtype: torch.dtype, processes: int) -> dict[str, float]:
-        """Returns `days_per_second` of all processes, `mfu` and `data_wait` of this one, and begins anew."""
+        """Returns `days_per_second` of all processes, `mfu` and `data_wait` of this one, and resets the counters."""
         seconds = time.perf_counter() - self._since
         rates = {
             "days_per_second": round(self._days * processes / seconds, 2),

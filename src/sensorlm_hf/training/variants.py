@@ -1,4 +1,4 @@
-"""One of several models of a study, trained as the others are."""
+"""Training of the variants of a study with identical settings."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ def train_variant(
     seed: int = 0,
     bf16: bool = False,
 ) -> dict[str, Any]:
-    """Trains a model of a study, unless it is there; goes on where an interrupted one was after its last epoch.
+    """Trains a variant of a study unless it is trained already, or resumes it from the checkpoint of its last epoch.
 
-    Only the options differ between the variants of a study. All are trained with the same arguments: a GPU where there
-    is one, a warm-up of a tenth of the steps, no evaluation on the way.
+    Variants of a study only differ in their options. All are trained with the same arguments: on a GPU if one is
+    available, with a warm-up of 10 % of the steps and without intermediate evaluation.
 
     Args:
-        options: What to train.
-        folder: Folder of the variant; takes the model.
-        epochs: Passes over the data.
-        max_steps: Optimiser steps instead, if above 0.
-        batch_size: Days in a batch.
-        learning_rate: Peak learning rate; by default one for small models, which need fewer steps with it.
-        muon_learning_rate: Peak rate of Muon for the matrices inside the towers; see [`SensorLMTrainingArguments`].
+        options: Model, data and initialization.
+        folder: Folder of the variant, where the model is saved.
+        epochs: Number of epochs.
+        max_steps: If above 0, number of optimizer steps instead of `epochs`.
+        batch_size: Days per batch.
+        learning_rate: Peak learning rate; the default suits small models.
+        muon_learning_rate: Peak learning rate of Muon; see [`SensorLMTrainingArguments`].
         seed: Seed of the run.
-        bf16: Whether to compute in bfloat16, which many processors do faster.
+        bf16: Whether to train in bfloat16.
 
     Returns:
-        The numbers of the run; see [`pretrain`].
+        Metrics of the run; see [`pretrain`].
 
     Raises:
         ValueError: If the model in the folder was trained with other options or another seed.
-        RuntimeError: If the system asked the run to end (SIGTERM); a checkpoint is kept, and no model is there yet.
+        RuntimeError: If the run was stopped by SIGTERM; a checkpoint has been saved, but no model.
     """
     metrics = training_record(folder)
     if metrics is not None:
-        asked = {**options.as_json(), "seed": seed}
-        # A record of before an option was there was made with its default.
+        wanted = {**options.as_json(), "seed": seed}
+        # Options added after the record was written had their default value.
         found = {**PretrainOptions().as_json(), **metrics["options"], "seed": metrics["seed"]}
-        other = [name for name in asked if found.get(name) != asked[name]]
+        other = [name for name in wanted if found.get(name) != wanted[name]]
         if other:
-            told = ", ".join(f"{name} was {found.get(name)!r} and is {asked[name]!r}" for name in other)
+            changes = ", ".join(f"{name} was {found.get(name)!r} and is {wanted[name]!r}" for name in other)
             raise ValueError(
-                f"{folder} holds a model of another study: {told}. Choose another folder, or remove this one."
+                f"{folder} contains a model of another study: {changes}. Choose another folder, or remove this one."
             )
         return metrics
     metrics = pretrain(
@@ -83,6 +83,6 @@ def train_variant(
     if "stopped" in metrics:
         raise RuntimeError(
             f"Training was stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
-            f" {folder}. Run the same again to go on from it."
+            f" {folder}. Run the same command again to resume."
         )
     return metrics

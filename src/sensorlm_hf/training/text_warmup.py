@@ -1,4 +1,4 @@
-"""A first lesson for the text tower: to read numbers, from the statistics of the channels alone."""
+"""Warm-up of the text tower: learning to read numbers from the channel statistics alone."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from tqdm.auto import tqdm
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMModel
+from .distributed import clamp_logit_scale
 from .muon import MuonWithAdamW
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule
 
 _WARMUP = 0.05
-"""Share of the steps in which the rate rises."""
+"""Fraction of the steps over which the learning rate rises."""
 
 
-def teach_reading(
+def warm_up_text_tower(
     model: SensorLMModel,
     days: SensorDayDataset,
     collator: SensorLMCollator,
@@ -39,43 +40,47 @@ def teach_reading(
     seed: int = 0,
     progress: bool | None = None,
 ) -> dict[str, Any]:
-    """Trains the text tower, and the map of the statistics, to tell which caption has the numbers of which day.
+    """Trains the text tower to match captions to days by the numbers they contain.
 
-    Two towers that start from nothing wait for each other: signals from which no mean is read yet teach nobody to read
-    means. With `embed_statistics` the sensor side can tell a channel's statistics from the first step, without its
-    patches, so a lesson costs little more than reading the captions. Only the text tower, the linear map of the
-    statistics and the temperature learn; patches, pooling and decoder are left as they are.
+    Two randomly initialized towers hold each other up: as long as the sensor embeddings carry no means, the text tower
+    has no incentive to read means from captions. With `embed_statistics` the sensor tower has a linear map of the
+    channel statistics, which carries them from the first step. The warm-up contrasts captions with this map instead of
+    the complete sensor tower, so a step costs little more than the forward and backward pass of the text tower. Only
+    the text tower, the map of the statistics, the temperature and the bias are trained.
 
     Args:
-        model: A contrastive model with `embed_statistics`; changed in place, and left in the mode it was in.
-        days: Days to learn from.
-        collator: Makes the batches. Captions should tell numbers (`low_level_caption`), and leave channels out at
-            random (`channel_omission`), or the first channels alone are learnt.
-        steps: Optimizer steps.
-        batch_size: Days in a step.
-        learning_rate: Peak rate of AdamW; it rises over the first twentieth of the steps and falls to 0 in a line.
-        muon_learning_rate: Peak rate of Muon, which trains the matrices inside the text tower; see [`MuonWithAdamW`].
-        adam_beta2: Second moment's decay of AdamW.
-        weight_decay: Decoupled decay of the matrices.
-        max_grad_norm: Gradient norm at which gradients are clipped.
-        bf16: Whether the text tower computes in bfloat16.
-        num_workers: Processes that make batches.
-        seed: Seed of the order of the days.
-        progress: Whether to show a progress bar; by default where somebody watches.
+        model: A contrastive model with `embed_statistics`. It is trained in place; its mode is restored.
+        days: Training days.
+        collator: Collates batches. Captions should contain numbers (`low_level_caption`) and omit channels at random
+            (`channel_omission`); otherwise only the channels that captions mention first are learned.
+        steps: Number of optimizer steps.
+        batch_size: Days per step.
+        learning_rate: Peak learning rate of AdamW, reached after 5 % of the steps, then decayed linearly to 0.
+        muon_learning_rate: Peak learning rate of Muon, which trains the matrices inside the text tower; see
+            [`MuonWithAdamW`].
+        adam_beta2: Decay rate of AdamW's second moment.
+        weight_decay: Decoupled weight decay of the matrices.
+        max_grad_norm: Maximum gradient norm for clipping.
+        bf16: Whether to run the text tower in bfloat16.
+        num_workers: Number of dataloader workers.
+        seed: Seed of the data order.
+        progress: Whether to show a progress bar; by default only in a terminal.
 
     Returns:
-        `steps`, `days_seen`, `train_days` (how many days there are), `train_runtime` (seconds), and the means of the
-        last tenth: `final_loss`, and `final_accuracy`, the share of days that find their own caption first in a batch.
+        `steps`, `days_seen`, `train_days` (size of the dataset), `train_runtime` (seconds), and averages over the last
+        10 % of the steps: `final_loss` and `final_accuracy`, the fraction of days whose nearest caption in the batch is
+        their own.
 
     Raises:
-        ValueError: If the model has no text embedding or no statistics, or a number is out of range.
+        ValueError: If the model has no text embedding or no statistics, an argument is out of range, or the loss is
+            not finite.
     """
     objective, embeds = model.config.objective, model.config.sensor_config.embed_statistics
     model = model.base_model
     if not model.config.is_contrastive or model.sensor_model.statistics is None:
         raise ValueError(
-            "The lesson compares texts with the statistics of the sensor tower: it needs a model of objective 'clip',"
-            f" 'siglip' or 'coca' with `embed_statistics=True`, got {objective!r} with"
+            "The warm-up contrasts texts with the channel statistics of the sensor tower: it needs a model of objective"
+            f" 'clip', 'siglip' or 'coca' with `embed_statistics=True`, got {objective!r} with"
             f" `embed_statistics={embeds}`."
         )
     for name, value in (("steps", steps), ("batch_size", batch_size)):
@@ -83,22 +88,22 @@ def teach_reading(
             raise ValueError(f"`{name}` must be above 0, got {value}.")
     device = next(model.parameters()).device
     parts: list[nn.Module] = [model.text_model, model.sensor_model.statistics]
-    learning = [
+    trained = [
         (name, parameter)
         for name, parameter in model.named_parameters()
         if name.startswith(("text_model.", "sensor_model.statistics.", "logit_"))
     ]
     optimizer = MuonWithAdamW(
-        learning,
+        trained,
         learning_rate=learning_rate,
         muon_learning_rate=muon_learning_rate,
         weight_decay=weight_decay,
         betas=(0.9, adam_beta2),
     )
     warmup = max(1, math.ceil(_WARMUP * steps))
-    # Flat between warm-up and cool-down, which meet: a rise and a fall, in lines.
-    line = RsqrtSchedule(steps, warmup, cooldown_steps=steps - warmup, timescale=steps)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, line)
+    # The cool-down begins where the warm-up ends, so the rate rises and falls linearly.
+    factor = RsqrtSchedule(steps, warmup, cooldown_steps=steps - warmup, timescale=steps)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     sampler = PersonSampler(days.people(), batch_size, seed=seed)
     loader = torch.utils.data.DataLoader(
         days,
@@ -115,15 +120,16 @@ def teach_reading(
     hits: list[float] = []
     started = time.monotonic()
     shown = sys.stderr.isatty() if progress is None else progress
-    for batch in tqdm(_batches(loader, sampler, steps), total=steps, desc="reading", unit="step", disable=not shown):
+    for batch in tqdm(_batches(loader, sampler, steps), total=steps, desc="warm-up", unit="step", disable=not shown):
         batch = {name: value.to(device) for name, value in batch.items()}
-        loss, cosines = _lesson(model, batch, bf16)
+        loss, cosines = _statistics_loss(model, batch, bf16)
         if not torch.isfinite(loss):
             raise ValueError(f"The loss became {loss.item()} at step {len(losses)}; lower `learning_rate`.")
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_([parameter for _, parameter in learning], max_grad_norm)
+        nn.utils.clip_grad_norm_([parameter for _, parameter in trained], max_grad_norm)
         optimizer.step()
+        clamp_logit_scale(model)
         schedule.step()
         losses.append(loss.item())
         groups = batch["text_group_ids"]
@@ -153,8 +159,10 @@ def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[s
         epoch += 1
 
 
-def _lesson(model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Returns the contrastive loss of texts and statistics, and their cosines."""
+def _statistics_loss(
+    model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the contrastive loss between texts and channel statistics, and their cosine similarities."""
     with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
         text = model.get_text_features(batch["input_ids"], batch["attention_mask"]).pooler_output
     text = nn.functional.normalize(text.float(), dim=-1)
@@ -164,4 +172,4 @@ def _lesson(model: SensorLMModel, batch: dict[str, torch.Tensor], bf16: bool) ->
     return loss, (sensor @ text.T).detach()
 
 
-__all__ = ["teach_reading"]
+__all__ = ["warm_up_text_tower"]
