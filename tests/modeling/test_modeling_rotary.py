@@ -41,19 +41,14 @@ def test_only_distances_count(objective):
     positions = torch.arange(IDS.shape[1])[None].expand_as(IDS)
     assert model.get_position_embeddings() is None
     for network, same in ((model, True), (learned, False)):
-        states = [
-            network.base_model.text_model(IDS, ATTENTION, positions + moved, pool=False).last_hidden_state[
-                ATTENTION.bool()
-            ]
-            for moved in (0, 6)
-        ]
+        tower = network.base_model.text_model
+        states = [tower(IDS, ATTENTION, positions + moved).last_hidden_state[ATTENTION.bool()] for moved in (0, 6)]
         assert torch.allclose(*states, atol=1e-4) == same
     # Without positions a bag of tokens would be read alike in any order.
     swapped = IDS.clone()
     swapped[:, [1, 2]] = IDS[:, [2, 1]]
-    states = [
-        model.base_model.text_model(ids, ATTENTION, pool=False).last_hidden_state[0, -1] for ids in (IDS, swapped)
-    ]
+    tower = model.base_model.text_model
+    states = [tower(ids, ATTENTION).last_hidden_state[0, -1] for ids in (IDS, swapped)]
     assert not torch.allclose(*states, atol=1e-3)
 
 

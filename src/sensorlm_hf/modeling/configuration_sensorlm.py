@@ -168,7 +168,8 @@ class SensorLMTextConfig(PreTrainedConfig):
         attention_dropout: Dropout on attention weights while training.
         pooling: `"last"` (last token, of a bidirectional tower), `"cls"` (a learned token after the text, of a causal
             tower) or `"none"` (a causal tower without a text embedding); defaults to `"last"`. Inside
-            [`SensorLMConfig`] it follows from the objective. For a pretrained language model `"mean"`, `"first"`, `"last"` or `"none"`.
+            [`SensorLMConfig`] it follows from the objective. For a pretrained language model `"mean"`, `"first"`,
+            `"last"` or `"none"`.
         projection_size: Width of the text embedding; defaults to `hidden_size`. Inside [`SensorLMConfig`] it is the
             width of the sensor tower.
         rope_theta: Base of rotary position embeddings (Su et al., "RoFormer", 2021), such as 10,000. By default

@@ -37,10 +37,10 @@ class SensorLMSensorReader:
         """
         states, mask, statistics = output.last_hidden_state, output.token_mask, output.statistics_state
         if statistics is not None:
-            states = torch.cat([states, statistics.to(states.dtype)], dim=1)  # type: ignore[list-item]
+            states = torch.cat([states, statistics.to(states.dtype)], dim=1)
             if mask is not None:
                 mask = torch.cat([mask, mask.new_ones(statistics.shape[:2])], dim=1)
-        return (states, mask) if self.pooler is None else (self.pooler(states, mask), None)  # type: ignore[return-value]
+        return (states, mask) if self.pooler is None else (self.pooler(states, mask), None)
 
     def key_values(self, sensor_tokens: torch.Tensor) -> torch.Tensor:
         """Projects sensor tokens once for all steps of a generation: `(B, layers, 2, heads, K, d)`."""

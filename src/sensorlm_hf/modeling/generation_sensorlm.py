@@ -223,6 +223,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         generating = past_key_values is not None
+        base: Any
         towers = (sensor_values, sensor_mask, input_ids, attention_mask, position_ids)
         if generating or sensor_key_values is not None:
             base = self._encode_for_generation(*towers, past_key_values, **kwargs)
@@ -249,7 +250,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             if computes_logits:
                 logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
             if scores_captions:
-                targets = caption_targets(input_ids, attention_mask, labels)  # type: ignore[arg-type]
+                targets = caption_targets(input_ids, attention_mask, labels)
                 caption = self._caption_loss(hidden, None if logits_to_keep else logits, targets, num_items)
         return SensorLMConditionalGenerationOutput(
             **{**base, "loss": self._weighted_loss(base.loss, caption)},

@@ -179,7 +179,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
     config: Any
     base_model_prefix = "sensorlm"
     main_input_name = "sensor_values"
-    input_modalities = ("time", "text")
+    input_modalities: tuple[str, ...] = ("time", "text")
     supports_gradient_checkpointing = True
     # `labels` in a forward's signature would make Trainer assume that the loss is already divided by the number of
     # items in the global batch.
@@ -552,8 +552,9 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
 
     def __init__(self, config: SensorLMConfig) -> None:
         super().__init__(config)
+        sensor: Any = config.sensor_config
         text: Any = config.text_config
-        self.sensor_model = SensorLMSensorModel(config.sensor_config, add_pooling_layer=config.is_contrastive)
+        self.sensor_model = SensorLMSensorModel(sensor, add_pooling_layer=config.is_contrastive)
         self.text_model: Any = (
             SensorLMTextModel(text)
             if text.language_model_config is None
@@ -757,7 +758,9 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
                 text_embeds = _normalized(text_output.pooler_output)
         loss = logits = scale = bias = None
         if sensor_embeds is not None and text_embeds is not None:
-            scale, bias = self.temperature(), self.logit_bias
+            scale = self.temperature()
+            # A copy, since FSDP2 frees the parameter itself at the end of the forward pass.
+            bias = None if self.logit_bias is None else self.logit_bias.clone()
             if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
                 loss = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
             if return_loss or not self.training:

@@ -176,12 +176,14 @@ class SensorLMTextBackbone(_PretrainedPart):
         self.config = config
         stage = _stage_config(config.language_model_config, 0, config.num_hidden_layers)
         self.language_model = _build(stage, config._attn_implementation)
+        # The cross-attention layers and the decoder's half follow what the language model supports.
+        config._attn_implementation = self.language_model.config._attn_implementation
         if has_decoder:
             _, layers = _layer_list(self.language_model, config.num_hidden_layers)
             layers[-1] = SensorLMHookedLayer(layers[-1])
         self._has_decoder = has_decoder
         width = config.projection_size or config.hidden_size
-        self.head = None if config.pooling == "none" else nn.Linear(config.hidden_size, width)
+        self.head: Any = None if config.pooling == "none" else nn.Linear(config.hidden_size, width)
 
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""
@@ -546,7 +548,8 @@ class SensorTextPretrainedMixin:
             ),
             **{"tie_word_embeddings": generative and bool(of_text.tie_word_embeddings), **config_values},
         )
-        model: Any = cls(config)
+        build: Any = cls
+        model = build(config)
         base = model.base_model
         base.text_model.load_language_model(language_model)
         if head is not None:
