@@ -149,7 +149,7 @@ def wrap(model: Any, wrapper: str, world: int) -> Any:
     for module in model.modules():
         if type(module).__name__ in ("SensorLMEncoderLayer", "SensorLMCrossAttentionLayer"):
             fully_shard(module, mesh=mesh)
-    return fully_shard(model, mesh=mesh)
+    return fully_shard(model, mesh=mesh, reshard_after_forward=True)  # as `configs/accelerate/fsdp2.yaml` does
 
 
 @contextlib.contextmanager

@@ -586,13 +586,13 @@ def test_a_checkpoint_saved_before_the_split_loads_into_both_classes(objective, 
     expected = model(VALUES, MASK, IDS, ATTENTION)
     for kind in (SensorLMModel, SensorLMForConditionalGeneration, SensorLMSensorModel, SensorLMTextModel):
         loaded, report = kind.from_pretrained(tmp_path, output_loading_info=True)
+        assert not report["unexpected_keys"], kind
         if objective == "cap" and kind is SensorLMSensorModel:
             assert all(name.startswith("head.") for name in report["missing_keys"])
         else:
             assert not report["missing_keys"], kind
         assert not report["mismatched_keys"]
         if kind in (SensorLMModel, SensorLMForConditionalGeneration):
-            assert not report["unexpected_keys"], kind
             output = loaded(VALUES, MASK, IDS, ATTENTION)
             assert torch.equal(output.sensor_embeds, expected.sensor_embeds)
     assert torch.equal(load_pretrained(tmp_path)(VALUES, MASK, IDS, ATTENTION).loss, expected.loss)
@@ -649,3 +649,18 @@ def test_models_follow_the_conventions_of_transformers():
         for kind in (SensorLMConfig, type(model.config.sensor_config), type(model.config.text_config))
     )
     assert fields <= 36
+
+
+def test_a_checkpoint_without_its_decoder_writes_no_captions(tmp_path):
+    MODELS["coca"].sensorlm.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"without its decoder.*SensorLMModel\.from_pretrained"):
+        SensorLMForConditionalGeneration.from_pretrained(tmp_path)
+    base = SensorLMModel.from_pretrained(tmp_path)
+    new = SensorLMForConditionalGeneration.from_pretrained(tmp_path, config=base.config)
+    assert torch.isfinite(new(VALUES, MASK, IDS, ATTENTION).loss)
+
+
+def test_load_pretrained_names_another_kind_of_model(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(ValueError, match="'bert', not a SensorLM"):
+        load_pretrained(tmp_path)

@@ -277,6 +277,16 @@ def test_the_temperature_is_limited_after_a_step_and_goes_on_learning(objective:
         assert scale.item() == pytest.approx(math.log(100) - (sign > 0), rel=1e-12)
 
 
+@pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
+def test_the_learned_numbers_in_an_output_are_not_the_parameters(objective: str) -> None:
+    """FSDP2 frees the storage of unsharded parameters at the end of the forward pass, before the loss is computed."""
+    model = small_model(objective)
+    output = model(**micro_batches()[0], return_loss=False)
+    storages = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    for name in ("logit_scale", "logit_bias")[: 1 + (objective == "siglip")]:
+        assert output[name].untyped_storage().data_ptr() not in storages, name
+
+
 @pytest.mark.parametrize("objective", ["siglip", "cap"])
 def test_only_the_temperature_of_the_softmax_loss_is_limited(objective: str) -> None:
     model = small_model(objective)

@@ -155,7 +155,7 @@ def test_days_of_one_person_are_kept_apart(
     people = [simulated[index].subject_id for index in sampler]
     assert all(len(set(people[i : i + 3])) == 3 for i in range(0, 12, 3))
     plain = make_trainer(tmp_path, processor, simulated, spread_people=False)
-    assert isinstance(plain.get_train_dataloader().sampler, torch.utils.data.RandomSampler)
+    assert isinstance(plain.get_train_dataloader().batch_sampler.sampler, torch.utils.data.RandomSampler)
     assert plain._sampler is None
 
 

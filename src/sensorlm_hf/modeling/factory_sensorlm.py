@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from transformers import AutoConfig
+
 from .configuration_sensorlm import SensorLMConfig
 from .generation_sensorlm import SensorLMForConditionalGeneration
 from .modeling_sensorlm import SensorLMModel
+
+_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
 
 
 def pretraining_class(config: SensorLMConfig) -> Any:
@@ -21,8 +25,19 @@ def load_pretrained(pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
 
     Returns:
         A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
+
+    Raises:
+        ValueError: If the checkpoint is not that of a SensorLM with both towers.
     """
-    config = kwargs.pop("config", None) or SensorLMConfig.from_pretrained(pretrained_model_name_or_path)
+    config = kwargs.pop("config", None)
+    if config is None:
+        hub = {name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs}
+        config = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
+    if not isinstance(config, SensorLMConfig):
+        raise ValueError(
+            f"{pretrained_model_name_or_path} holds a model of type {getattr(config, 'model_type', None)!r}, not a"
+            " SensorLM with both towers."
+        )
     return pretraining_class(config).from_pretrained(pretrained_model_name_or_path, config=config, **kwargs)
 
 

@@ -60,14 +60,19 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             self._tied_weights_keys = {"decoder.lm_head.weight": f"sensorlm.{name}.weight"}
         self.post_init()
 
-    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
+    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
+        if as_saved and {name for name, _ in self.decoder.named_parameters(prefix="decoder")} <= report["missing_keys"]:
+            raise ValueError(
+                f"{source} holds a model without its decoder, which would start from random weights. Load it with"
+                " `SensorLMModel.from_pretrained`, or pass the `config` of the model to train a new decoder."
+            )
         if any(name.startswith("decoder.language_model.") for name in report["missing_keys"]):
             raise ValueError(
                 f"{source} holds its language model undivided, or divided differently, so the decoder of objective"
                 f" {self.config.objective!r} would start from random layers. Build the model with"
                 " `from_sensor_text_pretrained`, giving the checkpoint as `sensor_config`."
             )
-        self.sensorlm._check_loaded(source, report)
+        self.sensorlm._check_loaded(source, report, as_saved)
 
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""

@@ -209,6 +209,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
                 tower.
         """
         wants_report = kwargs.pop("output_loading_info", False)
+        as_saved = kwargs.get("config") is None
         if cls._tower_key_mapping is not None:
             kwargs.setdefault("key_mapping", cls._tower_key_mapping)
         model, report = super().from_pretrained(
@@ -217,11 +218,17 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         if cls._tower_key_mapping is not None:
             # Saving would put the prefix back.
             vars(model).pop("_weight_conversions", None)
-        model._check_loaded(pretrained_model_name_or_path, report)
+        model._check_loaded(pretrained_model_name_or_path, report, as_saved)
         return (model, report) if wants_report else model
 
-    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
-        """Raises an error if weights that this model needs were not in the checkpoint."""
+    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
+        """Raises an error if the checkpoint lacks weights without which this model cannot be used.
+
+        Args:
+            source: Where the model was loaded from.
+            report: Loading report of transformers.
+            as_saved: Whether the configuration is the checkpoint's own, so that no part is meant to start anew.
+        """
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -287,6 +294,7 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
     base_model_prefix = "sensor_model"
     input_modalities = ("time",)
     _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
+    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^decoder\.", r"^logit_(scale|bias)$"]  # noqa: RUF012
     _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
         "hidden_states": SensorLMEncoderLayer,
         "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
@@ -436,6 +444,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     main_input_name = "input_ids"
     input_modalities = ("text",)
     _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
+    _keys_to_ignore_on_load_unexpected = [r"^sensor_model\.", r"^decoder\.", r"^logit_(scale|bias)$"]  # noqa: RUF012
     _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
         "hidden_states": SensorLMEncoderLayer,
         "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
@@ -564,7 +573,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
         self.post_init()
 
-    def _check_loaded(self, source: Any, report: dict[str, Any]) -> None:
+    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
         missing = report["missing_keys"]
         if any(name.startswith("text_model.") for name in missing) and self.config.architectures:
             saved = self.config.architectures[0]

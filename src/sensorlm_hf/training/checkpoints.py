@@ -26,10 +26,10 @@ def last_whole_checkpoint(folder: Path) -> Path | None:
     `Trainer` writes `trainer_state.json` last; a folder without it is incomplete.
     """
     steps = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*") if _CHECKPOINT.match(path.name)}
-    whole = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
-    for step in sorted(set(steps) - set(whole)):
+    complete = {step: path for step, path in steps.items() if _is_json(path / "trainer_state.json")}
+    for step in sorted(set(steps) - set(complete)):
         logger.warning("%s is incomplete and is skipped.", steps[step])
-    return whole[max(whole)] if whole else None
+    return complete[max(complete)] if complete else None
 
 
 def _is_json(path: Path) -> bool:

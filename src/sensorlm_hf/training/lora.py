@@ -98,6 +98,7 @@ def lora_config(
 def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
     """Returns a regular expression for the linear layers in the blocks of a part."""
     prefix = "decoder" if part == "decoder" else f"{part}_model"
+    ending = prefix
     if prefix not in named and f"sensorlm.{prefix}" in named:
         prefix = f"sensorlm.{prefix}"
     if prefix not in named:
@@ -115,7 +116,8 @@ def _pattern(named: dict[str, nn.Module], part: str, layers: str) -> str:
     if not names:
         raise ValueError(f"The part {part!r} has no linear layer to adapt with layers={layers!r}.")
     endings = sorted({re.sub(r".*\.\d+\.", "", name) for name in names})
-    return rf"{re.escape(prefix)}\.(?:.*\.)?\d+\.(?:{'|'.join(map(re.escape, endings))})"
+    # Optional, so that an adapter of the towers fits the model with and without its decoder.
+    return rf"(?:sensorlm\.)?{ending}\.(?:.*\.)?\d+\.(?:{'|'.join(map(re.escape, endings))})"
 
 
 __all__ = ["LAYERS", "PARTS", "lora_config"]

@@ -426,7 +426,8 @@ def save_model(
     if kind is not None or state_dict is not None:
         saved = type(model)(copy.deepcopy(model.config))
         saved.load_state_dict(model.state_dict() if state_dict is None else state_dict)
-        saved.generation_config = model.generation_config
+        if model.can_generate():
+            saved.generation_config = model.generation_config
         saved = saved.to(model.dtype if kind is None else kind)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / ".partial"
