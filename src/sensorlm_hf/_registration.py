@@ -8,13 +8,16 @@ from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
     AutoProcessor,
+    AutoTokenizer,
 )
 
+from ._packaged import load_by_name
 from .modeling import (
     SensorLMConfig,
     SensorLMDecoderConfig,
     SensorLMForSensorClassification,
     SensorLMModel,
+    SensorLMPreTrainedModel,
     SensorLMSensorConfig,
     SensorLMSensorModel,
     SensorLMTextConfig,
@@ -23,10 +26,23 @@ from .modeling import (
 from .pipelines import register_pipelines
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
 
+_CONFIGS = (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig, SensorLMDecoderConfig)
+_AUTO_CLASSES = (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+    AutoTokenizer,
+)
+
 
 def register() -> None:
-    """Registers configurations, models, processor and pipelines; calling it again changes nothing."""
-    for config in (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig, SensorLMDecoderConfig):
+    """Registers configurations, models, processor and pipelines; calling it again changes nothing.
+
+    Loading by the name of a packaged checkpoint is explained in `_packaged`.
+    """
+    for config in _CONFIGS:
         AutoConfig.register(config.model_type, config, exist_ok=True)
     AutoModel.register(SensorLMConfig, SensorLMModel, exist_ok=True)
     AutoModel.register(SensorLMSensorConfig, SensorLMSensorModel, exist_ok=True)
@@ -36,3 +52,5 @@ def register() -> None:
     AutoFeatureExtractor.register(SensorLMConfig, SensorLMFeatureExtractor, exist_ok=True)
     AutoProcessor.register(SensorLMConfig, SensorLMProcessor, exist_ok=True)
     register_pipelines()
+    own = (*_CONFIGS, SensorLMPreTrainedModel, SensorLMFeatureExtractor, SensorLMProcessor)
+    load_by_name((*_AUTO_CLASSES, *own))

@@ -1,5 +1,11 @@
 """Pretraining: arguments, sampling, losses over processes, the trainer and a whole run."""
 
+from .._extras import requires_extra
+
+with requires_extra("train", "Training"):
+    import accelerate  # noqa: F401
+    import peft  # noqa: F401
+
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
 from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
