@@ -33,12 +33,13 @@ def load_by_name(classes: Iterable[Any]) -> None:
     Args:
         classes: Classes whose `from_pretrained` resolves the names; their subclasses inherit it.
     """
-    from transformers import modeling_utils, pipelines
+    from transformers import feature_extraction_utils, modeling_utils, pipelines
     from transformers.models.auto import auto_factory
     from transformers.utils import hub
 
     functions = [(hub, "cached_files")]
-    functions += [(module, "resolve_revision") for module in (pipelines, auto_factory, modeling_utils)]
+    asking = (pipelines, auto_factory, feature_extraction_utils, modeling_utils)
+    functions += [(module, "resolve_revision") for module in asking]
 
     for kind in classes:
         load = kind.from_pretrained.__func__

@@ -9,6 +9,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoProcessor,
     AutoTokenizer,
+    GenerationConfig,
 )
 
 from ._packaged import load_by_name
@@ -53,4 +54,4 @@ def register() -> None:
     AutoProcessor.register(SensorLMConfig, SensorLMProcessor, exist_ok=True)
     register_pipelines()
     own = (*_CONFIGS, SensorLMPreTrainedModel, SensorLMFeatureExtractor, SensorLMProcessor)
-    load_by_name((*_AUTO_CLASSES, *own))
+    load_by_name((*_AUTO_CLASSES, GenerationConfig, *own))
