@@ -12,7 +12,9 @@ SRC = Path(__file__).resolve().parents[1] / "src" / "sensorlm_hf"
 # What each part may import, besides itself.
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
+    "_extras": set(),
     "_lazy": set(),
+    "_packaged": {"checkpoints"},
     "_start": {"_registration"},
     "schema": set(),
     "days": {"schema"},
@@ -20,10 +22,10 @@ ALLOWED: dict[str, set[str]] = {
     "processing": {"schema", "days", "_lazy"},
     "checkpoints": set(),
     "embedding": set(),
-    "export": {"checkpoints", "modeling"},
+    "export": {"_extras", "checkpoints", "modeling"},
     "hub": {"_version", "data", "modeling", "processing"},
-    "data": {"schema", "days", "processing", "_lazy", "_version"},
-    "training": {"schema", "days", "modeling", "processing", "data", "checkpoints", "_version"},
+    "data": {"schema", "days", "processing", "_extras", "_lazy", "_version"},
+    "training": {"schema", "days", "modeling", "processing", "data", "checkpoints", "_extras", "_version"},
     "evaluation": {
         "schema",
         "days",
@@ -34,10 +36,12 @@ ALLOWED: dict[str, set[str]] = {
         "training",
         "checkpoints",
         "embedding",
+        "_extras",
+        "_lazy",
         "_version",
     },
     "pipelines": {"_lazy", "schema", "days", "modeling", "processing", "data", "checkpoints"},
-    "plotting": {"schema", "days", "processing", "_lazy"},
+    "plotting": {"schema", "days", "processing", "_extras", "_lazy"},
 }
 TOP = {"demo", "report", "commands", "cli", "__init__", "_registration"}
 FILES = sorted(path for path in SRC.rglob("*.py") if "__pycache__" not in path.parts)

@@ -45,6 +45,38 @@ answers = classifier(day, candidate_labels=["running", "swimming", "yoga"])
 print(json.dumps({"home": sensorlm_hf.__file__, "model": classifier.model.name_or_path, "answers": answers}))
 """
 
+BARE = """
+import importlib.util, json
+import sensorlm_hf
+from sensorlm_hf.data.readers import read_table
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, AutoTokenizer, pipeline
+
+optional = "accelerate evaluate matplotlib neurokit2 peft pint rouge_score sacrebleu shtab sklearn".split()
+day = sensorlm_hf.simulate_days(1, seed=2024)[0]
+with open("table.csv", "w") as file:
+    file.write("time,HR\\n" + "".join(f"2024-03-01T{m // 60:02}:{m % 60:02}:00+01:00,62\\n" for m in range(1440)))
+(read,) = read_table("table.csv", time_column="time", timezone="Europe/Berlin")
+name = "sensorlm-coca"
+kinds = (AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, AutoTokenizer)
+loaded = [kind.from_pretrained(name) for kind in kinds]
+answers = pipeline("zero-shot-sensor-classification", model=name)(day, candidate_labels=["running", "yoga"])
+embedding = pipeline("sensor-feature-extraction", model=name)(read)
+caption = pipeline("sensor-captioning", model=name)(day)[0]["generated_text"]
+try:
+    sensorlm_hf.SensorLMTrainer
+except ImportError as error:
+    refused = str(error)
+print(json.dumps({
+    "there": [name for name in optional if importlib.util.find_spec(name)],
+    "loaded": [type(one).__name__ for one in loaded],
+    "label": answers[0]["label"],
+    "embedding": embedding.shape,
+    "caption": caption,
+    "built": sensorlm_hf.CaptionBuilder(key="high_middle_low_caption")(day),
+    "refused": refused,
+}))
+"""
+
 pytestmark = pytest.mark.slow
 
 
@@ -77,15 +109,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.fixture(scope="module")
-def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a clean environment into which the wheel was installed."""
-    folder = tmp_path_factory.mktemp("clean")
+def install(built: Path, folder: Path, extras: str) -> Path:
+    """Returns the interpreter of a clean environment into which the wheel was installed."""
     venv.create(folder, with_pip=True)
     interpreter = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     (wheel,) = built.glob("*.whl")
     pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "-c", ROOT / "constraints.txt", wheel], folder)
+    run([*pip, "-c", ROOT / "constraints.txt", f"{wheel}{extras}"], folder)
     return interpreter
 
 
@@ -115,8 +145,30 @@ def test_the_source_distribution_holds_what_the_wheel_needs(built: Path) -> None
     assert {f"src/{name}" for name in (*SHIPPED, *checkpoint_files())} <= names
 
 
-def test_the_installed_wheel_is_whole_and_works_offline(python: Path, tmp_path: Path) -> None:
+def test_the_wheel_alone_labels_captions_and_reads(built: Path, tmp_path: Path) -> None:
+    """Zero-shot, embedding, captions and a reader need the hard requirements only; training says what it needs."""
+    (tmp_path / "empty").mkdir()
+    python = install(built, tmp_path / "clean", "")
+    out, _ = run([python, "-c", BARE], tmp_path / "empty", {"HF_HUB_OFFLINE": "1"})
+    result = json.loads(out.splitlines()[-1])
+    assert result["there"] == []
+    assert result["loaded"][:4] == ["SensorLMConfig", "SensorLMFeatureExtractor", "SensorLMModel", "SensorLMProcessor"]
+    assert result["label"] == "yoga"
+    assert result["embedding"] == [192]
+    assert result["caption"].startswith("the log lists")
+    assert result["built"].startswith("The log lists")
+    assert "pip install 'sensorlm-hf[train]'" in result["refused"]
+    command = python.with_name("sensorlm-hf.exe" if os.name == "nt" else "sensorlm-hf")
+    found = json.loads(run([command, "doctor", "--json"], tmp_path / "empty")[0])
+    assert found["healthy"]
+    assert found["extras"]["plot"]["installed"] is False
+    assert {line.partition(">")[0] for line in found["extras"]["eval"]["missing"]} >= {"scikit-learn", "matplotlib"}
+    run([python, "-m", "pip", "check"], tmp_path)
+
+
+def test_the_installed_wheel_is_whole_and_works_offline(built: Path, tmp_path: Path) -> None:
     """One test, so that `pytest -n` installs into one environment and not into one a process."""
+    python = install(built, tmp_path / "clean", "[all]")
     for name, check in (("use", labels_a_day), ("command", writes_the_report)):
         folder = tmp_path / name
         folder.mkdir()

@@ -9,13 +9,17 @@ from transformers import (
     AutoModelForMultimodalLM,
     AutoModelForSequenceClassification,
     AutoProcessor,
+    AutoTokenizer,
+    GenerationConfig,
 )
 
+from ._packaged import load_by_name
 from .modeling import (
     SensorLMConfig,
     SensorLMForConditionalGeneration,
     SensorLMForSensorClassification,
     SensorLMModel,
+    SensorLMPreTrainedModel,
     SensorLMSensorConfig,
     SensorLMSensorModel,
     SensorLMTextConfig,
@@ -24,10 +28,24 @@ from .modeling import (
 from .pipelines import register_pipelines
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
 
+_CONFIGS = (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig)
+_AUTO_CLASSES = (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoModelForMultimodalLM,
+    AutoModelForSequenceClassification,
+    AutoProcessor,
+    AutoTokenizer,
+)
+
 
 def register() -> None:
-    """Registers configurations, models, processor and pipelines; calling it again changes nothing."""
-    for config in (SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig):
+    """Registers configurations, models, processor and pipelines; calling it again changes nothing.
+
+    Loading by the name of a packaged checkpoint is explained in `_packaged`.
+    """
+    for config in _CONFIGS:
         AutoConfig.register(config.model_type, config, exist_ok=True)
     AutoModel.register(SensorLMConfig, SensorLMModel, exist_ok=True)
     AutoModelForMultimodalLM.register(SensorLMConfig, SensorLMForConditionalGeneration, exist_ok=True)
@@ -38,3 +56,5 @@ def register() -> None:
     AutoFeatureExtractor.register(SensorLMConfig, SensorLMFeatureExtractor, exist_ok=True)
     AutoProcessor.register(SensorLMConfig, SensorLMProcessor, exist_ok=True)
     register_pipelines()
+    own = (*_CONFIGS, SensorLMPreTrainedModel, SensorLMFeatureExtractor, SensorLMProcessor)
+    load_by_name((*_AUTO_CLASSES, GenerationConfig, *own))

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ._extras import requires_extra
+
 FORMATS = ("onnx", "torch")
 """File formats: ONNX, or `torch.export` programs (`.pt2`)."""
 
@@ -217,14 +219,10 @@ def export_command(model: str | None, folder: str | Path, format: str) -> dict[s
 
 
 def _require_onnx() -> None:
-    try:
+    with requires_extra("export", "Export to ONNX"):
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "ONNX files need onnx, onnxscript and onnxruntime: `pip install 'sensorlm-hf[export]'`."
-        ) from error
 
 
 __all__ = [

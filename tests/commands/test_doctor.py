@@ -88,6 +88,26 @@ def test_extras_come_from_the_package_itself() -> None:
     assert all(requirement.marker is None for requirement in needed)
 
 
+def test_extras_that_name_others_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "numpy>=1",
+        "matplotlib>=3 ; extra == 'plot'",
+        "sensorlm-hf[plot] ; extra == 'eval'",
+        "sacrebleu>=2 ; extra == 'eval'",
+        "sensorlm-hf[eval,plot,all] ; extra == 'all'",
+    ]
+    names = SimpleNamespace(get_all=lambda key: ["plot", "eval", "all"])
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: lines)
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: names)
+    needed, extras = doctor.requirements()
+    assert [str(requirement) for requirement in needed] == ["numpy>=1"]
+    assert {name: {str(part) for part in parts} for name, parts in extras.items()} == {
+        "plot": {"matplotlib>=3"},
+        "eval": {"matplotlib>=3", "sacrebleu>=2"},
+        "all": {"matplotlib>=3", "sacrebleu>=2"},
+    }
+
+
 def test_extras_are_installed_from_where_the_package_came(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a checkout, a name that no index knows would help nobody."""
     folder = tmp_path / "my checkout"

@@ -61,7 +61,9 @@ def test_the_requirements_are_those_of_the_package() -> None:
     lines = (SPACE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     named = [line for line in lines if line[0] not in "#-"]
     assert named[0].startswith("sensorlm-hf")
-    assert named[1:] == setup["options"]["install_requires"].split()
+    extras = {name: lines.split() for name, lines in setup["options.extras_require"].items()}
+    needed = {*setup["options"]["install_requires"].split(), *extras["eval"], *extras["plot"]}
+    assert named[1:] == sorted(needed - {"sensorlm-hf[plot]"})
 
 
 def test_sample_days_show_what_they_are_named_after(load: Callable[[str], Any]) -> None:

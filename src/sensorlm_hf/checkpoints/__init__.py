@@ -23,11 +23,26 @@ def demo_checkpoint() -> str:
     return str(folder)
 
 
+def packaged_checkpoint(name: str) -> str | None:
+    """Returns the folder of the packaged checkpoint that a name means.
+
+    Args:
+        name: What a user gives as a model.
+
+    Returns:
+        Its folder. None if no packaged checkpoint has exactly this name, or if the working directory holds a folder or
+        file of this name, which comes first.
+    """
+    if name != DEMO_MODEL or Path(name).exists():
+        return None
+    return demo_checkpoint()
+
+
 def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
     """Returns how a model was trained, from the `training.json` in its folder.
 
     Args:
-        model_path: Model folder, or what else `from_pretrained` takes.
+        model_path: Model folder, name of a packaged checkpoint, or what else `from_pretrained` takes.
 
     Returns:
         What `pretrain` wrote there; None where there is no record, as for a name on the Hub.
@@ -35,8 +50,10 @@ def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
     Raises:
         ValueError: If the file holds something else.
     """
-    path = Path(model_path or "", "training.json")
-    if model_path is None or not path.is_file():
+    if model_path is None:
+        return None
+    path = Path(packaged_checkpoint(str(model_path)) or model_path, "training.json")
+    if not path.is_file():
         return None
     try:
         record: Any = json.loads(path.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 
+from .._extras import requires_extra
 from .command import Command
 
 SHELLS = ("bash", "zsh", "fish")
@@ -31,10 +32,8 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     if shell not in SHELLS:
         raise ValueError(f"`shell` must be one of {', '.join(SHELLS)}, got {shell!r}.")
-    try:
+    with requires_extra("completion", "Shell completion"):
         import shtab
-    except ImportError:
-        raise ImportError("Shell completion needs shtab; install it with: pip install shtab") from None
     if shell not in shtab.SUPPORTED_SHELLS:
         raise ImportError(
             f"shtab {shtab.__version__} completes {', '.join(shtab.SUPPORTED_SHELLS)} only; for {shell} install a newer"

@@ -17,12 +17,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from .._extras import PACKAGE
 from .._version import __version__
 from .command import Command, json_option, print_json
 
-PACKAGE = "sensorlm-hf"
 OLDEST, NEWEST = (3, 10), (3, 13)
 """Versions of Python that are tested."""
 
@@ -139,7 +140,21 @@ def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
         for name in names:
             if requirement.marker.evaluate({"extra": name}):
                 extras.setdefault(name, []).append(_bare(requirement))
-    return needed, extras
+    return needed, {name: _without_references(name, extras) for name in extras}
+
+
+def _without_references(
+    extra: str, extras: dict[str, list[Requirement]], seen: tuple[str, ...] = ()
+) -> list[Requirement]:
+    """Returns what an extra needs, with the packages of other extras in place of `sensorlm-hf[other]`."""
+    found: dict[str, Requirement] = {}
+    for requirement in extras.get(extra, []):
+        parts = [requirement]
+        if canonicalize_name(requirement.name) == PACKAGE:
+            others = sorted(requirement.extras - {extra, *seen})
+            parts = [part for other in others for part in _without_references(other, extras, (*seen, extra))]
+        found.update({str(part): part for part in parts})
+    return list(found.values())
 
 
 def install_command(extra: str) -> str:

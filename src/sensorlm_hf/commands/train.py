@@ -138,10 +138,10 @@ def _loader_workers() -> int:
 
 
 def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
-    from ..evaluation import ZeroShotCallback
-
     if not tasks:
         return []
+    from ..evaluation import ZeroShotCallback
+
     if parts.validation is None:
         raise ValueError("--zero-shot needs a `validation` split; the dataset has none.")
     days = [parts.validation[row]["day"] for row in range(len(parts.validation))]

@@ -19,7 +19,7 @@ from typing import Any
 import datasets
 import filelock
 import pyarrow as pa
-from tqdm.auto import tqdm
+from huggingface_hub.utils import tqdm
 
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.builder import check_keys

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+from huggingface_hub.utils import tqdm
 
 from ..days import SensorDay
 from ..schema import SchemaLike, get_schema

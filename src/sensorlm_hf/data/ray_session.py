@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .._extras import requires_extra
+
 
 def import_ray(what: str) -> Any:
     """Imports Ray and Ray Data.
@@ -16,11 +18,9 @@ def import_ray(what: str) -> Any:
     Raises:
         ImportError: If Ray is not installed.
     """
-    try:
+    with requires_extra("ray", f"{what} on a cluster"):
         import ray
         import ray.data
-    except ImportError as error:
-        raise ImportError(f"{what} on a cluster needs Ray: pip install 'sensorlm-hf[ray]'.") from error
     return ray
 
 

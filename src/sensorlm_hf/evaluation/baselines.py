@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
+from .._extras import requires_extra
 from ..days import SensorDay
 from .probing import FOLDS, cross_validated, fit_predict, labelled
 from .zero_shot import scored
+
+with requires_extra("eval", "The gradient boosting baseline"):
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.97, 0.99)
 """Quantiles of a channel among the summary features."""

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, roc_curve
+
+from .._extras import requires_extra
+
+with requires_extra("eval", "Evaluation"):
+    from sklearn.metrics import confusion_matrix, roc_curve
 
 MAX_POINTS = 120
 """Most points that are kept of a ROC curve."""

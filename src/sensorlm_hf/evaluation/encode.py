@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from huggingface_hub.utils import tqdm
 
 from ..data.pairing import check_pair
 from ..days import SensorDay

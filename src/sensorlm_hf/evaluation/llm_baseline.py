@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.utils import tqdm
 from scipy.special import softmax
-from tqdm.auto import tqdm
 from transformers import Trainer, TrainingArguments
 
+from .._extras import requires_extra
 from ..days import SensorDay
 from .zero_shot import scored
 
@@ -207,7 +208,8 @@ def fine_tune_llm(
     Raises:
         ValueError: If the task labels no day.
     """
-    from peft import LoraConfig, get_peft_model
+    with requires_extra("train", "Fine-tuning a language model"):
+        from peft import LoraConfig, get_peft_model
 
     used = [day for day in days if task.class_of(day) is not None]
     if not used:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch.distributed as dist
-from tqdm.auto import tqdm
+from huggingface_hub.utils import tqdm
 
 from .encode import batched
 

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
+from .._extras import requires_extra
 from ..days import SensorDay
 from .metrics import classification_scores
 from .tasks import SHOTS, ProbeTask
 from .zero_shot import scored
+
+with requires_extra("eval", "Probing"):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
 logger = logging.getLogger(__name__)
 

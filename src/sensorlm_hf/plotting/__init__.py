@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._extras import requires_extra
 from .._lazy import lazy_names
+
+with requires_extra("plot", "Plotting"):
+    import matplotlib  # noqa: F401
 
 if TYPE_CHECKING:
     from .day import default_channels, plot_day

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .._extras import requires_extra
 from .frame import MARGIN, check_width, new_figure, write
 from .theme import (
     BLUE,
@@ -55,11 +56,13 @@ def project(embeddings: np.ndarray, method: str = "pca", seed: int = 0) -> np.nd
     if embeddings.ndim != 2 or len(embeddings) < 3 or not np.isfinite(embeddings).all():
         raise ValueError(f"`embeddings` must be finite, (N, D) with N >= 3, got shape {embeddings.shape}.")
     if method == "pca":
-        from sklearn.decomposition import PCA
+        with requires_extra("plot", "A map of embeddings"):
+            from sklearn.decomposition import PCA
 
         points = PCA(2, svd_solver="full").fit_transform(embeddings)
     else:
-        from sklearn.manifold import TSNE
+        with requires_extra("plot", "A map of embeddings"):
+            from sklearn.manifold import TSNE
 
         perplexity = min(30.0, (len(embeddings) - 1) / 3)
         points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings)

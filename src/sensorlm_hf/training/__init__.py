@@ -1,5 +1,11 @@
 """Pretraining: arguments, sampling, distributed losses, trainer and complete runs."""
 
+from .._extras import requires_extra
+
+with requires_extra("train", "Training"):
+    import accelerate  # noqa: F401
+    import peft  # noqa: F401
+
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
 from .distributed import GlobalLosses, clamp_logit_scale, compute_losses, prepare_for_fsdp2, restore_scalars

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from huggingface_hub.utils import tqdm
 from torch import nn
-from tqdm.auto import tqdm
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMModel

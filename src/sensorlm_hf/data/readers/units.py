@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..._extras import requires_extra
+
 _SAME = {"µ": "u", "μ": "u", "°": "deg"}
 _ALIASES = {
     "beats/min": "bpm",
@@ -31,12 +33,8 @@ _DEFINITIONS = ("beat = count", "step = count = _ = steps", "fraction = count", 
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    try:
+    with requires_extra("units", "Converting units", "give the values in the schema's units"):
         import pint
-    except ImportError:
-        raise ImportError(
-            "Converting units needs pint: pip install 'sensorlm-hf[units]', or give the values in the schema's units."
-        ) from None
     registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
     for definition in _DEFINITIONS:
         registry.define(definition)

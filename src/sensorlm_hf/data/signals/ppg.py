@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._extras import requires_extra
 from .blocks import check_rate
 
 MIN_RATE_HZ = 16.0
@@ -38,13 +39,8 @@ def ppg_beats(ppg: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> tuple[n
         ValueError: If the shape or the rate is wrong.
         ImportError: If NeuroKit2 is not installed.
     """
-    try:
+    with requires_extra("signals", "Finding beats in a PPG", "use the device's own beat intervals"):
         import neurokit2
-    except ImportError:
-        raise ImportError(
-            "Finding beats in a PPG needs NeuroKit2: pip install 'sensorlm-hf[signals]', or use the device's own beat"
-            " intervals."
-        ) from None
     values = np.asarray(ppg, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"`ppg` must be a vector of samples, got shape {values.shape}.")

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sacrebleu
-from rouge_score import rouge_scorer
 
+from ..._extras import requires_extra
 from .bertscore import bert_scores
 from .cider import cider_scores
 from .meteor import meteor_scores
+
+with requires_extra("eval", "Scoring captions"):
+    import sacrebleu
+    from rouge_score import rouge_scorer
 
 
 def caption_scores(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import f1_score, recall_score, roc_auc_score
+
+from ..._extras import requires_extra
+
+with requires_extra("eval", "Evaluation"):
+    from sklearn.metrics import f1_score, recall_score, roc_auc_score
 
 
 def classification_scores(references: np.ndarray, scores: np.ndarray) -> dict[str, Any]:

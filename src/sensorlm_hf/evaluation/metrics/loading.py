@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..._extras import requires_extra
+
 _FOLDER = Path(__file__).resolve().parent / "modules"
 
 METRICS = tuple(sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem != "__init__"))
@@ -34,12 +36,14 @@ def load_metric(name: str, **options: Any) -> Any:
 
     Raises:
         ValueError: If there is no such metric.
+        ImportError: If `evaluate` is not installed.
 
     Example:
         >>> metric = load_metric("recall_at_k")
         >>> metric.compute(predictions=[1, 2, 7])["R@5"]
         0.6666666666666666
     """
-    import evaluate
+    with requires_extra("eval", "Loading a metric"):
+        import evaluate
 
     return evaluate.load(metric_path(name), **options)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..._extras import requires_extra
+
 _WORDS = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
 
 
@@ -36,7 +38,8 @@ def meteor_scores(predictions: Sequence[str], references: Sequence[str]) -> dict
     Raises:
         ValueError: If the lists differ in length or are empty.
     """
-    from nltk.translate.meteor_score import single_meteor_score
+    with requires_extra("eval", "METEOR"):
+        from nltk.translate.meteor_score import single_meteor_score
 
     if len(predictions) != len(references) or not predictions:
         raise ValueError(
