@@ -5,7 +5,7 @@
 Each row is a process of its own that computes loss and gradients for its part of a global batch and tells by how much
 its peak memory grew. The other processes are simulated: the ring hands it random texts of the right size, the gathered
 batch is random. On real processes the same code runs (`benchmarks/distributed_parity.py` holds it to the result of one
-process); what is simulated is only where the texts come from. `on paper` counts the tensors that must be held at once.
+process); what is simulated is only where the texts come from. `predicted` counts the tensors that must be held at once.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def grown(way: str, world: int, local: int, width: int, chunk: int, pipe: Any) -
         loss = siglip_loss(sensor, texts, scale, bias, positive_pairs(groups[:local], groups))
     else:
         objective, _, part = way.partition(", ")
-        engine = GlobalLosses(chunk_size=chunk if part == "in chunks" else None)
+        engine = GlobalLosses(chunk_size=chunk if part == "chunked" else None)
         groups = torch.arange(local)
         loss = engine.contrastive(
             sensor, embeddings(local, width), scale, bias if objective == "siglip" else None, groups
@@ -96,7 +96,7 @@ def main() -> int:
     parser.add_argument("--one-device", type=int, default=4096, help="Rows of the batch on a single device.")
     parser.add_argument("--chunk", type=int, default=256)
     options = parser.parse_args()
-    print("| processes | global batch | way | measured MiB | on paper MiB |\n|---|---|---|---|---|")
+    print("| processes | global batch | method | measured MiB | predicted MiB |\n|---|---|---|---|---|")
     ring: list[float] = []
     for world in options.world_sizes:
         for way in ("ring", "gather"):
@@ -104,7 +104,7 @@ def main() -> int:
             grew = measured(*size, options.chunk)
             ring += [grew] if way == "ring" else []
             print(f"| {world} | {world * options.local} | {way} | {grew:.0f} | {on_paper(*size):.0f} |", flush=True)
-    for way in ("siglip, whole", "siglip, in chunks", "clip, whole", "clip, in chunks"):
+    for way in ("siglip, unchunked", "siglip, chunked", "clip, unchunked", "clip, chunked"):
         grew = measured(way, 1, options.one_device, options.width, options.chunk)
         print(f"| 1 | {options.one_device} | {way} | {grew:.0f} | - |", flush=True)
     # The ring's memory must not depend on the number of processes; the allocator's own noise is some MiB.

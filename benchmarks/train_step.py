@@ -212,7 +212,7 @@ def main() -> int:
     torch.manual_seed(0)
     rate = matmul_rate(device, torch.bfloat16 if options.bf16 else torch.float32, clock_of(device))
     print(f"matrix products: {rate / 1e12:.3f} TFLOP/s, {torch.get_num_threads()} threads, size {options.size}")
-    print("| batch | model | parameters | ms a step | days/s | tokens/s | mfu | memory | ratio |")
+    print("| batch | model | parameters | ms per step | days/s | tokens/s | mfu | memory | ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
     try:
         open_clip = import_open_clip()

@@ -1,6 +1,6 @@
-"""Hooks of the documentation's build: the order of pages, tables made from the code, links between API pages.
+"""Hooks for the documentation build: page order, tables generated from the code, links between API pages.
 
-Pages that nobody put in order are found by themselves, so that a new page needs no change here.
+Pages that are not listed are discovered automatically, so a new page needs no change here.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "API": (),
     "More": ("limits.md", "faq.md"),
 }
-"""Pages by section, in order; those that do not exist are left out, and others are added to their folder's section."""
+"""Pages by section, in order; missing ones are skipped, and unlisted ones are added to their folder's section."""
 
 FOLDERS = {"guides": "Guides", "reference": "Reference", "api": "API"}
 
 
 def on_config(config: Any) -> Any:
-    """Makes the navigation from the pages that are there."""
+    """Builds the navigation from the existing pages."""
     pages = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
     named = {page for section in SECTIONS.values() for page in section}
     nav: list[Any] = []
@@ -61,7 +61,7 @@ def on_config(config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fills in the tables: `<!-- table: channels sensorlm-26 -->` and the like.
 
-    Links to files of the checkout that are no pages keep their words only: the site does not hold those files.
+    Links to files of the checkout that are not pages are reduced to their text: the site does not contain those files.
     """
     markdown = re.sub(r"\[([^\]\n]+)\]\((?:\.\./)+(?:examples|configs|benchmarks|src)/[^)\s]*\)", r"\1", markdown)
     return re.sub(r"<!-- table: ([\w -]+?) -->", lambda match: table(*match[1].split()), markdown)
@@ -130,16 +130,16 @@ def variants_table() -> str:
     """One row for each objective: what a model trained with it can do."""
     from sensorlm_hf.modeling import OBJECTIVES, SensorLMConfig
 
-    rows = ["| objective | labels any text | writes captions | searches | trained to |", "|---|---|---|---|---|"]
+    rows = ["| objective | zero-shot | captioning | retrieval | trained to |", "|---|---|---|---|---|"]
     aims = {
-        "clip": "pick a day's caption among those of the batch (softmax)",
-        "siglip": "tell for each pair whether day and caption belong together (sigmoid)",
-        "cap": "write the caption",
-        "coca": "both: pick the caption and write it",
+        "clip": "identify a day's caption among those in the batch (softmax)",
+        "siglip": "classify each pair of day and caption as matching or not (sigmoid)",
+        "cap": "generate the caption",
+        "coca": "both: identify the caption and generate it",
     }
     for objective in OBJECTIVES:
         config = SensorLMConfig.from_size(objective, "tiny")
-        labels = "yes" if config.is_contrastive else "yes, by the likelihood of the text: slow"
+        labels = "yes" if config.is_contrastive else "yes, by text likelihood (slow)"
         yes = {True: "yes", False: "–"}
         rows.append(
             f"| `{objective}` | {labels} | {yes[config.is_generative]} | {yes[config.is_contrastive]} |"
@@ -167,7 +167,7 @@ def commands_help() -> str:
 
 @lru_cache(maxsize=1)
 def documented() -> dict[str, str]:
-    """Returns `{short name: identifier}` of what the API pages document."""
+    """Returns `{short name: identifier}` of everything documented on the API pages."""
     found: dict[str, str] = {}
     for path in sorted((DOCS / "api").glob("*.md")):
         for identifier in re.findall(r"^::: (\S+)", path.read_text(encoding="utf-8"), flags=re.M):

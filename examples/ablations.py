@@ -2,10 +2,10 @@
 
     python examples/ablations.py --output_dir ablations --data simulated:2000 --epochs 4
 
-trains a model for each set of caption levels (CoCa) and for each objective (names and numbers), evaluates all on the
-same test people, and writes `ablations.json` and `ablations.md`. Captions are searched twice: summaries of the log,
-which are the same for all, and the kind that a model was trained on, which it also writes. A run that was interrupted
-goes on.
+trains a model for each set of caption levels (CoCa) and for each objective (names and numbers), evaluates all of them
+on the same test people, and writes `ablations.json` and `ablations.md`. Retrieval is evaluated with two kinds of
+captions: summaries of the log, the same for all models, and the kind that each model was trained on and generates. An
+interrupted run resumes when called again.
 """
 
 from __future__ import annotations

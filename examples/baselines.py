@@ -1,10 +1,10 @@
-"""Train the baselines beside a model's evaluation, and put them into its table.
+"""Train baselines for a model's evaluation and add them to its report.
 
     sensorlm-hf evaluate --data simulated:500 --output-dir report
     python examples/baselines.py --report report --data simulated:500
 
-trains the same tower with labels, by SimCLR and by masked autoencoding on the training people, scores it on the test
-people, and writes the report anew. `--llm FOLDER` adds a language model that reads the day as text, prompted and
+trains the same tower with supervision, SimCLR and masked autoencoding on the training people, evaluates it on the test
+people, and updates the report. `--llm FOLDER` adds a language model that reads the day as text, prompted and
 fine-tuned with LoRA.
 """
 

@@ -1,9 +1,9 @@
-"""Caption days at three levels, look at the facts behind a caption, and caption a whole folder of Parquet files.
+"""Caption days at three levels, inspect the facts behind a caption, and caption a folder of Parquet files.
 
     python examples/captions.py [--table my_day.csv] [--output captioned]
 
-Without a table of your own (a `time` column and one column per channel, see `sensorlm_hf.data.readers.read_table`), a
-day of a **simulated** person is taken.
+Without `--table` (a `time` column and one column per channel, see `sensorlm_hf.data.readers.read_table`), a
+**simulated** day is used.
 """
 
 from __future__ import annotations

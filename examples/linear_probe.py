@@ -1,4 +1,4 @@
-"""Linear probe: how much of a label lies ready in the frozen embeddings.
+"""Linear probe: predict a label from frozen embeddings.
 
 python examples/linear_probe.py
 python examples/linear_probe.py --label hypertension

@@ -1,9 +1,9 @@
-"""Fine-tune the demo model on labels of your own with LoRA, in about half a minute on a CPU.
+"""Fine-tune the demo model on your own labels with LoRA, in about half a minute on a CPU.
 
     python examples/lora.py --output_dir my-adapter
 
-The labels here are whether a simulated person exercised outdoors; put your own days and labels in their place. Only
-the adapter is saved, a few hundred kB, beside the processor; it is loaded onto the same model again at the end.
+The labels here are whether a synthetic subject exercised outdoors; replace the days and labels with your own. Only
+the adapter, a few hundred kB, and the processor are saved; at the end the adapter is loaded into the base model again.
 """
 
 from __future__ import annotations

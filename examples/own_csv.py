@@ -1,4 +1,4 @@
-"""Your own CSV: from a file of any rate and any column names to labels, a caption and a picture.
+"""Your own CSV: from a file with any sampling rate and column names to labels, a caption and a plot.
 
 python examples/own_csv.py                                   # makes a small file first
 python examples/own_csv.py my.csv --timezone Europe/Berlin --columns pulse=HR,temp=wrist_temperatures

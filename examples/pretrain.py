@@ -1,9 +1,9 @@
-"""Pretraining with Trainer: a very small model on few simulated people, in seconds.
+"""Pretraining with the Trainer: a very small model on a few synthetic subjects, in seconds.
 
     python examples/pretrain.py --output_dir my-sensorlm
     python examples/pretrain.py --output_dir my-sensorlm --people 2000 --epochs 5   # worth evaluating
 
-`sensorlm-hf train` does the same with more options, `examples/train_demo.py` made the shipped model.
+`sensorlm-hf train` does the same with more options, `examples/train_demo.py` trained the shipped model.
 """
 
 from __future__ import annotations

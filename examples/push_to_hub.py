@@ -1,9 +1,9 @@
-"""Share a model: check that a folder is a whole model repository, then push it to the Hub, or copy it to a folder.
+"""Share a model: check that a folder is a complete model repository, then push it to the Hub or copy it to a folder.
 
 python examples/push_to_hub.py my-sensorlm --to you/my-sensorlm --private     # needs `hf auth login`
 python examples/push_to_hub.py my-sensorlm --to /media/stick/my-sensorlm --local
 
-The code of model, processor and pipelines goes along, for people who do not have this package.
+The code of model, processor and pipelines is included, for users without this package.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     pip install "ray[train]"
     python examples/ray_train.py --data /data/days --output_dir /runs/sensorlm --workers 16 --gpus_per_worker 1
 
-The output folder must be on a file system that all nodes share. A worker that dies restarts the group, which goes on
-from the last whole checkpoint.
+The output folder must be on a file system that all nodes share. If a worker dies, the group is restarted and resumes
+from the last complete checkpoint.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Retrieval: find the days that fit a sentence, and the captions that fit a day.
+"""Retrieval: find days that match a sentence, and captions that match a day.
 
 python examples/retrieval.py "a day with swimming"
 """

@@ -1,10 +1,10 @@
-"""Scaling in data, model size and compute, with fitted power laws and a picture.
+"""Scaling in data, model size and compute, with fitted power laws and a plot.
 
     python examples/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
 
-trains a CLIP model for each number of people and each width, on the same number of passes, evaluates all on the test
-people of another cohort, and writes `scaling.json`, `scaling.md` and pictures. A run that was interrupted goes on.
-Compute is counted as 6 operations a parameter and sensor token of every day seen.
+trains a CLIP model for each number of people and each width, for the same number of epochs, evaluates all of them on
+the test people of another cohort, and writes `scaling.json`, `scaling.md` and plots. An interrupted run resumes when
+called again. Compute is counted as 6 operations per parameter and sensor token of every day seen.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Train a SensorLM in a plain Accelerate loop, with the losses, data and checkpoints of the Trainer.
+"""Train a SensorLM model in a plain Accelerate loop, with the losses, data and checkpoints of the Trainer.
 
     python examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     accelerate launch --config_file configs/accelerate/fsdp2.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
-A starting point for custom training loops: the package provides the parts that must be correct across processes. The
-loss curve is that of `sensorlm-hf train` with the same arguments and seed.
+A starting point for custom loops: everything that must be correct across processes comes from the package. The loss
+curve equals that of `sensorlm-hf train` with the same arguments and seed.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Train the demo model on simulated people, evaluate it on held-out ones, and write its card.
+"""Train the demo model on synthetic subjects, evaluate it on held-out ones, and write its card.
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is the job behind `make train-demo`; on two CPU cores it takes under two hours. A warm-up of a quarter of an hour
-trains the text tower to read numbers, against the channels' statistics alone: reading takes longest to learn, and steps
-without the sensor tower are cheap. Then the model learns the names of activities and moods from short captions, then
-complete days from captions of all levels, and last to write what it knows best. The folder that it writes can be pushed
-to the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py`
-write with `--card_rows`.
+This is the job behind `make train-demo`; it takes under two hours on two CPU cores. A warm-up of a quarter of an hour
+trains the text tower on numbers, against the channels' statistics alone: numbers take longest to learn, and training is
+fast without the sensor tower. Then the model learns activity names from short captions; then full days with captions of
+all levels; and finally to generate what it predicts best. The output folder can be pushed to the Hub as it is.
+`--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py` write with
+`--card_rows`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Stage:
 PEOPLE = 10_000
 
 CAPTION_DAYS = 200
-"""Test days for which whole captions are written."""
+"""Number of test days for which full captions are generated."""
 
 WARMUP = "0-reading"
 WARMUP_STEPS = 1600
@@ -123,7 +123,7 @@ STAGES = (
             "save_dtype": "bfloat16",
         },
     ),
-    # Of what whole captions tell, the model knows trends and peaks least. They are read here, but no longer written.
+    # The model predicts trends and peaks least well: full captions now only count in the contrastive loss.
     Stage(
         "3-captions",
         caption_keys={WRITTEN: 0.5, FULL: 0.35, NAMES: 0.15},

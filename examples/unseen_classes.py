@@ -1,11 +1,11 @@
-"""Zero-shot on exercise that training never showed: five activities are held out of signals and captions alike.
+"""Zero-shot classification of unseen activities: five are held out of both signals and captions.
 
     python examples/unseen_classes.py --output_dir unseen
 
-trains a small CoCa model on simulated people without the days of `UNSEEN_ACTIVITIES`, on captions that tell the other
-activities now by name and now by what they are (an indoor sport, vigorous exercise on the move), and scores it on the
-held-out activities of new people, described by the same attributes. Chance is an AUROC of 0.5. A run that was
-interrupted goes on.
+trains a small CoCa model on synthetic subjects without the days of `UNSEEN_ACTIVITIES`, on captions that refer to the
+other activities either by name or by attributes (an indoor sport, vigorous exercise on the move), and evaluates it on
+the held-out activities of new people, described by the same attributes. Chance is an AUROC of 0.5. An interrupted run
+resumes when called again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Zero-shot: score any labels against days, without training a classifier on them.
+"""Zero-shot classification: score arbitrary labels for days, without training a classifier.
 
 python examples/zero_shot.py
 python examples/zero_shot.py --labels "running, a quiet day, shift work" --people 3 --seed 7

@@ -167,7 +167,7 @@ def in_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> str
         ("simulate 0 FOLDER", "`people` must be at least 1, got 0"),
         ("simulate 3 FOLDER --seed -1", "`seed` must be at least 0, got -1"),
         ("simulate 3 FOLDER --schema sensorlm-99", "sensorlm-99"),
-        ("simulate 3 COHORT", "already holds a dataset"),
+        ("simulate 3 COHORT", "already contains a dataset"),
         ("train --data simulated:many --output_dir FOLDER --use_cpu", "got 'simulated:many'"),
         ("train --data FOLDER/none --output_dir FOLDER --use_cpu", "neither a folder of days"),
         ("train --data COHORT --output_dir FOLDER --caption-keys summary", "Unknown caption key 'summary'"),

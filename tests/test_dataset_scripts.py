@@ -170,5 +170,5 @@ def test_a_folder_that_holds_days_is_not_mixed_with_others(
     with pytest.raises(SystemExit) as done:
         run(monkeypatch, *words, "--seed", 5)
     assert done.value.code == 2
-    assert "already holds" in capsys.readouterr().err
+    assert "already contains" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.parquet")} == before

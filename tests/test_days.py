@@ -143,7 +143,7 @@ def test_event_minutes_become_ints():
         ({"values": np.full((1440, 26), "72")}, TypeError, "must be numbers"),
         ({"values": np.full((1440, 26), "72", dtype=object)}, TypeError, "must be numbers"),
         ({"values": np.zeros((1440, 26), dtype=complex)}, TypeError, "complex"),
-        ({"start": START.replace(tzinfo=None)}, ValueError, "must know its time zone"),
+        ({"start": START.replace(tzinfo=None)}, ValueError, "must be timezone-aware"),
         ({"start": "2024-03-01"}, TypeError, "must be a datetime"),
         ({"subject_id": ""}, ValueError, "`subject_id`"),
         ({"subject_id": 7}, ValueError, "`subject_id`"),
@@ -224,7 +224,7 @@ def test_rows_with_little_in_them():
     ("row", "error", "match"),
     [
         ({}, ValueError, "`values` column"),
-        ({"start": "2024-03-01T06:30:00"}, ValueError, "time zone"),
+        ({"start": "2024-03-01T06:30:00"}, ValueError, "timezone-aware"),
         ({"start": "yesterday"}, ValueError, "ISO 8601"),
         ({"start": 5}, TypeError, "ISO 8601"),
         ({"start": "2024-03-01T06:30:00", "timezone": "Europe/Berlinn"}, ValueError, "IANA"),

@@ -238,7 +238,7 @@ def test_a_day_that_is_not_there(days: list[SensorDay]) -> None:
 def test_sources(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one source"):
         read_source(fitbit="a", table="b")
-    with pytest.raises(ValueError, match="matters for a recording only"):
+    with pytest.raises(ValueError, match="applies to a recording only"):
         read_source(date="2020-07-05")
     with pytest.raises(FileNotFoundError):
         read_source(mmash=tmp_path / "nowhere")
@@ -318,11 +318,11 @@ def test_the_page_is_whole_and_needs_nothing_else(coca: DemoResult, days: list[S
         coca.built_caption,
         "not a medical device",
         "simulated",
-        f"number {coca.own_rank} of 12",
+        f"ranks {coca.own_rank} of 12",
         "6.5",
         "heart rate",
         "Score labels",
-        "this day’s own",
+        "this day’s caption",
         "simulate_days",
         "Draw the pictures",
     ):
@@ -407,7 +407,7 @@ def test_printing(coca: DemoResult, days: list[SensorDay], consoles: tuple[Conso
     for expected in ("[bold]odd[/nothing]", "0.750", "logged that day", "[red]n", "demo/report.html", "load the model"):
         assert expected in text
         assert expected in coloured
-    assert f"number {coca.own_rank}" in text
+    assert f"ranks {coca.own_rank}" in text
     words = " ".join(text.split())
     assert all(word in words for word in coca.built_caption.split())
 

@@ -184,7 +184,7 @@ def labels_a_day(python: Path, folder: Path) -> None:
     assert result["model"].endswith(os.path.join("checkpoints", "sensorlm-coca"))
     assert [answer["label"] for answer in result["answers"]] != []
     assert sum(answer["score"] for answer in result["answers"]) == pytest.approx(1)
-    assert "Using the demo model that comes with sensorlm-hf" in err
+    assert "Using the demo model that ships with sensorlm-hf" in err
     assert not list(folder.iterdir()), "something was written to the folder of the user"
 
 

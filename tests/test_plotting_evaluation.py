@@ -117,7 +117,7 @@ def test_principal_components_are_the_directions_of_most_variance() -> None:
 
 def test_bad_maps() -> None:
     x = np.random.default_rng(0).normal(size=(40, 4))
-    with pytest.raises(ValueError, match="one label a row"):
+    with pytest.raises(ValueError, match="one label per row"):
         plot_embedding_map(x, ["a"])
     with pytest.raises(ValueError, match="at most 35"):
         plot_embedding_map(x, [str(i) for i in range(40)])

@@ -158,9 +158,9 @@ def test_with_normalization_changes_only_what_is_named():
 
 
 def test_a_shipped_name_cannot_be_taken():
-    with pytest.raises(ValueError, match="belongs to a shipped schema"):
+    with pytest.raises(ValueError, match="belongs to a built-in schema"):
         get_schema({"name": "sensorlm-26", "channels": [{"key": "x", "mean": 0.0, "std": 1.0}]})
-    with pytest.raises(ValueError, match="belongs to a shipped schema"):
+    with pytest.raises(ValueError, match="belongs to a built-in schema"):
         get_schema().with_normalization({"steps": (4.0, 11.0)}, name="sensorlm-26")
 
 
@@ -206,7 +206,7 @@ def test_invalid_channels(changes, error, match):
         ({"name": "x", "channels": [{"key": "a", "mean": 0, "std": 0}]}, ValueError, r"channels\[0\].*above 0"),
         ({"name": "x", "channels": [{"key": "a", "mean": 0, "std": 1}] * 2}, ValueError, "share the key 'a'"),
         ({"name": "x", "channels": [], "units": 1}, ValueError, "Unknown schema fields"),
-        ("sensorlm-27", ValueError, "Shipped schemas are sensorlm-26, sensorlm-34"),
+        ("sensorlm-27", ValueError, "Built-in schemas are sensorlm-26, sensorlm-34"),
         (7, TypeError, "must be a name, a path"),
     ],
 )

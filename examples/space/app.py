@@ -62,7 +62,7 @@ def _wrap(drawn: str) -> str:
 def show_sample(name: str) -> tuple[Any, ...]:
     """Takes a sample day."""
     day = SAMPLES[name]
-    return day, figure_of(day), html.status(f"{name}, of a simulated person: {title_of(day)}."), *_cleared()
+    return day, figure_of(day), html.status(f"{name}, of a synthetic subject: {title_of(day)}."), *_cleared()
 
 
 def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:

@@ -98,7 +98,7 @@ def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(_for_visitors(str(error), path)) from error
     except Exception as error:
-        # Damaged archives and tables fail in many libraries' own ways; a visitor is told, and the log has the rest.
+        # Damaged archives and tables raise many different errors; the user sees a message, and details go to the log.
         logger.exception("An upload could not be read")
         raise ValueError(
             f"{path.name} could not be read; it seems damaged ({type(error).__name__}). Give {ACCEPTED}."

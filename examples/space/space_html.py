@@ -1,4 +1,4 @@
-"""Pieces of the page that are written by hand: the notice, the marked sentences, and the style sheet."""
+"""Custom HTML of the app: the notice, the highlighted sentences and the style sheet."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ footer { display: none !important; }
 def notice(is_demo_model: bool, model: str) -> str:
     """Says what runs where, and what the model is worth."""
     trained = (
-        "The model was trained on <strong>simulated people only</strong>: expect little of it on real recordings."
+        "The model was trained on <strong>synthetic subjects only</strong> and may not work well on real recordings."
         if is_demo_model
         else f"The model is <code>{escape(model)}</code>; what it says is worth what it was trained on."
     )

@@ -1,4 +1,4 @@
-"""The `sensorlm-hf` command: its parser, and what becomes of errors. Each subcommand is a file of `commands/`."""
+"""The `sensorlm-hf` command: parser and error handling. Each subcommand is a file in `commands/`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COMMANDS: tuple[Command, ...] = tuple(
 )
 """The subcommands, in the order of the help."""
 
-# Missing files and unreachable hubs are OSErrors; a library that a choice needs and that is not there an ImportError; a
-# loss that is not finite a FloatingPointError.
+# Missing files and an unreachable Hub raise OSError, a missing optional library ImportError, and a non-finite loss
+# FloatingPointError.
 _USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError, FloatingPointError)
 
-# Errors of damaged files that are none of these, by name: importing what defines them would slow the start.
+# Other errors caused by damaged files, by name: importing the modules that define them would slow the start.
 _DAMAGED = {
     "SafetensorError": "The weights of the model are damaged; save or download it again",
     "BadZipFile": "The zip file is damaged; download it again",
@@ -36,10 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        argv: Arguments; those of the process if left out.
+        argv: Arguments; by default those of the process.
 
     Returns:
-        The exit status: 0, 2 for a user's error (one sentence on standard error), 130 when interrupted.
+        The exit status: 0, 2 for a user error (one sentence on standard error), 130 when interrupted.
     """
     parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
@@ -52,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.formatwarning = _format_warning
     try:
         status = command.run(arguments, rest) if command.light else _run(command, arguments, rest)
-        sys.stdout.flush()  # or a reader that went away shows only when Python ends
+        sys.stdout.flush()  # so that a closed pipe raises here and not at exit
         return status
     except BrokenPipeError:
-        # The reader of our output went away (`| head`); that is no error of ours.
+        # The reader of our output was closed (`| head`), which is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _message(error: Exception) -> str | None:
-    """Says in a sentence what a user can mend, or None if the error is ours."""
+    """Returns a one-sentence message for a user error, or None if the error is a bug."""
     text = " ".join(str(error).split())
     damage = _DAMAGED.get(type(error).__name__)
     if damage is not None:
@@ -85,7 +85,7 @@ def _message(error: Exception) -> str | None:
 
 
 def _run(command: Command, arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Runs a command that needs the models: makes them known first, see `_start.register_unless_command`."""
+    """Runs a command that needs the models; registers them first, see `_start.register_unless_command`."""
     from ._registration import register
 
     register()
@@ -95,7 +95,7 @@ def _run(command: Command, arguments: argparse.Namespace, rest: list[str]) -> in
 
 @contextlib.contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    """Keeps bars, which draw over themselves, out of logs and files; afterwards they are as they were."""
+    """Disables progress bars, which clutter logs and files, and restores them afterwards."""
     import datasets
     from transformers.utils import logging as transformers_logging
 
@@ -122,7 +122,7 @@ def _format_warning(message: Warning | str, *_: Any, **__: Any) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the arguments in one sentence, without the usage of all options before it."""
+    """Reports argument errors in one sentence, without printing the usage of all options first."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message.rstrip('.')} (see {self.prog} --help).\n")
@@ -132,8 +132,8 @@ def build_parser() -> argparse.ArgumentParser:
     """Builds the parser of all subcommands."""
     parser = _Parser(
         prog="sensorlm-hf",
-        description="SensorLM labels, captions and searches days of wearable data, and learns from them.",
-        epilog="Example:\n  sensorlm-hf demo\n\n`sensorlm-hf COMMAND --help` explains a command and gives an example.",
+        description="Label, caption and search days of wearable data with SensorLM, and train models.",
+        epilog="Example:\n  sensorlm-hf demo\n\n`sensorlm-hf COMMAND --help` describes a command with an example.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sensorlm-hf {__version__}")
@@ -148,7 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         subparser.add_argument(
-            "--debug", action="store_true", help="Show log messages, and the whole traceback of an error."
+            "--debug", action="store_true", help="Show log messages and the full traceback of errors."
         )
         command.add_arguments(subparser)
         subparser.set_defaults(run=command, parser=subparser)

@@ -1,4 +1,4 @@
-"""`SensorDay` and `Event`: the record that every reader writes and every consumer takes."""
+"""`SensorDay` and `Event`: the record type shared by all readers and consumers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ EVENT_KINDS = ("activity", "sleep", "mood")
 """Kinds of logged events."""
 
 MINUTES_PER_DAY = 1440
-"""Length of the reference's window, minutes."""
+"""Length of the reference window in minutes."""
 
 LabelValue = str | int | float | bool
 
 
 @dataclass(frozen=True, order=True)
 class Event:
-    """Something a person or a tracker logged.
+    """An event logged by a person or a tracker.
 
     Attributes:
         kind: `"activity"`, `"sleep"` or `"mood"`.
-        label: What it was: `"running"`, `"nap"`, `"calm"`.
-        start_minute: First minute, counted from the start of the window; may be negative if it began before.
-        end_minute: Minute after the last one (exclusive); may lie past the window. Equal to `start_minute` only for
-            moods, which are logged at a moment.
+        label: Name of the event, such as `"running"`, `"nap"` or `"calm"`.
+        start_minute: First minute, relative to the start of the window; negative if the event began earlier.
+        end_minute: Minute after the last one (exclusive); may exceed the window. Equal to `start_minute` only for
+            moods, which are logged at a point in time.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Event:
         return self.end_minute - self.start_minute
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the event as plain types, as dataset rows hold it."""
+        """Returns the event as plain types, as stored in dataset rows."""
         return {
             "kind": self.kind,
             "label": self.label,
@@ -78,16 +78,16 @@ def _minute(value: Any, name: str, event: Event) -> int:
 
 @dataclass(frozen=True, eq=False)
 class SensorDay:
-    """A window of minute-level signals of one person, usually 24 hours, with what was logged in it.
+    """A window of one person's minute-level signals, usually 24 hours, with the events logged in it.
 
-    The window may start at any minute and cross midnight or a clock change: it is a run of elapsed minutes, and
-    [`SensorDay.clock`] tells the wall-clock time of each.
+    The window may start at any minute and cross midnight or a clock change: it counts elapsed minutes, and
+    [`SensorDay.clock`] gives the local time of each.
 
     Attributes:
         values: `(minutes, channels)` float32 in physical units; NaN where nothing was observed. Kept read-only.
-        start: Time of the first minute; must know its time zone.
-        subject_id: Whose day it is, pseudonymous.
-        schema: What the columns are; a name, dict, path or [`SensorSchema`].
+        start: Time of the first minute; must be timezone-aware.
+        subject_id: Pseudonym of the person.
+        schema: Schema of the columns; a name, dict, path or [`SensorSchema`].
         events: Logged events, sorted by start. All overlap the window.
         labels: Facts about the day or the person: `{"hypertension": True, "main_activity": "running"}`.
     """
@@ -106,7 +106,7 @@ class SensorDay:
             raise TypeError(f"SensorDay `start` must be a datetime, got {type(self.start).__name__}.")
         if self.start.tzinfo is None or self.start.utcoffset() is None:
             raise ValueError(
-                f"SensorDay `start` must know its time zone, got {self.start.isoformat()}; use"
+                f"SensorDay `start` must be timezone-aware, got {self.start.isoformat()}; use"
                 ' start.replace(tzinfo=ZoneInfo("Europe/Berlin")) or datetime.timezone.utc.'
             )
         if not isinstance(self.subject_id, str) or not self.subject_id:
@@ -116,7 +116,7 @@ class SensorDay:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.values.flags.writeable = False  # pickling and deep copies forget it
+        self.values.flags.writeable = False  # pickling and deep copies reset it
 
     def __len__(self) -> int:
         return len(self.values)
@@ -143,17 +143,17 @@ class SensorDay:
 
     @property
     def sample_id(self) -> str:
-        """Stable name of the window: subject and start, such as `"p001@2024-03-01T00:00+0100"`."""
+        """Stable identifier of the window: subject and start, such as `"p001@2024-03-01T00:00+0100"`."""
         stamp = self.start.isoformat(timespec="minutes")  # in a third of the time that strftime takes
         return f"{self.subject_id}@{stamp[:16]}{stamp[16:].replace(':', '')}"
 
     @property
     def end(self) -> datetime:
-        """Time just after the last minute, in the zone of `start`."""
+        """End of the window (exclusive), in the time zone of `start`."""
         return self.clock(len(self))
 
     def clock(self, minute: int) -> datetime:
-        """Returns the wall-clock time of a minute of the window; clock changes are respected."""
+        """Returns the local time of a minute of the window, taking clock changes into account."""
         zone: tzinfo = self.start.tzinfo  # type: ignore[assignment]
         return (self.start.astimezone(timezone.utc) + timedelta(minutes=int(minute))).astimezone(zone)
 
@@ -168,13 +168,13 @@ class SensorDay:
         return tuple(event for event in self.events if event.kind == kind)
 
     def crop(self, start_minute: int, end_minute: int) -> SensorDay:
-        """Returns the day with everything outside `[start_minute, end_minute)` unobserved; the length stays.
+        """Returns the day with everything outside `[start_minute, end_minute)` masked; the length is unchanged.
 
-        Events that do not overlap the span are left out; the others are kept as logged.
+        Events that do not overlap the span are dropped; the others are kept as logged.
         """
         if not 0 <= start_minute < end_minute <= len(self):
             raise ValueError(
-                f"A crop must lie inside the window of {len(self)} minutes, got [{start_minute}, {end_minute})."
+                f"A crop must be inside the window of {len(self)} minutes, got [{start_minute}, {end_minute})."
             )
         values = np.full_like(self.values, np.nan)
         values[start_minute:end_minute] = self.values[start_minute:end_minute]
@@ -188,8 +188,8 @@ class SensorDay:
     def to_row(self) -> dict[str, Any]:
         """Returns the day as a `datasets` row of plain types; [`SensorDay.from_row`] reads it back.
 
-        The zone is stored by IANA name where it has one, so that clock changes survive; otherwise by its offset. The
-        schema is stored by name if it ships with the package, and whole otherwise, see [`SensorSchema.reference`].
+        The time zone is stored by IANA name if it has one, which preserves clock changes, and otherwise by its offset.
+        Built-in schemas are stored by name, others in full, see [`SensorSchema.reference`].
         """
         return {
             "subject_id": self.subject_id,
@@ -203,12 +203,12 @@ class SensorDay:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], schema: SchemaLike | None = None) -> SensorDay:
-        """Reads a row that [`SensorDay.to_row`] made, whatever `datasets` turned its lists into.
+        """Reads a row written by [`SensorDay.to_row`], in any form that `datasets` may return it.
 
         Args:
-            row: The row; `values` is required. A missing `start` becomes 1970-01-01 00:00 UTC and a missing
-                `subject_id` becomes `"unknown"`: then clock times say nothing.
-            schema: Overrules the schema that the row tells; needed where it tells only the name of one of your own.
+            row: The row; `values` is required. A missing `start` becomes 1970-01-01 00:00 UTC, so that clock times are
+                meaningless, and a missing `subject_id` becomes `"unknown"`.
+            schema: Overrides the row's schema; required if the row only has the name of a custom schema.
 
         Raises:
             ValueError: If a field is missing or invalid.
@@ -231,7 +231,7 @@ def _parse_start(start: Any, zone: str) -> datetime:
         return datetime(1970, 1, 1, tzinfo=timezone.utc)
     if isinstance(start, str):
         try:
-            start = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", start))  # Python 3.10 does not know "Z"
+            start = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", start))  # Python 3.10 does not support "Z"
         except ValueError:
             raise ValueError(f"`start` must be an ISO 8601 time, got {start!r}.") from None
     if not isinstance(start, datetime):
@@ -303,7 +303,7 @@ def _check_events(events: Iterable[Event], minutes: int) -> tuple[Event, ...]:
     for position, event in enumerate(events):
         if not isinstance(event, Event):
             raise TypeError(f"SensorDay events[{position}] must be an Event, got {type(event).__name__}.")
-        # A mood is a moment: it occupies the minute at which it was logged.
+        # A mood occupies the minute at which it was logged.
         if event.start_minute >= minutes or max(event.end_minute, event.start_minute + 1) <= 0:
             raise ValueError(
                 f"SensorDay events[{position}] ({event.label!r}, minutes {event.start_minute} to {event.end_minute})"
@@ -328,7 +328,7 @@ def stack_values(days: Sequence[SensorDay]) -> np.ndarray:
     """Stacks the values of days of one schema and length into `(days, minutes, channels)` float32.
 
     Raises:
-        ValueError: If there is no day, or the days differ in schema or length; the message names the first that does.
+        ValueError: If there is no day, or the days differ in schema or length; the message gives the first mismatch.
     """
     if not days:
         raise ValueError("`days` is empty; give at least one SensorDay.")

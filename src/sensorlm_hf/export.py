@@ -1,7 +1,7 @@
-"""Writes the encoders of a model as ONNX or as programs of `torch.export`, for devices without transformers.
+"""Exports the encoders of a model to ONNX or `torch.export` programs, for devices without transformers.
 
-A watch or a phone runs the sensor tower; the text embeddings of the labels can be computed beforehand. The files take
-what the processor makes and give embeddings of length 1; batch and text length are free.
+A watch or a phone runs the sensor tower; the text embeddings of the labels can be computed in advance. The exported
+encoders take the processor's output and return unit-norm embeddings; batch size and text length are dynamic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ._extras import requires_extra
 FORMATS = ("onnx", "torch")
 """File formats: ONNX, or `torch.export` programs (`.pt2`)."""
 
-_LARGEST_SINGLE_FILE = 1_800_000_000  # protobuf ends at 2 GiB; beyond, weights go into a file beside it
+_LARGEST_SINGLE_FILE = 1_800_000_000  # protobuf is limited to 2 GiB; larger weights go to a separate file
 
 
 class SensorEncoder(nn.Module):
@@ -50,7 +50,7 @@ class TextEncoder(nn.Module):
 
 
 def example_inputs(model: Any, side: str, rows: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Draws inputs of an encoder, with gaps or padding.
+    """Generates random inputs for an encoder, with gaps or padding.
 
     Args:
         model: A [`SensorLMModel`].
@@ -78,24 +78,24 @@ def export_encoders(model: Any, folder: str | Path, *, format: str = "onnx") -> 
 
     Args:
         model: A [`SensorLMModel`] on the CPU in float32; it is switched to evaluation mode.
-        folder: Folder to write to; made if absent. Files appear there only when they are whole.
+        folder: Output folder; created if it does not exist. Files only appear there once they are complete.
         format: `"onnx"`, which needs the extra `export`, or `"torch"`.
 
     Returns:
         `{"sensor": path, "text": path}`: `sensor_encoder.onnx` or `sensor_encoder.pt2`, and the same for the text
-        encoder, which models of objective `cap` lack.
+            encoder, except for models with objective `cap`.
 
     Raises:
         ValueError: If the format is unknown or the model is not in float32 on the CPU.
-        ImportError: If ONNX is asked for and not installed.
+        ImportError: If ONNX is requested but not installed.
     """
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {', '.join(FORMATS)}, got {format!r}.")
     parameter = next(model.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         raise ValueError(
-            f"The model is {parameter.dtype} on {parameter.device}; export it in float32 on the CPU, as"
-            " `from_pretrained(..., dtype=torch.float32)` loads it."
+            f"The model is {parameter.dtype} on {parameter.device}; export it in float32 on the CPU, for"
+            " example loaded with `from_pretrained(..., dtype=torch.float32)`."
         )
     if format == "onnx":
         _require_onnx()
@@ -111,7 +111,7 @@ def export_encoders(model: Any, folder: str | Path, *, format: str = "onnx") -> 
             name = f"{side}_encoder.{'onnx' if format == 'onnx' else 'pt2'}"
             _export(encoder.eval(), example_inputs(model, side), Path(partial) / name)
             written[side] = folder / name
-        # The file that names the others comes last.
+        # The file that references the others is moved last.
         for path in sorted(Path(partial).iterdir(), key=lambda path: path.suffix in (".onnx", ".pt2")):
             shutil.move(path, folder / path.name)
     return written
@@ -141,7 +141,7 @@ def _export(encoder: nn.Module, inputs: dict[str, torch.Tensor], path: Path) -> 
 
 
 def run_encoder(path: str | Path, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Runs a file of [`export_encoders`], with onnxruntime or torch alone.
+    """Runs an encoder exported by [`export_encoders`], with only onnxruntime or torch.
 
     Args:
         path: The file.
@@ -163,7 +163,7 @@ def run_encoder(path: str | Path, inputs: dict[str, torch.Tensor]) -> torch.Tens
 
 
 def largest_difference(model: Any, paths: dict[str, Path], rows: int = 3, seed: int = 1) -> dict[str, float]:
-    """Compares exported encoders with the model, on inputs and with a number of rows that they were not made with.
+    """Compares exported encoders with the model, using inputs and a batch size that differ from those of the export.
 
     Args:
         model: The model that was exported.
@@ -172,7 +172,7 @@ def largest_difference(model: Any, paths: dict[str, Path], rows: int = 3, seed: 
         seed: Seed of the inputs.
 
     Returns:
-        The largest absolute difference of an embedding's entries, for each encoder.
+        The maximum absolute difference between embeddings, for each encoder.
     """
     differences = {}
     for side, path in paths.items():
@@ -185,11 +185,11 @@ def largest_difference(model: Any, paths: dict[str, Path], rows: int = 3, seed: 
 
 
 def export_command(model: str | None, folder: str | Path, format: str) -> dict[str, dict[str, Any]]:
-    """Does what `sensorlm-hf export` does: loads a model, writes its encoders and compares them with it.
+    """Implementation of `sensorlm-hf export`: loads a model, exports its encoders and compares them with it.
 
     Args:
         model: Model folder or Hub id; the demo model by default.
-        folder: Folder to write to.
+        folder: Output folder.
         format: One of [`FORMATS`].
 
     Returns:

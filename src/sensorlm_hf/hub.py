@@ -1,8 +1,8 @@
-"""Writes whole model repositories: weights, processor, tokenizer, card and, for people without the package, code.
+"""Writes complete model repositories: weights, processor, tokenizer, card and, for users without the package, code.
 
-With the package installed a repository loads without any code of its own. Without it,
-`AutoModel.from_pretrained(name, trust_remote_code=True)`, `AutoProcessor` and `pipeline` run the files that lie beside
-the weights.
+With the package installed, no code from the repository is executed. Without it,
+`AutoModel.from_pretrained(name, trust_remote_code=True)`, `AutoProcessor` and `pipeline` run the code stored in the
+repository.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PIPELINES = {
     "sensor-captioning": ("sensor_captioning.SensorCaptioningPipeline", ("AutoModelForMultimodalLM",)),
     "sensor-feature-extraction": ("sensor_feature_extraction.SensorFeatureExtractionPipeline", _EITHER),
 }
-"""Tasks with the class of their pipeline and those of their model, as `config.json` names them."""
+"""Pipeline tasks and their classes, as referenced in `config.json`."""
 
 _AUTO_CLASSES: dict[Any, str] = {
     SensorLMConfig: "AutoConfig",
@@ -55,9 +55,9 @@ _MODELS = (SensorLMModel, SensorLMForConditionalGeneration, SensorLMForSensorCla
 
 
 def register_for_auto_class() -> None:
-    """Makes every `save_pretrained` and `push_to_hub` of models and processors write their code too.
+    """Makes `save_pretrained` and `push_to_hub` of models and processors include their code.
 
-    The pipelines are written by [`save_repository`] only.
+    Pipeline code is only written by [`save_repository`].
     """
     for kind, auto_class in _AUTO_CLASSES.items():
         kind.register_for_auto_class(auto_class)
@@ -82,23 +82,23 @@ def save_repository(
     remote_code: bool = True,
     card: str | None = None,
 ) -> list[Path]:
-    """Writes everything that a model repository holds.
+    """Writes a complete model repository.
 
-    The files are written beside their place first, the weights are moved in last, and other files in the folder stay.
+    Files are written to a temporary folder first, the weights are moved into place last, and other files are kept.
 
     Args:
         model: A [`SensorLMModel`], [`SensorLMForConditionalGeneration`] or [`SensorLMForSensorClassification`].
         processor: Its [`SensorLMProcessor`].
-        folder: Folder to write to; made if absent.
-        remote_code: Whether to write the code of model, processor and pipelines for people without the package.
-        card: Text of `README.md`. By default a card that the folder holds stays, and a short one is written else.
+        folder: Output folder; created if it does not exist.
+        remote_code: Whether to include the code of model, processor and pipelines, for users without the package.
+        card: Text of `README.md`. By default an existing card is kept, and otherwise a short one is written.
 
     Returns:
         The files written.
 
     Raises:
-        ValueError: If the processor is not the model's, or `folder` is a file.
-        TypeError: If the model is of another kind.
+        ValueError: If the processor does not match the model, or `folder` is a file.
+        TypeError: If the model has an unsupported type.
     """
     if not isinstance(model, _MODELS):
         raise TypeError(
@@ -183,19 +183,19 @@ def push_repository(
     commit_message: str = "Upload model",
     **options: Any,
 ) -> str:
-    """Uploads what [`save_repository`] writes in one commit.
+    """Uploads the output of [`save_repository`] in one commit.
 
     Args:
         model: A [`SensorLMModel`], [`SensorLMForConditionalGeneration`] or [`SensorLMForSensorClassification`].
         processor: Its processor.
-        repo_id: Repository, `you/name`; made if absent.
+        repo_id: Repository, `you/name`; created if it does not exist.
         private: Whether a new repository is private.
-        token: Token of the Hub; by default that of `hf auth login`.
-        commit_message: Message of the commit.
+        token: Hub token; by default that of `hf auth login`.
+        commit_message: Commit message.
         options: Further arguments of [`save_repository`].
 
     Returns:
-        The address of the commit.
+        The URL of the commit.
     """
     api = HfApi(token=token)
     with tempfile.TemporaryDirectory() as name:
@@ -206,12 +206,12 @@ def push_repository(
 
 
 def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
-    """Writes a short card: what the model reads and how to load it, with and without the package.
+    """Returns a short model card: the model's input and how to load it, with and without the package.
 
     Args:
         model: The model.
         name: Name of the repository.
-        remote_code: Whether the repository holds its code.
+        remote_code: Whether the repository includes its code.
     """
     config = model.config
     sensor = config.sensor_config
@@ -222,10 +222,10 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
     auto_class = next(name for kind, name in _AUTO_CLASSES.items() if isinstance(model, kind))
     trust = ", trust_remote_code=True" if remote_code else ""
     without = (
-        "Without the package, the code beside the weights runs, which `trust_remote_code=True` allows; with it"
-        " installed (`import sensorlm_hf`) leave that out."
+        "Without the package, `trust_remote_code=True` runs the code in this repository; with the package installed"
+        " (`import sensorlm_hf`), omit the flag."
         if remote_code
-        else "It needs the package: `import sensorlm_hf` first."
+        else "It requires the package: run `import sensorlm_hf` first."
     )
     pipeline = ""
     if _tasks(model) and config.is_contrastive:
@@ -245,21 +245,21 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
 
 # {name}
 
-A SensorLM ({config.objective}, {millions:.1f} M parameters) made with sensorlm_hf {__version__}. It reads windows of
-{sensor.window_minutes} minutes, one value a minute, NaN where nothing was observed: {channels}.
+A SensorLM model ({config.objective}, {millions:.1f} M parameters), created with sensorlm_hf {__version__}. Its input
+is a window of {sensor.window_minutes} minutes, one value per minute, NaN where nothing was observed: {channels}.
 
 ```python
 {imports}
 
 model = {auto_class}.from_pretrained("{name}"{trust})
 processor = AutoProcessor.from_pretrained("{name}"{trust})
-day = np.full(({sensor.window_minutes}, {sensor.num_channels}), np.nan)  # put your own values here, in physical units
+day = np.full(({sensor.window_minutes}, {sensor.num_channels}), np.nan)  # your own values, in physical units
 inputs = processor(sensor=day, allow_empty=True){pipeline}
 ```
 
 {without}
 
-Tell here what the model was trained on and how well it does. It is not a medical device.
+Describe here what the model was trained on and how well it performs. It is not a medical device.
 """
     return str(ModelCard(text))
 

@@ -1,14 +1,14 @@
-"""Sensor schemas: the one place that knows channels, their units, constants and caption groups.
+"""Sensor schemas: the single source of channels, their units, constants and caption groups.
 
 A *schema* is an ordered tuple of channels. Two ship with the package:
 
 * ``sensorlm-26``: the 26 minute-level features of the SensorLM encoder (PPG, accelerometer, skin conductance, skin
   temperature, altimeter). Population means and standard deviations are those of the public SensorLM release
   (Zhang et al., "SensorLM: Learning the Language of Wearable Sensors", NeurIPS 2025, arXiv:2506.09108); the names and
-  the grouping are ours, because the release lists none.
-* ``sensorlm-34``: the 34 features that the release's captioner reads, with its names, order and constants.
+  the grouping are our own, because the release does not provide any.
+* ``sensorlm-34``: the 34 features used by the release's captioner, with its names, order and constants.
 
-Anything else is a user-defined schema: build it from a dict, a JSON file or a YAML file with [`get_schema`].
+Any other schema is user-defined: build it from a dict, a JSON file or a YAML file with [`get_schema`].
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODALITIES = ("PPG", "ACC", "EDA", "TEMP", "ALT", "OTHER")
 """Sensor modalities a channel may belong to."""
 
 CAPTION_GROUPS = ("Heart", "Activity", "Sleep", "EDA")
-"""Groups under which captions list their sentences; the EDA group also holds skin temperature."""
+"""Caption groups; the EDA group also includes skin temperature."""
 
 SchemaLike = Union[str, os.PathLike, Mapping[str, Any], "SensorSchema"]
 
@@ -40,15 +40,15 @@ class Channel:
 
     Attributes:
         key: Machine name, unique in its schema, and the column name in tables (`"HR"`).
-        label: Human name, as captions write it (`"heart rate"`).
+        label: Human-readable name, as used in captions (`"heart rate"`).
         modality: One of [`MODALITIES`].
         group: One of [`CAPTION_GROUPS`].
         unit: Physical unit of the values (`"bpm"`); `"device code"` for features on an arbitrary device scale.
         mean: Population mean in physical units, used for z-scoring.
         std: Population standard deviation in physical units, strictly positive.
         valid_range: Lowest and highest value that a working sensor can report, in physical units.
-        non_negative: Whether values decoded from the normalised scale are cut at 0.
-        in_every_caption: Whether captions always describe the channel; the others are drawn at random.
+        non_negative: Whether values decoded from the normalised scale are clipped at 0.
+        in_every_caption: Whether captions always describe the channel; other channels are sampled.
     """
 
     key: str
@@ -97,7 +97,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class SensorSchema:
-    """An ordered set of channels: what the columns of a day mean.
+    """An ordered set of channels: the columns of a day.
 
     Attributes:
         name: Name of the schema, stored with every day, processor and model that uses it.
@@ -160,9 +160,9 @@ class SensorSchema:
 
     @property
     def reference(self) -> str:
-        """What finds the schema again wherever [`get_schema`] runs: a shipped schema's name, any other as JSON text.
+        """A reference that [`get_schema`] can resolve anywhere: a built-in schema's name, or the schema as JSON text.
 
-        Rows of days store it, so days of user-defined channels need nothing beside them.
+        It is stored in the rows of days, so that days with user-defined channels are self-contained.
         """
         if _BUILTIN.get(self.name) == self:
             return self.name
@@ -183,13 +183,13 @@ class SensorSchema:
         """Returns a copy with other population constants.
 
         Args:
-            stats: `{channel key: (mean, std)}` in physical units; channels not named keep theirs.
+            stats: `{channel key: (mean, std)}` in physical units; other channels keep their constants.
             name: Name of the copy; defaults to `"<name>-custom"`, since values normalised with other constants are
                 not comparable with those of the original.
 
         Raises:
             KeyError: If `stats` names an unknown channel.
-            ValueError: If a constant is invalid, or `name` is that of a shipped schema, which has other constants.
+            ValueError: If a constant is invalid, or `name` is the name of a built-in schema with different constants.
         """
         for key in stats:
             self.index(key)
@@ -217,8 +217,8 @@ class SensorSchema:
                 `modality` to `"OTHER"` and `group` to the caption group that goes with the modality.
 
         Raises:
-            ValueError: If a field is missing, unknown or out of range (the message names the channel by position), or
-                the name is that of a shipped schema with other channels.
+            ValueError: If a field is missing, unknown or out of range (the message gives the channel's position), or
+                the name is that of a built-in schema with different channels.
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"A schema must be a mapping with `name` and `channels`, got {type(data).__name__}.")
@@ -233,7 +233,7 @@ class SensorSchema:
         return _not_an_impostor(cls(data["name"], tuple(channels), data.get("description") or ""))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes the schema to a `.json`, `.yaml` or `.yml` file, over a temporary name."""
+        """Writes the schema atomically to a `.json`, `.yaml` or `.yml` file."""
         path = Path(path)
         if path.suffix == ".json":
             text = json.dumps(self.to_dict(), indent=2) + "\n"
@@ -264,10 +264,10 @@ def _finite(value: Any, where: str) -> float:
 
 
 def _not_an_impostor(schema: SensorSchema) -> SensorSchema:
-    """Refuses a shipped schema's name for other channels: stored days and models find their schema by its name."""
+    """Rejects a built-in schema's name for other channels: stored days and models refer to schemas by name."""
     shipped = _BUILTIN.get(schema.name)
     if shipped is not None and shipped.channels != schema.channels:
-        raise ValueError(f"The name {schema.name!r} belongs to a shipped schema with other channels; choose another.")
+        raise ValueError(f"The name {schema.name!r} belongs to a built-in schema with other channels; choose another.")
     return schema
 
 
@@ -300,7 +300,7 @@ def _channel_from_dict(item: Any, position: int) -> Channel:
 def _channels(modality: str, group: str, rows: Sequence[tuple]) -> list[Channel]:
     """Builds channels of one modality; a row is key, label, unit, mean, std, valid range and flags.
 
-    Flags: `!` in every caption, `+` cut at 0 when decoded, `Sleep` and the like override the caption group.
+    Flags: `!` in every caption, `+` clipped at 0 when decoded; `Sleep` and so on override the caption group.
     """
     channels = []
     for key, label, unit, mean, std, valid_range, *flags in rows:
@@ -311,8 +311,8 @@ def _channels(modality: str, group: str, rows: Sequence[tuple]) -> list[Channel]
     return channels
 
 
-# Accelerometer features of the reference come in codes of the device. Their true bounds are not public, so the range
-# only catches values that are plainly on another scale.
+# Accelerometer features of the reference are device codes. Their true bounds are not public, so the range only catches
+# values that are clearly on a different scale.
 _CODE = (-1000.0, 1000.0)
 _MS = (250.0, 2500.0)
 
@@ -455,17 +455,17 @@ _BUILTIN = {
 
 
 def list_schemas() -> tuple[str, ...]:
-    """Returns the names of the schemas that ship with the package."""
+    """Returns the names of the built-in schemas."""
     return tuple(_BUILTIN)
 
 
 def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
-    """Finds or builds a schema.
+    """Looks up or builds a schema.
 
     Args:
-        schema: The name of a shipped schema, a path to a `.json`, `.yaml` or `.yml` file, a dict as in
+        schema: The name of a built-in schema, a path to a `.json`, `.yaml` or `.yml` file, a dict as in
             [`SensorSchema.from_dict`], such a dict as JSON text (see [`SensorSchema.reference`]), or a
-            [`SensorSchema`], which is returned as it is.
+            [`SensorSchema`], which is returned unchanged.
 
     Returns:
         The schema.
@@ -493,7 +493,7 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
     path = Path(name)
     if path.suffix not in (".json", ".yaml", ".yml"):
         raise ValueError(
-            f"Unknown schema {name!r}. Shipped schemas are {', '.join(_BUILTIN)}; for your own give a dict or a path"
+            f"Unknown schema {name!r}. Built-in schemas are {', '.join(_BUILTIN)}; for your own, pass a dict or a path"
             " to a .json, .yaml or .yml file."
         )
     text = path.read_text(encoding="utf-8")
@@ -509,7 +509,7 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
 
 @lru_cache(maxsize=64)
 def _schema_from_text(text: str) -> SensorSchema:
-    """Reads [`SensorSchema.reference`]. Every row of a dataset repeats it, so it is parsed once."""
+    """Parses [`SensorSchema.reference`]; cached, because every row of a dataset repeats it."""
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:

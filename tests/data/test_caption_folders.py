@@ -259,7 +259,7 @@ def test_another_input_or_version_is_not_mixed_in(source: Path, captioned: Path,
     shutil.copytree(captioned, target)
     manifest = json.loads((target / MANIFEST).read_text())
     (target / MANIFEST).write_text(json.dumps({**manifest, "code": "0"}))
-    with pytest.raises(FileExistsError, match="this version of the package writes captions otherwise"):
+    with pytest.raises(FileExistsError, match="this version of the package writes different captions"):
         caption_folder(source, target, BUILD, KEYS)
     (target / MANIFEST).write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
@@ -285,13 +285,13 @@ def test_bad_folders_are_refused(source: Path, captioned: Path, tmp_path: Path) 
         (tmp_path / "none", tmp_path / "out", FileNotFoundError, "no folder"),
         (tmp_path / "empty", tmp_path / "out", ValueError, "write_days"),
         (tmp_path / "arrow", tmp_path / "out", ValueError, "save_to_disk"),
-        (tmp_path / "text", tmp_path / "out", ValueError, r"x\.parquet in .*not a whole Parquet file"),
+        (tmp_path / "text", tmp_path / "out", ValueError, r"x\.parquet in .*not a complete Parquet file"),
         (tmp_path / "other", tmp_path / "out", ValueError, "no `values` column, it has x"),
         (source, source, ValueError, "outside the input"),
         (source, source / "out", ValueError, "outside the input"),
         (source, tmp_path / "file", FileExistsError, "is a file"),
-        (source, tmp_path / "other", FileExistsError, "no captioning run wrote"),
-        (captioned, tmp_path / "out", ValueError, r"column high_level_all_caption, .* is there already"),
+        (source, tmp_path / "other", FileExistsError, "not written by a captioning run"),
+        (captioned, tmp_path / "out", ValueError, r"column high_level_all_caption, .* already exists"),
     ]
     for folder, target, error, message in cases:
         with pytest.raises(error, match=message):
@@ -323,7 +323,7 @@ def test_a_bad_row_is_named(num_proc: int, tmp_path: Path) -> None:
     [
         (pa.array([[[1.0], [2.0, 3.0]]]), "minutes of 1 and of 2 channels"),
         (pa.array([[1.0]]), "lists of lists of numbers"),
-        (pa.array([[["a"]]]), "must hold numbers"),
+        (pa.array([[["a"]]]), "must contain numbers"),
         (pa.array([[[1.0] * 3]]), "has 3 columns, but schema 'sensorlm-26' has 26"),
         (pa.array([None], pa.list_(pa.list_(pa.float32()))), "Row 0: .*`values`"),
         (pa.array([[]], pa.list_(pa.list_(pa.float32()))), r"Row 0: .*shape \(minutes, channels\)"),
@@ -363,7 +363,7 @@ def test_the_command(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     columns = pq.read_schema(tmp_path / "out" / "data" / "train-00000.parquet").names
     assert columns[-8:] == list(CAPTION_KEYS)
     assert main(words) == 0
-    assert "Captioned 28 days in 6 files, 28 of them in an earlier run" in capsys.readouterr().out
+    assert "Captioned 28 days in 6 files (28 of them in an earlier run)" in capsys.readouterr().out
     assert main([*words, "--seed", "1"]) == 2
     assert "seed was 0, is 1" in capsys.readouterr().err
     assert main(["caption", str(tmp_path / "none"), str(tmp_path / "out2")]) == 2

@@ -50,7 +50,13 @@ def test_the_card_is_one_that_the_hub_and_datasets_read(tmp_path: Path) -> None:
     assert card.data.license == "cc0-1.0"
     assert card.data.dataset_info["splits"][0]["num_examples"] == 4
     assert card.data.size_categories == ["n<1K"]
-    for words in ("| HR | bpm |", "No person is in two", "- device: none", "- licence: cc0-1.0", "## Events"):
+    for words in (
+        "| HR | bpm |",
+        "No person appears in more than one split",
+        "- device: none",
+        "- licence: cc0-1.0",
+        "## Events",
+    ):
         assert words in card.text
     loaded = datasets.load_dataset(str(tmp_path), cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 4, "test": 2}

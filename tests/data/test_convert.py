@@ -150,7 +150,7 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     empty = pd.DataFrame({"time": ["2024-03-01T08:00:00"], "HR": [np.nan]})
     with pytest.raises(ValueError, match="no day with an observed minute"):
         convert_recording(empty, tmp_path / "none", timezone=ROME)
-    with pytest.raises(ValueError, match="must not be negative"):
+    with pytest.raises(ValueError, match="must be at least 0"):
         convert_recording(empty, tmp_path / "none", timezone=ROME, test_share=1.5)
     assert not (tmp_path / "none").exists()
 
@@ -159,14 +159,14 @@ def test_labels_and_events_that_name_people_are_refused(tmp_path: Path, monkeypa
     (day,) = read_table(people(1, 1), timezone=ROME)
     for labels, words in (
         ({"email": "x"}, r"labels\.email \(its name\)"),
-        ({"note": "write to anna@example.org"}, r"labels\.note \(holds an e-mail address\)"),
-        ({"where": "45.46427, 9.18951"}, r"labels\.where \(holds coordinates\)"),
+        ({"note": "write to anna@example.org"}, r"labels\.note \(contains an e-mail address\)"),
+        ({"where": "45.46427, 9.18951"}, r"labels\.where \(contains coordinates\)"),
     ):
         row = pd.DataFrame([{**day.to_row(), "labels": labels}])
         with pytest.raises(ValueError, match=words):
             convert_recording(row, tmp_path / "out")
     named = pd.DataFrame([{**day.to_row(), "subject_id": "anna@example.org"}])
-    with pytest.raises(ValueError, match=r"subject_id \(holds an e-mail address\)"):
+    with pytest.raises(ValueError, match=r"subject_id \(contains an e-mail address\)"):
         convert_recording(named, tmp_path / "out", keep_ids=True)
     assert not (tmp_path / "out").exists()
     allowed = pd.DataFrame([{**day.to_row(), "labels": {"city": "large"}}])

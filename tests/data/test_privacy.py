@@ -54,7 +54,7 @@ def test_texts_are_looked_into() -> None:
         ("home 48.137154, 11.576124", "coordinates"),
         ("call +49 89 1234 5678", "a telephone number"),
     ):
-        with pytest.raises(ValueError, match=rf"events\.label \(holds {what}\)") as caught:
+        with pytest.raises(ValueError, match=rf"events\.label \(contains {what}\)") as caught:
             check_identity(features, [{**row, "events": [{"kind": "activity", "label": text}]}])
         assert text not in str(caught.value)
     with pytest.raises(ValueError, match="subject_id"):

@@ -59,7 +59,7 @@ def test_identity_is_refused(folder: Path, tmp_path: Path) -> None:
         check_folder(folder)
     assert check_folder(folder, allow=["e_mail"])
     rows.add_column("note", ["", "", "ask bob@example.org"]).to_parquet(str(shard))
-    with pytest.raises(ValueError, match=r"note \(holds an e-mail address\)"):
+    with pytest.raises(ValueError, match=r"note \(contains an e-mail address\)"):
         check_folder(folder)
 
 
@@ -70,7 +70,7 @@ def test_half_a_dataset_is_refused(folder: Path, tmp_path: Path) -> None:
         check_folder(tmp_path / "in")
     card = (folder / "README.md").read_text()
     (folder / "README.md").write_text(card.replace("license: cc0-1.0\n", ""))
-    with pytest.raises(ValueError, match="names no `license`"):
+    with pytest.raises(ValueError, match="does not specify a `license`"):
         check_folder(folder)
     (folder / "README.md").write_text(card)
     (folder / "data" / "train-00001.parquet").write_bytes(b"PAR1")

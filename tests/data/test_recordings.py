@@ -168,11 +168,11 @@ def test_people_that_cannot_be_read_are_named_or_skipped(study: Path, tmp_path: 
     assert done.people == {"train": 2}
     assert done.report.notes["bad-file"].count == 1
     (study / "anna_1.csv").write_text("time,HR\n")
-    with pytest.raises(ValueError, match=r"both 'anna_1' and 'anna_1\.csv', which name one person"):
+    with pytest.raises(ValueError, match=r"both 'anna_1' and 'anna_1\.csv', which give the same subject id"):
         convert_recording(study, tmp_path / "out2", **options)
-    with pytest.raises(ValueError, match="leave one of the two out"):
+    with pytest.raises(ValueError, match="pass only one of the two"):
         convert_recording(study / "anna_10", tmp_path / "out2", subject_id="x", **options)
-    with pytest.raises(FileNotFoundError, match="holds nobody's recording"):
+    with pytest.raises(FileNotFoundError, match="contains no recordings"):
         convert_recording(study / ".hidden", tmp_path / "out2", **options)
     with pytest.raises(ValueError, match="are for paths, got a DataFrame"):
         convert_recording(pd.DataFrame(), tmp_path / "out2", **options)

@@ -172,13 +172,13 @@ def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
             assert SensorDay.from_row(stored) == dataclasses.replace(day, values=round_values(day.values, day.schema))
     with pytest.raises(ValueError, match="would put the cache into the dataset"):
         load_sensor_days(tmp_path / "set", cache_dir=tmp_path)
-    with pytest.raises(FileExistsError, match="already holds a dataset"):
+    with pytest.raises(FileExistsError, match="already contains a dataset"):
         write_cohort(tmp_path / "set", people=20)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     write_days([a_day(0)], tmp_path)
-    with pytest.raises(FileExistsError, match="already holds shards of split 'train'"):
+    with pytest.raises(FileExistsError, match="already contains shards of split 'train'"):
         write_days([a_day(1)], tmp_path)
     assert [d.sample_id for d in map(SensorDay.from_row, load_sensor_days(tmp_path, "train"))] == [a_day(0).sample_id]
 

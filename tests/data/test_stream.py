@@ -144,8 +144,8 @@ def test_a_batch_with_more_days_than_people_says_so(tmp_path: Path, caplog: pyte
     stream = SensorDayStream(tmp_path, batch_size=4, buffer_size=4)
     assert len(list(stream)) == len(stream) == 16
     (record,) = caplog.records
-    assert "A global batch of 4 days holds 2 days of people who are in it already" in record.getMessage()
-    assert "the buffer of 16 days holds only 2 people" in record.getMessage()
+    assert "A global batch of 4 days repeats people in 2 days" in record.getMessage()
+    assert "the buffer of 16 days contains only 2 people" in record.getMessage()
 
 
 def test_a_buffer_grows_where_the_days_of_a_person_follow_one_another(
@@ -164,7 +164,7 @@ def test_a_buffer_grows_where_the_days_of_a_person_follow_one_another(
 def test_shards_of_something_else_are_named(tmp_path: Path, column: str) -> None:
     pq.write_table(pa.table({column: ["x"]}), tmp_path / "train-00000.parquet")
     missing = "subject_id" if column == "values" else "values"
-    with pytest.raises(ValueError, match=rf"holds no days: it has the columns {column}, but no `{missing}`"):
+    with pytest.raises(ValueError, match=rf"contains no days: it has the columns {column}, but no `{missing}`"):
         SensorDayStream(tmp_path, batch_size=1)
 
 
@@ -226,9 +226,9 @@ def test_bad_numbers_are_named(folder: Path, options: dict[str, int], words: str
 
 
 def test_other_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"holds no data/test-\*.parquet"):
+    with pytest.raises(FileNotFoundError, match=r"contains no data/test-\*.parquet"):
         SensorDayStream(folder, "test", batch_size=1)
-    with pytest.raises(FileNotFoundError, match="neither a folder of Parquet shards nor a Hub dataset"):
+    with pytest.raises(FileNotFoundError, match="neither a folder of Parquet shards nor a reachable Hub dataset"):
         SensorDayStream("nobody/nothing", batch_size=1)
     stream = SensorDayStream(folder, batch_size=4)
     with pytest.raises(ValueError, match="10 batches on this process, so 11 cannot be skipped"):

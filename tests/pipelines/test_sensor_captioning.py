@@ -111,7 +111,7 @@ def test_options_may_be_given_to_the_constructor(folder_of, pipe, objective, day
         ({"num_return_sequences": True}, ValueError, "`num_return_sequences`"),
         ({"generate_kwargs": [1]}, TypeError, "dict of options, got list"),
         ({"max_new_tokens": 3, "generate_kwargs": {"max_new_tokens": 4}}, ValueError, "max_new_tokens given both"),
-        ({"generate_kwargs": {"input_ids": 1}}, ValueError, "may not hold input_ids"),
+        ({"generate_kwargs": {"input_ids": 1}}, ValueError, "must not contain input_ids"),
         ({"beams": 3}, TypeError, "unexpected keyword argument 'beams'"),
     ],
 )

@@ -282,7 +282,7 @@ def test_missing_parts_are_named(folder_of, tmp_path):
 def test_a_model_of_another_kind_is_refused(folder_of):
     bert = BertModel(BertConfig(vocab_size=10, hidden_size=8, num_hidden_layers=1, num_attention_heads=1))
     processor = AutoProcessor.from_pretrained(folder_of("coca"))
-    with pytest.raises(TypeError, match="needs a SensorLMModel, but a BertModel reads no sensors"):
+    with pytest.raises(TypeError, match="needs a SensorLMModel, but BertModel has no sensor tower"):
         pipeline(EMBED, model=bert, processor=processor)
 
 
@@ -354,7 +354,7 @@ def test_a_pipeline_without_a_model_takes_the_default_and_says_so(folder_of, day
     with caplog.at_level(logging.WARNING):
         pipe = pipeline(EMBED, device="cpu")
     assert "demo model" in caplog.text
-    assert "simulated people" in caplog.text
+    assert "synthetic subjects" in caplog.text
     assert same(pipe(days), expected)
 
 

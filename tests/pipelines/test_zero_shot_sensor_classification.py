@@ -272,7 +272,7 @@ def test_braces_in_labels_are_text(pipe_of, days):
         ({"candidate_labels": b"ab"}, TypeError, "got bytes"),
         ({"candidate_labels": {"a": []}}, ValueError, "non-empty list of phrases"),
         ({"candidate_labels": {"a": ["b", ""]}}, ValueError, "a phrase of .* is empty"),
-        ({"candidate_labels": "a,b", "hypothesis_template": "A day."}, ValueError, r"lacks \{\}"),
+        ({"candidate_labels": "a,b", "hypothesis_template": "A day."}, ValueError, r"lacks the placeholder \{\}"),
         (
             {"candidate_labels": "a,b", "hypothesis_template": ["{}", "no"]},
             ValueError,

@@ -110,7 +110,7 @@ def test_decode_inverts(extractor):
 def test_decode_cuts_non_negative_channels(tiny):
     low = tiny.decode(np.full((6, 3), -5.0))
     np.testing.assert_allclose(low[0], [20.0, 23.0, 0.0])
-    with pytest.raises(ValueError, match=r"last axis must hold the 3 channels \(pulse, warmth, steps\)"):
+    with pytest.raises(ValueError, match=r"last axis must be the 3 channels \(pulse, warmth, steps\)"):
         tiny.decode(np.zeros((3, 6)))
     with pytest.raises(ValueError, match="`sensor_mask` has shape"):
         tiny.decode(np.zeros((6, 3)), np.ones((5, 3), dtype=bool))
@@ -244,7 +244,7 @@ def test_another_unit_under_the_same_name_is_refused(extractor):
     ("sensor", "error", "match"),
     [
         ([], ValueError, "empty"),
-        (np.zeros((0, 6, 3)), ValueError, "holds no day"),
+        (np.zeros((0, 6, 3)), ValueError, "contains no day"),
         (None, TypeError, "is a NoneType"),
         ("day.csv", TypeError, "is a str"),
         ({"pulse": [70]}, TypeError, "is a dict"),
@@ -382,7 +382,7 @@ def test_raise_and_keep():
         ("HR", lambda x: 60_000 / x, "milliseconds between beats"),
         ("HR", lambda x: (x - MEAN[0]) / STD[0], "z-scores"),
         ("HR", lambda x: x * 0, "0 looks like a code for 'missing'"),
-        ("HR", lambda x: x * 0 + 7, "No common mistake"),
+        ("HR", lambda x: x * 0 + 7, "No common unit error"),
         ("hrv_rr_median", lambda x: x / 1000, r"seconds \(times 1000\)"),
         ("hrv_rr_median", lambda x: x * 1000, "microseconds"),
         ("hrv_rr_median", lambda x: 60_000 / x, "beats per minute"),

@@ -82,8 +82,8 @@ def test_options_reach_their_part(processor):
     ("inputs", "error", "match"),
     [
         ({}, ValueError, "Give `sensor`, `text` or both"),
-        ({"sensor": "Running."}, TypeError, r"name the argument: processor\(text="),
-        ({"sensor": ["Running."]}, TypeError, r"name the argument"),
+        ({"sensor": "Running."}, TypeError, r"pass it as a keyword: processor\(text="),
+        ({"sensor": ["Running."]}, TypeError, r"pass it as a keyword"),
         ({"text": []}, ValueError, "`text` is an empty list"),
         ({"text": ["a", 3]}, TypeError, r"text\[1\] must be a string, got int"),
         ({"text": ["a", ["b"]]}, TypeError, r"text\[1\] must be a string, got list"),

@@ -55,7 +55,7 @@ def wait_for(page: Any, where: str, words: str) -> str:
 
 def test_the_first_page(open_page: OpenPage, shoot: Shoot) -> None:
     page = open_page()
-    assert "simulated people only" in page.locator(".notice").inner_text()
+    assert "synthetic subjects only" in page.locator(".notice").inner_text()
     assert "calls no other service" in page.locator(".notice").inner_text()
     assert page.get_by_label("A day with running").is_checked()
     assert "heart rate" in (page.locator("#day img").get_attribute("alt") or "")
@@ -70,7 +70,7 @@ def test_the_first_page(open_page: OpenPage, shoot: Shoot) -> None:
 def test_another_sample_and_what_the_model_sees(open_page: OpenPage, shoot: Shoot) -> None:
     page = open_page()
     page.get_by_label("A day without exercise").check()
-    wait_for(page, "#day-status", "A day without exercise, of a simulated person")
+    wait_for(page, "#day-status", "A day without exercise, of a synthetic subject")
     page.get_by_text("What the model sees").click()
     page.locator("#model-view img").wait_for()
     shoot(page, "model_view")

@@ -1,4 +1,4 @@
-"""`sensorlm-hf caption`: captions for a folder of days."""
+"""`sensorlm-hf caption`: captions a folder of days."""
 
 from __future__ import annotations
 
@@ -10,39 +10,41 @@ from .command import Command, json_option, option, print_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("input", help="Folder of Parquet files of days, as `sensorlm-hf simulate` writes it.")
-    parser.add_argument("output", help="Folder to write, with the same files and splits.")
+    parser.add_argument("input", help="Folder of Parquet files of days, as written by `sensorlm-hf simulate`.")
+    parser.add_argument("output", help="Output folder, with the same files and splits.")
     option(
         parser,
         "--keys",
         nargs="+",
         default=["high_level_summary_caption"],
         metavar="KEY",
-        help="Captions to write, a column each, or `all` (default: high_level_summary_caption).",
+        help="Caption keys to write, one column each, or `all` (default: high_level_summary_caption).",
     )
-    option(parser, "--num-proc", type=int, default=1, metavar="N", help="Processes (default: 1).")
-    option(parser, "--drop-values", action="store_true", help="Leave the signals out of the output.")
+    option(parser, "--num-proc", type=int, default=1, metavar="N", help="Number of processes (default: 1).")
+    option(parser, "--drop-values", action="store_true", help="Omit the signals from the output.")
     option(parser, "--seed", type=int, default=0, help="Seed of the wording (default: 0).")
     option(parser, "--language", default="en", help="Language of the captions: en, de (default: en).")
-    option(parser, "--time-format", default="minutes", help="How times are told: minutes, clock (default: minutes).")
-    option(parser, "--units", action="store_true", help="Write units after numbers.")
-    option(parser, "--imputed", action="store_true", help="Fill gaps first, as the SensorLM release does.")
-    option(parser, "--max-tokens", type=int, metavar="N", help="Most tokens of a caption; by default that of its key.")
+    option(parser, "--time-format", default="minutes", help="Format of times: minutes, clock (default: minutes).")
+    option(parser, "--units", action="store_true", help="Include units.")
+    option(parser, "--imputed", action="store_true", help="Interpolate gaps first, as the SensorLM release does.")
+    option(
+        parser, "--max-tokens", type=int, metavar="N", help="Maximum tokens per caption; by default the key's budget."
+    )
     option(parser, "--tokenizer", metavar="MODEL", help="Count tokens with the tokenizer of this model folder or id.")
-    option(parser, "--schema", help="Channel set; by default the one that the first day names.")
+    option(parser, "--schema", help="Schema; by default that of the first day.")
     option(
         parser,
         "--ray",
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="Run on Ray: a cluster at ADDRESS, `auto` for the one at hand, or one of this machine if left out.",
+        help="Run on Ray: on the cluster at ADDRESS, the current cluster (`auto`), or locally without ADDRESS.",
     )
     json_option(parser)
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Captions the folder and says how many days that were."""
+    """Captions the folder and prints a summary."""
     from dataclasses import asdict
 
     from ..data.captioning import caption_folder, folder_schema
@@ -68,17 +70,17 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     if arguments.json:
         print_json(asdict(summary))
     else:
-        earlier = f", {summary.resumed} of them in an earlier run" if summary.resumed else ""
+        earlier = f" ({summary.resumed} of them in an earlier run)" if summary.resumed else ""
         sys.stdout.write(
-            f"Captioned {summary.days} days in {summary.shards} files{earlier}, in {summary.seconds:.1f} seconds. They"
-            f" are in {summary.target}.\n"
+            f"Captioned {summary.days} days in {summary.shards} files{earlier} in {summary.seconds:.1f} seconds."
+            f" Output: {summary.target}.\n"
         )
     return 0
 
 
 COMMAND = Command(
     name="caption",
-    help="Caption a folder of days, Parquet in and Parquet out; started again, it goes on where it was.",
+    help="Caption a folder of Parquet files of days; an interrupted run resumes when called again.",
     example="sensorlm-hf caption cohort captioned --keys high_level_all_caption low_level_caption --num-proc 4",
     add_arguments=add_arguments,
     run=run,

@@ -1,4 +1,4 @@
-"""What a subcommand of `sensorlm-hf` is. The command line imports all of them, so their files import little."""
+"""Definition of a `sensorlm-hf` subcommand. The CLI imports all subcommands, so their modules import little."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Command:
     """A subcommand.
 
     Attributes:
-        name: What people type.
-        help: What it does, in complete sentences.
-        example: One or more lines that work as they stand.
+        name: Name on the command line.
+        help: Description, in complete sentences.
+        example: One or more command lines that work as written.
         add_arguments: Adds its arguments to a parser.
-        run: Takes the parsed arguments and the words that the parser does not know; returns the exit status.
-        takes_more: Whether it takes such words; for others they are errors.
-        light: Whether it answers without the models, so that it neither waits for torch nor needs it.
+        run: Takes the parsed arguments and any unrecognized ones; returns the exit status.
+        takes_more: Whether unrecognized arguments are accepted; otherwise they are errors.
+        light: Whether it works without the models, so that it neither imports nor requires torch.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Command:
 
 
 def option(parser: Any, name: str, **options: Any) -> None:
-    """Adds `--some-name`, which may be spelt `--some_name` as well, as Hugging Face scripts do.
+    """Adds `--some-name`, which may also be spelled `--some_name`, as in Hugging Face scripts.
 
     Args:
-        parser: Parser, or a group of one.
-        name: The option with hyphens.
-        options: What `add_argument` takes.
+        parser: A parser or argument group.
+        name: The option, spelled with hyphens.
+        options: Further arguments of `add_argument`.
     """
     spellings = list(dict.fromkeys([name, f"--{name[2:].replace('-', '_')}"]))
     parser.add_argument(*spellings, **options)

@@ -1,4 +1,4 @@
-"""Shell completion, made from the parser itself."""
+"""Shell completion, generated from the parser."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .._extras import requires_extra
 from .command import Command
 
 SHELLS = ("bash", "zsh", "fish")
-"""Shells for which completion can be made."""
+"""Supported shells."""
 
 _FOLDERS = ("FOLDER", "MODEL", "folder")
 _FILES = ("FILE",)
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Returns the text that a shell sources to complete commands, options and choices.
+    """Returns a script that a shell sources to complete commands, options and choices.
 
     Options that take a file or a folder complete paths.
 
@@ -27,7 +27,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
         shell: One of [`SHELLS`].
 
     Raises:
-        ValueError: If the shell is another one.
+        ValueError: If the shell is not supported.
         ImportError: If shtab is not installed.
     """
     if shell not in SHELLS:
@@ -36,8 +36,8 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
         import shtab
     if shell not in shtab.SUPPORTED_SHELLS:
         raise ImportError(
-            f"shtab {shtab.__version__} completes {', '.join(shtab.SUPPORTED_SHELLS)} only; for {shell} install a newer"
-            " one with: pip install --upgrade shtab"
+            f"shtab {shtab.__version__} only supports {', '.join(shtab.SUPPORTED_SHELLS)}; for {shell}, upgrade it:"
+            " pip install --upgrade shtab"
         )
     for action in _actions(parser):
         name = action.metavar if isinstance(action.metavar, str) else action.dest
@@ -57,7 +57,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("shell", choices=SHELLS, help="The shell to write for.")
+    parser.add_argument("shell", choices=SHELLS, help="Shell to generate the script for.")
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:

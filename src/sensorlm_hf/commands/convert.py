@@ -1,4 +1,4 @@
-"""`sensorlm-hf convert`: a recording as a dataset folder, with a report of what could not be used."""
+"""`sensorlm-hf convert`: converts a recording to a dataset folder and reports what could not be used."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from typing import Any
 from .command import Command, json_option, option
 
 SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
-"""Kinds of sources as the command spells them; a test holds them to those of the readers."""
+"""Source types as spelled on the command line; a test keeps them in sync with the readers."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("source", choices=SOURCE_NAMES, metavar="SOURCE", help=f"One of {', '.join(SOURCE_NAMES)}.")
     parser.add_argument("input", metavar="IN", help="The recording: a folder, a zip or a file.")
-    parser.add_argument("output", metavar="OUT", help="Folder to write; it must not hold anything yet.")
+    parser.add_argument("output", metavar="OUT", help="Output folder; it must be empty or not exist.")
     option(
         parser,
         "--timezone",
         metavar="ZONE",
-        help="Where the person was: Europe/Berlin; of a traveller 'Europe/Berlin, 2024-05-03T14:00 Asia/Tokyo'.",
+        help="Time zone, such as Europe/Berlin; for travel, 'Europe/Berlin, 2024-05-03T14:00 Asia/Tokyo'.",
     )
-    option(parser, "--day-start", metavar="HH:MM", help="When a day's window starts (default: 00:00), or 'first'.")
-    option(parser, "--schema", default="sensorlm-26", help="Channel set, or its file (default: sensorlm-26).")
-    option(parser, "--mapping", metavar="FILE", help="YAML file that says what a table's columns mean.")
-    option(parser, "--subject-id", metavar="NAME", help="The person, where the source does not tell.")
+    option(parser, "--day-start", metavar="HH:MM", help="Start of each day's window (default: 00:00), or 'first'.")
+    option(parser, "--schema", default="sensorlm-26", help="Schema name or file (default: sensorlm-26).")
+    option(parser, "--mapping", metavar="FILE", help="YAML file that maps the columns of a table.")
+    option(parser, "--subject-id", metavar="NAME", help="Subject id, if the source does not contain one.")
     option(
         parser,
         "--folder-of-people",
         action="store_true",
-        help="IN holds an export of each person: a folder or a file each, whose names are the people's.",
+        help="IN contains one export per person: a folder or file each, named after the person.",
     )
     option(
         parser,
@@ -40,27 +40,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="Read people on Ray: a cluster at ADDRESS, `auto` for the one at hand, or this machine if left out.",
+        help="Read people on Ray: on the cluster at ADDRESS, the current cluster (`auto`), or locally without ADDRESS.",
     )
-    option(parser, "--num-proc", type=int, default=1, metavar="N", help="Most people read at once on Ray (default: 1).")
-    option(parser, "--skip-bad", action="store_true", help="Go on without files that cannot be read; count them.")
-    option(parser, "--keep-ids", action="store_true", help="Keep the people's names instead of salted hashes.")
-    option(parser, "--salt", metavar="TEXT", help="Secret of the hashes, to get the same ones again (default: random).")
-    option(parser, "--validation-share", type=float, default=0.0, metavar="X", help="Share of the people to validate.")
-    option(parser, "--test-share", type=float, default=0.0, metavar="X", help="Share of the people to test.")
-    option(parser, "--seed", type=int, default=0, help="Seed by which people are dealt out (default: 0).")
-    option(parser, "--exact", action="store_true", help="Store all 32 bits: 90 kB a day instead of 40.")
-    option(parser, "--license", default="unknown", help="Licence of the data, for the card.")
-    option(parser, "--name", help="What the dataset is called on its card.")
     option(
-        parser, "--allow", nargs="+", default=[], metavar="COLUMN", help="Columns that look like identity but are not."
+        parser,
+        "--num-proc",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Maximum number of people read in parallel on Ray (default: 1).",
     )
-    option(parser, "--report", metavar="FILE", help="Write the whole report, with names of files, as JSON.")
-    json_option(parser, "whole report")
+    option(parser, "--skip-bad", action="store_true", help="Skip and count files that cannot be read.")
+    option(parser, "--keep-ids", action="store_true", help="Keep the original subject ids instead of salted hashes.")
+    option(parser, "--salt", metavar="TEXT", help="Secret salt for reproducible hashes (default: random).")
+    option(
+        parser,
+        "--validation-share",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="Fraction of the people in the validation split.",
+    )
+    option(
+        parser, "--test-share", type=float, default=0.0, metavar="X", help="Fraction of the people in the test split."
+    )
+    option(parser, "--seed", type=int, default=0, help="Seed for splitting the people (default: 0).")
+    option(parser, "--exact", action="store_true", help="Store all 32 bits: 90 kB per day instead of 40.")
+    option(parser, "--license", default="unknown", help="Licence of the data, for the dataset card.")
+    option(parser, "--name", help="Name of the dataset on its card.")
+    option(
+        parser, "--allow", nargs="+", default=[], metavar="COLUMN", help="Columns that look identifying but are not."
+    )
+    option(parser, "--report", metavar="FILE", help="Write the full report, including file names, as JSON.")
+    json_option(parser, "full report")
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Converts, and prints the quality report."""
+    """Converts the recording and prints the quality report."""
     from pathlib import Path
 
     from ..data.convert import convert_recording
@@ -90,8 +106,8 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         num_proc=arguments.num_proc,
         progress=True,
     )
-    whole: dict[str, Any] = done.to_dict()
-    text = json.dumps(whole, indent=2) + "\n"
+    summary: dict[str, Any] = done.to_dict()
+    text = json.dumps(summary, indent=2) + "\n"
     if arguments.report:
         target = Path(arguments.report)
         partial = target.with_name(f".{target.name}.partial")
@@ -106,7 +122,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="convert",
-    help="Convert a recording into a dataset folder, and report what could not be used and why.",
+    help="Convert a recording to a dataset folder and report what could not be used and why.",
     example="sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
     add_arguments=add_arguments,
     run=run,

@@ -1,4 +1,4 @@
-"""`sensorlm-hf evaluate`: scores of a model, as a table, as JSON or as a report."""
+"""`sensorlm-hf evaluate`: evaluates a model and writes a table, JSON or a report."""
 
 from __future__ import annotations
 
@@ -20,25 +20,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         nargs="+",
         metavar="TASK",
-        help="Zero-shot tasks; by default all that label a day. With --output-dir also events, probes, few_shot,"
-        " retrieval, captioning, baselines and single ones of these.",
+        help="Zero-shot tasks; by default all day-level ones. With --output-dir also events, probes, few_shot,"
+        " retrieval, captioning, baselines, or individual ones of these.",
     )
     option(
         parser,
         "--caption-key",
         metavar="KEY",
-        help="Kind of captions to retrieve and to compare with; by default the one that the model was trained on most.",
+        help="Caption key for retrieval and captioning; by default the one used most in training.",
     )
-    option(parser, "--max-text-length", type=int, metavar="N", help="Longest caption in tokens (default: up to 256).")
+    option(
+        parser,
+        "--max-text-length",
+        type=int,
+        metavar="N",
+        help="Maximum caption length in tokens (default: up to 256).",
+    )
     option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
     option(parser, "--caption-days", type=int, default=200, metavar="N", help="Days to caption (default: 200).")
-    option(parser, "--batch-size", type=int, default=64, help="Days embedded at once (default: 64).")
-    option(parser, "--device", default="cpu", help="Where to run (default: cpu).")
+    option(parser, "--batch-size", type=int, default=64, help="Days per batch (default: 64).")
+    option(parser, "--device", default="cpu", help="Device to run on (default: cpu).")
     option(parser, "--seed", type=int, default=0, help="Seed of captions and retrieval pools (default: 0).")
-    option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
+    option(parser, "--num-proc", type=int, metavar="N", help="Number of processes for preparing a simulated cohort.")
     option(parser, "--output", metavar="FILE", help="Write the results as JSON.")
-    option(parser, "--output-dir", metavar="FOLDER", help="Run everything, resumably, and write report.html there.")
-    option(parser, "--meteor", action="store_true", help="Compute METEOR of captions (with --output-dir).")
+    option(
+        parser,
+        "--output-dir",
+        metavar="FOLDER",
+        help="Run the full, resumable suite and write report.html to this folder.",
+    )
+    option(parser, "--meteor", action="store_true", help="Also compute METEOR (with --output-dir).")
     option(parser, "--bertscore-model", metavar="FOLDER", help="Text encoder for BERTScore (with --output-dir).")
     json_option(parser, "results")
 
@@ -98,7 +109,7 @@ def _print_results(results: dict[str, Any]) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Measures a model and prints the results."""
+    """Evaluates a model and prints the results."""
     from ..checkpoints import demo_checkpoint
     from ..evaluation import evaluate_model, save_results
 
@@ -130,7 +141,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="evaluate",
-    help="Measure zero-shot classification, retrieval and captioning on labelled days.",
+    help="Evaluate zero-shot classification, retrieval and captioning on labelled days.",
     example="sensorlm-hf evaluate --model sensorlm-coca --data simulated:200:1 --output results.json",
     add_arguments=add_arguments,
     run=run,

@@ -1,4 +1,4 @@
-"""`sensorlm-hf export`: encoders as ONNX or `torch.export` files."""
+"""`sensorlm-hf export`: exports encoders to ONNX or `torch.export` files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Writes the files and says how far they are from the model."""
+    """Writes the files and prints the maximum difference from the model."""
     from ..export import export_command
 
     result = export_command(arguments.model, arguments.output_dir, arguments.format)
@@ -26,13 +26,13 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     else:
         for side, entry in result.items():
             sys.stdout.write(f"{side}: {entry['path']}, {entry['megabytes']:.1f} MB")
-            sys.stdout.write(f", largest difference from the model {entry['largest_difference']:.1e}\n")
+            sys.stdout.write(f", maximum difference from the model {entry['largest_difference']:.1e}\n")
     return 0
 
 
 COMMAND = Command(
     name="export",
-    help="Write the encoders of a model as ONNX or torch.export files, and check them against the model.",
+    help="Export a model's encoders to ONNX or torch.export files and compare them with the model.",
     example="sensorlm-hf export --model my-sensorlm --output-dir exported --format onnx",
     add_arguments=add_arguments,
     run=run,

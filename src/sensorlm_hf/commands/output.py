@@ -1,4 +1,4 @@
-"""How commands print: tables and a moving status on a terminal, plain columns and silence elsewhere."""
+"""Output of commands: tables and a status spinner on a terminal, plain columns otherwise."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 _NEVER_WRAP = 10_000
-"""Columns of an output that is no terminal: a line stays a line, for grep and awk."""
+"""Width of non-terminal output, so that lines are never wrapped, for grep and awk."""
 
 
 def console(file: IO[str] | None = None) -> Console:
-    """Returns where results go: standard output, unless a file is given."""
+    """Returns a console that prints to `file`, standard output by default."""
     target = sys.stdout if file is None else file
     return Console(file=target, highlight=False, width=None if target.isatty() else _NEVER_WRAP)
 
@@ -30,14 +30,14 @@ def print_table(
     numbers: Sequence[str] = (),
     to: Console | None = None,
 ) -> None:
-    """Prints a table: ruled on a terminal, aligned columns elsewhere.
+    """Prints a table: ruled on a terminal, aligned columns otherwise.
 
     Args:
-        columns: Names of the columns.
-        rows: Cells; what looks like markup is printed as it is.
+        columns: Column names.
+        rows: Cells; markup is printed verbatim.
         title: Line above the table.
-        numbers: Columns that are aligned to the right.
-        to: Where to print; by default standard output.
+        numbers: Right-aligned columns.
+        to: Console to print to; standard output by default.
     """
     out = to if to is not None else console()
     if title:
@@ -54,7 +54,7 @@ def print_table(
 
 @contextmanager
 def status(text: str) -> Iterator[None]:
-    """Shows that something takes its time, on a terminal; elsewhere nothing is shown."""
+    """Shows a spinner on a terminal while the body runs; otherwise shows nothing."""
     if not sys.stderr.isatty():
         yield
         return

@@ -1,4 +1,4 @@
-"""`sensorlm-hf simulate`: a cohort of simulated people as a dataset."""
+"""`sensorlm-hf simulate`: writes a cohort of synthetic subjects as a dataset."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .command import Command, json_option, option, print_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("people", type=int, help="Number of simulated people.")
-    parser.add_argument("folder", help="Folder to write; it must not hold a dataset yet.")
-    option(parser, "--days-per-person", type=int, default=4, metavar="N", help="Days of each person (default: 4).")
+    parser.add_argument("people", type=int, help="Number of synthetic subjects.")
+    parser.add_argument("folder", help="Output folder; it must not contain a dataset.")
+    option(parser, "--days-per-person", type=int, default=4, metavar="N", help="Days per person (default: 4).")
     option(parser, "--seed", type=int, default=0, help="Seed of the cohort (default: 0).")
-    option(parser, "--schema", default="sensorlm-26", help="Channel set (default: sensorlm-26).")
+    option(parser, "--schema", default="sensorlm-26", help="Schema (default: sensorlm-26).")
     json_option(parser)
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Writes the cohort and says how many days each split got."""
+    """Writes the cohort and prints the number of days per split."""
     from ..data import write_cohort
     from .output import status
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="simulate",
-    help="Write days of simulated people as a Parquet dataset that datasets.load_dataset reads.",
+    help="Write days of synthetic subjects as a Parquet dataset that datasets.load_dataset can read.",
     example="sensorlm-hf simulate 1000 cohort --seed 7",
     add_arguments=add_arguments,
     run=run,

@@ -1,4 +1,4 @@
-"""`sensorlm-hf train`: its arguments, and what they mean to the trainer."""
+"""`sensorlm-hf train`: arguments, and their translation to trainer options."""
 
 from __future__ import annotations
 
@@ -16,51 +16,57 @@ from .command import Command, json_option, option, print_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     option(parser, "--objective", default="coca", choices=("clip", "siglip", "cap", "coca"), help="Training objective.")
-    option(parser, "--size", default="tiny", choices=("tiny", "small", "base", "large"), help="Size of the model.")
+    option(parser, "--size", default="tiny", choices=("tiny", "small", "base", "large"), help="Model size.")
     option(
         parser,
         "--data",
         required=True,
-        help="A folder or Hub dataset of days, or simulated[:PEOPLE[:SEED]] for a cohort made on the spot.",
+        help="Folder or Hub dataset of days, or simulated[:PEOPLE[:SEED]] for a cohort generated on the fly.",
     )
-    option(parser, "--output-dir", required=True, metavar="FOLDER", help="Takes checkpoints, then the model.")
-    option(parser, "--resume", action="store_true", help="Go on from the last checkpoint in the output folder.")
+    option(parser, "--output-dir", required=True, metavar="FOLDER", help="Folder for checkpoints and the final model.")
+    option(parser, "--resume", action="store_true", help="Resume from the last checkpoint in the output folder.")
     option(parser, "--init-from", metavar="MODEL", help="Start from the weights and tokenizer of this model.")
-    option(parser, "--streaming", action="store_true", help="Read shards as they are needed, without loading first.")
+    option(
+        parser, "--streaming", action="store_true", help="Read shards on demand instead of loading the dataset first."
+    )
     option(
         parser,
         "--lora",
         metavar="PART,...",
-        help="Adapt sensor, text or decoder with LoRA and freeze the rest; with --init-from.",
+        help="Adapt sensor, text or decoder with LoRA and freeze the rest; requires --init-from.",
     )
-    option(parser, "--freeze-sensor", action="store_true", help="Keep the sensor tower as it is.")
-    option(parser, "--freeze-text", action="store_true", help="Keep the text tower as it is.")
-    option(parser, "--epochs", type=float, default=3.0, help="Passes over the data (default: 3).")
-    option(parser, "--batch-size", type=int, default=64, help="Days in a batch (default: 64).")
+    option(parser, "--freeze-sensor", action="store_true", help="Do not train the sensor tower.")
+    option(parser, "--freeze-text", action="store_true", help="Do not train the text tower.")
+    option(parser, "--epochs", type=float, default=3.0, help="Number of epochs (default: 3).")
+    option(parser, "--batch-size", type=int, default=64, help="Days per batch and process (default: 64).")
     option(
         parser,
         "--caption-keys",
         default="high_level_summary_caption=1",
         metavar="KEY=WEIGHT,...",
-        help="Kinds of captions and how often each is drawn.",
+        help="Caption keys and their sampling weights.",
     )
-    option(parser, "--max-text-length", type=int, default=256, help="Longest caption in tokens (default: 256).")
-    option(parser, "--vocab-size", type=int, default=4096, help="Most pieces of the tokenizer (default: 4096).")
-    option(parser, "--modality-dropout", type=float, default=0.1, help="Chance that a day loses a modality.")
-    option(parser, "--event-crop", type=float, default=0.2, help="Chance that a day is cropped to one event.")
+    option(parser, "--max-text-length", type=int, default=256, help="Maximum caption length in tokens (default: 256).")
+    option(
+        parser, "--vocab-size", type=int, default=4096, help="Maximum vocabulary size of the tokenizer (default: 4096)."
+    )
+    option(parser, "--modality-dropout", type=float, default=0.1, help="Probability of dropping a modality from a day.")
+    option(parser, "--event-crop", type=float, default=0.2, help="Probability of cropping a day to one event.")
     option(
         parser,
         "--zero-shot",
         metavar="TASK,...",
-        help="Zero-shot tasks to score on validation days at each evaluation.",
+        help="Zero-shot tasks to evaluate on validation days at each evaluation.",
     )
-    option(parser, "--label-rewording", type=float, default=0.0, help="Chance that an activity is told in other words.")
-    option(parser, "--channel-omission", type=float, default=0.0, help="Chance that a caption leaves a channel out.")
+    option(parser, "--label-rewording", type=float, default=0.0, help="Probability of rewording an activity label.")
+    option(
+        parser, "--channel-omission", type=float, default=0.0, help="Probability of omitting a channel from a caption."
+    )
     option(
         parser,
         "--draw-per-batch",
         action="store_true",
-        help="Draw the caption key and event crops once for a batch: faster where captions differ much in length.",
+        help="Sample the caption key and event crops once per batch: faster if caption lengths differ a lot.",
     )
     option(
         parser,
@@ -68,24 +74,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="KEY",
-        help="Caption keys that are read but not written: no loss of the decoder.",
+        help="Caption keys used only in the contrastive loss, not in the caption loss.",
     )
-    option(parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities that training never sees.")
+    option(parser, "--hold-out", nargs="+", default=(), metavar="ACTIVITY", help="Activities to hold out of training.")
     option(
         parser,
         "--config",
         nargs="+",
         default=(),
         metavar="NAME=VALUE",
-        help="Further values of the configuration, such as embed_statistics=true rope_theta=10000.",
+        help="Further configuration values, such as embed_statistics=true rope_theta=10000.",
     )
-    option(parser, "--save-dtype", metavar="TYPE", help="Type of the saved weights, such as bfloat16.")
-    option(parser, "--num-proc", type=int, metavar="N", help="Processes that prepare a simulated cohort.")
+    option(parser, "--save-dtype", metavar="TYPE", help="Data type of the saved weights, such as bfloat16.")
+    option(parser, "--num-proc", type=int, metavar="N", help="Number of processes for preparing a simulated cohort.")
     json_option(parser)
 
 
 def parse_caption_keys(text: str) -> dict[str, float]:
-    """Reads `"key=weight,key=weight"`; a key without a weight has weight 1.
+    """Parses `"key=weight,key=weight"`; the weight defaults to 1.
 
     Raises:
         ValueError: If a weight is not a number, or a key is unknown or given twice.
@@ -109,10 +115,10 @@ def parse_caption_keys(text: str) -> dict[str, float]:
 
 
 def parse_config(words: Sequence[str]) -> dict[str, Any]:
-    """Reads `NAME=VALUE` words; values are JSON, and what is no JSON is a string.
+    """Parses `NAME=VALUE` arguments; values are parsed as JSON, or taken as strings if they are not valid JSON.
 
     Raises:
-        ValueError: If a word has no name or no value, or a name is given twice.
+        ValueError: If a name or value is missing, or a name is given twice.
     """
     values: dict[str, Any] = {}
     for word in words:
@@ -129,7 +135,7 @@ def parse_config(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _loader_workers() -> int:
-    """Writing captions and reading days takes a core or more for each GPU; a CPU that trains has none to spare."""
+    """Returns a default number of loader workers: one or more per GPU; none on a CPU, whose cores do the training."""
     import torch
 
     if not torch.accelerator.is_available():
@@ -149,7 +155,7 @@ def _zero_shot_callbacks(parts: Any, tasks: str | None) -> list[Any]:
 
 
 def _training_arguments(words: list[str]) -> Any:
-    """Reads the trainer's own arguments; what is wrong with them is an error of one sentence, not a page of usage."""
+    """Parses the trainer's own arguments; errors are reported in one sentence instead of a page of usage."""
     from transformers import HfArgumentParser
 
     from ..training import SensorLMTrainingArguments
@@ -171,12 +177,12 @@ def _training_arguments(words: list[str]) -> Any:
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Trains, and says for how long and where the model is."""
+    """Trains a model and prints a summary."""
     from ..evaluation.tasks import all_prompts
     from ..training import PretrainOptions, pretrain
 
     if arguments.lora and not arguments.init_from:
-        raise ValueError("--lora adapts a model that was trained: name it with --init-from.")
+        raise ValueError("--lora adapts a pretrained model: specify it with --init-from.")
     options = PretrainOptions(
         objective=arguments.objective,
         size=arguments.size,
@@ -212,11 +218,11 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         "--dataloader_num_workers": _loader_workers(),
     }
     given = {word.split("=")[0].replace("-", "_").replace("__", "--", 1) for word in rest}
-    # Who says after how many steps means the strategy that counts steps.
+    # A number of steps implies the strategy that counts steps.
     given |= {f"--{name}_strategy" for name in ("eval", "save") if f"--{name}_steps" in given}
     words = [str(part) for pair in defaults.items() if pair[0] not in given for part in pair] + rest
     training_arguments = _training_arguments(words)
-    # The trainer prints its log to standard output, which belongs to the result where that is asked for as JSON.
+    # The trainer logs to standard output, which is reserved for the result with --json.
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         metrics = pretrain(
             options,
@@ -233,7 +239,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     elif "stopped" in metrics:
         sys.stdout.write(
             f"Stopped after {metrics['days_seen']} days ({metrics['stopped']}); a checkpoint is in"
-            f" {arguments.output_dir}. Go on with --resume.\n"
+            f" {arguments.output_dir}. Continue with --resume.\n"
         )
     else:
         loss = f", evaluation loss {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
@@ -246,7 +252,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="train",
-    help="Pretrain a SensorLM. Every argument of transformers.TrainingArguments is accepted too.",
+    help="Pretrain a SensorLM model. All arguments of transformers.TrainingArguments are accepted as well.",
     example="sensorlm-hf train --objective coca --size tiny --data simulated:1000 --output_dir my-sensorlm --epochs 3",
     add_arguments=add_arguments,
     run=run,

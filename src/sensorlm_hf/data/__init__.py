@@ -1,4 +1,4 @@
-"""Days as datasets and as training batches. Names are loaded on first use, so that readers stay free of torch."""
+"""Days as datasets and training batches. Names are imported lazily, so that readers do not depend on torch."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One Parquet file of days in, the same file with caption columns out: what every worker of a captioning run does."""
+"""Adds caption columns to one Parquet file of days: the unit of work of a captioning run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ..processing.captions import CaptionBuilder
 from ..processing.captions.mapper import ROW_COLUMNS
 
 ROWS_AT_ONCE = 256
-"""Rows held in memory at a time, and rows of a row group; 256 days of 26 channels are 38 MB."""
+"""Rows held in memory at a time and rows per row group; 256 days of 26 channels take 38 MB."""
 
 PARTIAL = ".partial"
-"""Ending of files that are still being written; `datasets` overlooks names that begin with a dot."""
+"""Suffix of unfinished files; `datasets` ignores names that begin with a dot."""
 
 _METADATA = b"sensorlm_captions"
 _PIECES, _PIECE_BYTES = 32, 32 * 1024
@@ -33,15 +33,15 @@ _PIECES, _PIECE_BYTES = 32, 32 * 1024
 
 @dataclass(frozen=True)
 class ShardJob:
-    """What a worker needs to caption one shard; it can be pickled.
+    """Picklable description of one shard to caption.
 
     Attributes:
-        source: Folder of the input.
-        target: Folder of the output.
+        source: Input folder.
+        target: Output folder.
         name: Path of the shard inside both, such as `data/train-00000.parquet`.
         builder: Writes the captions.
-        keys: Which captions, a column each.
-        drop_values: Leave the signals out of the output.
+        keys: Caption keys, one column each.
+        drop_values: Whether to omit the signals from the output.
     """
 
     source: str
@@ -54,13 +54,13 @@ class ShardJob:
 
 @dataclass(frozen=True)
 class ShardCounts:
-    """What is known of a captioned shard.
+    """Result of captioning a shard.
 
     Attributes:
-        rows: Days in it.
-        accepted: Captions that a paraphraser reworded.
-        rejected: Captions that kept the template's wording since the paraphrase lost a number or was too long.
-        worker: Process that wrote it, as `host:pid`; empty if an earlier run did.
+        rows: Number of days.
+        accepted: Number of captions reworded by the paraphraser.
+        rejected: Number of captions whose paraphrase lost a number or was too long.
+        worker: Process that wrote it, as `host:pid`; empty if it was written by an earlier run.
     """
 
     rows: int
@@ -70,17 +70,17 @@ class ShardCounts:
 
 
 def caption_shard(job: ShardJob) -> ShardCounts:
-    """Captions one shard. The output appears under its name once it is whole and on the disk, never before.
+    """Captions one shard. The output appears under its final name only once it is complete and flushed to disk.
 
     Args:
-        job: Which shard, and how.
+        job: The shard and its options.
 
     Returns:
-        What was written.
+        The result.
 
     Raises:
-        ValueError: If the shard is not Parquet, or a row of it is not a day; the message names shard and row.
-        TypeError: If something in a row is of the wrong type.
+        ValueError: If the shard is not Parquet, or one of its rows is not a day; the message gives shard and row.
+        TypeError: If a value in a row has the wrong type.
     """
     target = Path(job.target) / job.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def caption_shard(job: ShardJob) -> ShardCounts:
         with open_shard(Path(job.source) / job.name) as shard:
             counts = _write(job, shard, partial)
         partial.replace(target)
-        _sync(target.parent)  # or a power cut could forget the name
+        _sync(target.parent)  # or a power failure could lose the rename
     except (ValueError, TypeError) as error:
         if isinstance(error, pa.ArrowInvalid):
             raise ValueError(f"{job.name} is damaged: {error}") from error
@@ -126,7 +126,7 @@ def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
 
 
 def _sync(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere folders cannot be opened, and names are written through
+    if os.name != "posix":  # other systems cannot open folders and write renames through
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -136,7 +136,7 @@ def _sync(folder: Path) -> None:
 
 
 def finished(path: Path, rows: int) -> ShardCounts | None:
-    """Returns what is known of a shard that an earlier run wrote; None if it is not there, whole and `rows` long."""
+    """Returns the result of a shard written by an earlier run; None unless it is complete and has `rows` rows."""
     try:
         with pq.ParquetFile(path) as shard:
             record = json.loads((shard.metadata.metadata or {})[_METADATA])
@@ -148,11 +148,11 @@ def finished(path: Path, rows: int) -> ShardCounts | None:
 
 
 def find_shards(folder: Path) -> list[str]:
-    """Returns the Parquet files of a folder, sorted, as paths inside it with forward slashes; hidden ones are left out.
+    """Returns the Parquet files of a folder, sorted, as relative paths with forward slashes; hidden ones are skipped.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no Parquet file.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it contains no Parquet file.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
@@ -164,11 +164,11 @@ def find_shards(folder: Path) -> list[str]:
     if not found:
         arrow = any(folder.rglob("*.arrow"))
         hint = (
-            " It looks like the work of save_to_disk: write datasets.load_from_disk(folder) with to_parquet first."
+            " It looks like the output of save_to_disk: convert datasets.load_from_disk(folder) with to_parquet first."
             if arrow
-            else " Make one with sensorlm_hf.data.write_days or `sensorlm-hf simulate`."
+            else " Create one with sensorlm_hf.data.write_days or `sensorlm-hf simulate`."
         )
-        raise ValueError(f"{str(folder)!r} holds no Parquet file.{hint}")
+        raise ValueError(f"{str(folder)!r} contains no Parquet file.{hint}")
     return sorted(found)
 
 
@@ -176,23 +176,23 @@ def open_shard(path: Path) -> pq.ParquetFile:
     """Opens a shard.
 
     Raises:
-        ValueError: If it is not a Parquet file, or not one of days.
+        ValueError: If it is not a Parquet file of days.
     """
     try:
         shard = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise ValueError(f"not a whole Parquet file: {error}") from error
+        raise ValueError(f"not a complete Parquet file: {error}") from error
     if "values" not in shard.schema_arrow.names:
         raise ValueError(f"no `values` column, it has {', '.join(shard.schema_arrow.names)}.")
     return shard
 
 
 def shard_digest(path: Path) -> tuple[int, str]:
-    """Returns the rows of a shard and a hash that tells it from others.
+    """Returns the number of rows of a shard and a hash of its content.
 
-    The hash covers the file's size, its footer, which holds place, size and extremes of every column chunk, and 32
-    pieces of 32 KiB spread over the file: a file that was written anew with other days has another one, at the same
-    small cost for shards of any size. One number changed in place, its size in the file unchanged, may go unnoticed.
+    The hash covers the file size, the footer (offset, size and extremes of every column chunk) and 32 blocks of 32 KiB
+    spread over the file. It changes whenever the file is rewritten with other days, at a constant cost for shards of
+    any size. A single value changed in place without changing the file size may go unnoticed.
 
     Raises:
         ValueError: If it is not a Parquet file of days.
@@ -213,17 +213,17 @@ def shard_digest(path: Path) -> tuple[int, str]:
 
 
 def output_schema(schema: pa.Schema, keys: tuple[str, ...], drop_values: bool) -> pa.Schema:
-    """Returns the columns of the output: those of the input, as they are, and a string column for each caption.
+    """Returns the columns of the output: those of the input, unchanged, and a string column for each caption.
 
-    The features that `datasets` keeps in the metadata are kept up to date.
+    The `datasets` features in the metadata are updated.
 
     Raises:
-        ValueError: If a caption column is there already.
+        ValueError: If a caption column already exists.
     """
     taken = [key for key in keys if key in schema.names]
     if taken:
         raise ValueError(
-            f"column {', '.join(taken)} is there already; choose other keys, or take the uncaptioned folder as input."
+            f"column {', '.join(taken)} already exists; choose other keys, or use the uncaptioned folder as input."
         )
     kept = [column for column in schema if column.name != "values" or not drop_values]
     metadata = dict(schema.metadata or {})
@@ -270,7 +270,7 @@ def _columns(batch: pa.RecordBatch) -> dict[str, list[Any]]:
 
 
 def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
-    """Turns a column of nested lists or of `Array2D` into arrays `(minutes, channels)`, without a copy where possible.
+    """Converts a column of nested lists or of `Array2D` to arrays `(minutes, channels)`, without a copy if possible.
 
     Args:
         column: Lists of lists of numbers, of any list type; missing numbers become NaN.
@@ -279,7 +279,7 @@ def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
         One array per row; None where the row is missing.
 
     Raises:
-        ValueError: If the column is not made of lists of lists of numbers, or a row's minutes differ in length.
+        ValueError: If the column does not consist of lists of lists of numbers, or a row's minutes differ in length.
     """
     kind = column.type
     if isinstance(column, pa.ExtensionArray):
@@ -287,7 +287,7 @@ def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
     minutes, inner = _unfold(column, kind)
     channels, flat = _unfold(inner, kind)
     if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
-        raise ValueError(f"`values` must hold numbers, got {kind}.")
+        raise ValueError(f"`values` must contain numbers, got {kind}.")
     numbers = flat.to_numpy(zero_copy_only=False)
     ends, bounds = np.cumsum(minutes), np.concatenate([[0], np.cumsum(channels)])
     arrays: list[np.ndarray | None] = []
@@ -310,6 +310,6 @@ def _unfold(array: pa.Array, kind: Any) -> tuple[np.ndarray, pa.Array]:
     if not (
         pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
     ):
-        raise ValueError(f"`values` must hold lists of lists of numbers, got {kind}.")
+        raise ValueError(f"`values` must contain lists of lists of numbers, got {kind}.")
     lengths = pc.fill_null(pc.list_value_length(array), 0)
     return lengths.to_numpy(zero_copy_only=False).astype(np.int64), array.flatten()

@@ -1,4 +1,4 @@
-"""Captions for whole folders of days: in Parquet shards, on all cores or on a Ray cluster, resumable at any moment."""
+"""Captions folders of days shard by shard, on all cores or on a Ray cluster; interrupted runs can be resumed."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ from .caption_shards import (
 )
 
 MANIFEST = ".captions.json"
-"""File in the output that says what it was made of; hidden, so that `datasets` does not take it for data."""
+"""File in the output that records its provenance; hidden, so that `datasets` does not read it as data."""
 
 _LOCK = ".captions.lock"
 _FORMAT = 1
 
 Results = Iterator[tuple[str, ShardCounts]]
-"""Shards with what was written, as they get done."""
+"""Finished shards and their results, in order of completion."""
 
 
 @dataclass(frozen=True)
 class CaptionSummary:
-    """What a captioning run did.
+    """Summary of a captioning run.
 
     Attributes:
-        target: Folder of the output.
-        shards: Shards in it.
-        days: Days in it.
-        resumed: Those of the days that an earlier, broken-off run had captioned.
-        accepted: Captions that a paraphraser reworded; 0 without one.
-        rejected: Captions that kept the template's wording since the paraphrase was refused.
-        seconds: How long this run took.
-        workers: Processes that captioned in this run, as `host:pid`.
+        target: Output folder.
+        shards: Number of shards in it.
+        days: Number of days in it.
+        resumed: Number of days captioned by an earlier, interrupted run.
+        accepted: Number of captions reworded by the paraphraser; 0 without one.
+        rejected: Number of captions that kept the template's wording because the paraphrase was rejected.
+        seconds: Duration of this run.
+        workers: Worker processes of this run, as `host:pid`.
     """
 
     target: str
@@ -81,35 +81,34 @@ def caption_folder(
     ray_address: str | None = None,
     progress: bool = False,
 ) -> CaptionSummary:
-    """Captions a folder of days, Parquet in and Parquet out.
+    """Captions a folder of Parquet shards of days.
 
     Each shard of the input becomes a shard of the same name in the output, with a string column per caption key, so
-    that `datasets.load_dataset(target)` has the same splits. The bytes written do not hang on the number of processes
-    or machines. A run that was broken off, by whatever means, goes on where it was when it is started again with the
-    same arguments; a shard appears under its name only when it is whole. Memory is that of a few hundred days, and of
-    one row group of the input, for each process.
+    that `datasets.load_dataset(target)` has the same splits. The output is byte-identical for any number of processes
+    or machines. An interrupted run resumes when it is started again with the same arguments; a shard appears under its
+    name only once it is complete. Each process holds a few hundred days and one row group of the input in memory.
 
-    With more than one process, call it from a file under `if __name__ == "__main__":`, since processes are spawned.
+    With more than one process, call it under `if __name__ == "__main__":`, because processes are spawned.
 
     Args:
-        source: Folder of Parquet files with a `values` column, as [`write_days`] or `push_to_hub` make it.
-        target: Folder to write, outside of `source`. On a cluster, both must be seen by all machines.
-        builder: Writes the captions; by default one for the schema that the first day names.
-        keys: Which captions, one column each; by default the builder's own.
-        num_proc: Processes; on Ray, the most shards that are captioned at a time.
-        drop_values: Leave the signals out: the output then holds what identifies a day, and its captions.
-        ray_address: Caption on Ray Data: `"local"` starts a cluster on this machine, `"auto"` or an address joins one.
+        source: Folder of Parquet files with a `values` column, as written by [`write_days`] or `push_to_hub`.
+        target: Output folder, outside of `source`. On a cluster, all machines must have access to both.
+        builder: Writes the captions; by default one for the schema of the first day.
+        keys: Caption keys, one column each; by default the builder's own.
+        num_proc: Number of processes; on Ray, the maximum number of shards captioned concurrently.
+        drop_values: Whether to omit the signals, keeping only the identifying columns and the captions.
+        ray_address: Runs on Ray Data: `"local"` starts a cluster on this machine, `"auto"` or an address joins one.
         progress: Whether to show a progress bar on standard error.
 
     Returns:
-        What was done.
+        A summary of the run.
 
     Raises:
-        FileNotFoundError: If there is no such input.
-        FileExistsError: If the output holds Parquet files that were made otherwise, or another run is writing it.
-        ValueError: If the input, a row or an argument is no good. What was captioned before stays.
-        ChildProcessError: If a process was killed, for instance for its memory.
-        ImportError: If Ray is wanted, but not installed.
+        FileNotFoundError: If the input does not exist.
+        FileExistsError: If the output contains Parquet files from another source, or another run is writing to it.
+        ValueError: If the input, a row or an argument is invalid. Captions written so far are kept.
+        ChildProcessError: If a process was killed, for example by the out-of-memory killer.
+        ImportError: If Ray is requested but not installed.
     """
     source, target = Path(source), Path(target)
     if isinstance(num_proc, bool) or not isinstance(num_proc, int) or num_proc < 1:
@@ -167,24 +166,22 @@ def caption_folder(
 
 
 def folder_schema(source: str | Path) -> SensorSchema:
-    """Returns the schema of a folder of days, from the first row that tells it.
+    """Returns the schema of a folder of days, from the first row that specifies it.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no days, or none that tells its schema.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it contains no days, or none that specifies its schema.
     """
     source = Path(source)
     for name in find_shards(source):
-        _digest(source, name)  # says which file is damaged, or holds no days
+        _digest(source, name)  # raises an error that names a damaged or empty file
         with open_shard(source / name) as shard:
             if "schema" in shard.schema_arrow.names:
                 for batch in shard.iter_batches(batch_size=1, columns=["schema"]):
                     named = batch.column(0)[0].as_py()
                     if named:
                         return get_schema(str(named))
-    raise ValueError(
-        f"The days in {str(source)!r} do not say what their channels are; name the schema, such as 'sensorlm-26'."
-    )
+    raise ValueError(f"The days in {str(source)!r} do not specify their schema; pass one, such as 'sensorlm-26'.")
 
 
 def _run(job: ShardJob) -> tuple[str, ShardCounts]:
@@ -195,8 +192,8 @@ def _run(job: ShardJob) -> tuple[str, ShardCounts]:
 
 
 def in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Results:
-    """Captions shards in processes of this machine, and yields what was written as it gets done."""
-    # Spawned, not forked: pyarrow has threads by now, and a fork would inherit the lock.
+    """Captions shards in local processes and yields the results in order of completion."""
+    # Spawned, not forked: pyarrow already has threads, whose locks a fork would inherit.
     pool = ProcessPoolExecutor(
         min(num_proc, len(jobs)), mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
     )
@@ -205,11 +202,11 @@ def in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Results:
             yield future.result()
     except BrokenProcessPool:
         raise ChildProcessError(
-            "A captioning process was killed, perhaps for its memory. Start the same command again to go on, with fewer"
-            " processes if it happens again."
+            "A captioning process was killed, perhaps because it ran out of memory. Run the same command again to"
+            " resume, with fewer processes if it happens again."
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # shards at hand are finished, so that no work is lost
+        pool.shutdown(wait=True, cancel_futures=True)  # running shards are finished, so that no work is lost
 
 
 def _start_worker() -> None:
@@ -219,7 +216,7 @@ def _start_worker() -> None:
 
 
 def _die_with_parent() -> None:
-    # A parent that is killed closes nothing: its workers would wait for jobs for ever, or write beside the next run.
+    # A killed parent does not shut down its workers, which would wait forever or write concurrently with the next run.
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -233,8 +230,7 @@ def _check_apart(source: Path, target: Path) -> None:
     a, b = source.resolve(), target.resolve()
     if a == b or a in b.parents or b in a.parents:
         raise ValueError(
-            f"The output must lie outside the input, got {str(target)!r} for {str(source)!r}; choose a folder beside"
-            " it."
+            f"The output must be outside the input, got {str(target)!r} for {str(source)!r}; choose a folder beside it."
         )
 
 
@@ -250,7 +246,7 @@ def _check_target(target: Path) -> None:
         raise FileExistsError(f"{str(target)!r} is a file; choose a folder.")
     if target.is_dir() and not (target / MANIFEST).exists() and any(target.rglob("*.parquet")):
         raise FileExistsError(
-            f"{str(target)!r} holds Parquet files that no captioning run wrote; choose another folder."
+            f"{str(target)!r} contains Parquet files not written by a captioning run; choose another folder."
         )
 
 
@@ -268,7 +264,7 @@ def _manifest(job: ShardJob, inputs: dict[str, tuple[int, str]]) -> dict[str, An
 
 
 def _check_manifest(target: Path, manifest: dict[str, Any]) -> None:
-    """Writes the record of what the output is made of, or compares with the one that is there."""
+    """Writes the provenance record, or compares it with an existing one."""
     path = target / MANIFEST
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     if not path.exists():
@@ -282,13 +278,13 @@ def _check_manifest(target: Path, manifest: dict[str, Any]) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is damaged ({error}); remove the folder, and start anew.") from error
+        raise ValueError(f"{str(path)!r} is damaged ({error}); remove the folder and start again.") from error
     now = json.loads(text)
     differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if differing:
-        told = "; ".join(_difference(name, before, now) for name in differing)
+        changes = "; ".join(_difference(name, before, now) for name in differing)
         raise FileExistsError(
-            f"{str(target)!r} was begun with other arguments: {told}. Choose another folder, or remove this one."
+            f"{str(target)!r} was started with other arguments: {changes}. Choose another folder or remove this one."
         )
 
 
@@ -299,7 +295,7 @@ def _difference(name: str, before: dict[str, Any], now: dict[str, Any]) -> str:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         return f"the input has changed ({changed[0]}{more})"
     if name == "code":
-        return "this version of the package writes captions otherwise"
+        return "this version of the package writes different captions"
     if name in ("schema", "wording", "tokenizer", "paraphraser"):
         return f"another {name}"
     return f"{name} was {old!r}, is {new!r}"

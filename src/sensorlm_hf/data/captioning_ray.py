@@ -1,4 +1,4 @@
-"""Captioning on Ray Data: the shards of one folder, dealt out to the machines of a cluster."""
+"""Captioning on Ray Data: distributes the shards of a folder across the machines of a cluster."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .ray_session import import_ray, ray_session
 
 
 def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
-    """Captions shards on a Ray cluster, and yields what was written as it gets done.
+    """Captions shards on a Ray cluster and yields the results in order of completion.
 
     Args:
-        jobs: The shards; the folders that they name must be seen by all machines, and so must this package.
-        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
-            that is open already is used, and left open.
-        num_proc: Most shards captioned at a time.
+        jobs: The shards; all machines must have access to their folders and to this package.
+        address: `"local"` for a cluster on this machine, otherwise `"auto"` or the address of one to join. An existing
+            connection is reused and left open.
+        num_proc: Maximum number of shards captioned concurrently.
 
     Raises:
         ImportError: If Ray is not installed.
-        ValueError: If a shard or a row of it is no good.
+        ValueError: If a shard or one of its rows is invalid.
         ConnectionError: If there is no cluster at the address.
     """
     ray = import_ray("Captioning")
@@ -31,7 +31,7 @@ def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
     with ray_session(ray, address, num_proc):
         names = [{"name": job.name} for job in jobs]
         shards = ray.data.from_items(names, override_num_blocks=len(names))
-        # A block is a shard, and a failed machine's shards are done again elsewhere: writing one twice does no harm.
+        # A block is a shard; shards of a failed machine are redone elsewhere, and writing one twice is harmless.
         done = shards.map(
             _caption_row, fn_kwargs={"template": replace(jobs[0], name="")}, concurrency=min(num_proc, len(jobs))
         )
@@ -42,7 +42,7 @@ def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
 
 
 def _caption_row(row: dict[str, Any], template: ShardJob) -> dict[str, Any]:
-    # Mistakes in the data travel as rows: Ray would wrap them in its own traceback, and try again in vain.
+    # Data errors are returned as rows: Ray would wrap them in its own traceback and retry in vain.
     try:
         counts, error = caption_shard(replace(template, name=row["name"])), None
     except (ValueError, TypeError) as caught:

@@ -1,4 +1,4 @@
-"""Dataset cards: what a folder of days holds, as numbers, and as the YAML that the Hub and `datasets` read."""
+"""Dataset cards: statistics of a folder of days, and the YAML metadata used by the Hub and `datasets`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 
 @dataclass
 class DayStatistics:
-    """Statistics of a stream of days: per channel over observed minutes (Chan's pairwise update, float64).
+    """Statistics of a stream of days, per channel over observed minutes (Chan's pairwise update, float64).
 
     Attributes:
-        schema: What the columns are; None before the first day.
-        days: Days by split.
-        people: People by split.
-        minutes: Minutes of all windows.
-        events: Events by kind and label.
+        schema: Schema of the days; None before the first day.
+        days: Number of days per split.
+        people: Subject ids per split.
+        minutes: Total minutes of all windows.
+        events: Event counts by kind and label.
     """
 
     schema: SensorSchema | None = None
@@ -45,7 +45,7 @@ class DayStatistics:
         self._low, self._high = np.full(len(schema), np.inf), np.full(len(schema), -np.inf)
 
     def add(self, split: str, day: SensorDay) -> None:
-        """Takes a day in."""
+        """Adds a day."""
         if self.schema is None:
             self._start(day.schema)
         self.days[split] = self.days.get(split, 0) + 1
@@ -64,7 +64,7 @@ class DayStatistics:
         self._update(count, mean, spread, low, high)
 
     def merge(self, other: DayStatistics) -> None:
-        """Takes the statistics of other days in."""
+        """Adds the statistics of other days."""
         if other.schema is None:
             return
         if self.schema is None:
@@ -90,7 +90,7 @@ class DayStatistics:
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
 
     def channels(self) -> list[dict[str, Any]]:
-        """Returns of each channel its key, unit, share of observed minutes, mean, std, least and largest value."""
+        """Returns each channel's key, unit, fraction of observed minutes, mean, std, minimum and maximum."""
         if self.schema is None:
             return []
         rows = []
@@ -111,7 +111,7 @@ class DayStatistics:
         return rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the statistics as plain JSON types; people as their number."""
+        """Returns the statistics as plain JSON types, with the number of people."""
         return {
             "schema": None if self.schema is None else self.schema.name,
             "days": dict(self.days),
@@ -138,17 +138,17 @@ def card_text(
     Args:
         statistics: Of all days.
         features: Columns of the dataset.
-        name: What the dataset is called.
-        source: What it was made from, one sentence.
-        license: Licence of the data, as the Hub names it (`"cc-by-4.0"`, `"mit"`, ...).
-        provenance: Further facts of where the data come from, `{what: which}`.
+        name: Name of the dataset.
+        source: Source of the data, in one sentence.
+        license: Hub identifier of the licence of the data (`"cc-by-4.0"`, `"mit"`, ...).
+        provenance: Further information about the origin of the data, `{item: value}`.
         data_bytes: Size of each split's files.
-        fingerprint: Hash of the shards. `datasets` keeps what it has read by the folder's name and the card's YAML;
-            without this, two datasets of one name and shape would be taken for one another.
-        allow: Columns that look like identity and are not, see [`check_identity`].
+        fingerprint: Hash of the shards. The `datasets` cache is keyed by the folder's name and the card's YAML; without
+            the hash, two datasets of the same name and shape would be confused.
+        allow: Columns that look identifying but are not, see [`check_identity`].
 
     Raises:
-        ValueError: If a column looks like identity, or there is no day.
+        ValueError: If a column looks identifying, or there is no day.
     """
     check_identity(features, allow=allow)
     if statistics.schema is None:
@@ -196,11 +196,11 @@ def _body(statistics: DayStatistics, name: str, source: str, license: str, prove
     lines = [
         f"# {name}",
         "",
-        f"{sum(statistics.days.values())} days of {len(people)} people in minute-level wearable signals. {source}",
+        f"{sum(statistics.days.values())} days of minute-level wearable signals from {len(people)} people. {source}",
         "",
-        f"A row is a window of minutes: `values` holds the {len(schema)} channels of the schema `{schema.name}` in"
-        " physical units, NaN where nothing was observed; `start` and `timezone` say when it began on the wall clock;"
-        " `events` are logged activities, sleeps and moods, in minutes from the start; `subject_id` is a pseudonym.",
+        f"Each row is one window: `values` contains the {len(schema)} channels of the schema `{schema.name}` in"
+        " physical units, with NaN for missing values; `start` and `timezone` give its local start time;"
+        " `events` are logged activities, sleep and moods, in minutes from the start; `subject_id` is a pseudonym.",
         "",
         "```python",
         "from datasets import load_dataset",
@@ -210,7 +210,7 @@ def _body(statistics: DayStatistics, name: str, source: str, license: str, prove
         "",
         "## Splits",
         "",
-        "No person is in two of them.",
+        "No person appears in more than one split.",
         "",
         "| split | days | people |",
         "|---|---:|---:|",
@@ -218,8 +218,8 @@ def _body(statistics: DayStatistics, name: str, source: str, license: str, prove
         "",
         "## Channels",
         "",
-        "Over observed minutes; where they differ from the schema's population, fit the normalisation to them"
-        " (`SensorLMFeatureExtractor.fit_normalization`).",
+        "Statistics over observed minutes. If they differ from the schema's population constants, refit the"
+        " normalization (`SensorLMFeatureExtractor.fit_normalization`).",
         "",
         "| channel | unit | observed | mean | std | min | max |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -234,13 +234,13 @@ def _body(statistics: DayStatistics, name: str, source: str, license: str, prove
         lines.append(f"- {kind}: {listed}" + (f" and {len(most) - 20} more" if len(most) > 20 else ""))
     if not statistics.events:
         lines.append("None.")
-    lines += ["", "## Provenance", "", f"- licence: {license}", f"- made with: sensorlm-hf {__version__}"]
+    lines += ["", "## Provenance", "", f"- licence: {license}", f"- created with: sensorlm-hf {__version__}"]
     lines += [f"- {what}: {which}" for what, which in provenance.items()]
     return "\n".join(lines) + "\n"
 
 
 def write_card(folder: str | Path, text: str) -> Path:
-    """Writes a card as the folder's `README.md`, over a temporary name, after the Hub's own library has read it.
+    """Validates a card with the Hub library and writes it atomically as the folder's `README.md`.
 
     Raises:
         ValueError: If its YAML is not valid.

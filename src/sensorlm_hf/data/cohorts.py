@@ -1,4 +1,4 @@
-"""Cohorts of simulated people on disk: shards that need nothing of one another, here or on a Ray cluster."""
+"""Writes simulated cohorts to disk as independent shards, locally or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .shards import days_table, fingerprint, fresh_folder, settle_folder, write_
 from .simulate import iter_simulated_days
 
 DAYS_PER_SHARD = 512
-"""Days of a shard, rounded down to whole people."""
+"""Days per shard, rounded down so that a person is never split."""
 
 
 @dataclass(frozen=True)
 class CohortShard:
-    """A shard of a cohort: everything that a process needs to write it.
+    """A shard of a cohort, with everything a process needs to write it.
 
     Attributes:
-        folder: Folder of the dataset while it is being written; seen by all processes.
+        folder: Temporary folder of the dataset; accessible to all processes.
         split: Split of its people.
-        number: Number of the shard in its split.
-        start_person: First of its people.
-        people: Number of its people.
-        days_per_person: Days of each.
+        number: Index of the shard in its split.
+        start_person: Index of its first person.
+        people: Number of people.
+        days_per_person: Days per person.
         seed: Seed of the cohort.
-        schema: Name of the channel set.
+        schema: Name of the schema.
     """
 
     folder: str
@@ -43,7 +43,7 @@ class CohortShard:
     schema: str
 
     def write(self) -> DayStatistics:
-        """Writes the shard, and returns what it holds. Writing it twice does no harm."""
+        """Writes the shard and returns its statistics. Writing it twice is harmless."""
         days = list(
             iter_simulated_days(
                 self.people * self.days_per_person,
@@ -88,7 +88,7 @@ Runner = Callable[[Sequence[CohortShard]], Iterator[DayStatistics]]
 
 
 def one_by_one(shards: Sequence[CohortShard]) -> Iterator[DayStatistics]:
-    """Writes shards in this process; one is held in memory at a time."""
+    """Writes shards in this process, one at a time in memory."""
     for shard in shards:
         yield shard.write()
 
@@ -104,35 +104,35 @@ def write_cohort(
     ray_address: str | None = None,
     num_proc: int = 1,
 ) -> dict[str, int]:
-    """Writes a cohort of simulated people as a Parquet dataset with a card and splits by person.
+    """Writes a cohort of synthetic subjects as a Parquet dataset with a card and splits by person.
 
-    Values are rounded by [`round_values`]. Memory does not depend on the number of people. The folder appears when all
-    is written.
+    Values are rounded by [`round_values`]. Memory does not depend on the number of people. The folder appears once
+    everything is written.
 
     Args:
-        folder: Where to write; must not hold anything.
+        folder: Output folder; must be empty or not exist.
         people: Number of people.
-        days_per_person: Days of each.
+        days_per_person: Days per person.
         seed: Seed of the cohort.
-        schema: Name of the channel set.
-        days_per_shard: Days in one file, which is also what is held in memory.
+        schema: Name of the schema.
+        days_per_shard: Days per file, which are held in memory together.
         ray_address: Writes the shards on Ray (extra `[ray]`): `"local"` for this machine, `"auto"` or an address for a
-            cluster, whose machines must all see the folder. The files are the same.
-        num_proc: Most shards written at a time on Ray.
+            cluster, whose machines must all have access to the folder. The files are identical.
+        num_proc: Maximum number of shards written concurrently on Ray.
 
     Returns:
-        Days written, by split. A split without people is left out.
+        Number of days by split. Splits without people are omitted.
 
     Raises:
-        FileExistsError: If the folder holds a dataset already.
+        FileExistsError: If the folder already contains a dataset.
         ValueError: If a number is below 1.
-        ImportError: If Ray is asked for and not installed.
+        ImportError: If Ray is requested but not installed.
     """
     config = SensorDaysConfig(people=people, days_per_person=days_per_person, seed=seed, schema=schema)
     if days_per_shard < 1 or num_proc < 1:
         raise ValueError(f"`days_per_shard` and `num_proc` must be at least 1, got {days_per_shard} and {num_proc}.")
     if any((Path(folder) / "data").glob("*.parquet")):
-        raise FileExistsError(f"{folder} already holds a dataset; remove it or choose another folder.")
+        raise FileExistsError(f"{folder} already contains a dataset; remove it or choose another folder.")
     run: Runner = one_by_one
     if ray_address is not None:
         from .cohorts_ray import on_ray
@@ -154,7 +154,7 @@ def write_cohort(
             whole,
             features,
             name="Simulated days",
-            source="They are simulated; no real person's data.",
+            source="The data are simulated and contain no recordings of real people.",
             license="apache-2.0",
             provenance={"people": str(people), "days per person": str(days_per_person), "seed": str(seed)},
             data_bytes=sizes,

@@ -1,4 +1,4 @@
-"""Cohorts on Ray Data: the shards of one cohort, dealt out to the machines of a cluster."""
+"""Cohorts on Ray Data: distributes the shards of a cohort across the machines of a cluster."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .ray_session import import_ray, ray_session
 
 
 def on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterator[DayStatistics]:
-    """Writes shards on a Ray cluster, and yields what each holds as it gets done.
+    """Writes shards on a Ray cluster and yields their statistics in order of completion.
 
     Args:
-        shards: The shards; the folder that they name must be seen by all machines, and so must this package.
-        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
-            that is open already is used, and left open.
-        num_proc: Most shards written at a time.
+        shards: The shards; all machines must have access to their folder and to this package.
+        address: `"local"` for a cluster on this machine, otherwise `"auto"` or the address of one to join. An existing
+            connection is reused and left open.
+        num_proc: Maximum number of shards written concurrently.
 
     Raises:
         ImportError: If Ray is not installed.
@@ -28,7 +28,7 @@ def on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterat
     ray = import_ray("Writing")
     with ray_session(ray, address, num_proc):
         rows = ray.data.from_items([asdict(shard) for shard in shards], override_num_blocks=len(shards))
-        # A block is a shard, and a failed machine's shards are done again elsewhere: writing one twice does no harm.
+        # A block is a shard; shards of a failed machine are redone elsewhere, and writing one twice is harmless.
         done = rows.map(_write_row, compute=ray.data.TaskPoolStrategy(size=min(num_proc, len(shards))))
         for row in done.iter_rows():
             yield pickle.loads(row["statistics"])

@@ -1,4 +1,4 @@
-"""From days to training batches: captions drawn anew each epoch, sensors left out at random, padded tensors."""
+"""Collates days into training batches: captions sampled per epoch, random modality dropout, padded tensors."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ..schema import SensorSchema
 from .rewording import reword_events
 
 MIN_CROP_MINUTES = 10
-"""Shortest event that a crop may show, minutes: one patch of the default model."""
+"""Minimum duration of a cropped event in minutes: one patch of the default model."""
 
 
 class SensorDayDataset(torch.utils.data.Dataset):
-    """Rows of days as [`SensorDay`]s, addressed by `epoch * len(rows) + row`.
+    """Rows of days as [`SensorDay`]s, indexed by `epoch * len(rows) + row`.
 
-    The epoch travels inside the index, so workers draw other captions in each epoch and a resumed run draws the same
-    ones, without any state to restore.
+    The index encodes the epoch, so workers sample different captions in each epoch and a resumed run samples the same
+    ones without any state to restore.
 
     Args:
         rows: A dataset of days (see [`load_sensor_days`]) or a list of [`SensorDay`]s.
-        schema: Schema of the rows, if not the one that they tell.
+        schema: Overrides the schema of the rows.
     """
 
     def __init__(self, rows: Any, schema: SensorSchema | None = None) -> None:
@@ -42,7 +42,7 @@ class SensorDayDataset(torch.utils.data.Dataset):
         return len(self.rows)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # Every index is valid, so the iteration that Python makes up from `__getitem__` would never end.
+        # Every index is valid, so Python's default iteration over `__getitem__` would never end.
         return (self[row] for row in range(len(self)))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -58,14 +58,14 @@ class SensorDayDataset(torch.utils.data.Dataset):
         return [row.subject_id if isinstance(row, SensorDay) else str(row["subject_id"]) for row in self.rows]
 
 
-def check_drawing(options: Any) -> None:
-    """Checks what a collator draws by, before any work is done for it.
+def check_sampling_options(options: Any) -> None:
+    """Validates sampling options before any work is done.
 
     Args:
-        options: A [`SensorLMCollator`], or whatever else has its `caption_keys`, `contrast_only` and probabilities.
+        options: A [`SensorLMCollator`] or any object with its `caption_keys`, `contrast_only` and probabilities.
 
     Raises:
-        ValueError: If a caption key is unknown, the weights are no weights, or a probability is none.
+        ValueError: If a caption key is unknown, or a weight or probability is invalid.
     """
     unknown = [key for key in options.caption_keys if key not in CAPTION_KEYS]
     if unknown:
@@ -87,34 +87,34 @@ def check_drawing(options: Any) -> None:
 
 @dataclass
 class SensorLMCollator:
-    """Turns days into a batch for [`SensorLMModel`].
+    """Collates days into a batch for [`SensorLMModel`].
 
-    Everything random is drawn from `(seed, sample id, epoch)`, so a batch is the same for any number of workers.
+    All randomness is derived from `(seed, sample id, epoch)`, so a batch is the same for any number of workers.
 
     Attributes:
         processor: A [`SensorLMProcessor`]: feature extractor and tokenizer.
-        caption_keys: Caption keys with their weights; one is drawn for each day.
-        max_length: Longest caption in tokens; captions drop whole sentences to fit.
-        modality_dropout: Probability with which each modality (PPG, ACC, EDA, ...) of a day is left out, so that the
-            model can read devices that lack it. At least one modality with data is always kept.
-        event_crop: Probability with which a day becomes one of its activities or sleeps: everything outside the event
-            is masked, and the caption is the event's.
-        label_rewording: Probability with which an event's name is told in other words (see [`reword_events`]), so that
-            the model learns synonyms and attributes, and not only the names of classes.
-        channel_omission: Probability with which a caption leaves a channel out. Captions name channels in one order,
-            and a model that tells days apart by those that come first may never read the others. Left out at random,
-            each has to be read at times. The signals stay whole.
-        draw_per_batch: Whether the key, and whether days are cropped to events, are drawn once for a batch instead of
-            for each day. Captions of a batch are then alike in length and kind: no short one is padded to a long one's
-            length, and the captions that a day is told from differ in what they say rather than in how much. The
-            draws depend on the first day of the batch. The caption loss is a mean over the tokens of a batch, so that a
-            token of a short kind weighs more than one of a long kind: asked for a caption, a model trained so tends to
-            end it where the short kind ends. `contrast_only` is the way out.
-        contrast_only: Caption keys whose captions are read but not written: they count in the contrastive loss alone,
-            since all their `labels` are -100. A model asked for a caption then writes one of the other keys, in the
-            log's own words: where some are only read, `label_rewording` is for those.
-        seed: Seed of all draws.
-        training: If false, nothing is left out, cropped or reworded, and each day's caption is the one of epoch 0.
+        caption_keys: Caption keys with their weights; one is sampled for each day.
+        max_length: Maximum caption length in tokens; captions drop complete sentences to fit.
+        modality_dropout: Probability of dropping each modality (PPG, ACC, EDA, ...) of a day, so that the model can
+            handle devices that lack it. At least one modality with data is always kept.
+        event_crop: Probability of cropping a day to one of its activities or sleep periods: everything outside the
+            event is masked, and the caption describes the event.
+        label_rewording: Probability of rewording an event's name (see [`reword_events`]), so that the model learns
+            synonyms and attributes and not only class names.
+        channel_omission: Probability of omitting a channel from a caption. Captions list channels in a fixed order, and
+            a model that distinguishes days by the first ones may never learn the others; random omission forces it
+            to use all of them. The signals are not changed.
+        draw_per_batch: Whether the caption key and event crops are sampled once per batch instead of per day. All
+            captions of a batch then have a similar length and kind, so that none is padded to the length of a longer
+            kind, and negatives differ in content rather than in length. The samples depend on the first day of the
+            batch. Because the caption loss is averaged over the tokens of a batch, tokens of a short kind get more
+            weight than those of a long kind, and a model trained this way tends to end its captions early;
+            `contrast_only` avoids this.
+        contrast_only: Caption keys used only in the contrastive loss: all their `labels` are -100. The model then
+            generates captions of the other keys, in the wording of the log: if this is set, `label_rewording` applies
+            to these keys only.
+        seed: Seed of all samples.
+        training: If false, nothing is dropped, cropped or reworded, and each day's caption is that of epoch 0.
     """
 
     processor: Any
@@ -130,7 +130,7 @@ class SensorLMCollator:
     training: bool = True
 
     def __post_init__(self) -> None:
-        check_drawing(self)
+        check_sampling_options(self)
         if self.max_length < 8:
             raise ValueError(f"`max_length` must be at least 8 tokens, got {self.max_length}.")
         self._keys = list(self.caption_keys)
@@ -142,14 +142,14 @@ class SensorLMCollator:
         """Collates days.
 
         Args:
-            items: Items of a [`SensorDayDataset`], or bare days (epoch 0); `None` for all, if the batch is one that
-                [`SensorDayStream.skip_batches`] skips, gives an empty batch.
+            items: Items of a [`SensorDayDataset`], or plain days (epoch 0). If all are `None`, as in batches skipped by
+                [`SensorDayStream.skip_batches`], the batch is empty.
 
         Returns:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
-            `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions that say the
-            same, in whichever batch and process, which the contrastive losses then treat as positives of each other.
-            With `contrast_only` also `labels` `(B, L)`, the tokens to write, -100 where there is none.
+            `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions with the same
+            content, across batches and processes, which the contrastive losses treat as positives of each other.
+            With `contrast_only` also `labels` `(B, L)`, the target tokens, -100 where there is none.
         """
         if all(item is None for item in items):
             return {}
@@ -158,7 +158,7 @@ class SensorLMCollator:
         together: tuple[str, bool] | None = None
         for item in items:
             if item is None:
-                raise ValueError("A batch holds skipped days and others; skip whole batches.")
+                raise ValueError("A batch mixes skipped and other days; skip complete batches.")
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
             key, crop = self._draw(rng)
@@ -167,20 +167,20 @@ class SensorLMCollator:
             if crop:
                 day = _crop_to_event(day, rng)
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
-            told = day
+            described = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
-                told = reword_events(day, self.label_rewording, rng)
+                described = reword_events(day, self.label_rewording, rng)
             if self.training and self.channel_omission:
-                told = _leave_out_channels(told, self.channel_omission, rng)
-            text = self._builder(day.schema)(told, sample_id=caption_id, key=key)
-            # What belongs together is decided by what happened, not by the words for it.
+                described = _leave_out_channels(described, self.channel_omission, rng)
+            text = self._builder(day.schema)(described, sample_id=caption_id, key=key)
+            # Positives are determined by what happened, not by its wording.
             content = _content(day, key, text)
             if self.training and self.modality_dropout:
                 day = _drop_modalities(day, self.modality_dropout, rng)
             days.append(day)
             texts.append(text)
             written.append(not self.training or key not in self.contrast_only)
-            # Captions that a budget cut to the same words say the same, whatever was left out.
+            # Captions truncated to the same words have the same content, whatever was dropped.
             groups.append(contents.setdefault(text, _group_id(content)))
         batch = self.processor(
             sensor=days,
@@ -197,7 +197,7 @@ class SensorLMCollator:
         return dict(batch)
 
     def _draw(self, rng: np.random.Generator) -> tuple[str, bool]:
-        """Draws a caption key, and whether the day is cropped to an event."""
+        """Samples a caption key, and whether the day is cropped to an event."""
         key = self._keys[min(int(np.searchsorted(self._cumulative, rng.random())), len(self._keys) - 1)]
         return key, self.training and bool(rng.random() < self.event_crop)
 
@@ -208,7 +208,7 @@ class SensorLMCollator:
                 key=self._keys[0],
                 seed=self.seed,
                 tokenizer=self.processor.tokenizer,
-                max_tokens=self.max_length - 2,  # the tokenizer adds a beginning and an end
+                max_tokens=self.max_length - 2,  # the tokenizer adds <bos> and <eos>
             )
         return self._builders[schema]
 
@@ -219,18 +219,18 @@ def _generator(seed: int, sample_id: str, epoch: int) -> np.random.Generator:
 
 
 def _content(day: SensorDay, key: str, text: str) -> Any:
-    """What a caption says, apart from its wording: two days with the same names in their logs have the same summary."""
+    """Returns a caption's content, independent of its wording: days with the same log have the same summary."""
     if any(character.isdigit() for character in text):
         return text
     # Without a number it tells names alone, if its key speaks of the log; and of the signals that there are none, or
     # that nothing stands out in them.
     logged, moods = summary_labels(day.events, len(day)) if key.startswith("high") else ([], [])
-    told = None if key.startswith("high_level") else bool(day.mask.any())
-    return sorted(set(logged)), sorted(set(moods)), told
+    described = None if key.startswith("high_level") else bool(day.mask.any())
+    return sorted(set(logged)), sorted(set(moods)), described
 
 
 def _group_id(content: Any) -> int:
-    """Returns 63 bits of the content's digest: comparable over batches and processes, which a running number is not."""
+    """Returns 63 bits of the content's digest, which, unlike a counter, are comparable across batches and processes."""
     digest = hashlib.blake2b(repr(content).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
@@ -248,7 +248,7 @@ def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
 
 
 def _leave_out_channels(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
-    """Returns the day without the values of some channels; one that was observed is always kept."""
+    """Returns the day without some channels; at least one observed channel is always kept."""
     lost = rng.random(len(day.schema)) < probability
     observed = np.flatnonzero(day.mask.any(axis=0))
     if len(observed) and lost[observed].all():

@@ -1,4 +1,4 @@
-"""From a recording to a dataset folder: days, quality report and card, whole or not at all."""
+"""Converts a recording to a dataset folder with days, quality report and card, atomically."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .sensor_days import SPLITS
 from .shards import DayWriter, fingerprint, fresh_folder, settle_folder
 
 QUALITY_FILE = "quality_report.json"
-"""The quality report in a dataset's folder."""
+"""File name of the quality report in a dataset folder."""
 
 TITLES = {
     "fitbit": "Fitbit days",
@@ -41,15 +41,15 @@ TITLES = {
 
 @dataclass
 class Conversion:
-    """What a conversion did.
+    """Result of a conversion.
 
     Attributes:
-        folder: Where the dataset is.
-        kind: Kind of the source.
-        days: Days by split.
-        people: People by split.
-        data_bytes: Size of the shards.
-        report: What the reader used, dropped and found odd, with the people's pseudonyms.
+        folder: Folder of the dataset.
+        kind: Source type.
+        days: Number of days per split.
+        people: Number of people per split.
+        data_bytes: Total size of the shards in bytes.
+        report: The reader's report, with pseudonyms.
         statistics: Statistics of all days.
     """
 
@@ -65,11 +65,11 @@ class Conversion:
         """Returns the conversion as plain JSON types.
 
         Args:
-            examples: Whether to keep places and examples, which may hold names of files and so of people.
+            examples: Whether to keep places and examples, which may contain names of files and thus of people.
         """
         report = self.report.to_dict()
         if not examples:
-            # What stays beside the data must not say more of people than the data do.
+            # The report stored with the data must not reveal more about people than the data.
             report["files_read"] = len(self.report.files_read)
             reasons = list(self.report.files_unused.values())
             report["files_unused"] = {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
@@ -113,50 +113,52 @@ def convert_recording(
     num_proc: int = 1,
     progress: bool = False,
 ) -> Conversion:
-    """Converts a recording into a folder that `datasets.load_dataset` reads.
+    """Converts a recording to a folder that `datasets.load_dataset` can read.
 
-    The folder gets Parquet shards under `data/`, a card `README.md` and [`QUALITY_FILE`]. It appears when all is
-    written; an error leaves nothing behind.
+    The folder contains Parquet shards under `data/`, a card `README.md` and [`QUALITY_FILE`]. It appears once
+    everything is written; an error leaves nothing behind.
 
     Args:
-        source: What [`read_any`] takes.
-        output: Folder to write; must not hold anything.
-        kind: Kind of the source; found out by default.
-        timezone: Local zone, or an itinerary.
+        source: Anything accepted by [`read_any`].
+        output: Output folder; must be empty or not exist.
+        kind: Source type; detected by default.
+        timezone: Local time zone, or an itinerary.
         schema: Schema of the days.
-        subject_id: Name of the person, for sources that do not tell people apart.
+        subject_id: Subject id, for sources that do not contain one.
         day_start: Local time at which windows start.
-        mapping: What a table's columns mean.
-        skip_bad: Whether to go on without unreadable files; they are counted.
-        keep_ids: Whether people keep the names that the source gives them, instead of pseudonyms.
-        salt: Secret of the pseudonyms; a random one, which is then forgotten, by default.
-        validation_share: Expected share of the people in the validation split.
-        test_share: Expected share of the people in the test split.
-        seed: Seed by which people are dealt out to the splits.
-        precision: How exactly values are stored, see [`DayWriter`].
-        days_per_shard: Days in one file.
+        mapping: Column mapping for tables.
+        skip_bad: Whether to skip and count unreadable files.
+        keep_ids: Whether to keep the source's subject ids instead of pseudonyms.
+        salt: Secret salt of the pseudonyms; by default a random one that is discarded.
+        validation_share: Expected fraction of people in the validation split.
+        test_share: Expected fraction of people in the test split.
+        seed: Seed of the assignment of people to splits.
+        precision: Precision of stored values, see [`DayWriter`].
+        days_per_shard: Days per file.
         license: Licence of the data, for the card.
-        name: What the dataset is called.
-        allow: Columns that look like identity and are not, see [`check_identity`].
-        folder_of_people: Whether the source is a folder that holds an export of each person, a folder or a file, whose
-            names are the people's. Without it, all below a folder of Fitbit files is one person's.
+        name: Name of the dataset.
+        allow: Columns that look identifying but are not, see [`check_identity`].
+        folder_of_people: Whether the source is a folder with one export (folder or file) per person, named after the
+            person. Without it, everything in a folder of Fitbit files is taken to be from one person.
         ray_address: Reads people on Ray (extra `[ray]`): `"local"` for this machine, `"auto"` or an address for a
-            cluster, whose machines must all see the source. The files are the same, as this process writes them.
-        num_proc: Most people read at a time on Ray.
+            cluster, whose machines must all have access to the source. This process writes the files, which are
+            identical.
+        num_proc: Maximum number of people read concurrently on Ray.
         progress: Whether to show a progress bar on standard error.
 
     Returns:
-        What was done.
+        The result.
 
     Raises:
-        FileNotFoundError: If there is nothing at the source.
-        FileExistsError: If there is something at the output.
-        ValueError: If the source is damaged or holds no day, an argument is wrong, or the data say who people are.
-        ImportError: If Ray is asked for and not installed.
+        FileNotFoundError: If the source does not exist.
+        FileExistsError: If the output exists and is not empty.
+        ValueError: If the source is damaged or contains no day, an argument is invalid, or the data contain identifying
+            information.
+        ImportError: If Ray is requested but not installed.
     """
     if min(validation_share, test_share) < 0 or validation_share + test_share > 1:
         raise ValueError(
-            "`validation_share` and `test_share` must not be negative nor add up to more than 1, got"
+            "`validation_share` and `test_share` must be at least 0 and sum to at most 1, got"
             f" {validation_share} and {test_share}."
         )
     if num_proc < 1:
@@ -249,7 +251,7 @@ def _runner(ray_address: str | None, num_proc: int) -> Runner:
 
 
 def _safe(days: Iterable[SensorDay], allow: Iterable[str], *, names: bool) -> Iterator[SensorDay]:
-    """Passes days on, and stops at one that says who the person is: in labels or events, or in a name that is kept."""
+    """Yields days, and raises if labels, events or a kept subject id contain identifying information."""
     allowed = tuple(allow)
     for day in days:
         check_identity({"labels": dict.fromkeys(day.labels)}, allow=allowed)
@@ -258,9 +260,9 @@ def _safe(days: Iterable[SensorDay], allow: Iterable[str], *, names: bool) -> It
             row["subject_id"] = day.subject_id
         held = {column: what for column, what in identifying_texts([row]).items() if column not in allowed}
         if held:
-            listed = ", ".join(f"{column} (holds {what})" for column, what in held.items())
+            listed = ", ".join(f"{column} (contains {what})" for column, what in held.items())
             raise ValueError(
-                f"The day of {day.start.date().isoformat()} has texts that look like identity: {listed}. Remove them"
-                " from the source; if they are harmless, allow the column by name."
+                f"The day of {day.start.date().isoformat()} has texts that look identifying: {listed}. Remove them"
+                " from the source, or pass the column as `allow` (`--allow`) if they are harmless."
             )
         yield day

@@ -1,6 +1,6 @@
-"""Days to and from folders of Parquet files, which `datasets.load_dataset` reads without this package.
+"""Reads and writes folders of Parquet files of days, which `datasets.load_dataset` can read without this package.
 
-Apart from the builder, since streaming from it makes `datasets` replace `Path` and other names in its module.
+Separate from the builder, because `datasets` patches `Path` and other names in the builder's module when streaming.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ def write_days(
     """Writes days to `folder/data/<split>-00000.parquet` and so on, which `datasets.load_dataset(folder)` reads.
 
     Args:
-        days: Days of one schema and length; taken one shard at a time, so a generator of any length will do.
-        folder: Where to write; shards of the same split that are there already are refused, not mixed.
+        days: Days of one schema and length; consumed one shard at a time, so a generator of any length works.
+        folder: Output folder; existing shards of the same split raise an error.
         split: Name of the split.
-        days_per_shard: Days in one file.
-        label_types: An example of every label, when the first day does not carry them all.
-        precision: `"exact"` stores every bit; `"compact"` rounds to what a channel can tell, 40 kB a day instead of 90,
-            see [`round_values`].
+        days_per_shard: Days per file.
+        label_types: An example of every label, if the first day does not have all of them.
+        precision: `"exact"` stores every bit; `"compact"` rounds to the channels' resolution, 40 kB per day instead of
+            90, see [`round_values`].
 
     Returns:
         The number of days written.
 
     Raises:
-        FileExistsError: If the folder holds shards of this split.
-        ValueError: If there is no day, the days differ in schema, length or labels, or `split` is no name.
+        FileExistsError: If the folder already contains shards of this split.
+        ValueError: If there is no day, the days differ in schema, length or labels, or `split` is not a valid name.
     """
     with DayWriter(folder, days_per_shard=days_per_shard, label_types=label_types, precision=precision) as writer:
         writer.start_split(split)
@@ -64,18 +64,18 @@ def load_sensor_days(
     """Loads a dataset of days.
 
     Args:
-        source: `"simulated"`, `"simulated:PEOPLE"` or `"simulated:PEOPLE:SEED"` for a simulated cohort; else a folder
-            or Hub repository that [`write_days`] or `push_to_hub` made.
-        split: One split, or all of them if left out.
-        num_proc: Processes that prepare a simulated cohort.
-        cache_dir: Where prepared data are kept; the `datasets` cache by default.
+        source: `"simulated"`, `"simulated:PEOPLE"` or `"simulated:PEOPLE:SEED"` for a simulated cohort; otherwise a
+            folder or Hub repository written by [`write_days`] or `push_to_hub`.
+        split: Name of a split; all splits by default.
+        num_proc: Number of processes for preparing a simulated cohort.
+        cache_dir: Cache for prepared data; the `datasets` cache by default.
 
     Returns:
-        The rows; `values` come as numpy arrays, the rest as plain Python objects.
+        The rows, with `values` as numpy arrays and everything else as plain Python objects.
 
     Raises:
-        ValueError: If the source is malformed, its rows are not days, or the cache would lie inside it.
-        FileNotFoundError: If it is neither a cohort, nor a folder, nor a Hub repository that can be reached.
+        ValueError: If the source is malformed, its rows are not days, or the cache would be inside it.
+        FileNotFoundError: If it is neither a cohort, a folder nor a reachable Hub repository.
     """
     cohort = re.fullmatch(r"simulated(?::(\d+))?(?::(\d+))?", str(source))
     cache = None if cache_dir is None else str(cache_dir)
@@ -90,7 +90,7 @@ def load_sensor_days(
             f"A simulated cohort is 'simulated', 'simulated:PEOPLE' or 'simulated:PEOPLE:SEED', got {source!r}."
         )
     else:
-        # `datasets` names its cache after the folder, and would take what it cached there for further data.
+        # `datasets` names its cache after the folder, and would read cached files there as further data.
         if cache is not None and (Path(cache) / Path(source).name).resolve() == Path(source).resolve():
             raise ValueError(f"`cache_dir` {cache!r} would put the cache into the dataset {source}; choose another.")
         loaded = _load_folder_or_repository(str(source), split, cache)

@@ -1,4 +1,4 @@
-"""Days without some activities, for training that is to know nothing of them."""
+"""Filters out days with certain activities, so that these can be held out of training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .simulate.activities import ACTIVITY_BY_NAME, canonical_activity
 
 
 def check_activities(names: Iterable[str]) -> tuple[str, ...]:
-    """Returns names of activities as the package writes them.
+    """Returns the canonical names of activities.
 
     Raises:
-        ValueError: If a name means no activity.
+        ValueError: If a name is not a known activity.
         TypeError: If `names` is a string.
     """
     if isinstance(names, str):
@@ -23,27 +23,26 @@ def check_activities(names: Iterable[str]) -> tuple[str, ...]:
         canonical = canonical_activity(name)
         if canonical is None:
             raise ValueError(
-                f"activities[{position}] {name!r} is none that the package knows; there are"
-                f" {', '.join(ACTIVITY_BY_NAME)}."
+                f"activities[{position}] {name!r} is not a known activity; choose from {', '.join(ACTIVITY_BY_NAME)}."
             )
         known.append(canonical)
     return tuple(known)
 
 
 def without_activities(rows: Any, names: Iterable[str]) -> Any:
-    """Leaves out every day on which one of some activities happened or was logged.
+    """Removes every day on which one of the given activities occurred or was logged.
 
-    A day is left out if its `main_activity` label or one of its events names the activity, under any of its aliases.
+    A day is removed if its `main_activity` label or one of its events names the activity, under any of its aliases.
 
     Args:
         rows: A dataset of days (see [`load_sensor_days`]) or a list of [`SensorDay`]s.
         names: Names of activities.
 
     Returns:
-        The other days, in their order: a dataset if a dataset was given, else a list.
+        The remaining days, in order: a dataset if a dataset was given, otherwise a list.
 
     Raises:
-        ValueError: If a name means no activity, or no day is left.
+        ValueError: If a name is not a known activity, or no day is left.
     """
     unwanted = frozenset(check_activities(names))
     if not unwanted:

@@ -1,4 +1,4 @@
-"""What must not leave the machine: pseudonyms for people, and a check that nothing in a dataset says who they are."""
+"""Privacy: pseudonyms for subjects, and checks that a dataset contains no identifying information."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KINDS = (("an e-mail address", _EMAIL), ("coordinates", _PLACE), ("a telephone 
 
 
 def new_salt() -> str:
-    """Returns a random salt; who does not keep it cannot find a person's pseudonym again, nor can anybody else."""
+    """Returns a random salt. If it is discarded, nobody can map a person to their pseudonym again."""
     return secrets.token_hex(16)
 
 
@@ -37,14 +37,14 @@ def pseudonym(subject_id: str, salt: str) -> str:
     """Returns a person's pseudonym: `"p"` and 16 hexadecimal digits of a salted hash.
 
     Args:
-        subject_id: The person's true name or number.
-        salt: Secret text; with another one, the same person gets another pseudonym.
+        subject_id: The person's real name or number.
+        salt: Secret text; a different salt gives a different pseudonym.
 
     Raises:
-        ValueError: If the salt is empty: then anybody could try out names.
+        ValueError: If the salt is empty, which would make pseudonyms guessable.
     """
     if not salt:
-        raise ValueError("The `salt` of pseudonyms must not be empty; leave it out for a random one.")
+        raise ValueError("The `salt` of pseudonyms must not be empty; omit it for a random one.")
     return "p" + hashlib.blake2b(subject_id.encode(), key=hashlib.sha256(salt.encode()).digest()).hexdigest()[:16]
 
 
@@ -54,7 +54,7 @@ def _split_words(name: str) -> str:
 
 
 def looks_like_identity(column: str) -> bool:
-    """Tells whether a column's name is one under which people keep what identifies a person."""
+    """Returns whether a column name suggests identifying information."""
     name = _split_words(column.rsplit(".", 1)[-1])
     if name in _ALLOWED:
         return False
@@ -62,7 +62,7 @@ def looks_like_identity(column: str) -> bool:
 
 
 def column_names(features: Mapping[str, Any]) -> list[str]:
-    """Returns the columns of a dataset and the fields inside of them, as `labels.age`."""
+    """Returns the columns of a dataset and their nested fields, as `labels.age`."""
     names = []
 
     def walk(prefix: str, feature: Any) -> None:
@@ -79,13 +79,13 @@ def column_names(features: Mapping[str, Any]) -> list[str]:
 
 
 def identifying_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Looks for e-mail addresses, telephone numbers and coordinates in the texts of rows.
+    """Searches the text fields of rows for e-mail addresses, telephone numbers and coordinates.
 
     Args:
-        rows: Rows of a dataset of days; `values` are not looked at.
+        rows: Rows of a dataset of days; `values` are not searched.
 
     Returns:
-        `{column: what kind of thing it holds}`; the thing itself is not repeated.
+        `{column: kind of information found}`; the information itself is not repeated.
     """
     found: dict[str, str] = {}
 
@@ -114,22 +114,24 @@ def identifying_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 def check_identity(
     features: Mapping[str, Any], rows: Iterable[Mapping[str, Any]] = (), allow: Iterable[str] = ()
 ) -> None:
-    """Refuses a dataset that seems to say who its people are.
+    """Raises an error if a dataset appears to contain identifying information.
 
     Args:
         features: Columns of the dataset.
-        rows: Rows to look into, all or a part.
-        allow: Columns, as `labels.city`, that somebody has looked at and found harmless.
+        rows: Rows to search, all or a subset.
+        allow: Columns, such as `labels.city`, that were reviewed and found harmless.
 
     Raises:
-        ValueError: If a column's name or content looks like identity; the message names them all.
+        ValueError: If a column's name or content looks identifying; the message lists all of them.
     """
     allowed = set(allow)
     named = [name for name in column_names(features) if looks_like_identity(name) and name not in allowed]
     held = {name: what for name, what in identifying_texts(rows).items() if name not in allowed}
     if named or held:
-        reasons = [f"{name} (its name)" for name in named] + [f"{name} (holds {what})" for name, what in held.items()]
+        reasons = [f"{name} (its name)" for name in named] + [
+            f"{name} (contains {what})" for name, what in held.items()
+        ]
         raise ValueError(
-            f"The dataset has columns that look like identity: {', '.join(reasons)}. Remove or rename them; if they are"
-            " harmless, allow them by name."
+            f"The dataset has columns that look identifying: {', '.join(reasons)}. Remove or rename them, or pass their"
+            " names as `allow` (`--allow`) if they are harmless."
         )

@@ -1,4 +1,4 @@
-"""From a folder of days to the Hub, after a look for what says who its people are."""
+"""Uploads a folder of days to the Hub after checking it for identifying information."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .privacy import check_identity
 
 
 def _rows(shards: list[Path]) -> Iterator[dict[str, Any]]:
-    """All rows of all shards, without their values."""
+    """Yields all rows of all shards, without `values`."""
     for shard in shards:
         parquet = pq.ParquetFile(shard)
         columns = [name for name in parquet.schema_arrow.names if name != "values"]
@@ -25,18 +25,18 @@ def _rows(shards: list[Path]) -> Iterator[dict[str, Any]]:
 
 
 def check_folder(folder: str | os.PathLike, allow: Iterable[str] = ()) -> list[str]:
-    """Checks a folder of days before it leaves the machine.
+    """Checks a folder of days before it is uploaded.
 
     Args:
-        folder: What `sensorlm-hf convert` or [`write_days`] wrote.
-        allow: Columns that look like identity and are not, see [`check_identity`].
+        folder: Output of `sensorlm-hf convert` or [`write_days`].
+        allow: Columns that look identifying but are not, see [`check_identity`].
 
     Returns:
-        The files that belong on the Hub, relative to the folder: the card and the shards.
+        The files to upload, relative to the folder: the card and the shards.
 
     Raises:
         FileNotFoundError: If there is no shard or no card.
-        ValueError: If a column, or any row's content, looks like identity, or the card does not name a licence.
+        ValueError: If a column or its content looks identifying, or the card does not specify a licence.
     """
     root = Path(folder)
     shards = sorted(root.glob("data/*.parquet"))
@@ -46,7 +46,7 @@ def check_folder(folder: str | os.PathLike, allow: Iterable[str] = ()) -> list[s
     if not card.is_file():
         raise FileNotFoundError(f"{root} has no card README.md; `sensorlm-hf convert` writes one.")
     if not DatasetCard.load(card).data.get("license"):
-        raise ValueError(f"{card} names no `license`; say in its YAML under which the data may be used.")
+        raise ValueError(f"{card} does not specify a `license`; add one to its YAML header.")
     allowed = tuple(allow)
     for shard in shards:
         try:
@@ -67,22 +67,22 @@ def push_folder(
     allow: Iterable[str] = (),
     token: str | None = None,
 ) -> list[str]:
-    """Sends a folder of days to the Hub as a dataset repository; the card and the shards, and nothing else.
+    """Uploads a folder of days to the Hub as a dataset repository: only the card and the shards.
 
     Args:
-        folder: What `sensorlm-hf convert` or [`write_days`] wrote.
-        repository: Name on the Hub, `"someone/my-days"`.
-        private: Whether only its owner may read it.
-        dry_run: Whether to check, but send nothing.
-        allow: Columns that look like identity and are not.
+        folder: Output of `sensorlm-hf convert` or [`write_days`].
+        repository: Hub id, such as `"someone/my-days"`.
+        private: Whether the repository is private.
+        dry_run: Whether to run the checks without uploading.
+        allow: Columns that look identifying but are not.
         token: Access token; the stored one by default.
 
     Returns:
-        The files sent.
+        The uploaded files.
 
     Raises:
         FileNotFoundError: If there is no shard or no card.
-        ValueError: If the folder looks like it says who its people are.
+        ValueError: If the folder appears to contain identifying information.
     """
     files = check_folder(folder, allow)
     if not dry_run:

@@ -1,4 +1,4 @@
-"""A conversion's quality report for a terminal: tables where there is one, plain lines elsewhere."""
+"""Prints a conversion's quality report: tables on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from .convert import Conversion
 
 MAX_DAYS = 40
-"""Days listed one by one; all are in the JSON."""
+"""Maximum number of days listed individually; the JSON report contains all of them."""
 
 _PLAIN_WIDTH = 140
 _LONGEST_NAME = 10
@@ -20,11 +20,11 @@ _STYLES = {"dropped": "red", "kept": "yellow", "info": "dim"}
 
 
 def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
-    """Prints what was read, what was left out and why, and where the dataset is.
+    """Prints what was read, what was left out and why, and the location of the dataset.
 
     Args:
         done: The conversion.
-        stream: Where to; standard output by default. Colours and frames appear on terminals only.
+        stream: Output stream; standard output by default. Colours and frames are used on terminals only.
     """
     console = Console(file=stream, highlight=False, soft_wrap=True)
     if not console.is_terminal:
@@ -70,5 +70,5 @@ def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
     size = done.data_bytes / 1000 / max(total, 1)
     console.print(
         f"Wrote {total} {'day' if total == 1 else 'days'} ({days}) of {people}"
-        f" {'person' if people == 1 else 'people'} to {escape(str(done.folder))}, {size:.1f} kB a day."
+        f" {'person' if people == 1 else 'people'} to {escape(str(done.folder))}, {size:.1f} kB per day."
     )

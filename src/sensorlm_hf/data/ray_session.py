@@ -1,4 +1,4 @@
-"""A connection to Ray for the length of a job."""
+"""Ray connections for the duration of a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def import_ray(what: str) -> Any:
     """Imports Ray and Ray Data.
 
     Args:
-        what: What needs it, such as `"Captioning"`.
+        what: The operation that needs it, such as `"Captioning"`.
 
     Raises:
         ImportError: If Ray is not installed.
@@ -26,16 +26,16 @@ def import_ray(what: str) -> Any:
 
 @contextmanager
 def ray_session(ray: Any, address: str, num_proc: int) -> Iterator[Any]:
-    """Joins or starts a cluster, and leaves it as it was.
+    """Joins or starts a cluster and restores the previous state afterwards.
 
     Args:
-        ray: What [`import_ray`] returned.
-        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
-            that is open already is used, and left open.
-        num_proc: Processors of a local cluster.
+        ray: Result of [`import_ray`].
+        address: `"local"` for a cluster on this machine, otherwise `"auto"` or the address of one to join. An existing
+            connection is reused and left open.
+        num_proc: Number of CPUs of a local cluster.
 
     Yields:
-        The context of Ray Data, without progress bars: its callers count days, not blocks.
+        The Ray Data context, with progress bars disabled because callers count days, not blocks.
 
     Raises:
         ConnectionError: If there is no cluster at the address.

@@ -1,4 +1,4 @@
-"""Recordings on Ray Data: people are read on the machines of a cluster, and what they give comes back in order."""
+"""Recordings on Ray Data: people are read on the machines of a cluster and returned in order."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from .ray_session import import_ray, ray_session
 from .readers.recordings import PartItem, Recording
 
 ITEMS_PER_BATCH = 16
-"""Days that travel together, 150 kB each."""
+"""Days per block, 150 kB each."""
 
 BLOCK_BYTES = 16 << 20
-"""Size at which Ray hands a block of days on. Its default would hold most people's whole recording."""
+"""Target size of Ray blocks. The default would buffer most people's entire recording."""
 
 
 def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: int) -> Iterator[PartItem]:
-    """Reads the parts of a recording on a Ray cluster, and yields what they hold in the order of one process.
+    """Reads the parts of a recording on a Ray cluster and yields their items in the order of a single process.
 
-    Days stream back while their part is still being read, and Ray stops reading ahead when they are not taken, so
-    neither a worker nor the caller holds a part as a whole. One caller rounds and writes the days, which bounds how
-    many readers help.
+    Days are streamed while their part is still being read, with back-pressure, so neither a worker nor the caller holds
+    a complete part. A single caller rounds and writes the days, which limits the speed-up.
 
     Args:
-        recording: The recording; all machines must see its path, and this package.
+        recording: The recording; all machines must have access to its path and to this package.
         parts: Its parts, see [`Recording.parts`].
-        address: `"local"` for a cluster of this machine, else `"auto"` or the address of one to join. A connection
-            that is open already is used, and left open.
-        num_proc: Most parts read at a time.
+        address: `"local"` for a cluster on this machine, otherwise `"auto"` or the address of one to join. An existing
+            connection is reused and left open.
+        num_proc: Maximum number of parts read concurrently.
 
     Raises:
         ImportError: If Ray is not installed.
@@ -62,7 +61,7 @@ def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: i
 
 
 def _read_part(batch: pa.Table, recording: bytes) -> Iterator[pa.Table]:
-    # Mistakes in the data travel as items: Ray would wrap them in its own traceback, and try again in vain.
+    # Data errors are returned as items: Ray would wrap them in its own traceback and retry in vain.
     given: Recording = pickle.loads(recording)
     held: list[PartItem | Exception] = []
     for part in batch.column("part").to_pylist():
@@ -83,7 +82,7 @@ def _packed(items: list[PartItem | Exception]) -> pa.Table:
 
 
 def _plain(error: Exception) -> Exception:
-    """The error as one of the kinds that the command line tells in a sentence; others may not survive the journey."""
+    """Converts an error to a type that the command line reports in one sentence and that can be serialised."""
     for kind in (FileNotFoundError, ImportError, TypeError, OSError):
         if isinstance(error, kind):
             return kind(str(error))

@@ -1,8 +1,8 @@
-"""Other words for activities: what trackers and diaries call them, and what kind of activity they are.
+"""Alternative wordings for activities: names used by trackers and diaries, and descriptions by attributes.
 
-A model that has only ever read "running" and "office work" knows nothing of "a jog", "sitting" or "vigorous exercise".
-Training on captions in which some names are replaced by such words teaches it both synonyms and attributes, and the
-attributes are what an activity that it never saw can be described by.
+A model that has only seen "running" and "office work" does not know "a jog", "sitting" or "vigorous exercise". Training
+on captions in which some names are replaced teaches it synonyms and attributes, and attributes can describe activities
+that were never seen in training.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ SEDENTARY_MET, LIGHT_MET, MODERATE_MET = 1.5, 3.0, 6.0
 including its limit, the others below it)."""
 
 _RUNNING_CADENCE, _NARROW_CADENCE = 140, 40
-"""Steps per minute: from where on one runs (Tudor-Locke et al. 2018 put vigorous walking at 130), and between which
-limits a pace is even rather than changing; a match or a class has slow and quick minutes."""
+"""Steps per minute: the threshold of running (Tudor-Locke et al. 2018 put vigorous walking at 130), and the limits of
+an even rather than a changing pace; a match or a class has slow and fast minutes."""
 _HILLY = 0.05
-"""Spread of altitude within a minute, in the unit of the table, from which an exercise goes up and down."""
+"""Within-minute altitude variation, in the unit of the table, above which an exercise goes up and down."""
 _HOURS = 90
-"""Usual shortest bout, minutes, from which an exercise is said to last for hours."""
+"""Typical minimum bout in minutes above which an exercise is described as lasting for hours."""
 
 _SEDENTARY = ("sitting", "sedentary time", "sedentary behaviour")
 _LIGHT = ("light activity", "light movement", "light physical activity")
@@ -37,16 +37,16 @@ _KINDS = {"cardio": "cardio", "strength": "strength training", "mind-body": "min
 
 
 def intensity_words(activity: Activity) -> tuple[str, ...]:
-    """Returns words for how hard an activity is, from its METs."""
+    """Returns words for the intensity of an activity, from its METs."""
     if activity.met <= SEDENTARY_MET:
         return _SEDENTARY
-    if activity.met < LIGHT_MET or not activity.benchmark:  # everyday work counts as light, whatever it costs
+    if activity.met < LIGHT_MET or not activity.benchmark:  # everyday work always counts as light
         return _LIGHT
     return _MODERATE if activity.met < MODERATE_MET else _VIGOROUS
 
 
 def attribute_words(activity: Activity) -> tuple[str, ...]:
-    """Returns words for what an exercise is: where, of which kind, whether it goes anywhere; none for everyday ones."""
+    """Returns attributes of an exercise: place, category, locomotion; empty for everyday activities."""
     if not activity.benchmark:
         return ()
     kind = _KINDS[activity.category]
@@ -55,11 +55,11 @@ def attribute_words(activity: Activity) -> tuple[str, ...]:
 
 
 def description_words(activity: Activity) -> tuple[str, ...]:
-    """Returns longer descriptions of an exercise, the fullest first; none for everyday ones.
+    """Returns longer descriptions of an exercise, most complete first; empty for everyday activities.
 
-    They tell, from the table of activities: whether effort is steady; how hard, where and of which kind it is; whether
-    it is done on foot, and at which pace; whether it goes up and down; and whether it lasts for hours. No single
-    attribute tells one exercise from all others, while most are told apart by a few of them.
+    From the table of activities, they describe: steadiness of effort; intensity, place and category; whether it is done
+    on foot, and at which pace; whether it goes up and down; and whether it lasts for hours. No single attribute
+    identifies an exercise, but a combination of a few usually does.
     """
     if not activity.benchmark:
         return ()
@@ -86,13 +86,13 @@ def description_words(activity: Activity) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def other_words(kind: str, label: str) -> tuple[tuple[str, ...], ...]:
-    """Returns groups of words that may stand for an event; empty groups are left out.
+    """Returns groups of alternative wordings for an event; empty groups are omitted.
 
-    The groups are synonyms, how hard it is, what it is, and longer descriptions.
+    The groups are synonyms, intensity, attributes and longer descriptions.
 
     Args:
         kind: Kind of the event.
-        label: Its label; one that [`canonical_activity`] does not know has no other words.
+        label: Its label; labels unknown to [`canonical_activity`] have no alternatives.
     """
     if kind == "sleep":
         return (_NAP,) if label == "nap" else (_SLEEP,)
@@ -105,21 +105,21 @@ def other_words(kind: str, label: str) -> tuple[tuple[str, ...], ...]:
 
 
 def all_other_words() -> tuple[str, ...]:
-    """Returns every word that [`reword_events`] may write, each once, in a fixed order."""
+    """Returns all wordings that [`reword_events`] may use, without duplicates, in a fixed order."""
     events = [("sleep", "sleep"), ("sleep", "nap"), *(("activity", activity.name) for activity in ACTIVITIES)]
     return tuple(dict.fromkeys(word for event in events for group in other_words(*event) for word in group))
 
 
 def reword_events(day: SensorDay, share: float, rng: np.random.Generator) -> SensorDay:
-    """Replaces the labels of some events by other words for them.
+    """Replaces the labels of some events with alternative wordings.
 
     Args:
         day: The day.
-        share: Probability with which a label is replaced; events of one label are replaced alike.
-        rng: For the choices.
+        share: Probability of replacing a label; all events with the same label are replaced alike.
+        rng: Random generator.
 
     Returns:
-        The day with other labels in its events; its signals and `labels` stay.
+        The day with reworded event labels; its signals and `labels` are unchanged.
     """
     words: dict[tuple[str, str], str] = {}
     events = []

@@ -1,4 +1,4 @@
-"""The columns of a dataset of days, a day as their row, and the split that it belongs to."""
+"""Features and rows of a dataset of days, and the assignment of people to splits."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def sensor_day_features(
     """Returns the columns of a dataset of days.
 
     Args:
-        schema: Channel set of the days.
+        schema: Schema of the days.
         minutes: Length of the windows.
-        labels: An example of the days' labels, which tells their types; no labels if left out.
+        labels: An example of the days' labels, which determines their types; no labels by default.
 
     Returns:
-        Features that [`SensorDay.to_row`] fills: `values` is an `Array2D` of `(minutes, channels)` float32, physical
-        units, NaN = missing. A fixed shape reads hundreds of times faster than nested lists.
+        Features matching [`SensorDay.to_row`]: `values` is an `Array2D` of `(minutes, channels)` float32, physical
+        units, NaN = missing. A fixed shape is hundreds of times faster to read than nested lists.
     """
     columns: dict[str, Any] = {
         "subject_id": datasets.Value("string"),
@@ -77,15 +77,15 @@ def dataset_row(day: SensorDay, features: datasets.Features) -> dict[str, Any]:
 
 
 def split_of(subject_id: str, validation_share: float, test_share: float, seed: int = 0) -> str:
-    """Returns the split of a person, which depends on nothing but the name, the shares and the seed.
+    """Returns the split of a person, which depends only on the subject id, the fractions and the seed.
 
-    All days of a person are in one split, and people who come later move nobody.
+    All days of a person are in the same split, and adding people does not move others.
 
     Args:
-        subject_id: Whose days they are, before any pseudonym.
-        validation_share: Expected share of the people in the validation split.
-        test_share: Expected share of the people in the test split.
-        seed: Another seed deals people out anew.
+        subject_id: The original subject id, before pseudonymisation.
+        validation_share: Expected fraction of people in the validation split.
+        test_share: Expected fraction of people in the test split.
+        seed: Seed of the assignment.
     """
     draw = int(hashlib.sha256(f"{seed}:{subject_id}".encode()).hexdigest()[:12], 16) / 16**12
     return "test" if draw < test_share else "validation" if draw < test_share + validation_share else "train"

@@ -1,6 +1,6 @@
 """`SensorDays`: labelled days as a `datasets` dataset.
 
-`datasets` no longer runs loading scripts, so the builder is a class to import. What it prepares is plain Parquet that
+`datasets` no longer supports loading scripts, so the builder is a class to import. It prepares plain Parquet files that
 `datasets.load_dataset(folder)` reads without this package.
 """
 
@@ -22,7 +22,7 @@ from .rows import dataset_row, sensor_day_features, split_of
 from .simulate import iter_simulated_days
 
 SPLITS = ("train", "validation", "test")
-"""Names of the splits, in the order in which people are dealt out to them."""
+"""Names of the splits, in the order in which people are assigned to them."""
 
 _PEOPLE_PER_BLOCK = 64
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -30,11 +30,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 @lru_cache(maxsize=1)
 def simulator_fingerprint() -> str:
-    """Returns a hash of everything that decides what a simulated cohort looks like.
+    """Returns a hash of everything that determines a simulated cohort.
 
-    It covers the package's version and the source of the simulator, the schemas, the day record and this file. It is
-    part of the path under which `datasets` keeps a prepared cohort, so that a changed simulator never meets days that
-    an older one made. A changed comment prepares them anew too, which costs seconds; the opposite mistake costs trust.
+    It covers the package's version and the source code of the simulator, the schemas, the day record and this file. It
+    is part of the `datasets` cache path of a prepared cohort, so that days from an older simulator are never reused. A
+    changed comment also invalidates the cache, which costs seconds; the opposite error would silently mix versions.
     """
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     sources = [*_PACKAGE.glob("data/simulate/**/*.py"), *(_PACKAGE / name for name in _SOURCES)]
@@ -47,29 +47,29 @@ def simulator_fingerprint() -> str:
 _SOURCES = ("schema.py", "days.py", "data/rows.py", "data/sensor_days.py")
 
 SIMULATED = "simulated"
-"""Name of the configuration of simulated people; the others are named after their source."""
+"""Name of the configuration for synthetic subjects; the others are named after their source."""
 
 
 @dataclass
 class SensorDaysConfig(datasets.BuilderConfig):
-    """Configuration of [`SensorDays`]: a cohort of simulated people, or a recording.
+    """Configuration of [`SensorDays`]: a cohort of synthetic subjects, or a recording.
 
     Attributes:
-        people: Number of simulated people, dealt out to the splits by `validation_share` and `test_share`.
-        days_per_person: Days of each person.
-        seed: Seed of the cohort; another seed gives other people.
-        schema: Name of the channel set.
-        validation_share: Share of the people in the validation split; of a recording an expected one, 0 by default.
-        test_share: Share of the people in the test split; of a recording an expected one, 0 by default.
-        recording: Path of a recording; for all configurations but the simulated one.
-        timezone: Local zone of the recording.
+        people: Number of synthetic subjects, assigned to splits by `validation_share` and `test_share`.
+        days_per_person: Days per person.
+        seed: Seed of the cohort.
+        schema: Name of the schema.
+        validation_share: Fraction of people in the validation split; for recordings an expected value, 0 by default.
+        test_share: Fraction of people in the test split; for recordings an expected value, 0 by default.
+        recording: Path of a recording; for all configurations except the simulated one.
+        timezone: Local time zone of the recording.
         day_start: Local time at which its windows start.
-        mapping: YAML file that says what a table's columns mean.
-        subject_id: Name of the person, for recordings that do not tell people apart.
-        skip_bad: Whether to go on without unreadable files.
-        salt: Secret of the people's pseudonyms, so that a rebuilt dataset has the same ones.
-        keep_ids: Whether people keep the names that the recording gives them.
-        folder_of_people: Whether the recording is a folder that holds an export of each person.
+        mapping: YAML file that maps the columns of a table.
+        subject_id: Subject id, for recordings that do not contain one.
+        skip_bad: Whether to skip unreadable files.
+        salt: Secret salt of the pseudonyms, so that a rebuilt dataset has the same ones.
+        keep_ids: Whether to keep the recording's subject ids.
+        folder_of_people: Whether the recording is a folder with one export per person.
     """
 
     people: int = 1000
@@ -116,7 +116,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         """Returns the recording of the configuration; None for the simulated one.
 
         Raises:
-            ValueError: If the recording is missing, or it is not said what people are to be called.
+            ValueError: If the recording is missing, or neither `salt` nor `keep_ids` is set.
         """
         kind = self.name
         if kind not in SOURCES:
@@ -125,8 +125,8 @@ class SensorDaysConfig(datasets.BuilderConfig):
             raise ValueError(f"The configuration {kind!r} needs `recording`, the path of what to read.")
         if not self.keep_ids and not self.salt:
             raise ValueError(
-                "Give `salt`, the secret by which people get pseudonyms, so that building again gives the same ones; or"
-                " `keep_ids=True` to keep the names that the recording gives them."
+                "Give `salt`, the secret from which pseudonyms are derived, so that rebuilding gives the same ones; or"
+                " `keep_ids=True` to keep the recording's subject ids."
             )
         return Recording(
             path=self.recording,
@@ -142,7 +142,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         )
 
     def people_of(self, split: str) -> range:
-        """Returns the numbers of the people in a split; no person is in two."""
+        """Returns the indices of the people in a split; splits are disjoint."""
         validation = round(self.people * (self.validation_share or 0.0))
         test = round(self.people * (self.test_share or 0.0))
         ends = {"train": self.people - validation - test, "validation": self.people - test, "test": self.people}
@@ -153,12 +153,13 @@ class SensorDaysConfig(datasets.BuilderConfig):
 
 
 class SensorDays(datasets.GeneratorBasedBuilder):
-    """Builds a cohort of **simulated** people, or a recording, as a dataset with splits by person.
+    """Builds a cohort of **synthetic** subjects, or a recording, as a dataset with splits by person.
 
     Configurations are `"simulated"` and the kinds of sources: `"fitbit"`, `"mmash"`, `"e4"`, `"embraceplus"`,
-    `"apple-health"` and `"table"`. Prepared data are kept in the cache of `datasets`, by configuration and by
-    [`simulator_fingerprint`], or the names, sizes and times of a recording's files. Several processes share the people
-    of a cohort, of MMASH or of a folder of people, and the files of a folder of tables; one reads any other recording.
+    `"apple-health"` and `"table"`. Prepared data are cached by `datasets`, keyed by configuration and
+    [`simulator_fingerprint`], or by the names, sizes and modification times of a recording's files. Multiple processes
+    share the people of a cohort, of MMASH or of a folder of people, and the files of a folder of tables; any other
+    recording is read by one process.
 
     Args:
         args: Arguments of `datasets.GeneratorBasedBuilder`, such as `cache_dir`.
@@ -215,7 +216,7 @@ class SensorDays(datasets.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        # `datasets` deals lists in gen_kwargs out to its processes; a person's days do not depend on the block.
+        # `datasets` distributes lists in gen_kwargs among its processes; a person's days do not depend on the block.
         recording = self.config.as_recording()
         if recording is not None:
             shares = {"train": 1.0, "validation": self.config.validation_share, "test": self.config.test_share}

@@ -1,4 +1,4 @@
-"""Days as Parquet shards: how exactly, how small, and whole or not at all."""
+"""Writes days as Parquet shards: precision, compression and atomicity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..schema import SensorSchema
 from .rows import dataset_row, sensor_day_features
 
 PRECISIONS = ("exact", "compact")
-"""How values are stored: `exact` keeps all 32 bits; `compact` rounds them, see [`round_values`]."""
+"""Precision of stored values: `exact` keeps all 32 bits; `compact` rounds them, see [`round_values`]."""
 
 _STEPS_PER_STD = 64.0
 _FINEST_PER_STD = 512.0
@@ -32,16 +32,16 @@ _VALUES_LEAF = "values.list.element.list.element"
 
 
 def round_values(values: np.ndarray, schema: SensorSchema) -> np.ndarray:
-    """Rounds values to what a channel can tell, so that they take a third of the space.
+    """Rounds values to a channel's useful resolution, so that they compress to a third of the size.
 
-    Each value moves to the nearest multiple of a power of two that is at most 1/64 of the channel's population standard
-    deviation and, for small values, at most 1/64 of the value itself, but never under 1/512 of the standard deviation.
-    So no value moves by more than 1/128 of a standard deviation: 0.06 bpm of heart rate, 0.02 degC of skin
-    temperature; small skin conductances keep two digits, and counts stay whole numbers. Rounding twice changes nothing.
+    Each value is rounded to the nearest multiple of a power of two that is at most 1/64 of the channel's population
+    standard deviation and, for small values, at most 1/64 of the value itself, but at least 1/512 of the standard
+    deviation. The maximum error is 1/128 of a standard deviation: 0.06 bpm of heart rate, 0.02 degC of skin
+    temperature; small skin conductances keep two digits, and counts remain integers. Rounding is idempotent.
 
     Args:
         values: `(..., channels)` in physical units; NaN stays NaN.
-        schema: What the columns are.
+        schema: Schema of the columns.
 
     Returns:
         Float32 of the same shape.
@@ -57,7 +57,7 @@ def round_values(values: np.ndarray, schema: SensorSchema) -> np.ndarray:
 
 
 def days_table(days: list[SensorDay], features: datasets.Features, precision: str = "exact") -> pa.Table:
-    """Returns days as an Arrow table of these features, with the metadata by which `datasets` knows them.
+    """Returns days as an Arrow table of these features, including the `datasets` metadata.
 
     Args:
         days: Days of one schema and length.
@@ -68,7 +68,7 @@ def days_table(days: list[SensorDay], features: datasets.Features, precision: st
     schema = features.arrow_schema
     count, minutes, channels = len(days), len(days[0]), len(days[0].schema)
     values = np.empty((count, minutes, channels), dtype=np.float32)
-    for place, row in enumerate(rows):  # one by one: rounding needs a day's size a few times over
+    for place, row in enumerate(rows):  # one at a time: rounding needs several times a day's memory
         exact = row.pop("values")
         values[place] = round_values(exact, days[0].schema) if precision == "compact" else exact
     flat = pa.array(values.reshape(-1))
@@ -84,10 +84,10 @@ def days_table(days: list[SensorDay], features: datasets.Features, precision: st
 
 
 def write_shard(table: pa.Table, path: Path) -> None:
-    """Writes a table of days as Parquet: bytes of equal rank beside one another, then zstd.
+    """Writes a table of days as Parquet with byte-stream splitting and zstd compression.
 
-    Splitting floats into streams of bytes is what makes them small: exponents compress to nothing, and so do the last
-    bytes of rounded values. Any Parquet reader of the last years understands it.
+    Splitting floats into byte streams makes them compressible: exponents and the last bytes of rounded values take
+    almost no space. All recent Parquet readers support it.
     """
     others = [name for name in table.column_names if name != "values"]
     pq.write_table(
@@ -115,18 +115,18 @@ def _leaves(field: pa.Field) -> list[str]:
 
 
 class DayWriter:
-    """Writes days to `folder/data/<split>-00000.parquet` and so on; several splits at once, whole or not at all.
+    """Writes days to `folder/data/<split>-00000.parquet` and so on, for several splits at once and atomically.
 
-    Use it as a context manager: shards get their names when it ends well, and are removed when it does not.
+    Use it as a context manager: shards get their final names on success and are removed on failure.
 
     Args:
-        folder: Where to write.
-        days_per_shard: Days in one file, which is also what is held in memory of each split.
-        label_types: An example of every label, when the first day does not carry them all.
+        folder: Output folder.
+        days_per_shard: Days per file, which are held in memory for each split.
+        label_types: An example of every label, if the first day does not have all of them.
         precision: One of [`PRECISIONS`].
 
     Attributes:
-        counts: Days written so far, by split.
+        counts: Number of days written so far, by split.
         features: Columns of the dataset; None before the first day.
 
     Raises:
@@ -171,25 +171,25 @@ class DayWriter:
                 partial.unlink(missing_ok=True)
 
     def start_split(self, split: str) -> None:
-        """Checks that a split may be written; [`DayWriter.add`] does it too, when the split's first day comes.
+        """Checks that a split can be written; [`DayWriter.add`] also does so for the split's first day.
 
         Raises:
-            ValueError: If the name is none.
-            FileExistsError: If the folder holds shards of this split.
+            ValueError: If the name is invalid.
+            FileExistsError: If the folder already contains shards of this split.
         """
         if not re.fullmatch(r"\w+(\.\w+)*", split):
             raise ValueError(f"`split` must be a name of letters, digits and underscores, got {split!r}.")
         if any(self.target.glob(f"{split}-*.parquet")):
             raise FileExistsError(
-                f"{self.target} already holds shards of split {split!r}; remove them or choose another folder."
+                f"{self.target} already contains shards of split {split!r}; remove them or choose another folder."
             )
 
     def add(self, split: str, day: SensorDay) -> None:
         """Adds a day.
 
         Raises:
-            FileExistsError: If the folder holds shards of this split already.
-            ValueError: If the day differs from the first in schema, length or labels, or the split's name is none.
+            FileExistsError: If the folder already contains shards of this split.
+            ValueError: If the day differs from the first in schema, length or labels, or the split name is invalid.
         """
         if self._first is None:
             self._first = day
@@ -232,10 +232,10 @@ def fingerprint(folder: str | os.PathLike) -> str:
 
 
 def fresh_folder(output: str | os.PathLike) -> Path:
-    """Returns a new folder beside `output` to write into; [`settle_folder`] puts it there once it is whole.
+    """Returns a new temporary folder next to `output`; [`settle_folder`] renames it once it is complete.
 
     Raises:
-        FileExistsError: If there is something at `output` already.
+        FileExistsError: If `output` exists and is not empty.
     """
     path = Path(output)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -248,7 +248,7 @@ def fresh_folder(output: str | os.PathLike) -> Path:
 
 
 def settle_folder(partial: Path, output: str | os.PathLike) -> None:
-    """Renames what [`fresh_folder`] gave to its true name."""
+    """Renames the folder created by [`fresh_folder`] to its final name."""
     path = Path(output)
     if path.is_dir():
         path.rmdir()

@@ -1,4 +1,4 @@
-"""Days streamed from Parquet shards, for datasets that do not fit on the disks of the machines that train on them."""
+"""Streams days from Parquet shards, for datasets that do not fit on the disks of the training machines."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from ..schema import SensorSchema
 logger = logging.getLogger(__name__)
 
 MOST_GROWTH = 4
-"""How many times its size a buffer may grow to keep people apart."""
+"""Maximum growth factor of a buffer to avoid repeating people in a batch."""
 
 
 class SensorDayStream(torch.utils.data.IterableDataset):
-    """Reads each shard of a split once an epoch, in an order that depends on `(seed, epoch)`.
+    """Reads each shard of a split once per epoch, in an order that depends on `(seed, epoch)`.
 
-    Shards are shuffled and dealt out to readers, one reader for each worker of each process. A reader draws its batches
-    from a buffer of days at random, but so that nobody is twice in a *global* batch, whichever shards and processes
-    hold a person's days. The subject ids of all shards are enough for that: every reader works out the draws of those
-    whose batches meet its own, and reads only its own days, when their turn comes. So the batches that a resumed run
-    has seen already cost next to nothing.
+    Shards are shuffled and distributed among readers, one for each worker of each process. A reader samples its batches
+    from a buffer of days so that no person appears twice in a *global* batch, regardless of which shards and processes
+    contain a person's days. The subject ids of all shards are sufficient for that: every reader reproduces the sampling
+    of the readers that share its global batches, and only loads its own days, when they are needed. Skipping the
+    batches that a resumed run has already seen is therefore almost free.
 
-    A buffer must hold enough people for that. Where all days of a person follow one another it grows, up to four times;
-    if even that is too little, a batch takes somebody twice after all and a warning says so. Days that were shuffled
-    before they were written make every buffer a sample of all people.
+    A buffer must contain enough people. If all days of a person are consecutive, it grows up to four times; if that is
+    still not enough, a person is repeated in a batch and a warning is logged. If days were shuffled before writing,
+    every buffer is a sample of all people.
 
-    All readers give the same number of whole batches, the same in each epoch; rows that are left over (others in each)
-    wait for another epoch. For one number of processes and workers the order is always the same.
+    All readers yield the same number of full batches in each epoch; leftover rows (different ones in each epoch) are
+    skipped. The order is deterministic for a given number of processes and workers.
 
     Args:
-        source: Folder or Hub dataset of [`write_days`], or any address that `fsspec` reads (`s3://...`).
+        source: Folder or Hub dataset of [`write_days`], or any `fsspec` URL (`s3://...`).
         split: Name of the split.
-        batch_size: Days in a batch of one process.
+        batch_size: Days per batch of one process.
         seed: Seed of the order.
-        buffer_size: Days among which a reader draws, or more (see above). A shard or two around it are held in memory:
-            150 kB a day.
-        num_workers: Loader workers of each process; give the same number to the loader.
-        rank: Number of this process.
+        buffer_size: Number of days from which a reader samples, or more (see above). One or two additional shards are
+            held in memory, at 150 kB per day.
+        num_workers: Data loader workers per process; pass the same number to the loader.
+        rank: Rank of this process.
         world_size: Number of processes.
-        schema: Schema of the rows, if not the one that they tell.
+        schema: Overrides the schema of the rows.
 
     Raises:
         FileNotFoundError: If there are no shards of the split.
@@ -77,7 +77,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
             )
         if num_workers < 0 or not 0 <= rank < world_size:
             raise ValueError(
-                "`num_workers` must not be negative and `rank` must lie in 0 to `world_size` - 1, got"
+                "`num_workers` must not be negative and `rank` must be in 0 to `world_size` - 1, got"
                 f" num_workers={num_workers}, rank={rank}, world_size={world_size}."
             )
         self.batch_size = batch_size
@@ -100,7 +100,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
                 f" ({world_size} processes with {max(1, num_workers)} workers each). Use fewer workers, or write more"
                 " shards: write_days(..., days_per_shard=...)."
             )
-        # However the shards are dealt out, a reader has at least as many rows as the smallest ones hold together.
+        # For any distribution of shards, a reader has at least as many rows as the smallest shards combined.
         fewest = sum(sorted(self.rows_of_shard)[: len(self.shards) // readers])
         self.batches_of_reader = fewest // batch_size
         if self.batches_of_reader == 0:
@@ -125,15 +125,15 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         return days
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order the next iteration gives, from its beginning."""
+        """Sets the epoch of the next iteration, which starts from the beginning."""
         self.epoch = int(epoch)
         self._skip = 0
 
     def skip_batches(self, batches: int) -> None:
-        """Gives `None` in place of the days of the next iteration's first batches, without reading them.
+        """Replaces the first batches of the next iteration with `None` items, without reading them.
 
         Args:
-            batches: Batches of this process that a resumed run has seen.
+            batches: Number of batches of this process that a resumed run has already seen.
         """
         if not 0 <= batches <= len(self) // self.batch_size:
             raise ValueError(
@@ -142,16 +142,16 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         self._skip = int(batches)
 
     def __iter__(self) -> Iterator[dict[str, Any] | None]:
-        """Yields items as [`SensorDayDataset`] does, one batch after another."""
+        """Yields items like [`SensorDayDataset`], batch by batch."""
         info = torch.utils.data.get_worker_info()
         workers = max(1, self.num_workers)
         if info is not None and info.num_workers != workers:
             raise ValueError(
-                f"The stream was made for {self.num_workers} workers, but its loader has {info.num_workers}; give both"
-                " the same number."
+                f"The stream was created for {self.num_workers} workers, but its loader has {info.num_workers}; pass"
+                " the same number to both."
             )
         worker = 0 if info is None else info.id
-        # Loaders take batches from their workers in turn.
+        # Loaders take batches from their workers in round-robin order.
         skipped = len(range(worker, self._skip, workers))
         pages = _Pages(self._system, self.shards)
         for number, (batch, buffered) in enumerate(self._batches(worker)):
@@ -163,10 +163,10 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         return SensorDay.from_row(row, schema=self.schema)
 
     def _batches(self, worker: int) -> Iterator[tuple[list[tuple[int, int]], int]]:
-        """Yields the batches of a worker of this process as places (numbers of shards and rows), and its buffer's size.
+        """Yields the batches of a worker of this process as locations (shard and row indices), and its buffer size.
 
-        Workers give batches in turn, so a global batch is made of those of one worker of each process. Their draws are
-        worked out together.
+        Workers take turns, so a global batch consists of the batches of one worker of each process, which are sampled
+        jointly.
         """
         workers = max(1, self.num_workers)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.shards))
@@ -183,7 +183,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
                 left = np.bincount(np.concatenate([reader.people for reader in readers]), minlength=len(in_batch))
             batches: dict[int, list[tuple[int, int]]] = {}
             choice = [reader.choice() for reader in readers]
-            # Those with the least choice draw first.
+            # Readers with the fewest people sample first.
             for rank in sorted(range(self.world_size), key=choice.__getitem__):
                 batches[rank], repeats = readers[rank].draw(self.batch_size, in_batch, left)
                 if repeats and rank == self.rank:
@@ -195,8 +195,8 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         if not self._warned:
             self._warned = True
             logger.warning(
-                "A global batch of %d days holds %d days of people who are in it already: the buffer of %d days holds"
-                " only %d people. Write the days in a shuffled order, raise `buffer_size`, or train with smaller"
+                "A global batch of %d days repeats people in %d days: the buffer of %d days contains only %d people."
+                " Write the days in a shuffled order, raise `buffer_size`, or train with smaller"
                 " batches.",
                 self.batch_size * self.world_size,
                 repeats,
@@ -206,7 +206,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
 
 
 class _Reader:
-    """The draws of one reader: places of days, without the days."""
+    """The sampling of one reader: locations of days, without the days themselves."""
 
     def __init__(self, shards: list[int], people: list[np.ndarray], rng: np.random.Generator) -> None:
         self._coming = shards
@@ -217,22 +217,22 @@ class _Reader:
         self.places = np.empty((0, 2), dtype=np.int64)
         """Shard and row of the days in the buffer, `(days, 2)`."""
         self.people = np.empty(0, dtype=np.int64)
-        """Number of the person of each day in the buffer, `(days,)`."""
+        """Person index of each day in the buffer, `(days,)`."""
 
     def fill(self, size: int, batch_size: int) -> bool:
-        """Takes the next days into the buffer until it holds `size` of them.
+        """Fills the buffer to `size` days.
 
-        It takes more, up to [`MOST_GROWTH`] times as many, while there are no more batches in the buffer than days of
-        one person, who would come twice into one of them at the end.
+        It continues, up to [`MOST_GROWTH`] times as many, as long as one person has at least as many days in the buffer
+        as there are batches, and would therefore be repeated in a batch at the end.
 
         Returns:
-            Whether there are no more days to take, so that the buffer drains.
+            Whether there are no more days, so that the buffer drains.
         """
         wanted = size
         while True:
             while len(self.people) < wanted and self._coming:
                 self._take(wanted - len(self.people))
-            # The next people may have as many days as those before them, so it never shrinks.
+            # The following people may have as many days, so the buffer never shrinks.
             self._most = max(self._most, int(np.unique(self.people, return_counts=True)[1].max(initial=0)))
             wanted = max(size, min(MOST_GROWTH * size, (self._most + 1) * batch_size))
             if not self._coming or len(self.people) >= wanted:
@@ -249,20 +249,20 @@ class _Reader:
             self._coming, self._next = self._coming[1:], 0
 
     def choice(self) -> int:
-        """Returns how many people there are in the buffer."""
+        """Returns the number of people in the buffer."""
         return len(np.unique(self.people))
 
     def draw(self, count: int, in_batch: np.ndarray, left: np.ndarray | None) -> tuple[list[tuple[int, int]], int]:
-        """Takes days out of the buffer at random, each person once before anyone comes twice.
+        """Samples days from the buffer without replacement, avoiding repeated people if possible.
 
         Args:
-            count: Days to take.
-            in_batch: `(people,)` bool, who is in the global batch already; the drawn are added.
-            left: `(people,)` days that the buffers of all readers hold, once some of them drain. Those with most days
-                left then come first, or their days would be all that is there in the end.
+            count: Number of days.
+            in_batch: `(people,)` bool, people already in the global batch; updated in place.
+            left: `(people,)` days in the buffers of all readers, once some of them drain. People with the most days
+                left are then sampled first, so that the last batches are not filled by a few of them.
 
         Returns:
-            Shards and rows, and how many of them are of people who are in the global batch already.
+            Shards and rows, and how many of them are of people already in the global batch.
         """
         order = self._rng.permutation(len(self.people))
         if left is not None:
@@ -290,33 +290,33 @@ def _find_shards(source: str, split: str) -> tuple[Any, list[str]]:
         found = sorted({*system.glob(f"{root}/data/{split}-*.parquet"), *system.glob(f"{root}/{split}-*.parquet")})
     except (OSError, ValueError) as error:
         raise FileNotFoundError(
-            f"{source!r} is neither a folder of Parquet shards nor a Hub dataset that can be reached"
+            f"{source!r} is neither a folder of Parquet shards nor a reachable Hub dataset"
             f" ({str(error).splitlines()[0]})."
         ) from error
     if not found:
         raise FileNotFoundError(
-            f"{source} holds no data/{split}-*.parquet to stream. Write it with sensorlm_hf.data.write_days, or push a"
-            " dataset of days to the Hub."
+            f"{source} contains no data/{split}-*.parquet to stream. Write it with sensorlm_hf.data.write_days, or push"
+            " a dataset of days to the Hub."
         )
     return system, found
 
 
 def _people_of_shards(system: Any, shards: list[str]) -> list[np.ndarray]:
-    """Returns a number for the person of each row, by shard; the same person has the same number everywhere."""
+    """Returns a person index for each row, by shard, which is consistent across shards."""
 
     def read(shard: str) -> list[Any]:
         with system.open(shard, "rb") as file:
             table = pq.ParquetFile(file)
             if missing := {"values", "subject_id"} - set(table.schema_arrow.names):
                 raise ValueError(
-                    f"{shard} holds no days: it has the columns {', '.join(table.schema_arrow.names)}, but no"
+                    f"{shard} contains no days: it has the columns {', '.join(table.schema_arrow.names)}, but no"
                     f" {' and no '.join(f'`{name}`' for name in sorted(missing))}."
                 )
             names: list[Any] = table.read(columns=["subject_id"])["subject_id"].to_pylist()
             return names
 
     numbers: dict[Any, int] = {}
-    # Shards may be far away: the time is spent waiting for answers.
+    # Shards may be remote, so the time is dominated by latency.
     with ThreadPoolExecutor(16) as pool:
         return [
             np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
@@ -325,18 +325,18 @@ def _people_of_shards(system: Any, shards: list[str]) -> list[np.ndarray]:
 
 
 class _Pages:
-    """The shards that were read last, as tables."""
+    """Cache of the most recently read shards, as tables."""
 
     def __init__(self, system: Any, shards: list[str], limit: int = 1) -> None:
         self._system, self._shards, self._limit = system, shards, limit
         self._tables: OrderedDict[int, tuple[pa.Table, np.ndarray]] = OrderedDict()
 
     def keep(self, limit: int) -> None:
-        """Chooses how many shards are held."""
+        """Sets the number of cached shards."""
         self._limit = limit
 
     def row(self, shard: int, row: int) -> dict[str, Any]:
-        """Returns a row; `values` as an array `(minutes, channels)`, the rest as Python objects."""
+        """Returns a row, with `values` as an array `(minutes, channels)` and the rest as Python objects."""
         if shard not in self._tables:
             self._tables[shard] = self._read(shard)
             while len(self._tables) > self._limit:

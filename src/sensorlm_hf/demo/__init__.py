@@ -1,4 +1,4 @@
-"""The demonstration behind `sensorlm-hf demo`: one day in; labels, captions, retrieval and a report out."""
+"""The demo behind `sensorlm-hf demo`: labels, captions, retrieval and a report for one day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `sensorlm-hf demo` does: read, compute, write the report, print."""
+"""Implementation of `sensorlm-hf demo`: read a day, run the model, write the report, print the results."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from .result import DemoResult, Stopwatch
 from .sources import read_source
 
 N_LABELS = 5
-"""Labels that the terminal shows."""
+"""Number of labels shown on the terminal."""
 
 SHOWN_CHARACTERS = 160
-"""Of each of the nearest captions the terminal shows the beginning; the report has the whole."""
+"""Retrieved captions are truncated to this length on the terminal; the report shows the full text."""
 
 
 def run(
@@ -44,16 +44,16 @@ def run(
     output_dir: str | os.PathLike = "demo",
     json_output: bool = False,
 ) -> int:
-    """Runs the demonstration and prints what it found.
+    """Runs the demo and prints the results.
 
     Args:
         fitbit: Fitbit or Takeout export, a folder or a zip file.
         mmash: MMASH folder.
-        table: CSV, Parquet or npy file; without any of the three, the built-in simulated day is taken.
-        timezone: Zone of the recording.
+        table: CSV, Parquet or npy file; if none of the three is given, the built-in simulated day is used.
+        timezone: Time zone of the recording.
         date: Local date of the day, `"YYYY-MM-DD"`.
-        model: Folder or Hub id of a model; by default the demo model of the package.
-        output_dir: Folder for `report.html`; made if it does not exist.
+        model: Folder or Hub id of a model; by default the package's demo model.
+        output_dir: Folder for `report.html`; created if it does not exist.
         json_output: Whether to print JSON instead of tables.
 
     Returns:
@@ -81,7 +81,7 @@ def run(
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """Silences the bars that transformers draws while it loads weights: the status line is enough."""
+    """Disables transformers' progress bars while weights are loaded: the status line is enough."""
     before = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
@@ -106,14 +106,14 @@ def print_result(
     Args:
         result: The result.
         day: The day.
-        report: Where the report is.
-        console: Where to print; by default standard output.
+        report: Path of the report.
+        console: Where to print; standard output by default.
     """
     console = console if console is not None else Console(highlight=False)
-    what = {"simulated": "simulated person"}.get(result.source, f"recording, {result.source}")
+    what = {"simulated": "synthetic subject"}.get(result.source, f"recording, {result.source}")
     console.print(Text(f"{result.sample_id} ({what})", style="bold"))
     if result.demo_model:
-        console.print(Text("The demo model was trained on simulated people only. Not a medical device.", style="dim"))
+        console.print(Text("The demo model was trained on synthetic subjects only. Not a medical device.", style="dim"))
 
     table = _table(console, f"Top {N_LABELS} of {len(result.labels)} labels, zero-shot")
     table.add_column("label")
@@ -135,7 +135,8 @@ def print_result(
     console.print(table)
 
     if result.own_rank is not None:
-        table = _table(console, f"Nearest of {result.library_size} captions; the day's own is number {result.own_rank}")
+        title = f"Retrieval among {result.library_size} captions: this day's caption ranks {result.own_rank}"
+        table = _table(console, title)
         table.add_column("rank", justify="right")
         table.add_column("cosine", justify="right")
         table.add_column("caption", overflow="fold")
@@ -153,7 +154,7 @@ def print_result(
 
 
 def _table(console: Console, title: str) -> Table:
-    """Prints a title and returns the table to go under it."""
+    """Prints a title and returns an empty table for the rows below it."""
     console.print()
     console.print(Text(title, style="bold"))
     return Table(

@@ -1,4 +1,4 @@
-"""`run_demo`: everything that a model can say about one day. It computes and prints nothing."""
+"""`run_demo`: applies everything a model can do to one day. It prints nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..schema import SensorSchema, get_schema
 from .result import DemoResult, LabelScore, NearestCaption, Stopwatch
 
 LIBRARY_SEED = 2025
-"""Seed of the cohort whose captions fill the library; models are trained on, and the built-in day is of, others."""
+"""Seed of the cohort for the caption library; models are trained on, and the built-in day comes from, other seeds."""
 
 _CAPTIONS_A_TRY = 64
 
@@ -42,34 +42,34 @@ def run_demo(
     notes: Sequence[str] = (),
     stopwatch: Stopwatch | None = None,
 ) -> DemoResult:
-    """Labels, captions and embeds a day, and looks for its caption in a library.
+    """Labels, captions and embeds a day, and retrieves its caption from a library.
 
-    The library holds the day's own caption, as the caption builder writes it, and captions of days of simulated people,
-    all different. The model sees the sensors only; captions of high levels tell the log. One that fits the day as well
-    as its own may rank before it.
+    The library contains the day's own caption, as written by the caption builder, and captions of simulated days, all
+    distinct. The model sees only the sensors, whereas high-level captions describe the log. Another caption that
+    matches the day equally well may rank above its own.
 
     Args:
         day: The day.
         model: Folder or Hub id of a model with its processor; by default the demo model of the package.
-        caption_key: Kind of caption for the builder and the library.
-        n_library: Captions in the library, at least 2.
-        n_nearest: Nearest captions to return.
-        labels: What to tell apart; by default the 20 activities of the benchmark.
+        caption_key: Caption key for the builder and the library.
+        n_library: Number of captions in the library, at least 2.
+        n_nearest: Number of top-ranked captions to return.
+        labels: Candidate labels; by default the 20 activities of the benchmark.
         seed: Seed of the captions' wording.
-        source: Where the day came from, for the report.
-        notes: Remarks about it, for the report.
+        source: Source of the day, for the report.
+        notes: Notes about the day, for the report.
         stopwatch: Measures the stages; by default a new one.
 
     Returns:
-        The result. What the model's objective cannot do is left out and named in the notes.
+        The result. Tasks that the model's objective does not support are skipped and mentioned in the notes.
 
     Raises:
-        FileNotFoundError: If no model is named and the package was installed without its demo model.
+        FileNotFoundError: If no model is given and the package was installed without its demo model.
         ValueError: If the model cannot be loaded, the day does not fit it, or an argument is out of range.
     """
     for name, value, least in (("n_library", n_library, 2), ("n_nearest", n_nearest, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value!r}.")
+            raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}.")
     watch = stopwatch if stopwatch is not None else Stopwatch()
     path = os.fspath(model) if model is not None else demo_checkpoint()
     with watch.stage("load the model"):
@@ -90,7 +90,9 @@ def run_demo(
                 describe = pipeline("sensor-captioning", model=network, **parts)
                 generated = describe(day)[0]["generated_text"]
         else:
-            remarks.append(f"The model has no decoder (objective {network.config.objective}), so it writes no caption.")
+            remarks.append(
+                f"The model has no decoder (objective {network.config.objective}) and cannot write captions."
+            )
     with watch.stage("search captions"):
         room = network.config.text_config.max_position_embeddings
         most = max(MIN_TOKENS, min(TOKEN_BUDGETS[caption_key], room) - 2) if caption_key in TOKEN_BUDGETS else None
@@ -104,7 +106,7 @@ def run_demo(
             nearest, rank = _search(np.asarray(embedding), encode_text(network, processor, library), library, n_nearest)
         else:
             remarks.append(
-                f"The model has no text embedding (objective {network.config.objective}): nothing to search."
+                f"The model has no text embedding (objective {network.config.objective}), so retrieval was skipped."
             )
     logged = _logged(day)
     return DemoResult(
@@ -137,7 +139,7 @@ def load_model(path: str) -> tuple[Any, Any]:
     """Returns a model in evaluation mode and its processor.
 
     Raises:
-        ValueError: If there is none, or it is no SensorLM model.
+        ValueError: If there is none, or it is not a SensorLM model.
     """
     try:
         network = load_pretrained(path, dtype=torch.float32).eval()
@@ -145,21 +147,21 @@ def load_model(path: str) -> tuple[Any, Any]:
     except (OSError, ValueError) as error:
         raise ValueError(f"No model could be loaded from {path!r}: {error}") from None
     if not hasattr(network, "get_sensor_features") or not hasattr(processor, "feature_extractor"):
-        raise ValueError(f"{path!r} holds a {type(network).__name__}, not a SensorLM model with its processor.")
+        raise ValueError(f"{path!r} contains a {type(network).__name__}, not a SensorLM model with its processor.")
     return network, processor
 
 
 def _library(
     schema: SensorSchema, key: str, seed: int, count: int, own: str, processor: Any, most: int | None
 ) -> list[str]:
-    """Writes `count` captions of simulated days, different from each other and from `own`."""
+    """Writes `count` captions of simulated days, distinct from each other and from `own`."""
     if any(channel not in SENSOR_OF for channel in schema.keys):
         schema = get_schema("sensorlm-26")
     builder = CaptionBuilder(schema, key=key, seed=seed, tokenizer=processor.tokenizer, max_tokens=most)
     captions: dict[str, None] = {}
     tries = 0
     batch: list[SensorDay] = []
-    # A day each of many people; days without any log share a few captions, so more days than captions are needed.
+    # One day from each of many people; days without a log share a few captions, so more days than captions are needed.
     for simulated in iter_simulated_days(100 * count + 1000, LIBRARY_SEED, schema, days_per_person=1):
         batch.append(simulated)
         if len(batch) < min(_CAPTIONS_A_TRY, count - len(captions)):
@@ -169,15 +171,15 @@ def _library(
         batch = []
         if len(captions) >= count:
             return list(captions)[:count]
-    raise ValueError(f"{tries} simulated days have only {len(captions)} different captions; lower `n_library`.")
+    raise ValueError(f"{tries} simulated days yield only {len(captions)} distinct captions; lower `n_library`.")
 
 
 def _search(
     embedding: np.ndarray, texts: np.ndarray, library: Sequence[str], wanted: int
 ) -> tuple[tuple[NearestCaption, ...], int]:
-    """Ranks the library for a day; its own caption is the first text. Equal similarities count against it."""
+    """Ranks the library for a day, whose own caption is the first text. Ties count against it."""
     similarity = texts @ embedding
-    # The own caption comes last among equals, so that a model that cannot tell captions apart is not flattered.
+    # The day's own caption comes last among ties, so that a model with constant embeddings is not rewarded.
     order = sorted(range(len(library)), key=lambda i: (-similarity[i], i == 0))
     rank = order.index(0) + 1
     shown = [(place + 1, i) for place, i in enumerate(order[:wanted])]
@@ -200,7 +202,7 @@ def _is_demo_model(path: str) -> bool:
 
 @contextmanager
 def _quiet_pipelines() -> Iterator[None]:
-    """Keeps each pipeline from warning that it runs the demo model: report and terminal say so once."""
+    """Suppresses each pipeline's warning about the demo model: the report and the terminal state it once."""
     logger = logging.getLogger("sensorlm_hf.pipelines")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, not even a network."""
+"""The demo report: a single self-contained HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..plotting.pictures import picture
 from .result import DemoResult, Stopwatch
 
 FILE_NAME = "report.html"
-"""Name of the report in its folder."""
+"""File name of the report."""
 
 
 def write_report(
@@ -27,32 +27,32 @@ def write_report(
     *,
     stopwatch: Stopwatch | None = None,
 ) -> Path:
-    """Writes `report.html`, over a temporary name.
+    """Writes `report.html` atomically.
 
     Args:
-        result: What [`run_demo`] found.
+        result: Result of [`run_demo`].
         day: The day.
-        folder: Where to write; made if it does not exist.
-        stopwatch: Measures how long the pictures take, for the table of times.
+        folder: Output folder; created if it does not exist.
+        stopwatch: Measures the time for drawing the plots, for the table of timings.
 
     Returns:
         Path of the report.
 
     Raises:
-        ValueError: If the result is of another day.
+        ValueError: If the result belongs to another day.
         NotADirectoryError: If `folder` is a file.
     """
     if result.sample_id != day.sample_id:
-        raise ValueError(f"The result is of {result.sample_id}, but the day is {day.sample_id}.")
+        raise ValueError(f"The result belongs to {result.sample_id}, but the day is {day.sample_id}.")
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"The report goes into a folder, but {folder} is a file.")
+        raise NotADirectoryError(f"The report needs a folder, but {folder} is a file.")
     watch = stopwatch if stopwatch is not None else Stopwatch()
     with watch.stage("draw the pictures"):
         main = picture(lambda theme, width: plot_day(day, theme=theme, width=width), describe_day(day))
         seen = picture(
             lambda theme, width: plot_heatmap(day, theme, width=width),
-            f"Heat map of the {len(day.schema)} normalised channels over the day, with what was not observed hatched.",
+            f"Heat map of the {len(day.schema)} normalised channels over the day; hatched where nothing was observed.",
         )
     result.seconds.update(watch.seconds)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def write_report(
 
 
 def describe_day(day: SensorDay) -> str:
-    """Says in words what the picture of a day shows: for people who do not see it."""
+    """Describes the plot of a day in words, as alternative text for screen readers."""
     parts = []
     for key in default_channels(day):
         channel, values = day.schema[key], day.channel(key).astype(np.float64)
@@ -82,7 +82,7 @@ def describe_day(day: SensorDay) -> str:
 
 
 def next_steps(result: DemoResult) -> str:
-    """Returns Python lines that repeat the demonstration and go on from it."""
+    """Returns Python code that repeats the demo and can serve as a starting point."""
     named = "" if result.demo_model else f", model={result.model!r}"
     read = {
         "fitbit": "from sensorlm_hf.data.readers import read_fitbit\n\n"
@@ -94,7 +94,7 @@ def next_steps(result: DemoResult) -> str:
     lines = [
         "from transformers import pipeline",
         "",
-        "import sensorlm_hf  # makes the tasks known",
+        "import sensorlm_hf  # registers the pipelines",
         read,
         "",
         f'embed = pipeline("sensor-feature-extraction"{named})',
@@ -117,25 +117,25 @@ def _page(result: DemoResult, day: SensorDay, main: str, seen: str) -> str:
         "<main>",
         _section(
             "The day",
-            f"<figure>{main}<figcaption>Hatched: not observed. Bands: what was logged. Times are those of the"
-            " person’s clocks.</figcaption></figure>",
+            f"<figure>{main}<figcaption>Hatched: not observed. Bands: logged events. Times are local to the"
+            " person.</figcaption></figure>",
         ),
         _labels(result),
         _captions(result),
         _nearest(result),
-        _details("What the model sees", f"<p>{_embedding(result, day)}</p><figure>{seen}</figure>"),
-        _details("What was logged", _events(day)),
+        _details("Model input", f"<p>{_embedding(result, day)}</p><figure>{seen}</figure>"),
+        _details("Logged events", _events(day)),
         _observed(result, day),
         _times(result),
         _section(
-            "How to go on",
+            "Next steps",
             f"<pre><code>{escape(next_steps(result))}</code></pre>",
-            "<p>Or on the command line, with your own recording:</p>"
+            "<p>Or, from the command line, with your own recording:</p>"
             "<pre><code>sensorlm-hf demo --fitbit MyFitbitExport --timezone Europe/Rome</code></pre>",
         ),
         "</main>",
-        f'<footer><p class="muted">Made by sensorlm-hf {escape(__version__)}. Everything was computed on this machine.'
-        " Research software, not a medical device: do not use it to diagnose, treat or decide anything.</p></footer>",
+        f'<footer><p class="muted">Generated by sensorlm-hf {escape(__version__)}. All results were computed locally.'
+        " Research software, not a medical device: do not use it for diagnosis or treatment decisions.</p></footer>",
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -143,7 +143,7 @@ def _page(result: DemoResult, day: SensorDay, main: str, seen: str) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; style-src'
         " 'unsafe-inline'\">\n"
-        f"<title>{escape(result.sample_id)} as SensorLM reads it</title>\n"
+        f"<title>SensorLM report for {escape(result.sample_id)}</title>\n"
         f"<style>{STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(part for part in parts if part)
         + "\n</body>\n</html>\n"
@@ -152,20 +152,20 @@ def _page(result: DemoResult, day: SensorDay, main: str, seen: str) -> str:
 
 def _header(result: DemoResult, day: SensorDay) -> str:
     if day.labels.get("simulated") is True:
-        origin = "The day below is of a <strong>simulated</strong> person; nobody lived it."
+        origin = "The day below is <strong>simulated</strong>; it belongs to a synthetic subject."
     else:
         origin = "The day below was recorded, not simulated."
     trained = (
-        "The model was trained on <strong>simulated people only</strong>: expect little of it on real recordings."
+        "The model was trained on <strong>synthetic subjects only</strong> and may not work well on real recordings."
         if result.demo_model
-        else f"The model is <code>{escape(result.model)}</code>; what it says is worth what it was trained on."
+        else f"The model is <code>{escape(result.model)}</code>; its predictions are only as good as its training data."
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     notes = f'<ul class="muted">{notes}</ul>' if notes else ""
     return (
-        "<header><h1>A day of wearable data, put into words</h1>"
-        "<p>SensorLM reads the signals of a wearable, minute by minute, and compares them with language: it scores"
-        " any labels that are given as text, writes a caption, and finds the text that fits a day.</p>"
+        "<header><h1>A day of wearable data in words</h1>"
+        "<p>SensorLM aligns minute-level wearable signals with natural language: it scores arbitrary text labels,"
+        " writes captions, and retrieves the text that best matches a day.</p>"
         f'<p class="notice">{origin} {trained} This is not a medical device.</p>{notes}</header>'
     )
 
@@ -179,7 +179,7 @@ def _details(title: str, content: str) -> str:
 
 
 def _table(caption: str, heads: Sequence[tuple[str, str]], rows: Iterable[str]) -> str:
-    """A table; `caption` and rows are HTML, heads are `(text, class)`."""
+    """Returns an HTML table; `caption` and `rows` are HTML, `heads` are `(text, class)` pairs."""
     cells = "".join(
         f'<th scope="col" class="{css}">{escape(text)}</th>' if text else f'<td class="{css}"></td>'
         for text, css in heads
@@ -204,14 +204,14 @@ def _labels(result: DemoResult) -> str:
             f"<td>{_bar(item.score)}</td></tr>"
         )
     caption = (
-        f"Scores of {len(result.labels)} labels, given as sentences; they add up to 1. Without knowing anything, each"
-        f" would get {1 / max(len(result.labels), 1):.3f}."
+        f"Scores of {len(result.labels)} labels, given as sentences; they sum to 1. Chance level is"
+        f" {1 / max(len(result.labels), 1):.3f} per label."
     )
     return _section("Labels, zero-shot", _table(caption, [("Label", ""), ("Score", "number"), ("", "wide")], rows))
 
 
-def told_from(caption_key: str) -> str:
-    """Returns what captions of a kind are made from, in words."""
+def caption_sources(caption_key: str) -> str:
+    """Returns the inputs that captions of a key are based on, in words."""
     of_signals = "low" in caption_key or "middle" in caption_key
     return " and ".join(["the log"] * caption_key.startswith("high") + ["the signals"] * of_signals)
 
@@ -224,17 +224,17 @@ def _captions(result: DemoResult) -> str:
     return _section(
         "Captions",
         '<div class="pair"><article><h3>By the model, from the sensors alone</h3>'
-        f"{generated}</article><article><h3>By the caption builder, from {told_from(result.caption_key)}</h3>"
+        f"{generated}</article><article><h3>By the caption builder, from {caption_sources(result.caption_key)}</h3>"
         f"<blockquote>{escape(result.built_caption)}</blockquote></article></div>",
     )
 
 
 def _nearest(result: DemoResult) -> str:
     if result.own_rank is None:
-        return _section("Nearest captions", '<p class="muted">This model has no text embedding to search with.</p>')
+        return _section("Caption retrieval", '<p class="muted">This model has no text embedding for retrieval.</p>')
     rows = []
     for near in result.nearest:
-        tag = ' <span class="tag">this day’s own</span>' if near.own else ""
+        tag = ' <span class="tag">this day’s caption</span>' if near.own else ""
         css = ' class="own"' if near.own else ""
         rows.append(
             f'<tr{css}><td class="number">{near.rank}</td><td class="number">{near.similarity:.3f}</td>'
@@ -242,19 +242,20 @@ def _nearest(result: DemoResult) -> str:
         )
     size = result.library_size
     caption = (
-        f"The day’s own caption is number <strong>{result.own_rank}</strong> of {size}; by chance it would be number"
-        f" {(size + 1) / 2:.1f} on average. The others tell days of simulated people; one that fits as well may win."
+        f"This day’s caption ranks <strong>{result.own_rank}</strong> of {size}; the expected rank by chance is"
+        f" {(size + 1) / 2:.1f}. The other captions describe days of synthetic subjects, some of which may match"
+        " equally well."
     )
     return _section(
-        "Nearest captions", _table(caption, [("Rank", "number"), ("Cosine", "number"), ("Caption", "")], rows)
+        "Caption retrieval", _table(caption, [("Rank", "number"), ("Cosine", "number"), ("Caption", "")], rows)
     )
 
 
 def _embedding(result: DemoResult, day: SensorDay) -> str:
     shape = " × ".join(map(str, result.embedding_shape))
     return (
-        f"{len(day.schema)} channels of {len(day)} minutes, in standard deviations from the population’s mean, with the"
-        f" mask of what was observed. They become one vector of {shape} numbers and length {result.embedding_norm:.3f}."
+        f"{len(day.schema)} channels over {len(day)} minutes, in standard deviations from the population mean, with the"
+        f" mask of observed values. The embedding has {shape} dimensions and norm {result.embedding_norm:.3f}."
     )
 
 
@@ -274,8 +275,8 @@ def _events(day: SensorDay) -> str:
         f'<td>{event.kind}</td><td class="number">{f"{event.duration} min" if event.duration else ""}</td></tr>'
         for event in day.events
     )
-    heads = [("When", ""), ("What", ""), ("Kind", ""), ("How long", "number")]
-    return _table("Clock times in the zone of the recording.", heads, rows)
+    heads = [("Time", ""), ("Event", ""), ("Kind", ""), ("Duration", "number")]
+    return _table("Local clock times of the recording.", heads, rows)
 
 
 def _observed(result: DemoResult, day: SensorDay) -> str:
@@ -292,7 +293,7 @@ def _observed(result: DemoResult, day: SensorDay) -> str:
     missing = f"<p>Without any data: {escape(', '.join(absent))}.</p>" if absent else ""
     heads = [("Channel", ""), ("Sensor", ""), ("Minutes", "number"), ("", "wide")]
     return _section(
-        "What was observed", _table(f"Minutes with a value, of {result.window_minutes:,}.", heads, rows), missing
+        "Observed data", _table(f"Minutes with a value, of {result.window_minutes:,}.", heads, rows), missing
     )
 
 
@@ -302,6 +303,6 @@ def _times(result: DemoResult) -> str:
         for stage, seconds in result.seconds.items()
     )
     return _section(
-        "How long it took",
-        _table(f"{sum(result.seconds.values()):.1f} seconds in all.", [("Stage", ""), ("Time", "number")], rows),
+        "Timings",
+        _table(f"{sum(result.seconds.values()):.1f} seconds in total.", [("Stage", ""), ("Time", "number")], rows),
     )

@@ -1,4 +1,4 @@
-"""Which day the demonstration takes."""
+"""Selects the day that the demo runs on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..days import SensorDay
 from ..schema import SchemaLike
 
 DEMO_SEED = 2024
-"""Seed of the cohort that the built-in day is taken from. Demo models are trained on cohorts of other seeds."""
+"""Seed of the cohort that the built-in day comes from. Demo models are trained on cohorts with other seeds."""
 
 MIN_EXERCISE_MINUTES = 30
-"""Shortest logged exercise of the built-in day."""
+"""Minimum duration of the built-in day's logged exercise."""
 
 MAX_LOG_ERROR_MINUTES = 5
-"""How far from its true start the built-in day's exercise may be logged: simulated people log carelessly, too."""
+"""Maximum error of the logged start of the built-in day's exercise: simulated logs are deliberately inaccurate."""
 
 _MODALITIES = ("PPG", "ACC", "EDA", "TEMP")
 
 
 class Chosen(NamedTuple):
-    """A day, where it came from, and remarks about it."""
+    """A day, its source and notes about it."""
 
     day: SensorDay
     source: str
@@ -33,10 +33,10 @@ class Chosen(NamedTuple):
 
 
 def built_in_day(schema: SchemaLike = "sensorlm-26") -> SensorDay:
-    """Returns a day of a simulated person, always the same one.
+    """Returns a fixed day of a synthetic subject.
 
-    It is the first of its cohort on which a device with all sensors was worn from midnight to midnight with few gaps,
-    and an exercise of half an hour or more was done and logged in time. No model is asked.
+    It is the first day of its cohort on which a device with all sensors was worn from midnight to midnight with few
+    gaps and an exercise of at least half an hour was logged at the right time. The choice does not involve a model.
 
     Args:
         schema: Channels.
@@ -44,7 +44,7 @@ def built_in_day(schema: SchemaLike = "sensorlm-26") -> SensorDay:
     Raises:
         ValueError: If the schema has channels that cannot be simulated.
     """
-    # The choice is made on the full schema, so that the day is the same person's whatever the channels.
+    # The choice is made on the full schema, so that the result is the same day for any set of channels.
     for number, day in enumerate(iter_simulated_days(400, DEMO_SEED)):
         modalities = {c.modality for c, seen in zip(day.schema, day.mask.mean(axis=0), strict=True) if seen > 0.9}
         activity = str(day.labels.get("main_activity"))
@@ -57,7 +57,7 @@ def built_in_day(schema: SchemaLike = "sensorlm-26") -> SensorDay:
         if logged and modalities.issuperset(_MODALITIES) and day.start.hour == day.start.minute == 0:
             wanted = list(iter_simulated_days(number % 4 + 1, DEMO_SEED, schema, start_person=number // 4))
             return wanted[-1]
-    raise ValueError("The simulator made no day that shows an exercise on a device with all sensors.")
+    raise ValueError("The simulator produced no day with a logged exercise on a device with all sensors.")
 
 
 def read_source(
@@ -69,19 +69,19 @@ def read_source(
     date: str | None = None,
     schema: SchemaLike = "sensorlm-26",
 ) -> Chosen:
-    """Returns a day of a recording, or the built-in day if none is named.
+    """Returns a day of a recording, or the built-in day if no recording is given.
 
     Args:
         fitbit: Fitbit or Takeout export, a folder or a zip file.
         mmash: MMASH folder.
         table: CSV, Parquet or npy file.
-        timezone: Zone of the recording.
+        timezone: Time zone of the recording.
         date: Local date of the day, `"YYYY-MM-DD"`; by default see [`choose_day`].
         schema: Channels to read.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path.
-        ValueError: If several sources are named, the recording is damaged, holds no day, or none of that date.
+        FileNotFoundError: If the path does not exist.
+        ValueError: If several sources are given, or the recording is damaged or contains no day (of that date).
     """
     named = {kind: path for kind, path in (("fitbit", fitbit), ("mmash", mmash), ("table", table)) if path is not None}
     if len(named) > 1:
@@ -89,8 +89,8 @@ def read_source(
     if not named:
         useless = [name for name, value in (("timezone", timezone), ("date", date)) if value is not None]
         if useless:
-            verb, them = ("matters", "it") if len(useless) == 1 else ("matter", "them")
-            raise ValueError(f"{' and '.join(useless)} {verb} for a recording only; name one, or leave {them} out.")
+            verb, them = ("applies", "it") if len(useless) == 1 else ("apply", "them")
+            raise ValueError(f"{' and '.join(useless)} {verb} to a recording only; pass one, or omit {them}.")
         return Chosen(built_in_day(schema), "simulated", ())
     kind, path = next(iter(named.items()))
     report = ReadReport()
@@ -103,19 +103,19 @@ def read_source(
     day = choose_day(days, date)
     notes = [f"Left out while reading: {note.count:,} x {note.message}." for note in report.dropped]
     if kind == "mmash":
-        notes.insert(0, "MMASH publishes no dates: the date shown is arbitrary, the clock times are those recorded.")
+        notes.insert(0, "MMASH does not publish dates: the date shown is arbitrary, the clock times are as recorded.")
     return Chosen(day, kind, tuple(notes))
 
 
 def choose_day(days: Iterable[SensorDay], on: str | date | None = None) -> SensorDay:
-    """Chooses a day: one with a logged exercise rather than without, then the one with most observed values.
+    """Chooses a day: those with a logged exercise first, then the one with the most observed values.
 
     Args:
-        days: Days; only the best is held in memory.
+        days: Days; only the best so far is kept in memory.
         on: Local date on which the window starts.
 
     Raises:
-        ValueError: If there is no day, none of that date (the message names those there are), or `on` is no date.
+        ValueError: If there is no day, none on that date (the message lists the available ones), or `on` is not a date.
     """
     wanted = _parse_date(on)
     best: SensorDay | None = None
@@ -129,8 +129,8 @@ def choose_day(days: Iterable[SensorDay], on: str | date | None = None) -> Senso
     if best is not None:
         return best
     if not seen:
-        raise ValueError("The recording holds no day with a value of any channel.")
-    raise ValueError(f"The recording has no day that starts on {wanted}; it has {_ranges(seen)}.")
+        raise ValueError("The recording contains no day with a value in any channel.")
+    raise ValueError(f"The recording has no day starting on {wanted}; it has {_ranges(seen)}.")
 
 
 def _worth(day: SensorDay) -> tuple[bool, int]:
@@ -149,7 +149,7 @@ def _parse_date(on: str | date | None) -> date | None:
 
 
 def _ranges(dates: Iterable[date]) -> str:
-    """Writes dates as ranges of consecutive days, at most eight of them."""
+    """Formats dates as ranges of consecutive days, at most eight of them."""
     spans: list[list[date]] = []
     for one in sorted(dates):
         if spans and one - spans[-1][1] == timedelta(days=1):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .zero_shot_sensor_classification import ZeroShotSensorClassificationPipeline
 
 DEFAULT_MODEL = (str(Path(__file__).resolve().parents[1] / "checkpoints" / "sensorlm-coca"), None)
-"""The model of a pipeline that is made without one, and its revision: the demo model inside the package."""
+"""Default model of the pipelines and its revision: the demo model inside the package."""
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -37,9 +37,9 @@ __getattr__, __dir__ = lazy_names(
 
 
 def register_pipelines() -> None:
-    """Makes the three tasks known to `transformers.pipeline`; calling it again changes nothing.
+    """Registers the three tasks with `transformers.pipeline`; idempotent.
 
-    The Auto classes must know the model, its configuration and its processor as well, see `sensorlm_hf.modeling` and
+    The Auto classes of the model, its configuration and its processor are registered in `sensorlm_hf.modeling` and
     `sensorlm_hf.processing`.
     """
     from transformers import AutoModel, AutoModelForMultimodalLM

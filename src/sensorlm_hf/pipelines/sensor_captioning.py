@@ -1,4 +1,4 @@
-"""Captioning of days: a model with a text decoder describes what the sensors saw."""
+"""Captioning of days with a model that has a text decoder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .sensor_pipeline_base import SensorPipeline
 
 
 class SensorCaptioningPipeline(SensorPipeline):
-    """Writes a text about each day of wearable data.
+    """Generates a caption for each day of wearable data.
 
-    Needs a model with a decoder, one of the objectives coca or cap.
+    Requires a model with a decoder, trained with objective `coca` or `cap`.
 
     Example:
         ```python
@@ -25,7 +25,7 @@ class SensorCaptioningPipeline(SensorPipeline):
         # [{"generated_text": "the day had a run of 40 minutes and 7.5 hours of sleep."}]
         ```
 
-    See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
+    See [`SensorPipeline`] for inputs, outputs and constructor arguments.
     """
 
     _needs_tokenizer = True
@@ -34,8 +34,8 @@ class SensorCaptioningPipeline(SensorPipeline):
         super().__init__(*args, **kwargs)
         if not self.model.config.is_generative:
             raise ValueError(
-                f"The model was trained with objective {self.model.config.objective!r} and has no text decoder, so it"
-                " writes no captions; use one trained with objective 'cap' or 'coca'."
+                f"The model was trained with objective {self.model.config.objective!r} and has no text decoder; use one"
+                " trained with objective 'cap' or 'coca'."
             )
         if not self.model.can_generate():
             raise ValueError(
@@ -44,28 +44,28 @@ class SensorCaptioningPipeline(SensorPipeline):
             )
 
     def __call__(self, inputs: Any, prompt: str | None = None, **kwargs: Any) -> Any:
-        """Writes captions for one or more days.
+        """Generates captions for one or more days.
 
         Args:
             inputs: One or more days, see [`SensorPipeline`].
-            prompt: Text with which every caption begins; the model continues it.
-            kwargs: Options, which may also be given to the constructor:
+            prompt: Beginning of every caption, which the model continues.
+            kwargs: Options, which may also be passed to the constructor:
 
-                - `max_new_tokens`, `min_new_tokens` (`int`): bounds on the length; the model's generation config says
-                  the default.
-                - `num_beams` (`int`), `do_sample` (`bool`), `num_return_sequences` (`int`): how to search. Sampling
-                  draws from torch's generator: call `transformers.set_seed` for repeatable text.
+                - `max_new_tokens`, `min_new_tokens` (`int`): length limits; defaults come from the model's generation
+                  config.
+                - `num_beams` (`int`), `do_sample` (`bool`), `num_return_sequences` (`int`): decoding strategy. Sampling
+                  uses torch's generator: call `transformers.set_seed` for reproducible text.
                 - `generate_kwargs` (`dict`): any other option of `generate`, such as `{"top_p": 0.9}`.
                 - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
 
         Returns:
-            For a day a list of `{"generated_text"}`, one for each returned sequence; texts begin with the prompt, as
-            the tokenizer writes it, and hold no special tokens.
+            For each day, a list of `{"generated_text"}`, one per returned sequence; texts begin with the prompt, as
+            decoded by the tokenizer, and contain no special tokens.
 
         Raises:
-            ValueError: If the prompt is empty or leaves no room for text, if an option is given twice or refused by
+            ValueError: If the prompt is empty or leaves no room for text, if an option is given twice or rejected by
                 `generate`, or if a day is malformed.
-            TypeError: If the prompt is no string.
+            TypeError: If the prompt is not a string.
         """
         if prompt is not None:
             kwargs["prompt"] = prompt
@@ -94,7 +94,7 @@ class SensorCaptioningPipeline(SensorPipeline):
         options = {name: value for name, value in named.items() if value is not None}
         for name, value in options.items():
             if name != "do_sample" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
+                raise ValueError(f"`{name}` must be an integer of at least 1, got {value!r}.")
         if generate_kwargs is not None:
             if not isinstance(generate_kwargs, Mapping):
                 raise TypeError(f"`generate_kwargs` must be a dict of options, got {type(generate_kwargs).__name__}.")
@@ -103,7 +103,7 @@ class SensorCaptioningPipeline(SensorPipeline):
                 raise ValueError(f"{', '.join(twice)} given both by name and in `generate_kwargs`; give it once.")
             reserved = sorted(set(generate_kwargs) & {"sensor_values", "sensor_mask", "input_ids", "attention_mask"})
             if reserved:
-                raise ValueError(f"`generate_kwargs` may not hold {', '.join(reserved)}: the pipeline makes them.")
+                raise ValueError(f"`generate_kwargs` must not contain {', '.join(reserved)}: the pipeline sets them.")
             options.update(generate_kwargs)
         forward_params: dict[str, Any] = {}
         if options:
@@ -112,7 +112,7 @@ class SensorCaptioningPipeline(SensorPipeline):
             if not isinstance(prompt, str):
                 raise TypeError(f"`prompt` must be one string for all days, got {type(prompt).__name__}.")
             if not prompt.strip():
-                raise ValueError("`prompt` is empty; leave it out, or give the first words of the caption.")
+                raise ValueError("`prompt` is empty; omit it, or give the first words of the caption.")
             forward_params["prompt"] = prompt
         return self._day_parameters(timezone, columns, allow_empty), forward_params, {}
 
@@ -121,7 +121,7 @@ class SensorCaptioningPipeline(SensorPipeline):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         prepared: dict[str, Any] = {"options": forward_params.get("options", {})}
         if "prompt" in forward_params:
-            # A space at the end would become a token of its own, which no caption in training has there.
+            # A trailing space would become a separate token, which never occurs in training captions.
             texts = self.tokenizer(
                 forward_params["prompt"].rstrip(), truncation=False, verbose=False, return_tensors="pt"
             )

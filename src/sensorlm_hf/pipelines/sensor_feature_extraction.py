@@ -1,4 +1,4 @@
-"""Feature extraction: a day of wearable data as an embedding, or as one vector for each patch of the day."""
+"""Feature extraction: one embedding per day of wearable data, or one vector per patch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .sensor_pipeline_base import SensorPipeline
 
 
 class SensorFeatureExtractionPipeline(SensorPipeline):
-    """Turns days into vectors, for probes, search and clustering.
+    """Embeds days, for probes, search and clustering.
 
     Example:
         ```python
@@ -23,7 +23,7 @@ class SensorFeatureExtractionPipeline(SensorPipeline):
         embed([day, day], batch_size=2)  # a list of two arrays
         ```
 
-    See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
+    See [`SensorPipeline`] for inputs, outputs and constructor arguments.
     """
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
@@ -31,18 +31,18 @@ class SensorFeatureExtractionPipeline(SensorPipeline):
 
         Args:
             inputs: One or more days, see [`SensorPipeline`].
-            kwargs: Options, which may also be given to the constructor:
+            kwargs: Options, which may also be passed to the constructor:
 
-                - `pool` (`bool`): True, the default, for one vector a day; False for the sensor tower's outputs, one
-                  vector for each patch.
-                - `normalize` (`bool`): whether vectors have length 1; defaults to True for the embedding, which is then
-                  the one that is compared with text, and to False for patches.
-                - `return_tensors` (`bool`): torch tensors on the CPU instead of numpy arrays; defaults to False.
+                - `pool` (`bool`): True (default) for one vector per day; False for the sensor tower's outputs, one
+                  vector per patch.
+                - `normalize` (`bool`): whether vectors have unit norm; defaults to True for the embedding, which is
+                  then the one compared with text, and to False for patches.
+                - `return_tensors` (`bool`): return torch tensors on the CPU instead of numpy arrays; defaults to False.
                 - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
 
         Returns:
-            For a day a float32 array of shape `(D,)`, or `(patches, D)` with `pool=False`: patches run over channels
-            first, then over time, and those in which nothing was observed are rows of zeros.
+            For each day, a float32 array of shape `(D,)`, or `(patches, D)` with `pool=False`: patches are ordered by
+            time, with channels varying fastest, and patches without observed values are zero.
 
         Raises:
             ValueError: If a day is malformed.

@@ -1,6 +1,6 @@
-"""What the sensor pipelines share: inputs of every form, batches over items of any size, saving.
+"""Base class of the sensor pipelines: input handling, batching across items, saving.
 
-The file travels with a model as remote code; it imports its neighbours only.
+This file is uploaded with models as remote code; it only imports files from the same folder.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ logger = logging.getLogger(__name__)
 class SensorPipeline(Pipeline):
     """A pipeline over days of wearable data.
 
-    Whatever the task, the inputs are a `SensorDay`, an array or tensor `(minutes, channels)` or
-    `(days, minutes, channels)` in physical units with NaN for missing, a DataFrame with a column per channel, the path
-    of a recording, a `datasets` row, or a list, generator or dataset of these. A single day gives one result; a list
-    or an array of days gives a list; a generator or dataset gives a [`ResultStream`], which computes results while it
-    is iterated. An item that holds several days (a folder, an array of days inside a list) gives a list in its place,
-    so `pipe([a, b])` is `[pipe(a), pipe(b)]`. A file gives a list if it holds more than one day, a folder or a zip
-    always. Paths need the package to be installed.
+    For all tasks, inputs are a `SensorDay`, an array or tensor `(minutes, channels)` or `(days, minutes, channels)` in
+    physical units with NaN for missing values, a DataFrame with a column per channel, the path of a recording, a
+    `datasets` row, or a list, generator or dataset of these. A single day returns one result; a list or an array of
+    days returns a list; a generator or dataset returns a [`ResultStream`], which computes results lazily. An item with
+    several days (a folder, an array of days inside a list) returns a nested list, so `pipe([a, b])` is
+    `[pipe(a), pipe(b)]`. A file returns a list if it contains more than one day; a folder or a zip always does. Paths
+    require the package to be installed.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
         tokenizer: Its tokenizer.
         feature_extractor: Its [`SensorLMFeatureExtractor`].
-        processor: A [`SensorLMProcessor`], from which missing parts are taken. What is given nowhere is loaded from
-            where the model came from.
-        batch_size: Days that the model reads at once, also across items; defaults to 1.
-        num_workers: Processes that read and normalise items ahead of the model; defaults to 0, which is this one.
-        timezone: IANA name of the zone in which recordings that do not say were made; for paths.
-        columns: Channel keys of the columns of arrays, where these are not all channels in the model's order.
-        allow_empty: Whether a day without any observed value is answered; by default it is an error.
+        processor: A [`SensorLMProcessor`] that provides missing parts. Parts that are still missing are loaded from the
+            model's source.
+        batch_size: Number of days per forward pass, also across items; defaults to 1.
+        num_workers: Number of processes that read and normalise items in the background; 0 (default) uses none.
+        timezone: IANA time zone of recordings that do not contain one; for paths.
+        columns: Channel keys of the columns of arrays, if these are not all channels in the model's order.
+        allow_empty: Whether days without any observed value are accepted; by default they are an error.
 
     Raises:
         TypeError: If the model has no sensor tower.
-        ValueError: If the feature extractor or a tokenizer that is needed is neither given nor found, or the feature
-            extractor has a channel that the model does not know. Channels are matched by name; those of the model that
-            the extractor lacks count as missing.
+        ValueError: If the feature extractor or a required tokenizer is neither given nor found, or the feature
+            extractor has a channel that is unknown to the model. Channels are matched by name; the model's channels
+            that the extractor lacks count as missing.
     """
 
     _load_processor = None
@@ -69,7 +69,7 @@ class SensorPipeline(Pipeline):
         super().__init__(*args, **kwargs)
         if not hasattr(self.model, "get_sensor_features"):
             raise TypeError(
-                f"The task {self.task!r} needs a SensorLMModel, but a {type(self.model).__name__} reads no sensors."
+                f"The task {self.task!r} needs a SensorLMModel, but {type(self.model).__name__} has no sensor tower."
             )
         if self.feature_extractor is None:
             self.feature_extractor = self._find("feature_extractor", AutoFeatureExtractor)
@@ -80,8 +80,8 @@ class SensorPipeline(Pipeline):
             self.feature_extractor = self.feature_extractor.for_model(channel_keys)
         if self._demo_model is not None and self.model.name_or_path == self._demo_model:
             logger.warning(
-                "Using the demo model that comes with sensorlm-hf. It was trained on simulated people only: expect"
-                " little of it on real recordings, and name a `model` of your own for anything that matters."
+                "Using the demo model that ships with sensorlm-hf. It was trained on synthetic subjects only and may"
+                " not work well on real recordings; pass your own `model` for real applications."
             )
 
     def _find(self, name: str, auto_class: Any) -> Any:
@@ -143,17 +143,17 @@ class SensorPipeline(Pipeline):
     def _prepare(
         self, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Does what is needed once per call, before the first day: a hook for subclasses."""
+        """Runs once per call, before the first day: a hook for subclasses."""
         return forward_params, postprocess_params
 
     def __call__(
         self, inputs: Any, *, batch_size: int | None = None, num_workers: int | None = None, **kwargs: Any
     ) -> Any:
-        """Answers for one or more days; see the class for the inputs and for the form of the answer.
+        """Runs the pipeline on one or more days; see the class for inputs and outputs.
 
         Raises:
-            TypeError: If an input is of a kind that holds no day, or an option is unknown.
-            ValueError: If a day or an option is malformed; messages name the item, and the day within it.
+            TypeError: If an input has an unsupported type, or an option is unknown.
+            ValueError: If a day or an option is malformed; messages give the item and the day within it.
         """
         batch_size = _count("batch_size", batch_size, self._batch_size, default=1, least=1)
         num_workers = _count("num_workers", num_workers, self._num_workers, default=0, least=0)
@@ -178,7 +178,7 @@ class SensorPipeline(Pipeline):
     def _results(
         self, loaded: Iterator[Any], batch_size: int, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
     ) -> Iterator[Any]:
-        """Runs days in full batches across items and puts the results together again, item by item."""
+        """Runs days in full batches across items and regroups the results by item."""
         waiting: list[dict[str, np.ndarray]] = []
         open_items: list[tuple[int, bool]] = []  # days that each item still to be answered has, and whether it is one
         done: list[Any] = []
@@ -210,14 +210,16 @@ class SensorPipeline(Pipeline):
         return {key: value.to(self.dtype) if value.is_floating_point() else value for key, value in tensors.items()}
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> dict[str, torch.Tensor]:
-        """Turns one day into model inputs of batch size 1.
+        """Converts one day to model inputs of batch size 1.
 
         Raises:
-            ValueError: If the input is malformed or holds more than one day.
+            ValueError: If the input is malformed or contains more than one day.
         """
         features, single = DayLoader(self.feature_extractor, **preprocess_parameters)(input_)
         if not single:
-            raise ValueError(f"`preprocess` takes one day, got an input that holds {len(features)}; call the pipeline.")
+            raise ValueError(
+                f"`preprocess` takes one day, got an input with {len(features)}; call the pipeline instead."
+            )
         return self._tensors(features[0])
 
     def forward(self, model_inputs: Any, **forward_params: Any) -> Any:
@@ -235,11 +237,11 @@ class SensorPipeline(Pipeline):
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs: Any) -> None:
         """Saves the model, feature extractor, tokenizer and processor into one folder.
 
-        Unlike the base class it writes no `custom_pipelines` entry and copies no code: with the package imported the
-        task is registered, and such an entry would make a plain reload ask for `trust_remote_code`.
+        Unlike the base class, it writes no `custom_pipelines` entry and copies no code: importing the package registers
+        the task, and such an entry would make a plain reload require `trust_remote_code`.
 
         Args:
-            save_directory: Folder to write to; made if it does not exist.
+            save_directory: Output folder; created if it does not exist.
             kwargs: Passed to the model's `save_pretrained`.
 
         Raises:
@@ -281,5 +283,5 @@ def _take(done: list[Any], size: int, single: bool) -> Any:
 def _count(name: str, given: Any, at_start: Any, *, default: int, least: int) -> int:
     value = given if given is not None else at_start if at_start is not None else default
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value!r}.")
+        raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}.")
     return value

@@ -1,7 +1,7 @@
-"""Everything a sensor pipeline accepts, brought to one form: items, each of which is one or several days.
+"""Normalises the inputs of sensor pipelines to items, each of which is one day or several.
 
-The file travels with a model as remote code, so it imports nothing of the package at load time. Recordings are read by
-the package's readers, which are looked up only when a path is given.
+This file is uploaded with models as remote code, so it does not import the package at load time. Recordings are read by
+the package's readers, which are imported only when a path is given.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ALLOWED = (
     "a SensorDay, an array or tensor of shape (minutes, channels) or (days, minutes, channels), a DataFrame, a path, a"
     " `datasets` row with a `values` column, or a list, generator or dataset of these"
 )
-"""What a pipeline takes, for error messages."""
+"""Accepted inputs, for error messages."""
 
 _NAMED_ERRORS = (FileNotFoundError, ImportError, TypeError, ValueError, OSError)
 
 
 def arrange(inputs: Any) -> tuple[str, Any]:
-    """Tells how the argument of a pipeline is to be walked through.
+    """Determines how to iterate over the argument of a pipeline.
 
     Args:
-        inputs: What the caller gave.
+        inputs: The caller's argument.
 
     Returns:
-        `("item", inputs)` for what answers for itself (a day, a path), `("list", items)` for a sequence that is
-        answered by a list, and `("stream", items)` for a dataset or an iterable that is answered while it is read.
+        `("item", inputs)` for a single item (a day, a path), `("list", items)` for a sequence, whose result is a list,
+        and `("stream", items)` for a dataset or an iterable, whose results are computed lazily.
 
     Raises:
         TypeError: If it is none of these.
@@ -47,7 +47,7 @@ def arrange(inputs: Any) -> tuple[str, Any]:
         return "item", inputs
     if isinstance(inputs, (list, tuple)):
         return "list", inputs
-    if type(inputs).__module__.partition(".")[0] == "pandas":  # a Series answers [] by label, not by position
+    if type(inputs).__module__.partition(".")[0] == "pandas":  # a Series is indexed by label, not by position
         return "list", list(inputs)
     is_sequence = hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")
     if not isinstance(inputs, (bytes, bytearray)) and (is_sequence or isinstance(inputs, Iterable)):
@@ -57,13 +57,13 @@ def arrange(inputs: Any) -> tuple[str, Any]:
 
 @dataclass
 class DayLoader:
-    """Reads an item and turns its days into model inputs.
+    """Reads an item and converts its days to model inputs.
 
     Attributes:
         feature_extractor: A [`SensorLMFeatureExtractor`].
-        timezone: IANA name of the zone in which recordings without one were made; used for paths only.
-        columns: Names of the channels that the columns of arrays hold; None if they are all, in the model's order.
-        allow_empty: Whether a day without any observed value passes; None leaves it to the feature extractor.
+        timezone: IANA time zone of recordings that do not contain one; used for paths only.
+        columns: Channel keys of the columns of arrays; None for all channels in the model's order.
+        allow_empty: Whether days without any observed value are accepted; None for the feature extractor's setting.
     """
 
     feature_extractor: Any
@@ -75,16 +75,16 @@ class DayLoader:
         """Loads one item.
 
         Args:
-            item: A day in any form, or something that holds several.
-            index: Position of the item among the inputs, for error messages; None if it is the only one.
+            item: A day in any supported form, or a container of several days.
+            index: Position of the item among the inputs, for error messages; None for a single item.
 
         Returns:
             The model inputs of each day, `sensor_values` float32 and `sensor_mask` bool of shape
             `(1, minutes, channels)`, and whether the item counts as a single day rather than as a list of days.
 
         Raises:
-            ValueError: If a day is malformed or the item holds none; the message names the item and the day.
-            TypeError: If the item is of a kind that holds no day.
+            ValueError: If a day is malformed or the item contains none; the message gives the item and the day.
+            TypeError: If the item has an unsupported type.
         """
         where = () if index is None else (f"item {index}",)
         try:
@@ -120,7 +120,7 @@ class DayLoader:
         parts = [self._days(part) for part in items]
         several = next((position for position, (_, single) in enumerate(parts) if not single), None)
         if several is not None:
-            raise ValueError(f"part {several} of the list holds a list of days itself; lists may be nested once only.")
+            raise ValueError(f"part {several} of the list is itself a list of days; lists may only be nested once.")
         return [days[0] for days, _ in parts]
 
     def _array(self, item: Any) -> tuple[list[Any], bool]:
@@ -136,12 +136,12 @@ class DayLoader:
     def _row(self, row: Mapping[str, Any]) -> tuple[list[Any], bool]:
         if row.get("values") is None:
             raise ValueError(
-                "a row must hold a day in `values`, of shape (minutes, channels); this one has"
+                "a row must contain a day in `values`, of shape (minutes, channels); this one has"
                 f" {', '.join(map(repr, row)) or 'nothing'}."
             )
         wanted, given = self.feature_extractor.schema, row.get("schema")
         if isinstance(given, str) and given and wanted and given != wanted:
-            # Columns of another schema mean something else: as a SensorDay they carry their names along.
+            # Columns of another schema have another meaning: a SensorDay carries their names.
             day_class = _package("sensorlm_hf.days", "rows of another schema need").SensorDay
             return [day_class.from_row(row)], True
         return self._days(row["values"])
@@ -149,11 +149,11 @@ class DayLoader:
     def _read(self, path: str | os.PathLike) -> tuple[list[Any], bool]:
         path = Path(path).expanduser()
         if not path.exists():
-            raise FileNotFoundError(f"{str(path)!r} does not exist; a string is read as the path of a recording.")
+            raise FileNotFoundError(f"{str(path)!r} does not exist; strings are interpreted as paths of recordings.")
         readers = _package("sensorlm_hf.data.readers", "paths need")
         days = list(readers.read_any(path, timezone=self.timezone, schema=self.feature_extractor.to_schema()))
         if not days:
-            raise ValueError(f"{str(path)!r} holds no day of data.")
+            raise ValueError(f"{str(path)!r} contains no day of data.")
         return days, len(days) == 1 and path.is_file() and path.suffix.lower() != ".zip"
 
 
@@ -161,13 +161,13 @@ def load_items(items: Any, loader: DayLoader, num_workers: int = 0, named: bool 
     """Loads items in order, in this process or in workers.
 
     Args:
-        items: A sequence (has a length and positions) or any iterable.
-        loader: What turns an item into model inputs.
-        num_workers: Worker processes; 0 loads in this one. An iterable can be read by one process only.
-        named: Whether error messages name the position of the item.
+        items: A sequence (with length and indexing) or any iterable.
+        loader: Converts an item to model inputs.
+        num_workers: Number of worker processes; 0 loads in this process. An iterable can only be read by one process.
+        named: Whether error messages give the position of the item.
 
     Yields:
-        What `loader` returns for each item.
+        The result of `loader` for each item.
     """
     positional = hasattr(items, "__len__") and hasattr(items, "__getitem__")
     if num_workers > 0:
@@ -182,13 +182,13 @@ def load_items(items: Any, loader: DayLoader, num_workers: int = 0, named: bool 
 
 
 class ResultStream:
-    """Results in the order of the inputs, computed while they are read.
+    """Results in the order of the inputs, computed lazily.
 
-    Iterating again over the results of a dataset computes them anew; those of a generator come once.
+    Iterating over the results of a dataset again recomputes them; those of a generator can be read once.
 
     Args:
-        start: Begins the computation.
-        size: Number of inputs, where it is known.
+        start: Starts the computation.
+        size: Number of inputs, if known.
     """
 
     def __init__(self, start: Callable[[], Iterator[Any]], size: int | None) -> None:
@@ -228,7 +228,7 @@ def _as_is(item: Any) -> Any:
 
 
 def _is_day(value: Any) -> bool:
-    # By its parts, not by its class: as remote code the file does not know the package's SensorDay.
+    # By its attributes, not by its class: as remote code, this file has no access to the package's SensorDay.
     return all(hasattr(value, name) for name in ("values", "start", "subject_id", "schema"))
 
 
@@ -237,7 +237,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_matrix(value: Any) -> bool:
-    """Whether this is a day as a list of minutes, each a list of numbers, as unformatted dataset columns give it."""
+    """Returns whether this is a day as nested lists (minutes of channel values), as in unformatted dataset columns."""
     if not isinstance(value, (list, tuple)) or not value:
         return False
     minute = value[0]
@@ -251,9 +251,9 @@ def _kind(value: Any) -> str:
 
 
 def _rename(error: Exception, *where: str) -> Exception:
-    """Returns an error of the same kind that says where it arose."""
+    """Returns an error of the same type with its location."""
     kind = next(kind for kind in _NAMED_ERRORS if isinstance(error, kind))
-    # The feature extractor is given one day at a time, so its own count says nothing.
+    # The feature extractor gets one day at a time, so its own item number is meaningless.
     reason = re.sub(r"^Item 0( \(1 of 1\))?", "the day", str(error))
     return kind(f"{', '.join(where)}: {reason}" if where else reason[:1].upper() + reason[1:])
 

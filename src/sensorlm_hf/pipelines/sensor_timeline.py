@@ -1,6 +1,6 @@
-"""Windows that slide over a day, for label scores over time.
+"""Sliding windows over a day, for label scores over time.
 
-The file travels with a model as remote code.
+This file is uploaded with models as remote code.
 """
 
 from __future__ import annotations
@@ -14,29 +14,27 @@ TIMELINE_STEP = 10
 """Minutes between windows: the length of a patch of the default model."""
 
 TIMELINE_WINDOW = 60
-"""Minutes that a window shows unless said otherwise: long enough for a bout of most activities."""
+"""Default window width in minutes: long enough for a bout of most activities."""
 
 WINDOWS_AT_ONCE = 48
-"""Windows that the model reads together, which bounds the memory that a timeline needs."""
+"""Windows per forward pass, which bounds the memory of a timeline."""
 
 
 def check_window(width: Any) -> int:
-    """Returns the width of a window in minutes.
+    """Validates the width of a window in minutes.
 
     Raises:
-        ValueError: If it is no whole number of at least [`TIMELINE_STEP`] minutes.
+        ValueError: If it is not an integer of at least [`TIMELINE_STEP`] minutes.
     """
     if isinstance(width, bool) or not isinstance(width, int) or width < TIMELINE_STEP:
-        raise ValueError(
-            f"`timeline_window` must be a whole number of minutes, at least {TIMELINE_STEP}, got {width!r}."
-        )
+        raise ValueError(f"`timeline_window` must be an integer of at least {TIMELINE_STEP} minutes, got {width!r}.")
     return width
 
 
 def window_spans(minutes: int, width: int) -> list[tuple[int, int]]:
-    """Returns the first and last (exclusive) minute that the window of each step shows.
+    """Returns the first and last (exclusive) minute of the window of each step.
 
-    A step is [`TIMELINE_STEP`] minutes, the last one maybe shorter; its window is centred on it and cut at the edges of
+    A step is [`TIMELINE_STEP`] minutes long (the last one may be shorter); its window is centred on it and clipped to
     the day.
     """
     spans = []
@@ -50,16 +48,16 @@ def window_spans(minutes: int, width: int) -> list[tuple[int, int]]:
 def masked_windows(
     model_inputs: dict[str, torch.Tensor], width: int
 ) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
-    """Yields batches of windows of one day in which all else is masked.
+    """Yields batches of windows of one day in which everything else is masked.
 
-    What the model reads under the mask does not matter to it, so a window is the day with another mask.
+    The model ignores masked values, so a window is the day with a different mask.
 
     Args:
         model_inputs: `sensor_values` and `sensor_mask` of one day, `(1, minutes, channels)`.
-        width: Minutes that a window shows.
+        width: Window width in minutes.
 
     Yields:
-        `(B,)` numbers of the steps, and their inputs. Steps whose window shows nothing observed are left out.
+        `(B,)` indices of the steps, and their inputs. Steps whose window has no observed values are skipped.
     """
     values, mask = model_inputs["sensor_values"], model_inputs["sensor_mask"].bool()
     spans = torch.tensor(window_spans(values.shape[1], width), device=values.device)

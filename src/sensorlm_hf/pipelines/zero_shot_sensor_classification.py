@@ -1,4 +1,4 @@
-"""Zero-shot classification of days: which of some labels, given as text, describes a day best."""
+"""Zero-shot classification of days: scores arbitrary text labels."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from .sensor_pipeline_base import SensorPipeline
 from .sensor_timeline import TIMELINE_STEP, TIMELINE_WINDOW, check_window, masked_windows
 
 DEFAULT_TEMPLATE = "A day with {}."
-"""Sentence into which a label is put when the caller names none."""
+"""Default hypothesis template."""
 
 TEXTS_AT_ONCE = 64
-"""Prompts encoded together, which bounds the memory that many labels need."""
+"""Prompts encoded per batch, which bounds the memory for many labels."""
 
 
 class ZeroShotSensorClassificationPipeline(SensorPipeline):
-    """Scores labels given as text against days of wearable data, without training a classifier on them.
+    """Scores text labels for days of wearable data, without training a classifier.
 
-    Each label is put into one or more sentences, the sentences are embedded once per call, and days are compared with
-    them. With several sentences a label's embedding is the mean of their normalised embeddings, scaled back to length
-    1 (a prompt ensemble, as in Radford et al. 2021, "Learning Transferable Visual Models From Natural Language
+    Each label is inserted into one or more sentences, the sentences are embedded once per call, and days are compared
+    with them. With several sentences, a label's embedding is the renormalised mean of their embeddings (a prompt
+    ensemble, as in Radford et al. 2021, "Learning Transferable Visual Models From Natural Language
     Supervision").
 
-    What a score means depends on how the model was trained and on `multi_label`. By default the scores of a day sum to
+    The meaning of a score depends on the training objective and on `multi_label`. By default the scores of a day sum to
     1; with `multi_label=True` the score of a label does not depend on the other labels:
 
     | objective | `multi_label=False` | `multi_label=True` |
     |---|---|---|
     | clip, coca | softmax of the scaled cosine similarities | `(1 + cosine) / 2` |
     | siglip | softmax of the scaled cosine similarities | sigmoid of scaled cosine plus bias, as trained |
-    | cap | softmax of the mean log-likelihoods of a token | geometric mean of the token probabilities |
+    | cap | softmax of the mean log-likelihoods per token | geometric mean of the token probabilities |
 
-    Only the siglip sigmoid is a probability that the model was trained to give for a label by itself; the other
-    independent scores rank days and labels, but 0.5 is no threshold. For cap models, which have no text embedding, the
-    decoder reads every sentence for every day, the log-likelihoods of several sentences are averaged, and softmax
-    scores lie close together: read their order.
+    Only the siglip sigmoid is trained to be the probability of an individual label; the other independent scores rank
+    days and labels, but 0.5 is not a meaningful threshold. For cap models, which have no text embedding, the decoder
+    scores every sentence for every day, the log-likelihoods of several sentences are averaged, and softmax scores are
+    close together: use them for ranking only.
 
     Example:
         ```python
@@ -49,11 +49,11 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         # [{"label": "running", "score": 0.93}]
         ```
 
-    With `return_timeline=True` a day is also read in windows of an hour, every ten minutes, each with all else masked:
-    the answer then tells when the labels apply. `sensorlm_hf.plotting.plot_timeline` draws it. A model that skips
-    masked patches, as the demo model does, takes a small part of the time of 144 days for it.
+    With `return_timeline=True`, a day is also scored in windows of one hour, every ten minutes, with everything else
+    masked, which shows when the labels apply. `sensorlm_hf.plotting.plot_timeline` plots the result. For a model that
+    skips masked patches, like the demo model, this takes a fraction of the time of 144 full days.
 
-    See [`SensorPipeline`] for the inputs, the form of the answer and the arguments of the constructor.
+    See [`SensorPipeline`] for inputs, outputs and constructor arguments.
     """
 
     _needs_tokenizer = True
@@ -69,20 +69,20 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
 
         Args:
             inputs: One or more days, see [`SensorPipeline`].
-            candidate_labels: Labels: a list, a string with commas between them, or a mapping from each label to the
-                phrase, or list of phrases, that stands for it in the sentences.
-            kwargs: Options, which may also be given to the constructor:
+            candidate_labels: Labels: a list, a comma-separated string, or a mapping from each label to a phrase, or
+                list of phrases, to use for it in the sentences.
+            kwargs: Options, which may also be passed to the constructor:
 
-                - `hypothesis_template` (`str` or list of `str`): sentence with `{}` where the label goes, or several of
-                  them; defaults to `"A day with {}."`. Use `"{}"` if the labels are sentences.
+                - `hypothesis_template` (`str` or list of `str`): sentence with the placeholder `{}` for the label, or
+                  several of them; defaults to `"A day with {}."`. Use `"{}"` if the labels are sentences.
                 - `multi_label` (`bool`): whether labels are scored independently; defaults to False.
-                - `top_k` (`int`): how many labels to return, the best first; defaults to all.
-                - `return_timeline` (`bool`): whether to score the labels over the day as well; defaults to False.
-                - `timeline_window` (`int`): minutes that each window of the timeline shows; defaults to 60.
+                - `top_k` (`int`): number of labels to return, best first; defaults to all.
+                - `return_timeline` (`bool`): whether to also score the labels over the day; defaults to False.
+                - `timeline_window` (`int`): width of the timeline's windows in minutes; defaults to 60.
                 - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
 
         Returns:
-            For a day a list of `{"label", "score"}`, highest score first; equal scores keep the order of the labels.
+            For each day, a list of `{"label", "score"}`, highest score first; ties keep the order of the labels.
             With `return_timeline=True`, a dictionary: `scores` is that list, and `timeline` a list of `{"start_minute",
             "end_minute", "scores"}` for each ten minutes of the window, where `scores` maps every label to its score
             in the window around these minutes, or is None where that window has nothing observed.
@@ -91,7 +91,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             ValueError: If there are no labels, or they are empty or repeated, if a template lacks `{}`, if a sentence
                 is longer than the model reads, if `top_k` is below 1, if `timeline_window` is below 10, or if a day is
                 malformed.
-            TypeError: If labels or templates are no strings, or a flag is no bool.
+            TypeError: If labels or templates are not strings, or a flag is not a bool.
         """
         if candidate_labels is not None:
             kwargs["candidate_labels"] = candidate_labels
@@ -127,9 +127,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         postprocess_params: dict[str, Any] = {}
         if top_k is not None:
             if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
-                raise ValueError(
-                    f"`top_k` must be a whole number of at least 1, or None for all labels; got {top_k!r}."
-                )
+                raise ValueError(f"`top_k` must be an integer of at least 1, or None for all labels; got {top_k!r}.")
             postprocess_params["top_k"] = top_k
         return self._day_parameters(timezone, columns, allow_empty), forward_params, postprocess_params
 
@@ -162,7 +160,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         return forward_params, {**postprocess_params, "labels": list(phrases)}
 
     def _tokenize(self, prompts: list[str]) -> dict[str, torch.Tensor]:
-        """Returns `input_ids` and `attention_mask` of shape `(prompts, tokens)`; nothing is cut off."""
+        """Returns `input_ids` and `attention_mask` of shape `(prompts, tokens)`, without truncation."""
         texts = self.tokenizer(prompts, padding=True, truncation=False, verbose=False, return_tensors="pt")
         texts = {key: texts[key] for key in ("input_ids", "attention_mask")}
         room = self.model.config.text_config.max_position_embeddings
@@ -176,7 +174,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         return texts
 
     def _embed(self, texts: dict[str, torch.Tensor], sizes: list[int]) -> torch.Tensor:
-        """Returns one vector of length 1 for each label, `(labels, D)` float32: the mean over its sentences."""
+        """Returns one unit-norm vector per label, `(labels, D)` float32: the mean over its sentences."""
         embeds = []
         for first in range(0, len(texts["input_ids"]), TEXTS_AT_ONCE):
             some = {key: value[first : first + TEXTS_AT_ONCE] for key, value in texts.items()}
@@ -201,7 +199,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         if timeline_window is not None:
             minutes = model_inputs["sensor_values"].shape[1]
             steps = -(-minutes // TIMELINE_STEP)
-            # What stays nan was not observed.
+            # Steps that stay NaN were not observed.
             timeline = outputs["scores"].new_full(
                 (len(outputs["scores"]), steps, outputs["scores"].shape[1]), torch.nan
             )
@@ -241,7 +239,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     def postprocess(
         self, model_outputs: dict[str, torch.Tensor], labels: Sequence[str] = (), top_k: int | None = None
     ) -> list[dict[str, Any]] | dict[str, Any]:
-        """Returns `{"label", "score"}` of one day, highest score first, and its timeline if that was asked for."""
+        """Returns `{"label", "score"}` of one day, highest score first, and its timeline if requested."""
         scores = model_outputs["scores"][0].tolist()
         ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
         best = [{"label": label, "score": score} for label, score in ranked[:top_k]]
@@ -260,7 +258,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
 
 
 def _phrases(labels: Any) -> dict[str, list[str]]:
-    """Returns `{label: phrases that stand for it}` in the order given."""
+    """Returns `{label: phrases}` in the given order."""
     if isinstance(labels, str):
         labels = [label.strip() for label in labels.split(",")]
     if isinstance(labels, Mapping):
@@ -304,8 +302,8 @@ def _templates(given: Any) -> list[str]:
         _check_text(template, f"hypothesis_template[{position}]")
         if "{}" not in template:
             raise ValueError(
-                f"hypothesis_template[{position}] {template!r} lacks {{}}, the place of the label; without it all"
-                " labels would read the same."
+                f"hypothesis_template[{position}] {template!r} lacks the placeholder {{}}; without it, all"
+                " labels would have the same sentence."
             )
     return list(templates)
 

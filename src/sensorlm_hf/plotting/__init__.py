@@ -1,7 +1,8 @@
-"""Pictures of days: signals with their gaps and events, and the day as a model sees it.
+"""Plots of days: signals with gaps and events, and the day as the model's input.
 
-Everything returns a `matplotlib.figure.Figure` made without pyplot: nothing global changes, any backend works, and
-figures are freed like any other object. Save one with `figure.savefig("day.svg")`; a notebook shows it by itself.
+All functions return a `matplotlib.figure.Figure` created without pyplot: no global state changes, any backend works,
+and figures are freed like any other object. Save one with `figure.savefig("day.svg")`; notebooks display it
+automatically.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from .theme import Theme, font_family, get_theme, own_style, shorten, text_width
 from .time_axis import TICK_SIZE, Tick, clock_changes, clock_ticks, hatch_missing, style_time_axis
 
 MAIN_CHANNELS = ("HR", "steps", "eda_level_real", "wrist_temperatures")
-"""Channels that a picture of a day shows first, where the schema has them."""
+"""Channels shown first in a plot of a day, if the schema has them."""
 
 _UNITS = {"uS": "µS", "uS/min": "µS/min", "degC": "°C", "ms^2": "ms²"}
 _COUNTS = ("steps/min", "count")
@@ -26,14 +26,15 @@ _COUNTS = ("steps/min", "count")
 _LEFT, _RIGHT, _FOOTER, _TITLE = 66, 18, 78, 27
 _PANEL, _LOW_PANEL, _MANY = 92, 60, 8
 _FIELD = 9
-"""Size of panel titles, points."""
+"""Font size of panel titles in points."""
 
 
 def default_channels(day: SensorDay) -> tuple[str, ...]:
-    """Returns the keys of the channels that [`plot_day`] shows unless told otherwise.
+    """Returns the keys of the channels that [`plot_day`] shows by default.
 
-    These are the observed ones of [`MAIN_CHANNELS`]; up to four, observed channels that captions always describe, and
-    then others, are added in schema order. If nothing was observed, the first four channels in that order.
+    These are the observed channels of [`MAIN_CHANNELS`]. If there are fewer than four, observed channels that captions
+    always describe are added in schema order, then other observed channels. If nothing was observed, the first four
+    channels in that order are returned.
     """
     observed = np.any(day.mask, axis=0)
     preferred = [key for key in MAIN_CHANNELS if key in day.schema]
@@ -52,26 +53,25 @@ def plot_day(
     width: int = 800,
     title: str | None = None,
 ) -> Figure:
-    """Draws a day: a strip of events, and under it a panel per channel over clock time.
+    """Plots a day: a strip of events above one panel per channel over local time.
 
-    Panels are in order of modality and share a colour with it. Spans without data are hatched; sleep and activities
-    tint the panels, moods are lines. Times are those of the clocks in the day's zone; where clocks change inside the
-    window, a line says so and by how much.
+    Panels are ordered and coloured by modality. Spans without data are hatched; sleep and activities shade the panels,
+    moods are lines. Clock changes inside the window are marked with their size.
 
     Args:
         day: The day, or a window of any length.
         channels: Keys of the channels; by default [`default_channels`].
         theme: `"light"`, `"dark"` or a [`Theme`].
-        width: Width in pixels; text keeps its size, so choose the width at which the picture is shown.
-        title: First line; the person's name by default.
+        width: Width in pixels; text size is fixed, so choose the width at which the figure is displayed.
+        title: Title; the subject id by default.
 
     Returns:
-        The figure, 100 pixels per inch; its height follows from what it shows.
+        The figure, 100 pixels per inch; its height depends on the content.
 
     Raises:
         KeyError: If the schema has no such channel.
         ValueError: If `channels` is empty or repeats one, the theme is unknown or the width out of range.
-        TypeError: If an argument is of the wrong type.
+        TypeError: If an argument has the wrong type.
 
     Example:
         >>> plot_day(day, ["HR", "steps"], theme="dark").savefig("day.svg")
@@ -195,7 +195,7 @@ def _write_title(axes: Axes, channel: Channel, observed: np.ndarray, colour: str
 
 
 def _draw_footer(figure: Figure, day: SensorDay, keys: Sequence[str], unlabelled: int, theme: Theme) -> None:
-    """Explains the hatching, and says what the picture leaves out."""
+    """Explains the hatching and lists what the plot leaves out."""
     width = figure.get_size_inches()[0] * figure.dpi
     observed = np.any(day.mask, axis=0)
     absent = [

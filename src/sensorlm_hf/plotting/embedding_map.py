@@ -1,4 +1,4 @@
-"""`plot_embedding_map`: where a model puts days, in two dimensions."""
+"""`plot_embedding_map`: embeddings of days in two dimensions."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from .theme import (
 )
 
 METHODS = ("pca", "tsne")
-"""Ways to two dimensions: principal components, which are linear, or t-SNE, which keeps neighbours together."""
+"""Projection methods: principal components (linear) or t-SNE (preserves neighbourhoods)."""
 
 MAX_CLASSES = 35
-"""Most classes that colour and shape tell apart."""
+"""Maximum number of classes that colour and shape can distinguish."""
 
 _SHAPES = ("o", "s", "^", "D", "v")
 _LEGEND_ROW, _HEADER, _ENTRY, _TEXT = 19, 56, 168, 8.5
@@ -80,10 +80,10 @@ def plot_embedding_map(
     width: int = 800,
     title: str | None = None,
 ) -> Figure:
-    """Draws embeddings as points, by class.
+    """Plots embeddings as points, by class.
 
-    Colour and shape together tell the classes apart, and the largest ones are named where their points lie, so nothing
-    hangs on colour alone. Distances in such a map are a rough picture of those between embeddings, no measurement.
+    Classes differ in both colour and shape, and the largest ones are labelled in place, so the plot does not rely on
+    colour alone. Distances in the map only roughly reflect distances between embeddings.
 
     Args:
         embeddings: `(N, D)` embeddings of days or events.
@@ -91,21 +91,21 @@ def plot_embedding_map(
         theme: `"light"`, `"dark"` or a [`Theme`].
         method: One of [`METHODS`]; see [`project`].
         seed: Seed of t-SNE.
-        width: Width in pixels; text keeps its size.
-        title: First line; by default how many points and how they were projected.
+        width: Width in pixels; text size is fixed.
+        title: Title; by default the number of points and classes.
 
     Returns:
         The figure, 100 pixels per inch.
 
     Raises:
-        ValueError: If there is not one label a row, there are more than [`MAX_CLASSES`] classes, or [`project`] refuses
-            the embeddings.
+        ValueError: If there is not one label per row, there are more than [`MAX_CLASSES`] classes, or [`project`]
+            rejects the embeddings.
 
     Example:
         >>> plot_embedding_map(embeddings, [day.labels["main_activity"] for day in days]).savefig("map.png")
     """
     if len(labels) != len(embeddings):
-        raise ValueError(f"Give one label a row, got {len(labels)} labels and {len(embeddings)} embeddings.")
+        raise ValueError(f"Give one label per row, got {len(labels)} labels and {len(embeddings)} embeddings.")
     return plot_points(project(embeddings, method, seed), labels, theme, method=method, width=width, title=title)
 
 
@@ -118,28 +118,28 @@ def plot_points(
     width: int = 800,
     title: str | None = None,
 ) -> Figure:
-    """Draws points that [`project`] made; see [`plot_embedding_map`].
+    """Plots points computed by [`project`]; see [`plot_embedding_map`].
 
     Args:
         points: `(N, 2)`.
         labels: `(N,)` class of each.
         theme: `"light"`, `"dark"` or a [`Theme`].
-        method: How they were projected, for the remark.
+        method: Projection method, for the subtitle.
         width: Width in pixels.
-        title: First line.
+        title: Title.
 
     Raises:
-        ValueError: If there is not one label a point, or there are more than [`MAX_CLASSES`] classes.
+        ValueError: If there is not one label per point, or there are more than [`MAX_CLASSES`] classes.
     """
     colours = get_theme(theme)
     check_width(width)
     names = [str(label) for label in labels]
     if len(names) != len(points):
-        raise ValueError(f"Give one label a point, got {len(names)} labels and {len(points)} points.")
+        raise ValueError(f"Give one label per point, got {len(names)} labels and {len(points)} points.")
     classes = sorted(set(names), key=lambda name: (-names.count(name), name))
     if len(classes) > MAX_CLASSES:
-        raise ValueError(f"A map tells at most {MAX_CLASSES} classes apart, got {len(classes)}; group some of them.")
-    dark = colours.name == "dark"  # on which the blue would hardly be seen
+        raise ValueError(f"A map shows at most {MAX_CLASSES} classes, got {len(classes)}; merge some of them.")
+    dark = colours.name == "dark"  # on which blue is hardly visible
     first, sixth = (SKY, YELLOW) if dark else (BLUE, SKY)
     palette = (first, VERMILLION, GREEN, PURPLE, ORANGE, sixth, colours.text)
     styles = {name: (palette[i % 7], _SHAPES[(i // 7 + i) % 5]) for i, name in enumerate(classes)}
@@ -187,7 +187,7 @@ def _legend_entry(figure: Figure, x: float, y: float, text: str, colour: str, sh
 
 
 def _name_clusters(axes: Any, points: np.ndarray, member: np.ndarray, classes: Sequence[str], theme: Theme) -> None:
-    """Writes class names at the medians of their points, the largest classes first, where there is room."""
+    """Writes class names at the medians of their points, the largest classes first, if there is space."""
     span = np.ptp(points, axis=0)
     taken: list[np.ndarray] = []
     for k, name in enumerate(classes):

@@ -20,7 +20,7 @@ ROW_HEIGHT = 17
 """Height of a row, pixels."""
 
 MAX_ROWS = 6
-"""Most rows of one kind of events."""
+"""Maximum number of rows per kind of event."""
 
 _PAD = 4.0
 _GAP = 5.0
@@ -34,7 +34,7 @@ class Placed:
     Attributes:
         event: The event.
         row: Row, counted over all kinds from the top.
-        label: What is written; empty where there was no room.
+        label: Displayed label; empty if there was no space.
         label_x: Left edge of the label, pixels from the left edge of the axis.
     """
 
@@ -52,7 +52,7 @@ class Strip:
         placed: The events.
         kinds: `(kind, first row, number of rows)` from the top.
         rows: Number of rows.
-        unlabelled: Number of events whose label found no room.
+        unlabelled: Number of events without a label for lack of space.
     """
 
     placed: tuple[Placed, ...]
@@ -62,10 +62,10 @@ class Strip:
 
 
 def lay_out_events(day: SensorDay, width: float) -> Strip:
-    """Puts events and their labels into rows without overlap.
+    """Arranges events and their labels in rows without overlap.
 
-    Each kind has rows of its own. Events are taken by start, each into the first row where its bar and label fit. Where
-    [`MAX_ROWS`] rows do not hold a kind, the shortest of its events lose their labels, as few as needed.
+    Each kind has separate rows. Events are placed in order of start, each in the first row where its bar and label fit.
+    If a kind needs more than [`MAX_ROWS`] rows, as few labels as necessary are dropped, shortest events first.
 
     Args:
         day: The day.
@@ -100,13 +100,13 @@ def _fill_rows(events: Sequence[Event], named: set[int], minutes: int, width: fl
         begin = max(event.start_minute, 0) * width / minutes
         end = max(min(event.end_minute, minutes) * width / minutes, begin + 2)
         label, label_x, left = "", begin, begin
-        if event.duration == 0:  # a moment: a marker, then its label
+        if event.duration == 0:  # a point in time: a marker, then its label
             left, end = begin - _MARKER / 2, begin + _MARKER / 2
         if index in named:
             label = shorten(event.label, LABEL_SIZE, width - 2 * _PAD - _MARKER)
             size = text_width(label, LABEL_SIZE)
             label_x = (end if event.duration == 0 else begin) + _PAD
-            if label_x + size > width:  # at the right edge labels end there, before the marker of a moment
+            if label_x + size > width:  # at the right edge, labels go left of the marker
                 label_x = (left if event.duration == 0 else width) - _PAD - size
                 label_x = max(label_x, 0.0)
             left, end = min(left, label_x), max(end, label_x + size + _PAD)
@@ -139,7 +139,7 @@ def draw_strip(axes: Axes, day: SensorDay, strip: Strip, width: float, theme: Th
         else:
             length = min(event.end_minute, len(day)) - start
             axes.broken_barh([(start, length)], (item.row + 0.08, 0.84), facecolor=colour, alpha=0.4, linewidth=0)
-            if event.start_minute >= 0:  # what began earlier has no edge here
+            if event.start_minute >= 0:  # events that began earlier have no left edge
                 edge = max(len(day) / width * 2, 0.5)
                 axes.broken_barh([(start, edge)], (item.row + 0.08, 0.84), facecolor=colour, linewidth=0)
         if item.label:
@@ -161,7 +161,7 @@ def draw_strip(axes: Axes, day: SensorDay, strip: Strip, width: float, theme: Th
 
 
 def draw_bands(axes: Axes, day: SensorDay, theme: Theme) -> None:
-    """Tints the minutes of sleep and activities, and draws a line at each mood, behind the signals."""
+    """Shades sleep and activities and draws a line at each mood, behind the signals."""
     for kind in KIND_ORDER:
         colour = theme.kinds[kind]
         events = day.events_of(kind)
@@ -184,7 +184,7 @@ def draw_bands(axes: Axes, day: SensorDay, theme: Theme) -> None:
 
 
 def _union(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Joins overlapping spans, which would look darker."""
+    """Merges overlapping spans, which would otherwise look darker."""
     joined: list[tuple[int, int]] = []
     for start, length in sorted(spans):
         if joined and start < sum(joined[-1]):

@@ -1,4 +1,4 @@
-"""What surrounds a picture: the sheet itself, its title and its legend."""
+"""Common parts of all plots: figure, title and legend."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ HEADER = 56
 """Height of the title lines, pixels."""
 
 MARGIN = 14
-"""Distance of text from the sheet's edges, pixels."""
+"""Distance of text from the figure's edges, pixels."""
 
 WIDTHS = (300, 4000)
-"""Narrowest and widest picture, pixels."""
+"""Minimum and maximum width of a figure, pixels."""
 
 
 class Picture(Figure):
-    """A figure that a notebook shows by itself, which matplotlib leaves to pyplot's backends."""
+    """A figure with a notebook representation, which matplotlib only provides through pyplot's backends."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Returns the picture at twice its size, for sharp screens, and the size at which to show it."""
+        """Returns the figure at double resolution, for high-density screens, and its display size."""
         stream = io.BytesIO()
         self.savefig(stream, format="png", dpi=2 * self.dpi)
         width, height = (round(side * self.dpi) for side in self.get_size_inches())
@@ -33,15 +33,15 @@ class Picture(Figure):
 
 
 def new_figure(width: int, height: float, theme: Theme) -> Figure:
-    """Makes an empty figure of `width` x `height` pixels."""
+    """Creates an empty figure of `width` x `height` pixels."""
     return Picture(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=theme.background)
 
 
 def check_width(width: int) -> int:
-    """Returns a width in pixels.
+    """Validates a width in pixels.
 
     Raises:
-        TypeError: If it is no whole number.
+        TypeError: If it is not an integer.
         ValueError: If it is outside [`WIDTHS`].
     """
     if isinstance(width, bool) or not isinstance(width, int):
@@ -54,7 +54,7 @@ def check_width(width: int) -> int:
 def write(
     figure: Figure, x: float, y: float, text: str, size: float, colour: str, *, room: float, bold: bool = False
 ) -> None:
-    """Writes a line, cut to `room` pixels; `x` and `y`, of its middle, are pixels from the lower left corner."""
+    """Writes a line, truncated to `room` pixels; `x` and `y` (of its middle) are pixels from the lower left corner."""
     width, height = figure.get_size_inches() * figure.dpi
     figure.text(
         x / width,
@@ -70,7 +70,7 @@ def write(
 
 
 def draw_header(figure: Figure, day: SensorDay, theme: Theme, title: str | None) -> None:
-    """Writes the title, and under it when and where the window starts."""
+    """Writes the title, and below it the time and place of the window's start."""
     width, height = figure.get_size_inches() * figure.dpi
     room = width - 2 * MARGIN
     write(
@@ -85,7 +85,7 @@ def draw_header(figure: Figure, day: SensorDay, theme: Theme, title: str | None)
 
 
 def draw_hatch_sample(figure: Figure, x: float, y: float, theme: Theme) -> None:
-    """Draws a piece of the hatching, 24 x 12 pixels, for the legend."""
+    """Draws a hatched swatch of 24 x 12 pixels for the legend."""
     width, height = figure.get_size_inches() * figure.dpi
     figure.add_artist(
         Rectangle(

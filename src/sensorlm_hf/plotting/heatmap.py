@@ -1,4 +1,4 @@
-"""`plot_heatmap`: a day as the model sees it."""
+"""`plot_heatmap`: the normalised channels of a day, as the model's input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .theme import Theme, font_family, get_theme, own_style, shorten, text_width
 from .time_axis import TICK_SIZE, clock_ticks, hatch_missing, style_time_axis
 
 COLOUR_RANGE = 3.0
-"""Standard deviations from the mean at which colours end."""
+"""Limit of the colour scale in standard deviations from the mean."""
 
 _ROW, _FOOTER, _RIGHT = 17, 82, 18
 _LABELS_SHARE, _LABELS_MOST = 0.36, 246
@@ -33,23 +33,23 @@ def plot_heatmap(
     width: int = 800,
     title: str | None = None,
 ) -> Figure:
-    """Draws the normalised channels of a day as the rows of a heat map, with what was not observed hatched.
+    """Plots the normalised channels of a day as a heat map, hatched where nothing was observed.
 
-    Rows are in the order of the columns that the model reads, and a line parts modalities. The model is also given the
-    mask of observed minutes, so the values that fill gaps are not shown.
+    Rows are in the order of the model's input channels, with lines between modalities. The model also receives the mask
+    of observed minutes, so masked values are not shown.
 
     Args:
         day: The day.
         theme: `"light"`, `"dark"` or a [`Theme`].
         feature_extractor: The model's [`SensorLMFeatureExtractor`]; by default one for the day's schema and length.
-        width: Width in pixels; text keeps its size.
-        title: First line; the person's name by default.
+        width: Width in pixels; text size is fixed.
+        title: Title; the subject id by default.
 
     Returns:
-        The figure, 100 pixels per inch; its height follows from the number of channels.
+        The figure, 100 pixels per inch; its height depends on the number of channels.
 
     Raises:
-        TypeError: If an argument is of the wrong type.
+        TypeError: If an argument has the wrong type.
         ValueError: If the day does not fit the extractor, the theme is unknown or the width out of range.
 
     Example:
@@ -108,7 +108,7 @@ def plot_heatmap(
 
 
 def _mark_modalities(axes: Axes, modalities: Sequence[str], room: float, theme: Theme) -> None:
-    """Draws a stripe in the modality's colour beside each row, and lines where the modality changes."""
+    """Draws a stripe in the modality's colour next to each row, and lines between modalities."""
     for row, modality in enumerate(modalities):
         axes.add_patch(
             Rectangle(
@@ -126,7 +126,7 @@ def _mark_modalities(axes: Axes, modalities: Sequence[str], room: float, theme: 
 
 
 def _draw_legend(figure: Figure, theme: Theme) -> None:
-    """Draws the colour scale and a piece of the hatching at the bottom."""
+    """Draws the colour scale and a hatched swatch at the bottom."""
     width, height = figure.get_size_inches() * figure.dpi
     bar = 96
     scale = figure.add_axes((MARGIN / width, 24 / height, bar / width, 12 / height))

@@ -1,4 +1,4 @@
-"""The style sheet of reports: one file, no fonts or scripts from elsewhere, light and dark."""
+"""The style sheet of reports: self-contained, without external fonts or scripts, light and dark."""
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f4f5f7; --card: #ffffff; --text: #1b1f24; --muted: #5b636e;

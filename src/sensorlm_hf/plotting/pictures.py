@@ -1,4 +1,4 @@
-"""Pictures for a page: inlined, in two widths, light and dark."""
+"""Inline figures for HTML pages, in two widths, light and dark."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import matplotlib
 from matplotlib.figure import Figure
 
 NARROW, WIDE = 360, 760
-"""Widths in pixels at which pictures are drawn, so that text stays readable on a phone and on a desk."""
+"""Widths in pixels at which figures are drawn, so that text is readable on phones and desktops."""
 
 BREAKPOINT = 640
-"""Widest window, in CSS pixels, that gets the narrow picture."""
+"""Maximum window width, in CSS pixels, for the narrow figure."""
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """Returns a figure as SVG, the same bytes for the same figure."""
+    """Returns a figure as SVG, byte-identical for identical figures."""
     stream = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "sensorlm", "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
@@ -26,11 +26,11 @@ def svg_bytes(figure: Figure) -> bytes:
 
 
 def picture(draw: Callable[[str, int], Figure], alt: str) -> str:
-    """Returns a `<picture>` that follows the width of the window and the colour scheme.
+    """Returns a `<picture>` element that adapts to the window width and the colour scheme.
 
     Args:
         draw: Draws the figure for a theme, `"light"` or `"dark"`, and a width in pixels.
-        alt: What the picture shows, in words.
+        alt: Alternative text.
     """
     uri, size = {}, {}
     for width in (NARROW, WIDE):

@@ -1,4 +1,4 @@
-"""Pictures of scores: ROC curves, confusions, and lines over a logarithmic axis."""
+"""Plots of results: ROC curves, confusion matrices, and lines over a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _name_axes(axes: Axes, x: str, y: str, theme: Theme) -> None:
 
 
 def _legend(figure: Figure, axes: Axes, names: Sequence[str], theme: Theme, top: float) -> None:
-    """Lists the lines below the picture, in columns."""
+    """Draws the legend of the lines below the plot, in columns."""
     width, height = figure.get_size_inches() * figure.dpi
     entry = min(width - 2 * MARGIN, 52 + max(text_width(name, _SIZE) for name in names))
     columns = max(1, int((width - 2 * MARGIN) // entry))
@@ -81,14 +81,14 @@ def plot_roc(
     width: int = 800,
     title: str = "ROC, one class against the rest",
 ) -> Figure:
-    """Draws ROC curves.
+    """Plots ROC curves.
 
     Args:
         curves: `{class: (false positive rates, true positive rates)}`.
         theme: `"light"`, `"dark"` or a [`Theme`].
         areas: Areas under the curves, for the legend.
-        width: Width in pixels; text keeps its size.
-        title: First line.
+        width: Width in pixels; text size is fixed.
+        title: Title.
 
     Returns:
         The figure, 100 pixels per inch.
@@ -97,7 +97,7 @@ def plot_roc(
         ValueError: If there is no curve.
     """
     if not curves:
-        raise ValueError("There is no curve to draw; give at least one class.")
+        raise ValueError("There is no curve to plot; give at least one class.")
     colours = get_theme(theme)
     check_width(width)
     names = [f"{name}  {areas[name]:.2f}" if areas and name in areas else name for name in curves]
@@ -127,14 +127,14 @@ def plot_confusion(
     width: int = 800,
     title: str = "Confusion, share of each true class",
 ) -> Figure:
-    """Draws a confusion matrix: rows are true classes, columns what was said, numbers percent of the row.
+    """Plots a confusion matrix: rows are true classes, columns predicted classes, values percentages of the row.
 
     Args:
         counts: `(K, K)` counts.
         class_names: The classes.
         theme: `"light"`, `"dark"` or a [`Theme`].
-        width: Width in pixels; text keeps its size.
-        title: First line.
+        width: Width in pixels; text size is fixed.
+        title: Title.
 
     Returns:
         The figure, 100 pixels per inch.
@@ -177,15 +177,15 @@ def plot_confusion(
 
 
 def _tick_labels(ticks: Sequence[float], ends: tuple[float, float], width: float) -> list[str]:
-    """Returns sizes as labels of a logarithmic axis, short even for numbers of operations.
+    """Formats tick labels of a logarithmic axis, compactly even for large values such as operation counts.
 
     Args:
-        ticks: The sizes, rising.
-        ends: Where the axis begins and ends.
-        width: Its width in pixels.
+        ticks: Tick values, ascending.
+        ends: Limits of the axis.
+        width: Width of the axis in pixels.
 
     Returns:
-        The labels; empty where one would run into the label before it.
+        The labels; empty where a label would overlap the previous one.
     """
     labels = [f"{v:.1e}" if v >= 1e7 else f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in ticks]
     places = width * np.log(np.array(ticks) / ends[0]) / np.log(ends[1] / ends[0])
@@ -211,18 +211,18 @@ def plot_lines(
     width: int = 800,
     title: str = "",
 ) -> Figure:
-    """Draws lines with marks over a logarithmic x axis: retrieval over pools, scores over shots, scaling.
+    """Plots lines with markers over a logarithmic x axis: retrieval by pool size, scores by shots, scaling.
 
     Args:
         lines: `{name: (x, y)}`; x above 0.
         theme: `"light"`, `"dark"` or a [`Theme`].
-        x_label: What x is.
-        y_label: What y is.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
         bands: `{name: (low, high)}` intervals of lines, at their x.
-        fits: `{name: (x, y)}` fitted curves, drawn thin in the colour of the line of that name.
-        y_range: Limits of the y axis; by those of the data if None.
-        width: Width in pixels; text keeps its size.
-        title: First line.
+        fits: `{name: (x, y)}` fitted curves, drawn thin in the colour of the line with that name.
+        y_range: Limits of the y axis; derived from the data if None.
+        width: Width in pixels; text size is fixed.
+        title: Title.
 
     Returns:
         The figure, 100 pixels per inch.

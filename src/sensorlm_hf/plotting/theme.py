@@ -1,7 +1,7 @@
-"""Colours, fonts and text sizes of all pictures.
+"""Colours, fonts and text sizes of all plots.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), which people with any common kind of colour
-blindness tell apart. No picture relies on colour alone: rows and panels are named, gaps are hatched.
+Colours are those of Okabe and Ito, "Color Universal Design" (2008), which are distinguishable with any common form of
+colour blindness. No plot relies on colour alone: rows and panels are labelled, gaps are hatched.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
 DPI = 100
 """Pixels per inch: a width in pixels becomes `width / DPI` inches."""
 
-# Labels that people wrote in other scripts; those of these fonts that are installed stand in for missing glyphs.
+# Fallback fonts, if installed, for labels in other scripts.
 _OTHER_SCRIPTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -46,16 +46,16 @@ _OTHER_SCRIPTS = (
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a picture.
+    """Colours of a plot.
 
     Attributes:
         name: `"light"` or `"dark"`.
-        background: Behind everything.
+        background: Figure background.
         text: Titles, labels and ticks.
-        muted: Remarks and axes.
-        grid: Lines of the grid.
+        muted: Notes and axes.
+        grid: Grid lines.
         hatch: Hatching of spans without data.
-        gap: Ground under the hatching.
+        gap: Background of the hatching.
         modalities: Modality -> colour of its channels.
         kinds: Kind of event -> colour of its bands.
         diverging: Colours of low, mean and high values in a heat map.
@@ -116,10 +116,10 @@ THEMES: Mapping[str, Theme] = MappingProxyType(
 
 
 def get_theme(theme: str | Theme) -> Theme:
-    """Returns a theme by name; a [`Theme`] is returned as it is.
+    """Returns a theme by name; a [`Theme`] is returned unchanged.
 
     Raises:
-        ValueError: If there is no such theme.
+        ValueError: If the theme is unknown.
     """
     if isinstance(theme, Theme):
         return theme
@@ -130,7 +130,7 @@ def get_theme(theme: str | Theme) -> Theme:
 
 @lru_cache(maxsize=1)
 def font_family() -> tuple[str, ...]:
-    """Returns the fonts of all text: the one that comes with matplotlib, then installed ones for other scripts."""
+    """Returns the font families: matplotlib's default, then installed fallbacks for other scripts."""
     installed = set(get_font_names())
     return ("DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed))
 
@@ -144,10 +144,10 @@ def text_width(text: str, size: float) -> float:
 
 @lru_cache(maxsize=1024)
 def shorten(text: str, size: float, room: float) -> str:
-    """Cuts a text with an ellipsis so that it is at most `room` pixels wide; at least one letter stays."""
+    """Truncates a text with an ellipsis to at most `room` pixels, keeping at least one letter."""
     if text_width(text, size) <= room:
         return text
-    low, high = 1, len(text) - 1  # how many letters stay
+    low, high = 1, len(text) - 1  # number of letters to keep
     while low < high:
         middle = (low + high + 1) // 2
         if text_width(text[:middle].rstrip() + "…", size) <= room:
@@ -159,6 +159,6 @@ def shorten(text: str, size: float, room: float) -> str:
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Shuts out the caller's matplotlib settings while a picture is made, and restores them."""
+    """Overrides the caller's matplotlib settings while a figure is created, and restores them."""
     with matplotlib.style.context("default"):
         yield

@@ -20,7 +20,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Tick(NamedTuple):
-    """A mark on the time axis: a minute of the window and what is written there."""
+    """A tick on the time axis: a minute of the window and its label."""
 
     minute: int
     label: str
@@ -39,7 +39,7 @@ def clock_minutes(day: SensorDay) -> np.ndarray:
 
 
 def clock_changes(day: SensorDay) -> list[tuple[int, int]]:
-    """Returns where clocks change inside the window: `(minute, by how many minutes they jump)`."""
+    """Returns the clock changes inside the window as `(minute, change in minutes)`."""
     offsets = [day.clock(minute).utcoffset() for minute in range(len(day))]
     return [
         (minute, round((offsets[minute] - offsets[minute - 1]).total_seconds() / 60))  # type: ignore[operator]
@@ -49,17 +49,17 @@ def clock_changes(day: SensorDay) -> list[tuple[int, int]]:
 
 
 def clock_ticks(day: SensorDay, width: float) -> list[Tick]:
-    """Chooses round clock times.
+    """Chooses ticks at round clock times.
 
-    Ticks lie where the local clock shows them, so they follow a window's odd start, zones with offsets of half an hour
-    and clock changes. The first tick and each midnight also name the date.
+    Ticks follow the local clock, including odd window starts, half-hour time zone offsets and clock changes. The first
+    tick and each midnight also show the date.
 
     Args:
         day: The window.
         width: Width of the axis, pixels.
 
     Returns:
-        Ticks by minute, at most one in 64 pixels, except around a clock change.
+        Ticks by minute, at most one per 64 pixels, except around a clock change.
     """
     clock = clock_minutes(day)
     wanted = len(day) / max(width / _TICK_ROOM, 1)
@@ -103,7 +103,7 @@ def hatch_missing(axes: Axes, observed: np.ndarray, theme: Theme, rows: tuple[fl
     """Hatches the unobserved minutes.
 
     Args:
-        axes: Where to draw; the x axis is in minutes.
+        axes: Axes with x in minutes.
         observed: `(minutes,)` bool.
         theme: Colours.
         rows: Lower edge and height in data coordinates; the whole height by default.

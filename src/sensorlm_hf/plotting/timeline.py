@@ -1,4 +1,4 @@
-"""`plot_timeline`: when labels apply, over a day."""
+"""`plot_timeline`: label scores over a day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROW, _LOG_ROW, _SPACE, _FOOTER, _RIGHT = 22, 22, 8, 82, 18
 _LABELS_SHARE, _LABELS_MOST = 0.36, 246
 _GAP_TEXT, _BEST_TEXT = "not observed", "highest score"
 MAX_LABELS = 30
-"""Most labels that one picture shows."""
+"""Maximum number of labels in one plot."""
 
 
 def plot_timeline(
@@ -32,24 +32,24 @@ def plot_timeline(
     width: int = 800,
     title: str | None = None,
 ) -> Figure:
-    """Draws the label scores of a day over time, with what was logged above them.
+    """Plots the label scores of a day over time, below the logged events.
 
-    A row is a label, the deeper its colour the higher its score; a dot marks the best label of each step, so that
-    nothing hangs on telling shades apart. What the log holds stands in a row of its own.
+    Each row is a label, with darker colours for higher scores; a dot marks the best label of each step, so that the
+    plot does not rely on distinguishing shades. Logged events are shown in a separate row.
 
     Args:
         day: The day.
-        timeline: What the zero-shot pipeline returns with `return_timeline=True`, or its `timeline`.
+        timeline: Output of the zero-shot pipeline with `return_timeline=True`, or its `timeline`.
         theme: `"light"`, `"dark"` or a [`Theme`].
-        labels: Which labels to draw, in which order; by default all, in the order of the timeline.
-        width: Width in pixels; text keeps its size.
-        title: First line; the person's name by default.
+        labels: Labels to show, in order; by default all, in the order of the timeline.
+        width: Width in pixels; text size is fixed.
+        title: Title; the subject id by default.
 
     Returns:
-        The figure, 100 pixels per inch; its height follows from the number of labels.
+        The figure, 100 pixels per inch; its height depends on the number of labels.
 
     Raises:
-        TypeError: If `day` is no [`SensorDay`] or the timeline none.
+        TypeError: If `day` is not a [`SensorDay`] or the timeline is invalid.
         ValueError: If a label has no score, there are none or more than [`MAX_LABELS`], or the timeline is longer than
             the day.
 
@@ -112,7 +112,7 @@ def _table(
 
 
 def score_colormap(theme: Theme) -> LinearSegmentedColormap:
-    """From the background to one deep colour: lightness alone tells the score."""
+    """Returns a colour map from the background to one dark colour, so that lightness alone shows the score."""
     deep = theme.diverging[0] if theme.name == "light" else theme.diverging[2]
     return LinearSegmentedColormap.from_list(f"scores-{theme.name}", [theme.gap, deep])
 
@@ -184,7 +184,7 @@ def _draw_log(axes: Axes, events: Sequence[Any], minutes: int, room: float, them
 
 
 def _draw_legend(figure: Figure, theme: Theme) -> None:
-    """Draws the scale of scores, the mark of the best one and a piece of the hatching."""
+    """Draws the score scale, the marker of the best label and a hatched swatch."""
     width, height = figure.get_size_inches() * figure.dpi
     bar = 96
     scale = figure.add_axes((MARGIN / width, 24 / height, bar / width, 12 / height))

@@ -1,6 +1,6 @@
-"""From a record to model inputs: feature extractor, processor, tokenizer; captions live in `captions`.
+"""Prepares model inputs: feature extractor, processor and tokenizer; captions are in `captions`.
 
-Names are loaded on first use, so that the caption builder can be imported without transformers.
+Names are imported lazily, so that the caption builder works without transformers.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
 """Feature extractor: signals in physical units with gaps in, normalised gapless arrays and their mask out.
 
-This file travels to the Hub as remote code. Everything that it must know of the channels lies in the saved
-configuration, so that a saved extractor works where the package is not installed.
+This file is uploaded to the Hub as remote code. The saved configuration contains all
+required information about the channels, so that a saved extractor works where the package is not installed.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from .plausibility_sensorlm import ImplausibleValues, guess_for
 from .sensor_inputs_sensorlm import as_float32, read_items
 
 IMPLAUSIBLE = ("mask", "raise", "keep")
-"""What to do with values that no working sensor reports."""
+"""Options for handling values outside a channel's valid range."""
 
 _CHANNEL_FIELDS = ("key", "label", "unit", "mean", "std", "valid_range", "non_negative")
-_CHUNK_DAYS = 16  # a chunk of 16 days of 26 channels stays in the processor's cache
-_ENOUGH_TO_JUDGE = 30  # minutes of a channel, below which odd values say nothing about its unit
+_CHUNK_DAYS = 16  # a chunk of 16 days of 26 channels fits in the CPU cache
+_ENOUGH_TO_JUDGE = 30  # minimum minutes of a channel to infer a wrong unit from implausible values
 
 
 class SensorLMFeatureExtractor(FeatureExtractionMixin):
-    """Turns days of wearable signals into `sensor_values` and `sensor_mask`.
+    """Converts days of wearable signals to `sensor_values` and `sensor_mask`.
 
     Values are z-scored per channel with the population constants of the schema and cut at ±`clip`; gaps are filled by
     interpolation in time, at the edges with the nearest observed value, and with 0 (the population mean) where a
     channel was not observed at all. The mask is taken before anything is filled.
 
     Args:
-        schema: Name of a shipped schema, a dict, a path, or a `SensorSchema`. Where `channels` are given, the name
-            under which they go. The attribute `schema` is the name.
+        schema: Name of a built-in schema, a dict, a path, or a `SensorSchema`. If `channels` are given, their schema's
+            name. The attribute `schema` is the name.
         window_minutes: Minutes in a day's window.
-        clip: Largest absolute normalised value, in standard deviations.
+        clip: Maximum absolute normalised value, in standard deviations.
         max_gap_fill: Longest gap, in minutes, that is filled from its neighbours; longer ones become 0. None: any.
-        implausible: What happens to values outside a channel's valid range: `"mask"` treats them as missing and
-            warns, `"raise"` raises, `"keep"` takes them as they are. `"mask"` raises too where most values of a channel
-            are outside: that is a mistake of units, not noise.
-        allow_empty: Whether a day without a single observed value passes; its values are then all 0.
+        implausible: Handling of values outside a channel's valid range: `"mask"` treats them as missing and warns,
+            `"raise"` raises an error, `"keep"` keeps them. `"mask"` also raises if most values of a channel are out of
+            range, which indicates wrong units rather than noise.
+        allow_empty: Whether days without any observed value are accepted; their values are then all 0.
         channels: The channels in column order, each a dict with `key`, `label`, `unit`, `mean`, `std`, `valid_range`
-            and `non_negative`, as a saved configuration has them.
-        model_channels: Keys of the channels of a model that reads more than these, in its order; see [`for_model`].
-        **kwargs: Further attributes, kept as they are.
+            and `non_negative`, as in a saved configuration.
+        model_channels: Keys of the channels of a model with additional channels, in its order; see [`for_model`].
+        **kwargs: Further attributes, stored unchanged.
 
     Raises:
         ValueError: If an option or a channel is invalid.
-        ImportError: If `channels` are absent and the package, which knows the schemas, is not installed.
+        ImportError: If `channels` are not given and the package, which defines the schemas, is not installed.
 
     Example:
         >>> import numpy as np
@@ -127,7 +127,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
 
     @property
     def output_keys(self) -> list[str]:
-        """Keys of the columns of `sensor_values`: the channels' own, or those of the model they are placed into."""
+        """Keys of the columns of `sensor_values`: those of the channels, or of the model if `model_channels` is set."""
         return self.channel_keys if self.model_channels is None else list(self.model_channels)
 
     @property
@@ -136,7 +136,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         return len(self.channels)
 
     def to_schema(self) -> Any:
-        """Returns the channels as a `SensorSchema`; needs the installed package.
+        """Returns the channels as a `SensorSchema`; requires the package.
 
         Raises:
             ImportError: If the package `sensorlm_hf` is not installed.
@@ -148,7 +148,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         """Builds the extractor from its configuration.
 
         Raises:
-            ValueError: If another schema is asked for: the saved channels belong to a trained model.
+            ValueError: If a different schema is requested: the saved channels belong to a trained model.
         """
         if kwargs.get("schema", saved := feature_extractor_dict.get("schema")) != saved:
             raise ValueError(
@@ -161,11 +161,11 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
         """Writes `preprocessor_config.json`, and updates the copy in `processor_config.json` if the folder has one.
 
-        A processor's file repeats the extractor's configuration and is read first; without the update, a folder would
-        go on loading the old constants.
+        A processor's file contains a copy of the extractor's configuration and takes precedence; without the update,
+        the folder would keep loading the old constants.
 
         Args:
-            save_directory: Folder, made if absent.
+            save_directory: Folder; created if it does not exist.
             push_to_hub: Whether to upload the folder afterwards.
             **kwargs: For the upload.
 
@@ -187,7 +187,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         return [*(super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs) or []), *written]
 
     def to_json_file(self, json_file_path: str | os.PathLike) -> None:
-        """Writes the configuration, over a temporary name."""
+        """Writes the configuration, atomically."""
         _write_text(Path(json_file_path), self.to_json_string())
 
     def __call__(
@@ -202,20 +202,20 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         Args:
             sensor: A `SensorDay`, an array or tensor `(minutes, channels)` or `(days, minutes, channels)`, a DataFrame
                 whose columns are named after the channels, or a list of these. Physical units, NaN where nothing was
-                observed. Never changed. Days and tables are matched by channel name; channels that they lack count as
+                observed. Not modified. Days and tables are matched by channel name; channels that they lack count as
                 missing.
             columns: Names of the columns of arrays and tensors; by default those of the schema in order.
             return_tensors: `"pt"` for torch tensors, `"np"` or None for numpy arrays.
-            allow_empty: Overrules the constructor's option.
+            allow_empty: Overrides the constructor's option.
 
         Returns:
             `sensor_values`, `(days, minutes, channels)` float32 in standard deviations, without NaN, and
-            `sensor_mask`, the same shape, bool, True where a value was observed and taken. The channels are
+            `sensor_mask`, the same shape, bool, True where a value was observed and accepted. The channels are
             `output_keys`.
 
         Raises:
-            TypeError: If the input is of a kind that holds no signals.
-            ValueError: If shapes, names, units or values are wrong, or a day is empty; messages name the item.
+            TypeError: If the input has an unsupported type.
+            ValueError: If shapes, names, units or values are wrong, or a day is empty; messages give the item.
         """
         raw, absent = self._read(sensor, columns)
         if absent:
@@ -245,17 +245,17 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
     def for_model(self, channel_keys: Sequence[str]) -> SensorLMFeatureExtractor:
         """Returns an extractor whose output fits a model with other channels, matched by name.
 
-        Columns take the model's order, and channels of the model that these lack are missing. The normalisation stays
-        this extractor's.
+        Columns are reordered to match the model, and channels that are not available are missing. The normalisation is
+        unchanged.
 
         Args:
             channel_keys: Keys of the model's channels, `model.config.sensor_config.channel_keys`.
 
         Returns:
-            This extractor, if its output fits already, else a copy.
+            This extractor if its output already fits, otherwise a copy.
 
         Raises:
-            ValueError: If the model does not know one of the channels; the message names it.
+            ValueError: If a channel is unknown to the model; the message gives its name.
 
         Example:
             ```python
@@ -282,13 +282,13 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             )
 
     def _placed(self, array: np.ndarray) -> np.ndarray:
-        """Puts the columns of `(days, minutes, channels)` where the model has them; others are 0 or False."""
+        """Moves the columns of `(days, minutes, channels)` to the model's positions; other columns are 0 or False."""
         placed = np.zeros((*array.shape[:2], len(self.output_keys)), dtype=array.dtype)
         placed[:, :, [self.output_keys.index(key) for key in self.channel_keys]] = array
         return placed
 
     def decode(self, sensor_values: Any, sensor_mask: Any = None) -> np.ndarray:
-        """Returns physical units for normalised values; non-negative channels are cut at 0.
+        """Converts normalised values to physical units; non-negative channels are clipped at 0.
 
         Args:
             sensor_values: `(..., channels)` array or tensor in standard deviations, the channels those of
@@ -299,12 +299,12 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             `(..., channels)` float32 in physical units.
 
         Raises:
-            ValueError: If the last axis is not one of channels, or the mask has another shape.
+            ValueError: If the last axis does not match the channels, or the mask has a different shape.
         """
         z = as_float32(sensor_values, "`sensor_values`")
         if z.ndim == 0 or z.shape[-1] != self.num_channels:
             raise ValueError(
-                f"`sensor_values` has shape {z.shape}; the last axis must hold the {self.num_channels} channels"
+                f"`sensor_values` has shape {z.shape}; the last axis must be the {self.num_channels} channels"
                 f" ({', '.join(self.channel_keys)})."
             )
         values = (z * np.asarray(self.channel_stds) + np.asarray(self.channel_means)).astype(np.float32)
@@ -318,18 +318,18 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         return values
 
     def fit_normalization(self, days: Any, name: str | None = None) -> SensorLMFeatureExtractor:
-        """Returns a copy whose means and standard deviations are those of the given days.
+        """Returns a copy with the means and standard deviations of the given days.
 
-        The days are read one after the other, so that a generator may stream more than memory holds. Only observed
+        Days are processed one at a time, so a generator may stream more data than fits in memory. Only observed
         and plausible values count (Chan, Golub and LeVeque's pairwise update of mean and variance, in float64). A
         channel without two different values keeps its constants, with a warning.
 
         Args:
-            days: An iterable of anything that the extractor takes, or one such thing.
+            days: An input accepted by the extractor, or an iterable of such inputs.
             name: Name of the new normalisation; by default `"<schema name>-custom"`.
 
         Returns:
-            The new extractor; this one stays as it is. A model trained with other constants must be trained again.
+            The new extractor; this one is not modified. A model trained with other constants must be retrained.
 
         Raises:
             ValueError: If there is no day, or a day is invalid.
@@ -353,7 +353,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
                 spread += chunk_spread + delta**2 * count * n / total
                 count += n
         if not seen:
-            raise ValueError("`days` holds no day: nothing to fit the normalisation to.")
+            raise ValueError("`days` is empty: there is nothing to fit the normalisation to.")
         dropped.warn()
         std = np.sqrt(spread / np.maximum(count, 1))
         fitted = std > 1e-6 * np.maximum(np.abs(mean), 1e-6)
@@ -379,15 +379,15 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         channel_means: Sequence[float] | None = None,
         channel_stds: Sequence[float] | None = None,
     ) -> None:
-        """Raises unless a model was made for this extractor's channels, in this order and normalisation.
+        """Raises an error unless a model uses this extractor's channels, in the same order and normalisation.
 
         Args:
-            channel_keys: Keys that the model's configuration lists.
-            channel_means: Means that the model was trained with, if known.
-            channel_stds: Standard deviations that the model was trained with, if known.
+            channel_keys: Channel keys in the model's configuration.
+            channel_means: Means used in training, if known.
+            channel_stds: Standard deviations used in training, if known.
 
         Raises:
-            ValueError: On any mismatch, naming the first channel that differs.
+            ValueError: On any mismatch; the message gives the first channel that differs.
         """
         keys, own_keys = list(channel_keys), self.output_keys
         if keys != own_keys:
@@ -426,7 +426,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         )
 
     def _observed(self, raw: np.ndarray, first: int, dropped: ImplausibleValues) -> np.ndarray:
-        """Returns where `(days, minutes, channels)` were observed and are taken; `first` numbers the first day."""
+        """Returns the mask of accepted values in `(days, minutes, channels)`; `first` numbers the first day."""
         observed = np.isfinite(raw)
         if not observed.all() and np.isinf(raw).any():
             day, minute, column = np.argwhere(np.isinf(raw))[0]
@@ -457,11 +457,11 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
     def _implausible_message(self, day: int, column: int, values: np.ndarray, n: int) -> str:
         channel = self.channels[column]
         low, high = channel["valid_range"]
-        guess = guess_for(channel, values) or "No common mistake of units explains it: check the column."
+        guess = guess_for(channel, values) or "No common unit error explains them: check the column."
         return (
             f"Item {day}: {n} of the {len(values)} observed values of channel {channel['key']!r} ({channel['label']})"
             f" are outside {low:g} to {high:g} {channel['unit']} (median {float(np.median(values)):g}). {guess}"
-            " To take the values as they are, use implausible='keep'."
+            " To keep the values unchanged, use implausible='keep'."
         )
 
     def _check_not_empty(self, mask: np.ndarray) -> None:
@@ -469,7 +469,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         if empty.size:
             raise ValueError(
                 f"Item {', '.join(map(str, empty[:5]))}{'...' if empty.size > 5 else ''} ({empty.size} of {len(mask)})"
-                " has no plausible observed value. Leave it out, or pass allow_empty=True."
+                " has no plausible observed value. Remove it, or pass allow_empty=True."
             )
 
 
@@ -489,7 +489,7 @@ def _whole(value: Any, name: str, lowest: int = 1) -> int:
 
 
 def _schema_module() -> Any:
-    # A relative import would tie this file to the package, and it also runs alone, as remote code.
+    # No relative import, because this file also runs standalone, as remote code.
     try:
         return importlib.import_module("sensorlm_hf.schema")
     except ImportError as error:

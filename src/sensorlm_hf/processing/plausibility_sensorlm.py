@@ -1,6 +1,6 @@
-"""Values that no working sensor reports: which unit mistake explains them, and how they are told.
+"""Implausible values: detection of wrong units, and warnings.
 
-This file travels to the Hub with the feature extractor: it imports numpy alone.
+This file is uploaded to the Hub with the feature extractor, so it only imports numpy.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CONVERSIONS: dict[str, list[Conversion]] = {
     ],
 }
 
-# Raw registers of sensors. Only looked at where no unit explains the values: 310 is kelvin before it is 31.0.
+# Raw sensor registers, only considered if no unit explains the values: 310 is kelvin rather than 31.0.
 _SCALES: dict[str, list[Conversion]] = {
     "degC": [
         ("tenths of a degree (divide by 10)", lambda x: x / 10),
@@ -55,7 +55,7 @@ _SCALES: dict[str, list[Conversion]] = {
     ],
 }
 
-# A beat interval is often stored where a rate belongs, and the other way round.
+# Beat intervals are often stored in place of rates, and vice versa.
 _RATE_FOR_INTERVAL: Conversion = ("beats per minute (60000 divided by the value)", lambda x: 60_000 / x)
 
 _MISSING_CODES = (-9999.0, -999.0, -99.0, -1.0, 0.0, 255.0, 999.0, 9999.0, 32767.0, 65535.0)
@@ -64,11 +64,11 @@ _MISSING_CODES = (-9999.0, -999.0, -99.0, -1.0, 0.0, 255.0, 999.0, 9999.0, 32767
 def guess_unit_mistake(
     values: np.ndarray, *, unit: str, mean: float, std: float, valid_range: tuple[float, float]
 ) -> str | None:
-    """Guesses why a channel's values lie outside the range of its sensor.
+    """Guesses why a channel's values are outside the range of its sensor.
 
-    A conversion explains them if it brings at least 90 % of them into the range and their median within three
-    population standard deviations of the population mean; of several, the one that lands closest wins. Mere scales,
-    such as tenths of a degree, come after all units.
+    A conversion explains them if it moves at least 90 % of them into the range and their median within three
+    population standard deviations of the population mean; among several, the closest wins. Pure scale factors,
+    such as tenths of a degree, are tried after all units.
 
     Args:
         values: `(n,)` observed values of one channel, in the order of time.
@@ -121,7 +121,7 @@ def guess_for(channel: Mapping[str, Any], values: np.ndarray) -> str | None:
 
 
 class ImplausibleValues:
-    """Counts values that were taken as missing, for one warning a call."""
+    """Counts values treated as missing, for a single warning per call."""
 
     def __init__(self, channels: Sequence[Mapping[str, Any]]) -> None:
         self.channels = channels
@@ -129,12 +129,12 @@ class ImplausibleValues:
         self.samples: dict[int, np.ndarray] = {}
 
     def add(self, column: int, n: int, values: np.ndarray) -> None:
-        """Counts `n` values of a channel; `values` are those of the day that had most of them."""
+        """Adds `n` values of a channel; `values` are those of the day with the most of them."""
         self.counts[column] = self.counts.get(column, 0) + n
         self.samples.setdefault(column, values)
 
     def warn(self) -> None:
-        """Warns once of all, on behalf of the caller's caller."""
+        """Issues a single warning, attributed to the caller's caller."""
         if not self.counts:
             return
         parts = []

@@ -1,6 +1,6 @@
-"""Processor: the feature extractor for signals and the tokenizer for text as one thing, saved as one folder.
+"""Processor: combines the feature extractor for signals and the tokenizer for text, saved in one folder.
 
-This file travels to the Hub as remote code and imports nothing of the package.
+This file is uploaded to the Hub as remote code and does not import the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 
-_TEXT_INPUTS = ("input_ids", "attention_mask")  # some tokenizers make more, such as the token types of BERT
+_TEXT_INPUTS = ("input_ids", "attention_mask")  # some tokenizers return more, such as BERT's token types
 
 
 class SensorLMProcessor(ProcessorMixin):
@@ -26,7 +26,7 @@ class SensorLMProcessor(ProcessorMixin):
             pretrained language model inside.
 
     Raises:
-        TypeError: If one of them is of another kind, as when they are swapped.
+        TypeError: If one of them has the wrong type, for example if they are swapped.
         ValueError: If the tokenizer cannot pad.
     """
 
@@ -34,7 +34,7 @@ class SensorLMProcessor(ProcessorMixin):
         super().__init__(feature_extractor, tokenizer)
         if tokenizer.pad_token is None:
             raise ValueError(
-                "The tokenizer has no padding token, so texts of different length make no batch. Load it with"
+                "The tokenizer has no padding token, so texts of different lengths cannot be batched. Load it with"
                 " `sensorlm_hf.processing.load_text_tokenizer`, or set `tokenizer.pad_token`."
             )
 
@@ -53,14 +53,14 @@ class SensorLMProcessor(ProcessorMixin):
         """Prepares days, texts or both; their numbers may differ, as in zero-shot classification.
 
         Args:
-            sensor: Whatever the feature extractor takes: a `SensorDay`, array, tensor, DataFrame or a list of these.
-            text: One text or a list of them.
-            columns: Names of the columns of nameless arrays.
+            sensor: Any input of the feature extractor: a `SensorDay`, array, tensor, DataFrame or a list of these.
+            text: One text or a list of texts.
+            columns: Names of the columns of arrays.
             return_tensors: `"pt"`, `"np"`, or None for arrays and lists.
             padding: Padding of the texts: True to the longest, `"max_length"`, or False.
-            truncation: Whether texts are cut at `max_length`.
-            max_length: Tokens of a text; by default the tokenizer's `model_max_length`.
-            allow_empty: Whether days without any observed value pass.
+            truncation: Whether texts are truncated to `max_length`.
+            max_length: Maximum tokens per text; by default the tokenizer's `model_max_length`.
+            allow_empty: Whether days without any observed value are accepted.
             **kwargs: For the tokenizer, such as `add_special_tokens`.
 
         Returns:
@@ -74,7 +74,7 @@ class SensorLMProcessor(ProcessorMixin):
         if sensor is None and text is None:
             raise ValueError("Give `sensor`, `text` or both; both are None.")
         if isinstance(sensor, str) or (isinstance(sensor, (list, tuple)) and sensor and isinstance(sensor[0], str)):
-            raise TypeError("`sensor` is text; name the argument: processor(text=...).")
+            raise TypeError("`sensor` is text; pass it as a keyword: processor(text=...).")
         data: dict[str, Any] = {}
         if sensor is not None:
             data.update(
@@ -94,25 +94,25 @@ class SensorLMProcessor(ProcessorMixin):
 
     @property
     def model_input_names(self) -> list[str]:
-        """Names of the model's inputs that the processor makes."""
+        """Names of the model inputs returned by the processor."""
         return [*self.feature_extractor.model_input_names, *_TEXT_INPUTS]
 
     def build_captions(
         self, days: Iterable[Any], key: str = "high_level_summary_caption", seed: int = 0, **kwargs: Any
     ) -> list[str]:
-        """Writes the hierarchical captions of days from their numbers and events; no model is asked.
+        """Writes hierarchical captions of days from their values and events, without a model.
 
         Args:
-            days: `SensorDay` records of the extractor's schema.
-            key: Which levels a caption has, such as `"low_level_caption"`.
-            seed: Chooses the wording, together with each day's id.
-            **kwargs: For the `CaptionBuilder`.
+            days: `SensorDay` records with the extractor's schema.
+            key: Caption key, such as `"low_level_caption"`.
+            seed: Determines the wording, together with each day's sample id.
+            **kwargs: Further arguments of `CaptionBuilder`.
 
         Returns:
-            One caption a day.
+            One caption per day.
 
         Raises:
-            ImportError: If the package `sensorlm_hf`, which holds the templates, is not installed.
+            ImportError: If the package `sensorlm_hf`, which contains the templates, is not installed.
         """
         try:
             captions = importlib.import_module("sensorlm_hf.processing.captions")
@@ -128,12 +128,12 @@ class SensorLMProcessor(ProcessorMixin):
         return builder.batch(days)
 
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> Any:
-        """Writes `processor_config.json`, which holds the feature extractor's configuration, and the tokenizer.
+        """Writes `processor_config.json`, which includes the feature extractor's configuration, and the tokenizer.
 
-        A `preprocessor_config.json` that already lies in the folder is brought up to date.
+        An existing `preprocessor_config.json` in the folder is updated.
 
         Args:
-            save_directory: Folder, made if absent.
+            save_directory: Folder; created if it does not exist.
             push_to_hub: Whether to upload the folder afterwards.
             **kwargs: For the upload.
 

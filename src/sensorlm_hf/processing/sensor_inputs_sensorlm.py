@@ -1,7 +1,7 @@
-"""Reads whatever holds a day of signals into one array whose columns are the channels asked for.
+"""Converts any supported form of a day of signals to one array with the requested channels as columns.
 
-This file travels to the Hub with the feature extractor: it imports numpy alone and knows pandas, torch and `SensorDay`
-by what they offer, not by their class.
+This file is uploaded to the Hub with the feature extractor, so it only imports numpy and recognises pandas, torch
+and `SensorDay` objects by their attributes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 TIME_COLUMNS = ("time", "timestamp", "datetime", "minute")
-"""Columns of a table that hold the time of a row and no signal; compared in lower case."""
+"""Names of time columns, which contain no signal; compared in lower case."""
 
 _ACCEPTED = (
     "a SensorDay, an array or tensor (minutes, channels) or (days, minutes, channels), a DataFrame, or a list of these"
@@ -34,18 +34,18 @@ def read_items(
     Args:
         sensor: A `SensorDay`, array, tensor, DataFrame, or a list or tuple of them.
         keys: Channel keys, which give the order of the columns.
-        labels: Human names of the channels, used to suggest a channel for an unknown column.
-        units: Units of the channels; a `SensorDay` whose schema has another unit for a channel is refused.
-        window_minutes: Number of rows that a day must have.
-        columns: Names of the columns of nameless arrays; None says that they are `keys` in order.
+        labels: Human-readable names of the channels, used to suggest a channel for an unknown column.
+        units: Units of the channels; a `SensorDay` whose schema has a different unit for a channel is rejected.
+        window_minutes: Required number of rows of a day.
+        columns: Names of the columns of arrays; None for `keys` in order.
 
     Returns:
-        `(days, window_minutes, channels)` float32 with NaN where nothing is known, possibly sharing memory with the
-        input, and the keys of the channels that at least one day lacks.
+        `(days, window_minutes, channels)` float32 with NaN for missing values, possibly sharing memory with the input,
+        and the keys of the channels that at least one day lacks.
 
     Raises:
-        TypeError: If an item is of a kind that holds no signals, or holds something other than numbers.
-        ValueError: If a shape, a name, a unit or the time axis is wrong. Messages name the item.
+        TypeError: If an item has an unsupported type or contains something other than numbers.
+        ValueError: If a shape, a name, a unit or the time axis is wrong. Messages give the item.
     """
     reader = _Reader(tuple(keys), tuple(labels), tuple(units), int(window_minutes))
     plan = None if columns is None else reader.plan(_names(columns, "`columns`"), "`columns`")
@@ -61,12 +61,12 @@ def read_items(
     else:
         values = reader.read(sensor, "`sensor`", plan)
     if not len(values):
-        raise ValueError(f"`sensor` holds no day (shape {values.shape}); give {_ACCEPTED}.")
+        raise ValueError(f"`sensor` contains no day (shape {values.shape}); give {_ACCEPTED}.")
     return values, tuple(key for key in keys if key in reader.absent)
 
 
 class _Reader:
-    """Reads items against one list of channels and remembers the channels that items lacked."""
+    """Reads items for a list of channels and records the channels that items lack."""
 
     def __init__(self, keys: tuple[str, ...], labels: tuple[str, ...], units: tuple[str, ...], minutes: int) -> None:
         self.keys, self.labels, self.units, self.minutes = keys, labels, units, minutes
@@ -82,7 +82,7 @@ class _Reader:
         return self._array(item, where, plan)
 
     def plan(self, names: Sequence[str], where: str) -> list[tuple[int, int]]:
-        """Pairs `(source column, target column)` for named columns; unknown and repeated names are refused."""
+        """Returns pairs `(source column, target column)` for named columns; unknown and repeated names raise errors."""
         seen: set[str] = set()
         repeated = sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
         if repeated:
@@ -191,7 +191,7 @@ class _Reader:
         for name in names:
             if name not in self.column:
                 _check_minutes(_times(frame[name], f"{where}: column {name!r}"), f"{where}: column {name!r}")
-        if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):  # at once, where it can be
+        if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):  # in one step if possible
             values = self.place([])
             values[:, [target for _, target in plan]] = as_float32(frame[signals].to_numpy(), where)
             return values
@@ -210,7 +210,7 @@ def as_float32(item: Any, where: str) -> np.ndarray:
         item = item.detach().cpu().float().numpy()
     if hasattr(item, "keys"):
         raise TypeError(f"{where} is a {type(item).__name__}; give one of its arrays.")
-    if isinstance(item, np.ma.MaskedArray):  # what is masked is missing
+    if isinstance(item, np.ma.MaskedArray):  # masked values are missing
         item = np.ma.filled(item.astype(np.float32 if item.dtype.kind in "fiub" else item.dtype), np.nan)
     array = np.asarray(item)
     if array.dtype == np.float32:
@@ -226,7 +226,7 @@ def as_float32(item: Any, where: str) -> np.ndarray:
         raise TypeError(
             f"{where} holds values of type {array.dtype}; values must be numbers in physical units, NaN if missing."
         )
-    with np.errstate(over="ignore"):  # what overflows is reported as infinite, by name
+    with np.errstate(over="ignore"):  # overflow is reported as infinite, with its location
         return array.astype(np.float32)
 
 
@@ -245,7 +245,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_numbers(value: Any) -> bool:
-    """Whether a value is a number, or a plain list that goes down to one."""
+    """Returns whether a value is a number or a nested list of numbers."""
     while isinstance(value, (list, tuple)) and len(value):
         value = value[0]
     return isinstance(value, (str, bytes)) is False and not hasattr(value, "__len__") and _is_number(value)
@@ -280,7 +280,7 @@ def _times(series: Any, where: str) -> np.ndarray:
     try:
         return series.to_numpy().astype("datetime64[ns]") if kind != "M" else series.to_numpy(dtype="datetime64[ns]")
     except (ValueError, TypeError):
-        raise ValueError(f"{where} is no time: convert it with `pandas.to_datetime`, or drop it.") from None
+        raise ValueError(f"{where} is not a time: convert it with `pandas.to_datetime`, or drop it.") from None
 
 
 def _check_minutes(times: np.ndarray, where: str) -> None:

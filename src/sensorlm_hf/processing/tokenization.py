@@ -1,7 +1,7 @@
-"""Trains the text tokenizer, byte-level BPE that keeps punctuation and spells numbers digit by digit, or loads another.
+"""Trains the text tokenizer, a byte-level BPE that keeps punctuation and splits digits, or loads a pretrained one.
 
-A caption is full of numbers. Merged digits would make "72.4" and "72.5" unrelated tokens, and tokenizers that
-canonicalise text turn "27.6" into "276". Here every digit is its own token and decoding gives the lower-cased text back
+Captions contain many numbers. Merged digits would make "72.4" and "72.5" unrelated tokens, and tokenizers that
+normalise text turn "27.6" into "276". Here every digit is a separate token, and decoding restores the lower-cased text
 exactly. Bytes cover all text, so there is no unknown token.
 """
 
@@ -31,23 +31,23 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Trains a tokenizer on texts.
 
-    Text is lower-cased and put into Unicode's composed form (NFC, so that "µ" and "²" survive). Each digit stands
-    alone, together with a space before it. A special token spelt out in a text ("<eos>") is text. The same texts give
-    the same tokenizer, byte for byte.
+    Text is lower-cased and NFC-normalised (which preserves "µ" and "²"). Each digit is a separate token, together with
+    a preceding space. Special tokens spelled out in a text ("<eos>") are treated as text. Training is deterministic:
+    the same texts give a byte-identical tokenizer.
 
     Args:
         texts: Captions, event names, prompts; read once, in order.
-        vocab_size: Largest number of tokens, at least 259. Fewer come out where the texts have too few repeated words:
-            size a model by `len(tokenizer)`.
-        max_length: Tokens to which a text is cut when truncation is on, `<bos>` and `<eos>` included.
-        min_frequency: How often a pair must occur to be merged.
+        vocab_size: Maximum vocabulary size, at least 259. It may be smaller if the texts have too few repeated words,
+            so use `len(tokenizer)` as a model's vocabulary size.
+        max_length: Maximum tokens with truncation, including `<bos>` and `<eos>`.
+        min_frequency: Minimum frequency of a pair to be merged.
 
     Returns:
-        The tokenizer. It writes `<bos>` before and `<eos>` after each text and pads on the right; the ids of `<pad>`,
+        The tokenizer. It adds `<bos>` before and `<eos>` after each text and pads on the right; the ids of `<pad>`,
         `<bos>` and `<eos>` are 0, 1 and 2.
 
     Raises:
-        TypeError: If `texts` is a single string or holds something other than strings.
+        TypeError: If `texts` is a single string or contains anything other than strings.
         ValueError: If there is no text, or a number is out of range.
 
     Example:
@@ -86,7 +86,7 @@ def train_tokenizer(
         ),
     )
     if not counter.count:
-        raise ValueError("`texts` holds no text to train on.")
+        raise ValueError("`texts` contains no text to train on.")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A {EOS}",
         pair=f"{BOS} $A {EOS} $B:1 {EOS}:1",
@@ -101,7 +101,7 @@ def train_tokenizer(
         padding_side="right",
         truncation_side="right",
         clean_up_tokenization_spaces=False,
-        split_special_tokens=True,  # nobody's text may end a caption
+        split_special_tokens=True,  # user text must not end a caption
         model_input_names=["input_ids", "attention_mask"],
     )
 
@@ -111,23 +111,23 @@ def load_text_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Loads the tokenizer of a pretrained language model for a [`SensorLMProcessor`].
 
-    A tokenizer without padding pads with its end token; the attention mask tells the two apart. A caption starts with
-    a token from which it can be generated and ends with one at which generation stops, so tokenizers of decoder-only
-    models, most of which write neither, are made to write both.
+    A tokenizer without a padding token pads with its end token; the attention mask distinguishes the two. Captions need
+    a start token for generation and an end token that stops it, so tokenizers of decoder-only models, most of which add
+    neither, are configured to add both.
 
     Args:
         source: Name or path for `AutoTokenizer.from_pretrained`, or a fast tokenizer, of which a copy is returned.
-        max_length: Tokens to which a text is cut when truncation is on; by default the tokenizer's own limit.
-        captions: Whether texts start and end with a special token. By default they do where the tokenizer has a
-            beginning or an end of text and no separator as encoders have, whose own special tokens stay.
+        max_length: Maximum tokens with truncation; by default the tokenizer's own limit.
+        captions: Whether to add start and end tokens. By default this is done if the tokenizer has a beginning- or
+            end-of-text token and no separator token; encoders' tokenizers keep their own special tokens.
         **options: Keyword arguments of `AutoTokenizer.from_pretrained`.
 
     Returns:
         The tokenizer.
 
     Raises:
-        TypeError: If it is no fast tokenizer.
-        ValueError: If there is no token that can serve as padding, as beginning or as end.
+        TypeError: If it is not a fast tokenizer.
+        ValueError: If there is no suitable padding, start or end token.
 
     Example:
         ```python
@@ -171,7 +171,7 @@ def load_text_tokenizer(
 
 
 class _Checked:
-    """Hands texts on, refusing what is no string, and counts those that are not empty."""
+    """Yields texts, raising an error for anything that is not a string, and counts the non-empty ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = texts

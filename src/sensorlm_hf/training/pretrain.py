@@ -17,7 +17,7 @@ import torch
 from transformers import PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from ..checkpoints import training_record
-from ..data.collator import SensorDayDataset, SensorLMCollator, check_drawing
+from ..data.collator import SensorDayDataset, SensorLMCollator, check_sampling_options
 from ..data.folders import load_sensor_days
 from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
@@ -100,7 +100,7 @@ class PretrainOptions:
         for name, known in (("objective", OBJECTIVES), ("size", SIZES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {getattr(self, name)!r}.")
-        check_drawing(self)
+        check_sampling_options(self)
         if self.streaming and self.data.partition(":")[0] == "simulated" and not Path(self.data).exists():
             raise ValueError(
                 f"{self.data!r} is generated in memory and has no shards to stream. Write it to disk first"

@@ -248,7 +248,11 @@ def test_the_folder_and_the_zip_give_the_same_days_whatever_the_language(tmp_pat
         (heart("fast", "2024-05-01 08:00:00"), TAIL, r"export\.xml, line 9: `value` must be a number, got 'fast'"),
         (heart(60, "05/01/2024 08:00 AM"), TAIL, r"line 9: `startDate` must be a time YYYY-MM-DD"),
         (heart(60, "2024-13-01 08:00:00"), TAIL, r"line 9: `startDate` is no date"),
-        (heart(60, "2024-05-01 08:00:00"), "", r"line 10: not valid XML: no element found\. The file seems to be cut"),
+        (
+            heart(60, "2024-05-01 08:00:00"),
+            "",
+            r"line 10: not valid XML: no element found\. The file seems to be truncated",
+        ),
         (" <Record type=", "", r"line 9: not valid XML"),
         (" <Record></Workout>\n", TAIL, r"line 9: not valid XML: mismatched tag"),
     ],

@@ -389,7 +389,7 @@ def test_bad_files_name_file_and_line_or_are_skipped_and_counted(tmp_path: Path)
     wrong_time = [steps(noon, 1), steps(noon, 2)]
     wrong_time[1]["dateTime"] = "07/05/21 10:01 PM"
     cases: dict[str, tuple[Any, str]] = {
-        "cut": ('[{"dateTime":"07/05/21 10:00:00","value":"1"},\n{"dateTi', r"steps\.json, line 2.*cut off"),
+        "cut": ('[{"dateTime":"07/05/21 10:00:00","value":"1"},\n{"dateTi', r"steps\.json, line 2.*truncated"),
         "time": (wrong_time, r"steps\.json, line 2.*MM/DD/YY"),
         "value": ([steps(noon, 1), {"dateTime": stamp(noon), "value": "many"}], r"steps\.json, line 2.*'many'"),
         "object": ('{"a": 1}', r"steps\.json.*list of entries"),

@@ -1,4 +1,4 @@
-"""Readers: from recordings as people have them to [`SensorDay`]s, correct to the minute."""
+"""Readers: convert device exports and recordings to [`SensorDay`]s."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apple Health exports: `export.xml`, its folder, or the zip as the iPhone makes it.
+"""Apple Health exports: `export.xml`, its folder, or the zip created by the iPhone.
 
 | record | used for |
 |---|---|
@@ -11,8 +11,8 @@
 | `SleepAnalysis` | sleep events; stages, where the schema has channels for them |
 | workouts | activity events |
 
-Dates in the file carry the offset of the phone when it exported, which says nothing of where the person was then. Days
-follow the zones that sleeps and workouts name (see [`sensorlm_hf.data.readers.apple_health_zones`]). Sources' and
+Dates in the file carry the phone's UTC offset at the time of the export, not that of the recording. Days use the time
+zones of sleep and workout records (see [`sensorlm_hf.data.readers.apple_health_zones`]). Sources' and
 devices' names, the person's date of birth and workout routes are not read.
 """
 
@@ -56,16 +56,16 @@ _STAGES = {"Core": "light", "Deep": "deep", "REM": "rem"}
 _STAGE_CHANNELS = ("sleep_stage_awake", "sleep_stage_light", "sleep_stage_deep", "sleep_stage_rem")
 
 MAX_STEPS_MINUTES = 60
-"""Steps of records over a longer time are left out: when in it they were taken is anybody's guess."""
+"""Step records longer than this are dropped, because the time of the steps is unknown."""
 
 MAX_SAMPLE_MINUTES = 10
-"""Other samples hold for the minutes of their record, but for no more than this."""
+"""Other samples apply to the minutes of their record, up to this duration."""
 
 WORN_MINUTES = 15
-"""Between heart rates at most this far apart the watch was worn; at rest it measures every five minutes or so."""
+"""The watch counts as worn between heart rates at most this far apart; at rest it measures about every five minutes."""
 
 SLEEP_PAUSE_MINUTES = 30
-"""Stretches of sleep that lie no further apart are one night."""
+"""Sleep periods at most this far apart belong to one night."""
 
 _BATCH = 50_000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}")
@@ -92,20 +92,19 @@ def read_apple_health(
 
     Args:
         export: `export.xml`, the folder that holds it, or the zip.
-        timezone: IANA name of the zone that the person is in until sleeps or workouts name another; by default that of
-            the first of them, so it is required if none names any. An itinerary is followed whatever records name.
+        timezone: IANA time zone of the person until a sleep or workout record names another; by default that of the
+            first such record, so it is required if there is none. An itinerary takes precedence over records.
         schema: Schema of the days.
         subject_id: Name of the person; by default `"apple-"` and a hash of the file's first mebibyte.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
 
     Yields:
         Days in order of time; days without any observed minute are left out.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path, or no export in it.
-        ValueError: If the zone is unknown, or missing and not to be found; or the file is damaged: the message names
-            file and line.
+        FileNotFoundError: If the path does not exist or contains no export.
+        ValueError: If the zone is unknown or missing, or the file is damaged; the message gives file and line.
     """
     zone = resolve_timezone(timezone, _WHY_ZONE) if timezone else None
     start = parse_window_start(day_start)
@@ -128,7 +127,9 @@ class _AppleHealth:
 
     def __init__(self, schema: SensorSchema, zone: tzinfo | None, day_start: int | None, report: ReadReport) -> None:
         self.schema, self.given_zone, self.day_start, self.report = schema, zone, day_start, report
-        self.person = PersonDays("apple", schema, UTC, day_start, report)  # of what zone is known when all is read
+        self.person = PersonDays(
+            "apple", schema, UTC, day_start, report
+        )  # the zone is only known once everything is read
         self.trail = ZoneTrail(report)
         self.resting: list[tuple[int, float]] = []
         self.person.finish = self._finish
@@ -168,7 +169,7 @@ class _AppleHealth:
 
     def _take(self, element: Element, where: str) -> None:
         zone = element.metadata.get(METADATA_KEY)
-        # What somebody types in, they may do anywhere.
+        # Manual entries may be made anywhere.
         if zone and element.metadata.get("HKWasUserEntered") != "1":
             self.trail.add(int(self._time(element, "startDate", where) // 60), zone)
         if element.tag == "Workout":
@@ -235,7 +236,7 @@ class _AppleHealth:
         self._hold(key, range(first, last + 1), [value] * (last - first + 1))
 
     def _hold(self, key: str, minutes: Iterable[int], values: Iterable[float]) -> None:
-        """Keeps samples until there are enough to be added at once, which is many times faster."""
+        """Buffers samples and adds them in batches, which is many times faster."""
         held = self.samples.setdefault(key, ([], []))
         held[0].extend(minutes)
         held[1].extend(values)
@@ -264,7 +265,7 @@ class _AppleHealth:
         if count * max(shares) > self.schema["steps"].valid_range[1]:
             self.report.note("implausible-steps", "dropped", "step records of more steps than a minute can hold", what)
             return
-        # By number: the names of sources hold the names of people.
+        # By number, because source names contain the names of people.
         number = self.sources.setdefault(name, len(self.sources))
         self._hold(f"steps of source {number}", minutes, [count * share for share in shares])
 
@@ -319,7 +320,7 @@ class _AppleHealth:
             self.person.spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
 
     def _finish(self, values: np.ndarray, start: int) -> None:
-        """Fills what takes more than one record to know: steps of several devices, and sleep stages."""
+        """Fills values that depend on several records: steps of several devices, and sleep stages."""
         store = self.person.store
         worn = self._worn(start)
         if "steps" in self.schema:
@@ -355,7 +356,7 @@ class _AppleHealth:
 
 
 def _shares(start: float, end: float) -> tuple[list[int], list[float]]:
-    """Minutes that a time in seconds touches, and the share of it that lies in each; they add up to 1."""
+    """Returns the minutes that a time span in seconds covers, and the fraction in each; fractions sum to 1."""
     first, last = int(start // 60), max(int(-(-end // 60)) - 1, int(start // 60))
     if first == last:
         return [first], [1.0]
@@ -364,7 +365,7 @@ def _shares(start: float, end: float) -> tuple[list[int], list[float]]:
 
 
 def _merge(spans: list[tuple[int, int]], pause: int) -> list[tuple[int, int]]:
-    """Joins spans that overlap or lie at most `pause` minutes apart."""
+    """Merges spans that overlap or are at most `pause` minutes apart."""
     merged: list[list[int]] = []
     for start, end in sorted(spans):
         if merged and start - merged[-1][1] <= pause:

@@ -1,4 +1,4 @@
-"""Apple Health's `export.xml` as a stream of elements: gigabytes in, one element at a time out, no tree."""
+"""Streams the elements of Apple Health's `export.xml` one at a time, without building a tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.parsers import expat
 from .sources import Source
 
 ELEMENTS = ("Record", "Workout")
-"""Elements that are handed out."""
+"""Elements that are yielded."""
 
 _PIECE = 1 << 20
 _HEAD = 4096
@@ -34,7 +34,7 @@ class Element:
 
 
 def find_export(source: Source) -> str | None:
-    """Returns the name of the export in a folder or zip; Apple translates it, so the content decides."""
+    """Returns the name of the export file in a folder or zip; Apple localises it, so it is detected by content."""
     candidates = [name for name in source.names if name.lower().endswith(".xml") and name.count("/") <= 2]
     for name in sorted(candidates, key=lambda name: ("cda" in name.lower(), name.count("/"), name)):
         with source.open(name) as stream:
@@ -51,10 +51,10 @@ def iter_elements(stream: IO[bytes], label: str) -> Iterator[Element]:
 
     Args:
         stream: The file.
-        label: How messages call it.
+        label: Label of the file for messages.
 
     Raises:
-        ValueError: If the XML is damaged, cut off or not an export; the message names the line.
+        ValueError: If the XML is damaged, truncated or not an export; the message gives the line.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -85,13 +85,15 @@ def iter_elements(stream: IO[bytes], label: str) -> Iterator[Element]:
         try:
             piece = stream.read(_PIECE)
         except (OSError, EOFError, RuntimeError) as error:
-            raise ValueError(f"{label}: cannot be read on: {error}. The zip may be cut off; export it again.") from None
+            raise ValueError(
+                f"{label}: cannot be read further: {error}. The zip may be truncated; export it again."
+            ) from None
         except Exception as error:  # zlib and zipfile raise their own
             raise ValueError(f"{label}: cannot be read from the zip: {error}. Export it again.") from None
         try:
             parser.Parse(piece, not piece)
         except expat.ExpatError as error:
-            cut = " The file seems to be cut off; export it again." if not piece else ""
+            cut = " The file seems to be truncated; export it again." if not piece else ""
             raise ValueError(
                 f"{label}, line {error.lineno}: not valid XML: {expat.ErrorString(error.code)}.{cut}"
             ) from None

@@ -1,7 +1,7 @@
-"""Where the person of an Apple Health export was: sleeps and workouts name the zone that they were recorded in.
+"""Time zones of the person in an Apple Health export, from sleep and workout records.
 
-Every date in the file carries the offset of the phone's zone when it *exported*, whatever the zone was when the record
-was made. Only the metadata entry `HKTimeZone`, which devices and many apps write with sleeps and workouts, tells that.
+Every date in the file carries the phone's UTC offset at the time of the *export*, not of the record. Only the metadata
+entry `HKTimeZone`, which devices and many apps write with sleep and workout records, gives the actual time zone.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ METADATA_KEY = "HKTimeZone"
 
 
 class ZoneTrail:
-    """Collects zones that records name, in any order, and turns them into an itinerary.
+    """Collects the time zones of records, in any order, and builds an itinerary.
 
-    A zone holds from the start of the first record that names it: that the person was there by then is certain, and
-    when before it they came is not.
+    A zone applies from the start of the first record with it: the person was certainly there by then, but the time of
+    arrival is unknown.
 
     Args:
-        report: Filled with the changes of zone, and names that are no zones.
+        report: Collects zone changes and invalid zone names.
     """
 
     def __init__(self, report: ReadReport) -> None:
@@ -35,7 +35,7 @@ class ZoneTrail:
         self._seen: dict[int, ZoneInfo] = {}
 
     def add(self, minute: int, name: str) -> None:
-        """Takes in that a record of an epoch minute names a zone."""
+        """Adds the time zone of a record at an epoch minute."""
         if name not in self._zones:
             try:
                 self._zones[name] = ZoneInfo(name)
@@ -51,11 +51,11 @@ class ZoneTrail:
         """Returns the zones of the person's days.
 
         Args:
-            given: Zone in which the person is until records name another; that of the first such record if None. An
-                [`Itinerary`] says it all, and what records name is only compared with it.
+            given: Time zone until a record has another; that of the first such record if None. An [`Itinerary`] takes
+                precedence, and records are only compared with it.
 
         Returns:
-            `given` or an itinerary that begins with it; None if neither the caller nor any record names a zone.
+            `given` or an itinerary that begins with it; None if neither the caller nor any record gives a zone.
         """
         if isinstance(given, Itinerary):
             for minute, zone in self._seen.items():

@@ -1,4 +1,4 @@
-"""Finds out what a recording is, and reads it."""
+"""Detects the type of a recording and reads it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .table import TABLE_SUFFIXES, TableLike, read_table
 from .table_mapping import TableMapping
 
 SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
-"""Kinds of sources that [`read_any`] knows."""
+"""Source types supported by [`read_any`]."""
 
 LABEL_TYPES: dict[str, dict[str, float | str]] = {
     "fitbit": {"resting_heart_rate": 0.0},
     "apple-health": {"resting_heart_rate": 0.0},
     "mmash": {**dict.fromkeys(SCORES, 0.0), "gender": ""},
 }
-"""An example of every label that days of a source may carry, none of which all of them do."""
+"""An example of each optional label that days of a source may have."""
 
 
 def tables_below(folder: Path) -> list[Path]:
@@ -44,7 +44,7 @@ def tables_below(folder: Path) -> list[Path]:
 
 
 def detect_source(path: str | os.PathLike) -> str:
-    """Tells what kind of source a path is.
+    """Detects the source type of a path.
 
     Args:
         path: A Fitbit or Apple Health export (folder or zip), an MMASH folder, sessions of an Empatica E4, biomarkers
@@ -54,8 +54,8 @@ def detect_source(path: str | os.PathLike) -> str:
         One of [`SOURCES`].
 
     Raises:
-        FileNotFoundError: If there is nothing at the path.
-        ValueError: If it is none of them; the message says what was looked for.
+        FileNotFoundError: If the path does not exist.
+        ValueError: If it is none of these; the message lists the supported files.
     """
     path = Path(path)
     if not path.exists():
@@ -67,7 +67,7 @@ def detect_source(path: str | os.PathLike) -> str:
             return "apple-health"
         if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
             raise ValueError(
-                f"{path} is no source that can be read: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
+                f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
                 " Health export (folder or zip), or a folder of MMASH, Empatica E4 or EmbracePlus recordings."
             )
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
@@ -104,26 +104,26 @@ def read_any(
     report: ReadReport | None = None,
     skip_bad: bool = False,
 ) -> Iterator[SensorDay]:
-    """Reads a recording, whatever it is; see the reader of each kind, such as [`read_fitbit`].
+    """Reads a recording of any supported type; see the individual readers, such as [`read_fitbit`].
 
     Args:
         source: Path, DataFrame, `datasets` dataset or array.
-        kind: One of [`SOURCES`]; found out by default.
-        timezone: Local zone. Required but for MMASH (`"Europe/Rome"`), tables whose times name one and Apple Health
-            exports whose sleeps or workouts do.
+        kind: One of [`SOURCES`]; detected by default.
+        timezone: Local time zone. Required, except for MMASH (`"Europe/Rome"`), tables whose times contain one and
+            Apple Health exports whose sleep or workout records do.
         schema: Schema of the days.
-        subject_id: Name of the person, for sources that do not tell people apart.
+        subject_id: Subject id, for sources that do not contain one.
         day_start: Local time at which windows start; not for MMASH, whose window starts with the recording.
-        mapping: What a table's columns mean; for tables only.
-        report: Filled with what was used, dropped and found odd.
-        skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
+        mapping: Column mapping; for tables only.
+        report: Collects what was used, dropped or unusual.
+        skip_bad: Whether to skip and note unreadable files instead of raising.
 
     Yields:
         The days of the source.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path.
-        ValueError: If the source is of no known kind, or damaged.
+        FileNotFoundError: If the path does not exist.
+        ValueError: If the source type is unknown, or the source is damaged.
     """
     if not isinstance(source, (str, os.PathLike)):
         if not isinstance(source, (np.ndarray, pd.DataFrame)) and not hasattr(source, "features"):
@@ -160,7 +160,7 @@ def read_any(
         "day_start": day_start or "00:00",
         "report": report,
     }
-    if kind == "apple-health":  # one file: without it there is nothing to go on with
+    if kind == "apple-health":  # a single file, which cannot be skipped
         return read_apple_health(path, timezone, **options)
     readers: dict[str, Any] = {"fitbit": read_fitbit, "e4": read_e4, "embraceplus": read_embraceplus}
     return readers[kind](path, timezone, skip_bad=skip_bad, **options)

@@ -33,7 +33,7 @@ ACC_COUNTS_PER_G = 64.0
 
 _RATE_BOUNDS = (0.1, 1000.0)
 _EARLIEST, _LATEST = 946_684_800, 4_102_444_800  # 2000 to 2100
-_WHY_ZONE = "The E4 records in UTC and says nowhere which zone its wearer was in."
+_WHY_ZONE = "The E4 records in UTC, and its files do not contain the wearer's time zone."
 _DEVICE = re.compile(r"(?:\d{9,11})_([A-Za-z0-9]{4,})")
 
 
@@ -66,7 +66,7 @@ def find_sessions(path: str | os.PathLike) -> list[tuple[Path, str, str]]:
         except ValueError:
             if holder == root:
                 raise
-            continue  # a zip of something else, or a broken one, below the folder asked for
+            continue  # an unrelated or broken zip in the folder
         for prefix in sorted({name[: -len(name.rsplit("/", 1)[-1])] for name in names}):
             held = {name[len(prefix) :] for name in names if name.startswith(prefix)} & set(SIGNAL_FILES)
             if "TEMP.csv" in held or {"ACC.csv", "EDA.csv"} <= held or {"BVP.csv", "HR.csv"} <= held:
@@ -91,25 +91,25 @@ def read_e4(
 
     Channels: `HR` is the device's own, averaged over a minute; the `hrv_*` channels come from beats; the accelerometer,
     skin conductance and temperature are described by [`sensorlm_hf.data.signals`]. A minute counts if half of it is
-    recorded. Button presses (`tags.csv`) are counted in the report; they have no meaning of their own.
+    recorded. Button presses (`tags.csv`) are only counted in the report.
 
     Args:
         path: A session's folder or zip, or a folder above several.
-        timezone: IANA name of the wearer's zone. Required.
+        timezone: IANA time zone of the wearer. Required.
         schema: Schema of the days.
-        subject_id: Name of the person, if all sessions are one person's; otherwise sessions are kept apart by the
-            device in their names, or by their folder.
+        subject_id: Subject id, if all sessions are from one person; by default, people are distinguished by the device
+            in the session names, or by folder.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first recorded minute.
-        beats: `"ibi"` takes the device's beat intervals, of which there are few in movement; `"bvp"` finds the beats in
-            the pulse wave with NeuroKit2 (extra `[signals]`), which finds more and checks them less.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
-        skip_bad: Whether to go on without unreadable sessions, noting them, instead of raising.
+        beats: `"ibi"` uses the device's beat intervals, which are sparse during movement; `"bvp"` detects beats in the
+            pulse wave with NeuroKit2 (extra `[signals]`), which yields more intervals of lower reliability.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
+        skip_bad: Whether to skip and note unreadable sessions instead of raising.
 
     Yields:
         Days by person, then by time.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path, or no session in it.
+        FileNotFoundError: If the path does not exist or contains no session.
         ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and line.
     """
     zone = resolve_timezone(timezone, _WHY_ZONE)
@@ -146,7 +146,7 @@ def _people(
                 _skip(report, error, skip_bad)
         readers.sort(key=lambda reader: reader.start)
         for reader in readers:
-            # Sessions may overlap by a little; none reaches back before the start of the one before.
+            # Sessions may overlap slightly, but never start before the previous one.
             yield from person.emit(int(reader.start // 60))
             try:
                 features = reader.features()
@@ -276,14 +276,14 @@ def _rows(text: str, skip: int, columns: int, label: str) -> np.ndarray:
             return rows
     except ValueError:
         pass
-    for place, line in enumerate(lines):  # slow, but it happens once: to say which line
+    for place, line in enumerate(lines):  # slow, but only run once, to find the line
         cells = line.split(",")
         try:
             good = len(cells) == columns and all(np.isfinite(float(cell)) for cell in cells)
         except ValueError:
             good = False
         if not good:
-            cut = " The file seems to be cut off." if place == len(lines) - 1 else ""
+            cut = " The file seems to be truncated." if place == len(lines) - 1 else ""
             raise ValueError(
                 f"{label}, line {place + skip + 1}: must hold {columns} number{'s' if columns > 1 else ''}, got"
                 f" {line.strip()!r}.{cut}"

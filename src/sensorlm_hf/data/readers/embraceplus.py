@@ -1,7 +1,7 @@
 """Empatica EmbracePlus: the digital biomarkers of a minute, one CSV file a biomarker and UTC date.
 
 Files are found by the end of their names (`eda.csv`, or `<participant>_<date>_eda.csv` as the Care Lab writes it)
-anywhere below the folder; times are UTC, people are told apart by `participant_full_id`.
+anywhere below the folder; times are UTC, people are distinguished by `participant_full_id`.
 
 | file | used for |
 |---|---|
@@ -80,11 +80,11 @@ _NAME = re.compile(
     rf"(?:.*[_/])?({'|'.join([*BIOMARKERS, *LOGS, *UNUSED])})(?:[_-](\d{{4}}-\d{{2}}-\d{{2}}))?\.csv"
 )  # in lower case: EDA.csv is a file of the E4
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_WHY_ZONE = "The EmbracePlus records in UTC and its files do not say which zone the wearer was in."
+_WHY_ZONE = "The EmbracePlus records in UTC, and its files do not contain the wearer's time zone."
 
 
 def classify(name: str) -> str | None:
-    """Returns the biomarker that a file holds by its name, or None."""
+    """Returns the biomarker of a file from its name, or None."""
     match = _NAME.fullmatch(name)
     return match[1] if match else None
 
@@ -106,18 +106,18 @@ def read_embraceplus(
 
     Args:
         folder_or_zip: Any folder above the files, or a zip of it; may hold several participants.
-        timezone: IANA name of the wearers' zone. Required.
+        timezone: IANA time zone of the wearers. Required.
         schema: Schema of the days.
         subject_id: Name of the person, if all files are one person's; by default what `participant_full_id` says.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
-        skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
+        skip_bad: Whether to skip and note unreadable files instead of raising.
 
     Yields:
         Days by person, then by time.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path, or no biomarker below it.
+        FileNotFoundError: If the path does not exist or contains no biomarker files.
         ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and line.
     """
     zone, start = resolve_timezone(timezone, _WHY_ZONE), parse_window_start(day_start)
@@ -170,7 +170,7 @@ class _Embrace:
             for who in sorted(people):
                 person = PersonDays(who, self.schema, self.zone, self.day_start, self.report)
                 states: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"sleep": [], "activity": []}
-                # Events cross dates, so they are known before the first day is given out.
+                # Events cross dates, so they are read before the first day is emitted.
                 for files in (people[who][day] for day in sorted(people[who])):
                     self._load_logs(source, files, states)
                 person.spans = [*self._sleeps(states["sleep"]), *_activities(states["activity"])]

@@ -48,8 +48,8 @@ _STAGE_CHANNELS = {
     "rem": "sleep_stage_rem",
 }
 _WHY_ZONE = (
-    "Fitbit writes heart rate, steps and exercises in UTC, but sleep in local time, and says nowhere in these files"
-    " which zone that is; a wrong guess would move the night into the day."
+    "Fitbit writes heart rate, steps and exercises in UTC, but sleep in local time, and its files do not contain the"
+    " time zone; a wrong guess would shift the night into the day."
 )
 # Which values a file named after a date may hold: from two days before it on. Fitbit cuts files at local or at UTC
 # midnight; local time is at most 14 hours ahead of UTC.
@@ -57,7 +57,7 @@ _MARGIN = timedelta(days=2)
 
 
 def classify(name: str) -> tuple[str, date | None] | None:
-    """Tells what an export's file is from its name.
+    """Determines the type of an export's file from its name.
 
     Args:
         name: Path inside the export.
@@ -94,15 +94,15 @@ def read_fitbit(
 
     Args:
         folder_or_zip: The export: any folder above its files, or the zip as downloaded.
-        timezone: IANA name of the zone that the person lived in. Required.
+        timezone: IANA time zone of the person. Required.
         schema: Schema of the days.
         subject_id: Name of the person; by default `"fitbit-"` and a hash of the first file's content, so that folder
             and zip agree and no name of a person gets in.
         day_start: Local time `"HH:MM"` at which windows of 1440 minutes start, or `"first"`: at the first observed
             minute. Where clocks go back, the 25th hour lies in no window and is noted; windows from the first minute
             follow one another, whatever clocks do.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
-        skip_bad: Whether to go on without unreadable files, noting them, instead of raising.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
+        skip_bad: Whether to skip and note unreadable files instead of raising.
 
     Yields:
         Days in order of time; days without any observed minute are left out.
@@ -202,7 +202,7 @@ class _FitbitReader:
                     yield from self.person.emit((moment - datetime(1970, 1, 1)) // timedelta(minutes=1))
 
     def _wanted(self, kind: str, name: str) -> bool:
-        """Tells whether the schema has a channel for a file; heart rate also tells when steps are 0."""
+        """Returns whether a file is needed for the schema; heart rate is also needed to find minutes with 0 steps."""
         if any(key in self.schema for key in _CHANNELS[kind]):
             return True
         reason = next((why for pattern, why in UNUSED if pattern.match(name.rsplit("/", 1)[-1])), None)
@@ -229,7 +229,7 @@ class _FitbitReader:
             if not self.skip_bad:
                 raise
             for entries, length in zip(lists, before, strict=True):
-                del entries[length:]  # half a file is worse than none: nobody would know which half
+                del entries[length:]  # discard the partial file: which part was read would be unknown
             self.report.note("bad-file", "dropped", "files that could not be read", str(error))
             return
         self.report.files_read.append(name)
@@ -248,7 +248,7 @@ class _FitbitReader:
         return self.person.add(key, minutes, values)
 
     def _finish(self, values: np.ndarray, start: int) -> None:
-        """Fills what takes more than one record to know: minutes that a list leaves out, and sleep stages."""
+        """Fills values that depend on several records: unlisted minutes, and sleep stages."""
         worn = self.person.store.window("HR", start)[1] > 0
         for key in _UNLISTED_IS_ZERO:
             if key in self.schema:

@@ -1,4 +1,4 @@
-"""What the files of a Fitbit export say: names in, arrays and logs out. No windows, no local days."""
+"""Parses the files of a Fitbit export to arrays and logs, without windows or local days."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _STAMP, _START = '"dateTime"', '"startTime"'
 
 
 def classify(name: str, patterns: Mapping[str, re.Pattern[str]] = PATTERNS) -> tuple[str, date | None] | None:
-    """Tells what an export's file is from its name.
+    """Determines the type of an export's file from its name.
 
     Args:
         name: Path inside the export.
@@ -78,7 +78,7 @@ def classify(name: str, patterns: Mapping[str, re.Pattern[str]] = PATTERNS) -> t
 
 @dataclass
 class Logs:
-    """What an export says besides minute values.
+    """Everything in an export except minute values.
 
     Attributes:
         spans: Exercises and sleeps.
@@ -102,13 +102,13 @@ class FitbitFiles:
     Args:
         zone: The person's local zone.
         schema: Schema of the days: what of a file is wanted, and plausible ranges.
-        report: Filled with what is dropped or odd.
+        report: Collects what is dropped or unusual.
         add: Takes a channel, `(n,)` epoch minutes and `(n,)` values, NaN for none, of any number of samples; returns
             how many of them repeat a minute.
 
     Attributes:
-        logs: What the files parsed so far say besides minute values.
-        current: The file being parsed, as notes name it.
+        logs: Logs of the files parsed so far.
+        current: The file being parsed, for notes.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Logged events in absolute time, their names, and how they fall into windows."""
+"""Logged events in absolute time, their names, and their assignment to windows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAP_BELOW_MINUTES = 180
 """A daytime sleep shorter than this is a nap."""
 
 DAYTIME = (7, 21)
-"""Hours of the local clock, from and before, in which a short sleep counts as a nap."""
+"""Local hours, `[from, to)`, in which a short sleep counts as a nap."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +29,7 @@ class Span:
 
 
 def activity_label(name: str) -> str:
-    """Returns the package's name of an activity; names that it does not know are lower-cased and kept."""
+    """Returns the canonical name of an activity; unknown names are lower-cased."""
     cleaned = " ".join(str(name).split())
     return canonical_activity(cleaned) or cleaned.lower()
 
@@ -37,21 +37,21 @@ def activity_label(name: str) -> str:
 def sleep_label(start: int, end: int, zone: tzinfo, *, main: bool | None = None) -> str:
     """Returns `"nap"` or `"sleep"`.
 
-    A sleep that the device marks as not the main one is a nap, and so is one of under three hours that starts between
-    7:00 and 21:00.
+    A sleep is a nap if the device does not mark it as the main sleep, or if it is shorter than three hours and starts
+    between 7:00 and 21:00.
 
     Args:
         start: Epoch minute.
         end: Epoch minute, exclusive.
         zone: Local zone.
-        main: What the device says; None if it says nothing.
+        main: Whether the device marks it as the main sleep; None if unknown.
     """
     short = end - start < NAP_BELOW_MINUTES and DAYTIME[0] <= moment_of(start, zone).hour < DAYTIME[1]
     return "nap" if main is False or short else "sleep"
 
 
 def without_duplicates(spans: Iterable[Span], report: ReadReport) -> list[Span]:
-    """Returns the spans sorted by start, each once; repeats are noted."""
+    """Returns the spans sorted by start, without duplicates, which are noted."""
     ordered = sorted(spans)
     unique = list(dict.fromkeys(ordered))
     report.note("duplicate-log", "dropped", "log entries listed twice, kept once", count=len(ordered) - len(unique))
@@ -59,7 +59,7 @@ def without_duplicates(spans: Iterable[Span], report: ReadReport) -> list[Span]:
 
 
 def note_overlaps(spans: Iterable[Span], report: ReadReport) -> None:
-    """Notes activities that overlap one another; both are kept, because people do two things at once."""
+    """Notes overlapping activities; both are kept, because people may do two things at once."""
     latest: Span | None = None
     for span in sorted(s for s in spans if s.kind == "activity"):
         if latest is not None and span.start < latest.end:
@@ -74,7 +74,7 @@ def note_overlaps(spans: Iterable[Span], report: ReadReport) -> None:
 
 
 def events_in_window(spans: Iterable[Span], start: int, length: int = MINUTES_PER_DAY) -> tuple[Event, ...]:
-    """Returns the events that overlap a window, with their true start and end, which may lie outside it.
+    """Returns the events that overlap a window, with their true start and end, which may be outside it.
 
     Args:
         spans: Logged events.

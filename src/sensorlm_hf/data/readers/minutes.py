@@ -1,4 +1,4 @@
-"""Time for readers: zones, windows of minutes, and sums per minute that need little memory.
+"""Time handling for readers: time zones, windows of minutes, and memory-efficient sums per minute.
 
 Readers count time in *epoch minutes*: whole minutes since 1970-01-01 00:00 UTC.
 """
@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def resolve_timezone(zone: str | tzinfo | None, why: str) -> tzinfo:
-    """Returns the time zone that a user named.
+    """Resolves a time zone given by the user.
 
     Args:
         zone: IANA name (`"Australia/Melbourne"`), or a `tzinfo`; or, for a person who travelled, zones separated by
@@ -32,12 +32,12 @@ def resolve_timezone(zone: str | tzinfo | None, why: str) -> tzinfo:
         why: Why the zone is needed, for the message if it is missing.
 
     Raises:
-        ValueError: If the zone is missing or unknown; names that look alike are suggested.
+        ValueError: If the zone is missing or unknown; similar names are suggested.
         TypeError: If it is neither a name nor a `tzinfo`.
     """
     if zone is None or zone == "":
         raise ValueError(
-            f"`timezone` is missing. {why} Give the IANA name of the zone that the person lived in, such as"
+            f"`timezone` is missing. {why} Give the IANA name of the person's time zone, such as"
             " 'Australia/Melbourne' or 'Europe/Rome'."
         )
     if isinstance(zone, tzinfo):
@@ -74,7 +74,7 @@ def parse_day_start(day_start: str) -> int:
         day_start: `"HH:MM"`, from `"00:00"` to `"23:59"`.
 
     Raises:
-        ValueError: If it is no such time.
+        ValueError: If it is not such a time.
     """
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", day_start) if isinstance(day_start, str) else None
     if not match:
@@ -83,15 +83,15 @@ def parse_day_start(day_start: str) -> int:
 
 
 def epoch_minute(moment: datetime) -> int:
-    """Returns the epoch minute that an aware time lies in."""
+    """Returns the epoch minute of a timezone-aware time."""
     return (moment - EPOCH) // timedelta(minutes=1)
 
 
 def local_epoch_minute(moment: datetime, zone: tzinfo, *, up: bool = False) -> int:
     """Returns the epoch minute of a naive local time.
 
-    A time that a clock change skips is read as the time that would have been without the change; one that occurs
-    twice is the first.
+    A time skipped by a clock change is interpreted as if the change had not happened; for an ambiguous time, the first
+    occurrence is used.
 
     Args:
         moment: Naive local time.
@@ -103,7 +103,7 @@ def local_epoch_minute(moment: datetime, zone: tzinfo, *, up: bool = False) -> i
 
 
 def moment_of(minute: int, zone: tzinfo) -> datetime:
-    """Returns the local time of an epoch minute, in the zone that its person was in."""
+    """Returns the local time of an epoch minute in the person's time zone at that moment."""
     moment = EPOCH + timedelta(minutes=int(minute))
     return moment.astimezone(plain_zone(zone, moment))
 
@@ -130,9 +130,9 @@ def local_day_of(minute: int, day_start: int, zone: tzinfo) -> date:
 def local_windows(first: int, last: int, day_start: int, zone: tzinfo) -> Iterator[tuple[int, int]]:
     """Yields the windows of local days that touch a span of time.
 
-    A window is [`MINUTES_PER_DAY`] elapsed minutes from the local start of its day. Where clocks go back, the day has
-    25 hours, and its last hour lies in no window; where they go forward, the day has 23, and the window's last hour is
-    the first of the next day's too. So each window starts on the clock, and all have one length.
+    A window is [`MINUTES_PER_DAY`] elapsed minutes from the local start of its day. If clocks go back, the day has 25
+    hours, and its last hour is not part of any window; if they go forward, the day has 23, and the window's last hour
+    overlaps the next window. So every window starts at the same local time and has the same length.
 
     Args:
         first: First epoch minute of the span.
@@ -157,9 +157,9 @@ class MinuteStore:
     """Sums and counts per minute and channel, kept in blocks of a UTC day, so that memory follows the days held.
 
     Args:
-        keep_largest: Channels of which a minute is reported at most once by a device: a second report of the minute
-            replaces the first if it is larger, instead of being added. Two trackers, or the same file twice in an
-            export, would otherwise double the steps.
+        keep_largest: Channels that a device reports at most once per minute: a second value for the same minute
+            replaces the first if it is larger, instead of being added. Otherwise two trackers, or a duplicate file in
+            an export, would double the steps.
     """
 
     def __init__(self, keep_largest: tuple[str, ...] = ()) -> None:
@@ -175,7 +175,7 @@ class MinuteStore:
             values: `(n,)` float64; NaN is skipped.
 
         Returns:
-            How many samples met a minute that had one already (of use for `keep_largest` channels).
+            Number of samples for minutes that already had a value (relevant for `keep_largest` channels).
         """
         good = ~np.isnan(values)
         minutes, values = minutes[good], values[good]
@@ -221,12 +221,12 @@ class MinuteStore:
         return np.where(count > 0, total, np.nan)
 
     def holds(self, start: int, length: int = MINUTES_PER_DAY) -> bool:
-        """Tells whether any block of a window is held: False means that the window is empty."""
+        """Returns whether any block of a window is held: False means that the window is empty."""
         days = range(start // MINUTES_PER_DAY, (start + length - 1) // MINUTES_PER_DAY + 1)
         return any(day in self._blocks for day in days)
 
     def span(self) -> tuple[int, int] | None:
-        """Returns the first and last epoch minute that hold a sample, or None if there is none."""
+        """Returns the first and last epoch minute with a sample, or None if there is none."""
         if not self._blocks:
             return None
         edges = []
@@ -254,11 +254,11 @@ def to_float(value: Any, *, finite: bool = False) -> float:
 
     Args:
         value: The number.
-        finite: Whether NaN and infinity are refused.
+        finite: Whether NaN and infinity are rejected.
 
     Raises:
-        TypeError: If it is of a type that holds no number.
-        ValueError: If it is no number.
+        TypeError: If it is neither a number nor a string.
+        ValueError: If it is not a number.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError(f"not a number: {value!r}")

@@ -46,7 +46,7 @@ MIN_SECONDS = 30
 
 
 def is_mmash_folder(folder: Path) -> bool:
-    """Tells whether a folder holds one MMASH person."""
+    """Returns whether a folder holds one MMASH person."""
     return (folder / "Actigraph.csv").is_file() or (folder / "RR.csv").is_file()
 
 
@@ -75,7 +75,7 @@ def read_mmash(
         timezone: Zone of the clock times.
         first_date: Date of day 1. Arbitrary, since MMASH publishes no dates.
         schema: Schema of the days.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
         skip_bad: Whether to go on without people whose files are unreadable, noting them, instead of raising.
 
     Yields:

@@ -83,7 +83,7 @@ class MmashFolder:
         path: The person's folder.
         zone: Zone of the clock times.
         day_one: Date of day 1.
-        report: Filled with what is dropped or odd.
+        report: Collects what is dropped or unusual.
     """
 
     def __init__(self, path: Path, zone: tzinfo, day_one: date, report: ReadReport) -> None:

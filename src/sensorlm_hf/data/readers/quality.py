@@ -1,4 +1,4 @@
-"""What a reader used, what it left out and why: nothing is dropped in silence."""
+"""Reports of what a reader used and what it left out and why: nothing is dropped silently."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ...days import SensorDay
 logger = logging.getLogger(__name__)
 
 NOTE_LEVELS = ("info", "kept", "dropped")
-"""`info`: worth knowing; `kept`: odd, but used; `dropped`: left out of the days."""
+"""`info`: informational; `kept`: unusual, but used; `dropped`: left out of the days."""
 
 
 @dataclass
 class Note:
-    """One thing that a reader noticed, counted over all its occurrences.
+    """An issue found by a reader, with the number of occurrences.
 
     Attributes:
-        code: Stable short name, such as `"exercise-zero-length"`.
+        code: Stable identifier, such as `"exercise-zero-length"`.
         level: One of [`NOTE_LEVELS`].
-        message: What it means, one sentence.
-        count: How often it occurred (rows, minutes, entries or files, as the message says).
-        examples: Up to five places or descriptions, in the order met.
-        places: How often in which place (a file, a person or a day, as the reader says), for the first thousand.
+        message: Description, in one sentence.
+        count: Number of occurrences (rows, minutes, entries or files, depending on the message).
+        examples: Up to five locations or descriptions, in order of occurrence.
+        places: Counts by location (a file, a person or a day, depending on the reader), for the first thousand.
     """
 
     code: str
@@ -40,19 +40,19 @@ class Note:
 
 @dataclass
 class DayQuality:
-    """What was observed in one emitted window.
+    """Data quality of one emitted window.
 
     Attributes:
-        sample_id: Name of the window, [`SensorDay.sample_id`].
-        subject_id: Whose day it is.
+        sample_id: Identifier of the window, [`SensorDay.sample_id`].
+        subject_id: Subject id.
         observed_minutes: `{channel key: minutes with a value}`, only channels with at least one.
         events: Number of events of each kind.
         start: Start of the window, ISO 8601.
         unobserved_minutes: Minutes without any value.
-        longest_gap: Most minutes in a row without any value.
-        implausible_minutes: `{channel key: minutes with a value that no working sensor reports}`.
-        overlapping_logs: Activities that begin while another one lasts.
-        dropped: `{why: how often}` of what the reader left out while it made this day.
+        longest_gap: Longest run of minutes without any value.
+        implausible_minutes: `{channel key: minutes with an implausible value}`.
+        overlapping_logs: Number of activities that begin during another one.
+        dropped: `{reason: count}` of what the reader left out of this day.
     """
 
     sample_id: str
@@ -68,13 +68,13 @@ class DayQuality:
 
 
 class ReadReport:
-    """Collects what a reader used, dropped and found odd. Pass one to a reader and look at it afterwards.
+    """Collects what a reader used, dropped or found unusual. Pass one to a reader and inspect it afterwards.
 
     Readers are generators: the report is complete once the generator is exhausted.
 
     Attributes:
-        files_read: Files that gave values or events.
-        files_unused: `{file: why it was not used}`.
+        files_read: Files with values or events.
+        files_unused: `{file: reason}`.
         notes: Notes by code.
         days: One [`DayQuality`] per emitted window.
     """
@@ -111,7 +111,7 @@ class ReadReport:
         return self.notes[code].count if code in self.notes else 0
 
     def add_day(self, day: SensorDay) -> None:
-        """Records what an emitted window holds."""
+        """Records the data quality of an emitted window."""
         observed = day.mask.sum(axis=0)
         kinds: dict[str, int] = {}
         for event in day.events:
@@ -144,15 +144,15 @@ class ReadReport:
 
     @property
     def dropped(self) -> list[Note]:
-        """Notes of things that were left out."""
+        """Notes with level `dropped`."""
         return [note for note in self.notes.values() if note.level == "dropped"]
 
     def merge(self, other: ReadReport, prefix: str = "") -> None:
-        """Takes in the report of another part of the same recording.
+        """Merges the report of another part of the same recording.
 
         Args:
-            other: Report of the part; its days come after those that are here.
-            prefix: What its files' names begin with here.
+            other: Report of the part; its days are appended.
+            prefix: Prefix for its file names.
         """
         self.files_read += [prefix + name for name in other.files_read]
         self.files_unused |= {prefix + name: why for name, why in other.files_unused.items()}
@@ -191,7 +191,7 @@ class ReadReport:
 
 
 def _overlaps(day: SensorDay) -> int:
-    """Activities that begin while another one lasts."""
+    """Counts activities that begin during another one."""
     count, latest = 0, -1_000_000
     for event in day.events_of("activity"):
         count += event.start_minute < latest
@@ -200,7 +200,7 @@ def _overlaps(day: SensorDay) -> int:
 
 
 def finish(days: Iterator[SensorDay], report: ReadReport, *, warn: bool, source: str) -> Iterator[SensorDay]:
-    """Passes days through, records them, and logs what was dropped if the caller did not ask for the report.
+    """Yields days, records them, and logs what was dropped if the caller did not request a report.
 
     Args:
         days: The days of a reader.

@@ -1,6 +1,6 @@
-"""Recordings in parts that need nothing of one another, so that processes and machines can share them.
+"""Splits recordings into independent parts, so that processes and machines can share them.
 
-Apart from the dataset builder, since streaming from it makes `datasets` replace `Path` and `open` in its module.
+Separate from the dataset builder, because `datasets` patches `Path` and `open` in the builder's module when streaming.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .table import TABLE_SUFFIXES
 from .table_mapping import TableMapping
 
 ENTRY_SUFFIXES = (".zip", ".xml", *TABLE_SUFFIXES)
-"""Names of the files that may be a person's whole recording."""
+"""Suffixes of files that may contain a person's entire recording."""
 
 PartItem = Union[tuple[SensorDay, DayQuality], ReadReport]
-"""A day of a part with what was observed in it; after the last one, the report of the rest."""
+"""A day of a part with its data quality; after the last one, the report of everything else."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Recording:
     """A recording and how to read it; see [`read_any`] for the attributes.
 
     Attributes:
-        path: Where it is.
-        kind: Kind of source.
-        salt: Secret of the pseudonyms; None keeps the people's names.
-        folder_of_people: Whether the path is a folder that holds a recording of each person: its folders and files are
-            read one by one, and their names are the people's.
+        path: Path of the recording.
+        kind: Source type.
+        salt: Secret salt of the pseudonyms; None keeps the original subject ids.
+        folder_of_people: Whether the path is a folder with one recording (folder or file) per person, named after the
+            person.
     """
 
     path: str
@@ -53,11 +53,11 @@ class Recording:
     folder_of_people: bool = False
 
     def check(self) -> None:
-        """Checks that what is at the path is of the kind.
+        """Checks that the path has the expected source type.
 
         Raises:
-            FileNotFoundError: If there is nothing at the path.
-            ValueError: If it is a recording of another kind.
+            FileNotFoundError: If the path does not exist.
+            ValueError: If it is a recording of another type.
         """
         found = detect_source(self.parts()[0] if self.folder_of_people else self.path)
         if found != self.kind:
@@ -66,18 +66,18 @@ class Recording:
             )
 
     def parts(self) -> list[str]:
-        """Returns paths that can be read apart from one another, in a fixed order.
+        """Returns paths that can be read independently, in a fixed order.
 
         Raises:
-            FileNotFoundError: If there is nothing at the path.
-            ValueError: If it should be a folder of people and is none, or the people have a name already.
+            FileNotFoundError: If the path does not exist.
+            ValueError: If `folder_of_people` is set but the path is not such a folder, or `subject_id` is also set.
         """
         root = Path(self.path)
         if self.folder_of_people:
             if self.subject_id is not None:
                 raise ValueError(
-                    f"`subject_id` is {self.subject_id!r}, but people of a folder are called as its entries are; leave"
-                    " one of the two out."
+                    f"`subject_id` is {self.subject_id!r}, but with `folder_of_people` subject ids come from the"
+                    " entries' names; pass only one of the two."
                 )
             return people_in(root)
         if not root.exists():
@@ -94,7 +94,7 @@ class Recording:
 
         Args:
             part: One of [`Recording.parts`].
-            report: Filled with what was used, dropped and found odd.
+            report: Collects what was used, dropped or unusual.
         """
         subject = entry_name(Path(part)) if self.folder_of_people and self.kind != "mmash" else self.subject_id
         apart = self.folder_of_people or (self.kind == "table" and Path(part) != Path(self.path))
@@ -116,20 +116,20 @@ class Recording:
             report.note("bad-file", "dropped", "files that could not be read", str(error))
 
     def items(self, part: str) -> Iterator[PartItem]:
-        """Yields the days of a part as they come, each with what was observed in it, and then the report of the rest.
+        """Yields the days of a part as they are read, each with its data quality, and then the remaining report.
 
-        So a part may be read far away, and nothing but what is given out is held; [`merge_items`] takes it.
+        A part can therefore be read remotely and without buffering; [`merge_items`] combines the items.
         """
         report = ReadReport()
         for day in self.read(part, report):
             yield day, report.days.pop()
         if self.folder_of_people:
-            told, report = report, ReadReport()
-            report.merge(told, prefix=f"{Path(part).name}/")
+            part_report, report = report, ReadReport()
+            report.merge(part_report, prefix=f"{Path(part).name}/")
         yield report
 
     def days(self, part: str) -> Iterator[tuple[str, SensorDay]]:
-        """Yields each day of a part with the name of its person before any pseudonym."""
+        """Yields each day of a part with its original subject id."""
         for day in self.read(part, ReadReport()):
             who = day.subject_id
             yield who, day if self.salt is None else replace(day, subject_id=pseudonym(who, self.salt))
@@ -138,7 +138,7 @@ class Recording:
         """Returns the length of its windows and an example of every label.
 
         Raises:
-            ValueError: If it holds no day.
+            ValueError: If it contains no day.
         """
         for part in self.parts():
             for _, day in self.days(part):
@@ -146,7 +146,7 @@ class Recording:
         raise ValueError(f"There is no day with an observed minute in {self.path}.")
 
     def fingerprint(self) -> str:
-        """Returns a hash that changes when a file of the recording does: names, sizes and times of change."""
+        """Returns a hash of the names, sizes and modification times of the recording's files."""
         digest = hashlib.blake2b(repr(self).encode(), digest_size=8)
         root = Path(self.path)
         files = [root] if root.is_file() else sorted(Path(f) / n for f, _, names in os.walk(root) for n in names)
@@ -157,7 +157,7 @@ class Recording:
 
 
 def merge_items(items: Iterable[PartItem], report: ReadReport) -> Iterator[SensorDay]:
-    """Yields the days of items and fills a report with all else, whichever process they come from."""
+    """Yields the days of items and merges everything else into a report, from any process."""
     for item in items:
         if isinstance(item, ReadReport):
             report.merge(item)
@@ -174,13 +174,13 @@ def one_by_one(recording: Recording, parts: Iterable[str]) -> Iterator[PartItem]
 
 
 def people_in(folder: Path) -> list[str]:
-    """Returns the entries of a folder that hold a recording of a person each, in natural order of their names.
+    """Returns the entries of a folder with one recording per person, in natural order of their names.
 
-    Hidden entries, and files that no recording consists of, such as a `participants.txt`, are passed over.
+    Hidden entries and files of other types, such as `participants.txt`, are skipped.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or nothing of that sort in it.
-        ValueError: If two entries would name one person.
+        FileNotFoundError: If the folder does not exist or contains no recordings.
+        ValueError: If two entries would have the same subject id.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of people's recordings at {folder}.")
@@ -191,22 +191,22 @@ def people_in(folder: Path) -> list[str]:
     ]
     if not entries:
         raise FileNotFoundError(
-            f"{folder} holds nobody's recording: looked for folders and files that end in {', '.join(ENTRY_SUFFIXES)}."
+            f"{folder} contains no recordings: looked for folders and files that end in {', '.join(ENTRY_SUFFIXES)}."
         )
     named: dict[str, str] = {}
     for path in entries:
         name = entry_name(path)
         if name in named:
             raise ValueError(
-                f"{folder} holds both {named[name]!r} and {path.name!r}, which name one person; put them into one"
-                " folder, or rename one."
+                f"{folder} contains both {named[name]!r} and {path.name!r}, which give the same subject id; put them"
+                " in one folder, or rename one."
             )
         named[name] = path.name
     return [str(path) for path in entries]
 
 
 def entry_name(path: Path) -> str:
-    """Returns the name of a person whose recording is a folder or a file: without its ending."""
+    """Returns the subject id for a recording: the name of its folder or file without the suffix."""
     if path.is_dir():
         return path.name
     suffix = next(end for end in sorted(ENTRY_SUFFIXES, key=len, reverse=True) if path.name.lower().endswith(end))

@@ -1,4 +1,4 @@
-"""Files of an export, in a folder or still in its zip, and errors that name the file and the line."""
+"""Access to an export's files, in a folder or zip, with errors that give the file and line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pandas as pd
 
 
 class Source:
-    """The files below a folder, or in a zip, by their relative names with forward slashes. A zip is never unpacked.
+    """The files in a folder or zip, by relative paths with forward slashes. Zips are never unpacked.
 
     Use it as a context manager.
 
@@ -25,8 +25,8 @@ class Source:
         path: Folder or zip file.
 
     Raises:
-        FileNotFoundError: If there is nothing at the path.
-        ValueError: If it is a file but no readable zip.
+        FileNotFoundError: If the path does not exist.
+        ValueError: If it is a file but not a readable zip.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -43,8 +43,8 @@ class Source:
                 self._zip = zipfile.ZipFile(self.path)
             except (zipfile.BadZipFile, EOFError) as error:
                 raise ValueError(
-                    f"{self.path} is neither a folder nor a readable zip ({error}). If it is a zip, it may be cut off:"
-                    " download it again."
+                    f"{self.path} is neither a folder nor a readable zip ({error}). If it is a zip, it may be"
+                    " truncated: download it again."
                 ) from None
             self.names = sorted(info.filename for info in self._zip.infolist() if not info.is_dir())
         else:
@@ -58,7 +58,7 @@ class Source:
             self._zip.close()
 
     def label(self, name: str) -> str:
-        """Returns how messages call a file."""
+        """Returns a file's label for messages."""
         return f"{self.path}/{name}" if self._zip is None else f"{self.path}:{name}"
 
     def read_bytes(self, name: str) -> bytes:
@@ -75,7 +75,7 @@ class Source:
             raise ValueError(f"{self.label(name)} cannot be read from the zip: {error}") from None
 
     def open(self, name: str) -> IO[bytes]:
-        """Opens a file to be read piece by piece, as files may be larger than memory. Close it."""
+        """Opens a file for streaming, as files may be larger than memory. The caller must close it."""
         if self._zip is None:
             return (self.path / name).open("rb")
         try:
@@ -98,7 +98,7 @@ class Source:
                 f"{self.label(name)}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8."
             ) from None
         if not text.strip():
-            raise ValueError(f"{self.label(name)} is empty; export it again, or take it out of the folder.")
+            raise ValueError(f"{self.label(name)} is empty; export it again, or remove it from the folder.")
         return text
 
 
@@ -115,10 +115,10 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be cut off."
+        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
         raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
     if not isinstance(data, list):
-        raise ValueError(f"{label}: must hold a JSON list of entries, got {type(data).__name__}.")
+        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.")
     for position, entry in enumerate(data):
         if not isinstance(entry, dict):
             raise ValueError(f"{label}: entry {position} must be an object, got {type(entry).__name__}.")
@@ -167,7 +167,7 @@ def numbers(frame: pd.DataFrame, column: str, label: str) -> pd.Series:
     """Returns a column of text cells as float64, NaN where empty.
 
     Raises:
-        ValueError: If a cell is no number; the message names its line.
+        ValueError: If a cell is not a number; the message gives its line.
     """
     cells = frame[column]
     parsed = pd.to_numeric(cells.where(cells.str.strip() != ""), errors="coerce").astype("float64")

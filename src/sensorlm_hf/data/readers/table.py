@@ -23,7 +23,7 @@ from .table_frames import TableFrame
 from .table_mapping import TableMapping, load_mapping, with_overrides
 
 TableLike = Union[str, os.PathLike, pd.DataFrame, np.ndarray]
-"""What [`read_table`] takes; and `datasets` datasets, whose library is not imported for their type's sake."""
+"""Inputs of [`read_table`], in addition to `datasets` datasets, whose library is not imported just for typing."""
 
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy")
@@ -32,7 +32,7 @@ TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy")
 
 @dataclass(frozen=True)
 class _Options:
-    """What [`read_table`] was asked for; see there."""
+    """Arguments of [`read_table`]."""
 
     schema: SensorSchema
     mapping: TableMapping
@@ -56,10 +56,10 @@ def read_table(
     """Reads a table of measurements, a table of finished days, or an array.
 
     * A table with a time column: samples of any rate are averaged per minute (`steps` are added) and cut into local
-      days. It may be wide, a column per channel, or long, a row per measurement; `mapping` says which column is what
-      and in which unit, and units are converted to the schema's. A table without times must hold 1440 rows, the minutes
-      of one day, whose date is unknown.
-    * A table with a `values` column, as [`SensorDay.to_row`] and the dataset builder write it: each row is a day.
+      days. It may be wide (a column per channel) or long (a row per measurement); `mapping` defines the columns and
+      their units, which are converted to the schema's. A table without times must have 1440 rows, the minutes of one
+      day with unknown date.
+    * A table with a `values` column, as written by [`SensorDay.to_row`] and the dataset builder: each row is a day.
     * An array `(minutes, channels)` is one day, `(days, minutes, channels)` many, in the schema's channel order.
 
     Args:
@@ -67,21 +67,21 @@ def read_table(
             an array.
         schema: Schema of the days. Channels without a column are missing; other columns are noted and ignored.
         mapping: What the columns mean: a [`TableMapping`], a dict or a YAML file, see
-            [`sensorlm_hf.data.readers.table_mapping`]. The arguments below go before what it says.
-        timezone: Local zone. Needed if the times say none; otherwise times are converted to it, or, without it, stay
-            in the zone or offset of the first.
+            [`sensorlm_hf.data.readers.table_mapping`]. The arguments below take precedence.
+        timezone: Local time zone. Required if the times do not contain one; otherwise times are converted to it or,
+            by default, keep the zone or offset of the first.
         columns: `{column: channel key}` for columns that are not named after their channel.
         time_column: Column of times: ISO 8601, or seconds since 1970. By default `time`, `timestamp` and the like.
-        subject_column: Column of people; by default `subject_id`, `user_id` and the like, if there.
-        subject_id: Name of the person where no column says it; `"unknown"` by default.
+        subject_column: Column of subject ids; by default `subject_id`, `user_id` and similar, if present.
+        subject_id: Subject id if there is no such column; `"unknown"` by default.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at each person's first observed minute.
-        report: Filled with what was used, dropped and found odd; without one, what was dropped is logged.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
 
     Yields:
         Days by person, then by time; days without any observed minute are left out.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or its columns do not fit; the message names column and line.
         TypeError: If `source` is none of the forms above.
     """
@@ -108,7 +108,7 @@ def read_table(
 def _dataset_days(dataset: Any, options: _Options) -> Iterator[SensorDay]:
     """Days of a `datasets.Dataset` or `IterableDataset`, without importing the library."""
     if "values" in (dataset.column_names or []):
-        if hasattr(dataset, "num_rows"):  # a stream has none, and gives its rows as they are
+        if hasattr(dataset, "num_rows"):  # streams have none and return rows unchanged
             dataset = dataset.with_format("numpy", columns=["values"], output_all_columns=True)
         return _row_days(dataset, options.schema, "the dataset")
     frame = dataset.to_pandas() if hasattr(dataset, "to_pandas") else pd.DataFrame(list(dataset))
@@ -140,9 +140,11 @@ def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
         try:
             frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}{_line_of_byte(path)}: not UTF-8 text ({error.reason}); save it so.") from None
+            raise ValueError(
+                f"{path}{_line_of_byte(path)}: not UTF-8 text ({error.reason}); save it as UTF-8."
+            ) from None
         except pd.errors.EmptyDataError:
-            raise ValueError(f"{path} is empty; export it again, or take it out of the folder.") from None
+            raise ValueError(f"{path} is empty; export it again, or remove it from the folder.") from None
         except (pd.errors.ParserError, EOFError, OSError) as error:
             raise ValueError(f"{path}: not valid CSV in UTF-8: {error}") from None
         return _frame_days(frame, str(path), options, first_line=2)
@@ -206,14 +208,14 @@ def _parquet_rows(parquet: pq.ParquetFile) -> Iterator[dict[str, Any]]:
 
 def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: str) -> Iterator[SensorDay]:
     for position, row in enumerate(rows):
-        told = str(row.get("schema") or schema.name)
+        stored = str(row.get("schema") or schema.name)
         try:
             # Rows of earlier versions tell only the name of a schema that does not ship.
-            named = get_schema(told).name if told != schema.name else told
+            named = get_schema(stored).name if stored != schema.name else stored
             if named != schema.name:
                 raise ValueError(
                     f"has schema {named!r}, but {schema.name!r} was asked for; pass"
-                    f" {f'schema={named!r}' if told == named else 'its file or dict as `schema`'}."
+                    f" {f'schema={named!r}' if stored == named else 'its file or dict as `schema`'}."
                 )
             day = SensorDay.from_row(row, schema)
         except (ValueError, TypeError) as error:
@@ -239,6 +241,6 @@ def _records(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:
     for position in range(len(frame)):
         row = frame.iloc[position].to_dict()
         if isinstance(row["values"], (list, np.ndarray)):
-            with contextlib.suppress(ValueError, TypeError):  # then the day says what is wrong
+            with contextlib.suppress(ValueError, TypeError):  # the day's own error explains what is wrong
                 row["values"] = np.array([np.asarray(minute, dtype=np.float32) for minute in row["values"]])
         yield row

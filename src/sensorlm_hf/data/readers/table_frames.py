@@ -1,4 +1,4 @@
-"""A DataFrame of measurements, wide or long, as days."""
+"""Converts a DataFrame of measurements, wide or long, to days."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .units import convert_units
 from .windows import SUMMED_CHANNELS, parse_window_start, windows
 
 TIME_COLUMNS = ("time", "timestamp", "datetime", "date_time", "minute_start", "start_time")
-"""Names under which a time column is found, whatever their case."""
+"""Names of time columns, case-insensitive."""
 
 SUBJECT_COLUMNS = ("subject_id", "subject", "user_id", "participant_id")
-"""Names under which a subject column is found, whatever their case."""
+"""Names of subject columns, case-insensitive."""
 
 _INDEX = object()
 
@@ -34,7 +34,7 @@ class Series:
 
     Attributes:
         key: The channel.
-        values: `(rows,)` float64 in the channel's unit; NaN in rows that do not hold it.
+        values: `(rows,)` float64 in the channel's unit; NaN in rows without it.
         summed: Whether the samples of a minute are added.
     """
 
@@ -44,15 +44,15 @@ class Series:
 
 
 class TableFrame:
-    """A DataFrame with what its columns mean.
+    """A DataFrame with its column mapping.
 
     Args:
         frame: The measurements.
-        label: How messages call the table.
+        label: Label of the table for messages.
         schema: Schema of the days.
-        mapping: What the columns mean.
-        subject_id: Name of the person where no column says it.
-        report: Filled with what is dropped or odd.
+        mapping: Column mapping.
+        subject_id: Subject id if there is no column for it.
+        report: Collects what is dropped or unusual.
         first_line: Line of the file on which the first row stands, for messages; None for tables without lines.
     """
 
@@ -70,7 +70,7 @@ class TableFrame:
         self.subject_id, self.report, self.first_line = subject_id, report, first_line
 
     def at(self, row: int) -> str:
-        """Names a row for a message."""
+        """Returns a row's label for messages."""
         where = f"row {row}" if self.first_line is None else f"line {row + self.first_line}"
         return f"{self.label}, {where}"
 
@@ -199,7 +199,7 @@ class TableFrame:
         return Series(key, values, summed)
 
     def _plausible(self, series: Series) -> Series:
-        """Notes values that no working sensor reports; they stay, and the feature extractor decides about them."""
+        """Notes implausible values; they are kept, and the feature extractor decides how to handle them."""
         channel = self.schema[series.key]
         if not series.summed:
             low, high = channel.valid_range
@@ -235,7 +235,7 @@ class TableFrame:
         names = self.frame[subject_name].reset_index(drop=True)
         if names.isna().any():
             row = int(names.isna().to_numpy().argmax())
-            raise ValueError(f"{self.at(row)}: {subject_name} is empty; every row must say whose it is.")
+            raise ValueError(f"{self.at(row)}: {subject_name} is empty; every row needs a subject id.")
         names = names.astype(str)
         return [(str(who), rows.index.to_numpy()) for who, rows in names.groupby(names, sort=False)]
 

@@ -1,4 +1,4 @@
-"""What the columns of a table mean: a mapping in Python or YAML.
+"""Column mappings for tables, in Python or YAML.
 
 ```yaml
 time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of texts
@@ -40,12 +40,12 @@ LAYOUTS = ("wide", "long")
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """What a column holds.
+    """The content of a column.
 
     Attributes:
         channel: Key of the channel.
         unit: Unit of the values, converted to the channel's; the channel's own if None.
-        aggregate: One of [`AGGREGATES`]; by default `"sum"` for steps and `"mean"` for all else.
+        aggregate: One of [`AGGREGATES`]; by default `"sum"` for steps and `"mean"` otherwise.
     """
 
     channel: str
@@ -65,10 +65,10 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class TableMapping:
-    """What the columns of a table mean; see the module's docstring for the YAML form.
+    """Column mapping of a table; see the module docstring for the YAML form.
 
     Attributes:
-        columns: `{column: what it holds}`; in long tables `{value of the variable column: what it is}`.
+        columns: `{column: content}`; in long tables `{value of the variable column: content}`.
         time: Column of times.
         time_unit: Unit of times that are numbers, one of [`TIME_UNITS`].
         time_format: `strptime` format of times that are texts; ISO 8601 by default.
@@ -127,10 +127,10 @@ def load_mapping(mapping: TableMapping | Mapping[str, Any] | str | os.PathLike |
     """Reads a mapping.
 
     Args:
-        mapping: A mapping, a dict, or the path of a YAML file; None is one that says nothing.
+        mapping: A mapping, a dict, or the path of a YAML file; None for an empty mapping.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is not YAML, or a field is unknown or wrong.
     """
     if mapping is None:
@@ -187,6 +187,6 @@ def _column(name: Any, given: Any) -> ColumnMapping:
 
 
 def with_overrides(mapping: TableMapping, columns: Mapping[str, str] | None, **given: Any) -> TableMapping:
-    """Returns the mapping with the arguments of a call in place of what it says; None leaves a field as it is."""
+    """Returns the mapping with fields overridden by arguments; None keeps a field."""
     merged = {**mapping.columns, **{name: ColumnMapping(key) for name, key in (columns or {}).items()}}
     return replace(mapping, columns=merged, **{name: value for name, value in given.items() if value is not None})

@@ -1,4 +1,4 @@
-"""The time column of a table, in every form that people write it, as epoch minutes."""
+"""Parses the time column of a table, in any common format, to epoch minutes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .table_mapping import TIME_UNITS
 
 _FARTHEST = 100_000_000  # epoch minutes, about 190 years
 _EPOCH = datetime(1970, 1, 1)
-_FAR = "{}: the time lies centuries from 1970; correct its year."
-_WHY_ZONE = "The table's times do not say their zone, and a day begins at local midnight."
+_FAR = "{}: the time is centuries away from 1970; correct its year."
+_WHY_ZONE = "The table's times do not contain a time zone, and a day begins at local midnight."
 
 At = Callable[[int], str]
 """Names a row for a message, such as `"day.csv, line 7"`."""
@@ -35,7 +35,7 @@ def table_minutes(
         form: `strptime` format of texts.
 
     Raises:
-        ValueError: If a time is missing, unreadable or absurd, or the zone is missing; the message names the row.
+        ValueError: If a time is missing, unreadable or implausible, or the zone is missing; the message gives the row.
     """
     minutes, zone = _minutes(cells.reset_index(drop=True), at, timezone, unit, form)
     far = np.abs(minutes) > _FARTHEST
@@ -122,7 +122,7 @@ def _local_minutes(
     if naive.isna().any() or getattr(naive.dt, "tz", None) is not None:
         row = int(naive.isna().to_numpy().argmax())
         raise _unreadable(at(row), cells.iloc[row], f"times must all be {what}", form)
-    # Where clocks go back, an hour comes twice and the times do not say which; it is read as the first.
+    # When clocks go back, an hour is ambiguous; the first occurrence is used.
     local = naive.dt.floor("min")
     offsets: dict[Any, int] = {}
     for moment in pd.unique(local):

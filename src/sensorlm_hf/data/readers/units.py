@@ -1,4 +1,4 @@
-"""Units of measurement: from what a source states to what a schema's channels hold."""
+"""Unit conversion from a source's units to those of a schema's channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ALIASES = {
     "nat": "dimensionless",
     "ratio": "dimensionless",
 }
-"""Names that pint does not know, or takes for something else: C is the coulomb, F the farad, nat a pressure."""
+"""Unit names that pint does not know or interprets differently: C is the coulomb, F the farad, nat a pressure."""
 
 _DEFINITIONS = ("beat = count", "step = count = _ = steps", "fraction = count", "bpm = beat / minute")
 
@@ -55,7 +55,7 @@ def convert_units(values: np.ndarray, given: str, wanted: str, where: str) -> np
         values: Any shape.
         given: Unit of the values: `"degF"`, `"kelvin"`, `"S"`, `"1/s"`, `"percent"`, `"ms"`, `"count/min"`, ...
         wanted: Unit of a schema's channel.
-        where: How messages call the values.
+        where: Label of the values for messages.
 
     Returns:
         Values in the wanted unit, float64; the same array if the units are the same, for which pint is not needed.

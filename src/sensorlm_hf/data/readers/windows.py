@@ -1,4 +1,4 @@
-"""One person's minutes and logs, given out as local days while they come in."""
+"""Converts one person's minutes and logs to local days as they are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUMMED_CHANNELS = ("steps", "calories", "distance")
 """Channels whose values within a minute are added; all others are averaged."""
 
 FIRST = "first"
-"""As `day_start`: windows follow one another from the person's first observed minute."""
+"""Value of `day_start` for consecutive windows from the person's first observed minute."""
 
 
 def parse_window_start(day_start: str) -> int | None:
@@ -48,19 +48,19 @@ class PersonDays:
     """Collects one person's minutes and logs and turns them into days.
 
     Args:
-        subject_id: Whose days they are.
-        schema: Schema of the days; minutes of channels that it lacks are passed over.
+        subject_id: Subject id.
+        schema: Schema of the days; channels that it lacks are skipped.
         zone: Local zone.
         day_start: Minute of the local day at which windows start, or None for the first observed minute.
-        report: Filled with what falls outside the windows.
-        keep_largest: Channels of which a minute's largest report counts, see [`MinuteStore`].
+        report: Collects what falls outside the windows.
+        keep_largest: Channels for which the largest value of a minute counts, see [`MinuteStore`].
 
     Attributes:
         store: The minutes.
         spans: Logged events.
         labels: Labels by local date.
-        emitted_until: Epoch minute up to which windows were given out; None before the first.
-        finish: Called with each day's values `(1440, channels)` and start before the day is made; may fill more.
+        emitted_until: Epoch minute up to which windows were emitted; None before the first.
+        finish: Called with each day's values `(1440, channels)` and start before the day is created; may fill more.
     """
 
     def __init__(
@@ -81,14 +81,13 @@ class PersonDays:
         self.emitted_until: int | None = None
 
     def add(self, key: str, minutes: np.ndarray, values: np.ndarray) -> int:
-        """Adds samples of a channel; see [`MinuteStore.add`]. Passes over channels that the schema lacks."""
+        """Adds samples of a channel; see [`MinuteStore.add`]. Channels that the schema lacks are skipped."""
         return self.store.add(key, minutes, values) if key in self.schema else 0
 
     def emit(self, until: int | None = None) -> Iterator[SensorDay]:
-        """Yields the windows that end by `until`, an epoch minute, and forgets their minutes; None means all.
+        """Yields the windows that end by `until`, an epoch minute, and frees their minutes; None means all.
 
-        Samples must come in such an order that none before `until` is still to come; days without any observed minute
-        are left out.
+        All samples before `until` must have been added; days without any observed minute are skipped.
         """
         span = self.store.span()
         if span is None:
@@ -111,7 +110,7 @@ class PersonDays:
             self.store.forget_before(self.emitted_until - MINUTES_PER_DAY)
 
     def check_logs(self) -> None:
-        """Drops logs that are listed twice and notes those that overlap; call it when all are in."""
+        """Drops duplicate logs and notes overlapping ones; call it once all logs were added."""
         self.spans = without_duplicates(self.spans, self.report)
         note_overlaps(self.spans, self.report)
 

@@ -11,10 +11,10 @@ from typing import Any
 class Itinerary(tzinfo):
     """A time zone that changes where its person changes zones.
 
-    It is a `tzinfo`, so every reader takes it for a zone. Days still begin at local midnight: on a flight westwards a
-    day has more than 24 hours, and those after the 24th lie in no window; eastwards it has fewer, and the window's last
-    hours are the next day's first too. That is the rule for clock changes as well. A local time that the flight makes
-    occur twice is read as the one after it; one that it skips, as the one before would have run on.
+    It is a `tzinfo`, so every reader accepts it. Days still begin at local midnight: on a westward flight a day has
+    more than 24 hours, and those after the 24th are not part of any window; on an eastward flight it has fewer, and the
+    last hours of its window overlap the next. Clock changes are handled the same way. An ambiguous local time is taken
+    to be after the flight; a skipped one is interpreted in the previous zone.
 
     Args:
         home: Zone before the first change.
@@ -35,7 +35,7 @@ class Itinerary(tzinfo):
         self._arrivals = [arrival for arrival, _ in changes]
 
     def at(self, moment: datetime) -> tzinfo:
-        """Returns the plain zone in which an aware time lies."""
+        """Returns the plain time zone that applies at an aware time."""
         return self.zones[bisect_right(self.instants, moment.astimezone(timezone.utc))]
 
     def _of_local(self, local: datetime) -> tzinfo:

@@ -1,4 +1,4 @@
-"""Minute features from raw signals, one file a modality. `docs/features.md` lists them all."""
+"""Per-minute features from raw signals, one file per modality, listed in `docs/features.md`."""
 
 from __future__ import annotations
 

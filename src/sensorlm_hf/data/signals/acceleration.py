@@ -1,12 +1,12 @@
-"""Minute features of a wrist accelerometer: how much, how regularly and in which directions the wrist moves.
+"""Per-minute features of a wrist accelerometer: amount, regularity and direction of movement.
 
-The channels carry the names that the public SensorLM release gives the accelerometer features of its devices. Neither
-the formulas nor the codes in which a device reports them are public, so the formulas are ours: what each name says, in
-physical units. The *order* of minutes should agree with the device's, the *scale* does not. Fit the normalisation to
-your own data ([`SensorLMFeatureExtractor.fit_normalization`]) before you train on them.
+The channels have the names of the accelerometer features in the public SensorLM release. Neither the formulas nor the
+device codes are public, so the formulas are our own interpretation of each name, in physical units. The *ranking* of
+minutes should agree with the device's, but the *scale* does not. Fit the normalisation to your own data
+([`SensorLMFeatureExtractor.fit_normalization`]) before training on them.
 
-Movement is the acceleration of a minute less its mean on each axis, which takes out gravity while the wrist keeps its
-posture. The first principal component is the projection of movement on the direction in which it varies most.
+Movement is the acceleration within a minute minus its mean on each axis, which removes gravity while the posture of the
+wrist is constant. The first principal component is the projection of movement on the direction in which it varies most.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ STEP_BAND_HZ = (0.5, 3.0)
 """Band of walking and running at the wrist."""
 
 STEP_PROMINENCE_G = 0.1
-"""Least rise of the filtered magnitude at a step, g."""
+"""Minimum peak height of the filtered magnitude at a step, g."""
 
 STEP_INTERVAL_S = (0.25, 1.2)
-"""Least and most time between two steps of one bout."""
+"""Minimum and maximum time between two steps of one bout."""
 
 MIN_BOUT_STEPS = 6
-"""Fewer regular peaks in a row are gestures, no walk."""
+"""Minimum number of regular peaks in a row; fewer are gestures, not walking."""
 
 FEATURES = (
     "steps",
@@ -64,10 +64,10 @@ def acceleration_features(acc_g: np.ndarray, rate_hz: float, offset_s: float = 0
     * `axis_mean` (g): mean of the three axes' means, which tells posture.
     * `kurtosis` (ratio): fourth standardised moment of the magnitude, 3 for a normal distribution.
     * `covariance` (ln): logarithm of the condition number of the axes' covariance; noise is added to both eigenvalues.
-    * `sleep_coefficient` (code 0 to 15): sum over the axes of largest less smallest value, in 16 logarithmic bins.
+    * `sleep_coefficient` (code 0 to 15): sum over the axes of maximum minus minimum, in 16 logarithmic bins.
 
-    All are missing in a minute of which less than half is recorded; ratios are missing where the wrist does not move
-    beyond the sensor's noise.
+    All are missing in minutes with less than half of the samples recorded; ratios are missing if the wrist does not
+    move beyond the sensor's noise.
 
     Args:
         acc_g: `(samples, 3)` acceleration in g, evenly sampled; NaN where nothing was recorded.
@@ -171,7 +171,8 @@ def step_times(acc_g: np.ndarray, rate_hz: float) -> np.ndarray:
     The magnitude is filtered to the band of gait and searched for peaks, as in the windowed peak detection that
     Brajdic and Harle found among the best of the simple methods ("Walk detection and step counting on unconstrained
     smartphones", UbiComp 2013); a peak counts if it belongs to a run of at least six in regular succession, which
-    keeps gestures out. An approximation: steps of a still arm are missed, and rhythmic work of the hands may count.
+    keeps gestures out. This is an approximation: steps with a still arm are missed, and rhythmic hand movement may be
+    counted.
 
     Args:
         acc_g: `(samples, 3)` acceleration in g; NaN where nothing was recorded.

@@ -1,4 +1,4 @@
-"""Signals of any rate cut into minutes, and how much of a minute must be recorded for it to count."""
+"""Splits signals of any rate into minutes, with a minimum recorded fraction per minute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ...schema import SensorSchema
 
 MIN_SHARE = 0.5
-"""Share of a minute's samples that must be recorded for its features to be computed."""
+"""Minimum fraction of a minute's samples required to compute features."""
 
 _MINUTES_AT_ONCE = 60
 
@@ -39,7 +39,7 @@ def minute_count(samples: int, rate_hz: float, offset_s: float = 0.0) -> int:
 def minute_blocks(
     signal: np.ndarray, rate_hz: float, offset_s: float = 0.0, minutes_at_once: int = _MINUTES_AT_ONCE
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Cuts a signal into minutes, some at a time, so that a day of raw data needs little memory.
+    """Splits a signal into minutes, in blocks, so that a day of raw data needs little memory.
 
     Args:
         signal: `(samples,)` or `(samples, axes)`, evenly sampled; NaN where nothing was recorded.
@@ -58,7 +58,7 @@ def minute_blocks(
         raise ValueError(f"`offset_s` must be at least 0 seconds after the start of minute 0, got {offset_s}.")
     signal = np.asarray(signal)
     total = minute_count(len(signal), rate, offset_s)
-    # Sample i lies at offset + i / rate; a minute's samples follow one another, so their edges say it all.
+    # Sample i is at offset + i / rate; a minute's samples are contiguous, so their edges suffice.
     edges = np.ceil((np.arange(total + 1) * 60.0 - offset_s) * rate - 1e-6).astype(np.int64).clip(0, len(signal))
     width = int(np.ceil(rate * 60.0))
     for first in range(0, total, minutes_at_once):
@@ -71,11 +71,11 @@ def minute_blocks(
 
 
 def fill_channels(values: np.ndarray, schema: SensorSchema, features: dict[str, np.ndarray]) -> None:
-    """Writes features into the columns of a day that hold them; channels that the schema lacks are passed over.
+    """Writes features to the matching columns of a day; channels that the schema lacks are skipped.
 
     Args:
         values: `(minutes, channels)`, written in place.
-        schema: What the columns are.
+        schema: Schema of the columns.
         features: `{channel key: (minutes,)}`.
     """
     for key, feature in features.items():

@@ -33,13 +33,13 @@ RR_RANGE_MS = (300.0, 2000.0)
 """Intervals outside are artefacts, ms."""
 
 MAX_CHANGE = 0.20
-"""Largest relative change between successive intervals, and from the local median, of a normal beat."""
+"""Maximum relative change of a normal beat from the preceding interval and from the local median."""
 
 WINDOW_MINUTES = 5
 """Minutes that describe one minute, centred on it."""
 
 MIN_COVERED_S = 60.0
-"""Least time that valid intervals must cover in the window, seconds."""
+"""Minimum time covered by valid intervals in the window, seconds."""
 
 MAX_GAP_S = 2.5
 """Silence before a beat, beyond its own interval, from which on it does not follow the beat before, seconds. Wide
@@ -66,7 +66,7 @@ CHANNEL_OF_FEATURE = {
 
 
 def valid_intervals(rr_ms: np.ndarray) -> np.ndarray:
-    """Tells normal beat intervals from artefacts, `(n,)` bool.
+    """Returns which beat intervals are normal and not artefacts, `(n,)` bool.
 
     Args:
         rr_ms: `(n,)` RR intervals in ms, in order of time; NaN is never valid.
@@ -168,11 +168,11 @@ def hrv_per_minute(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[
 
 
 def fill_hrv(values: np.ndarray, schema: SensorSchema, features: dict[str, np.ndarray]) -> None:
-    """Writes features into the columns of a day that hold them; channels that the schema lacks are passed over.
+    """Writes features to the matching columns of a day; channels that the schema lacks are skipped.
 
     Args:
         values: `(minutes, channels)`, written in place.
-        schema: What the columns are.
+        schema: Schema of the columns.
         features: From [`hrv_per_minute`].
     """
     for name, feature in features.items():
@@ -182,7 +182,7 @@ def fill_hrv(values: np.ndarray, schema: SensorSchema, features: dict[str, np.nd
 
 
 def beat_features(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[str, np.ndarray]:
-    """Returns every channel that beats fill: those of [`hrv_per_minute`], and heart rate.
+    """Returns all channels derived from beats: those of [`hrv_per_minute`], and heart rate.
 
     `HR` (bpm) is 60 s over the mean of the intervals of 0.3 to 2 s that end in the minute.
 

@@ -1,4 +1,4 @@
-"""From a photoplethysmogram (PPG, also called BVP) to heartbeats."""
+"""Detects heartbeats in a photoplethysmogram (PPG, also called BVP)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ..._extras import requires_extra
 from .blocks import check_rate
 
 MIN_RATE_HZ = 16.0
-"""Lowest rate at which pulses can be timed."""
+"""Minimum sampling rate for timing pulses."""
 
 MIN_PIECE_S = 10.0
-"""Shorter stretches between gaps are left out: the detector needs a few beats to find its thresholds."""
+"""Shorter segments between gaps are skipped: the detector needs a few beats to find its thresholds."""
 
 MAX_PAUSE_S = 2.0
-"""Longest time between two pulses that still is one beat interval, seconds."""
+"""Maximum time between two pulses of one beat interval, seconds."""
 
 
 def ppg_beats(ppg: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Simulated people and their days of wearable data. **Everything made here is simulated**; see `docs/simulation.md`."""
+"""Synthetic subjects and their days of wearable data. **All data are simulated**; see `docs/simulation.md`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the sensors of a simulated person report: one function for each group of channels.
+"""Simulated sensor readings of a synthetic subject: one function for each group of channels.
 
-Features that the reference keeps on a device scale of its own ("device code") are made from the movement of the wrist
-and then put on that scale: their population mean and spread are those of the schema, their meaning is ours.
+Features that the reference reports as device codes are derived from wrist movement and then mapped to that scale: their
+population mean and standard deviation match the schema, their definition is our own.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _VALID_FROM = 0.05
 
 
 def _heart(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
-    """Heart rate as the device shows it, and the heart rate at rest of waking people."""
+    """Heart rate as reported by the device, and resting heart rate while awake."""
     strap = _column([w.person.device.strap for w in windows])
     fast = autoregressive(minutes.z("heart fast"), 0.35)
     spread = (1.7 + 1.6 * ~body.asleep + 2.2 * minutes.energy) * (1 + 0.45 * strap)
     shown = body.heart_rate + spread * fast
-    # Light in the skin moves with the arm: sometimes the sensor loses beats in hard movement.
+    # Motion artefacts: the optical sensor sometimes loses beats during vigorous movement.
     lost = (minutes.u("lost beats") < 0.03 * minutes.energy) & (strap == 0)
     shown = np.where(lost, shown * 0.82, shown)
     still = ~body.asleep & (minutes.energy < 0.32) & (minutes.stage != WAKE)
@@ -35,7 +35,7 @@ def _heart(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
 
 
 def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
-    """Beat intervals and their variability: high at rest and in sleep, low under load and arousal."""
+    """Beat intervals and their variability: high at rest and during sleep, low during exertion and arousal."""
     people = [w.person for w in windows]
     strap = _column([p.device.strap for p in people])
     still = (
@@ -92,10 +92,10 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
 
 
 def _steps(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
-    """Steps per minute, as a step counter or as a movement counter gives them."""
+    """Steps per minute, as reported by a step counter or a movement counter."""
     u, v, noise = minutes.u("step"), minutes.u("step size"), minutes.z("steps")
     everyday = ~minutes.exercise
-    # Everyday stepping comes in short stretches of any length; exercise holds its cadence.
+    # Everyday steps occur in short bouts of any length; exercise keeps its cadence.
     stretch = np.where(everyday & (minutes.step_share < 0.9), 0.25 + 1.3 * v * v, np.clip(minutes.effort, 0.55, 1.06))
     taken = np.where(u < minutes.step_share, minutes.cadence * stretch + 4.0 * noise, 0.0)
     # Waking people get up now and then, whatever they are doing.
@@ -108,7 +108,7 @@ def _steps(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
     return {"steps": np.clip(np.round(np.where(counter, counted, taken)), 0, 240)}
 
 
-# Mean and spread of the movement features before they are put on the device's scale, measured over 2,000 simulated
+# Mean and spread of the movement features before mapping to the device's scale, measured over 2,000 simulated
 # days: value on the scale = schema mean + gain x (feature - centre). Key: (centre, gain, schema mean).
 _SCALE = {
     "jerk_auto": (195.3, 1.6, 203.5),
@@ -192,7 +192,7 @@ def _skin(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
 
 
 def _altimeter(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
-    """Spread of altitude within a minute, most often next to none."""
+    """Variation of altitude within a minute, usually close to zero."""
     u, v = minutes.u("stairs"), minutes.u("stair size")
     spread = 1.7 * minutes.altitude * np.abs(0.75 + 0.55 * minutes.z("altitude"))
     # Stairs at home and at work.
@@ -202,10 +202,10 @@ def _altimeter(windows: Sequence[Window], minutes: Minutes, body: Body) -> Chann
 
 
 def _sleep_and_oxygen(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
-    """Sleep stages as the device guesses them, and blood oxygen."""
+    """Sleep stages as estimated by the device, and blood oxygen."""
     u = minutes.u("stage")
     guess = minutes.stage
-    # The device mistakes a few minutes for light sleep or wakefulness.
+    # The device misclassifies a few minutes as light sleep or wakefulness.
     guess = np.where((guess > 0) & (u < 0.05), LIGHT, np.where((guess > 0) & (u > 0.985), WAKE, guess))
     older = _column([0.02 * (w.person.age - 45) for w in windows])
     oxygen = (
@@ -288,7 +288,7 @@ def simulate_channels(keys: Sequence[str], windows: Sequence[Window], minutes: M
 
     Returns:
         For each key `(windows, SPAN)` values in physical units. Minutes without heart-rate variability are NaN;
-        no other gap is made here.
+        other gaps are added elsewhere.
     """
     wanted = set(keys)
     channels: Channels = {}

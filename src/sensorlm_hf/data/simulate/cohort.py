@@ -1,4 +1,4 @@
-"""Cohorts of **simulated** people as `SensorDay`s. No real person's data is in them."""
+"""Cohorts of **synthetic** subjects as `SensorDay`s, without data of real people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .people import Person, simulate_person
 from .physiology import simulate_bodies
 
 DAYS_PER_PERSON = 4
-"""Days of each person unless said otherwise."""
+"""Default number of days per person."""
 
 
 def simulate_days(
@@ -31,28 +31,28 @@ def simulate_days(
     timezone: str | tzinfo | None = None,
     start_person: int = 0,
 ) -> list[SensorDay]:
-    """Simulates days of a cohort of invented people.
+    """Simulates days of a cohort of synthetic subjects.
 
     The first `days_per_person` days are those of person `start_person`, the next those of the following person. A day
-    depends on (seed, person, day) alone: it is the same whatever else is simulated, in whichever process.
+    depends only on (seed, person, day), regardless of what else is simulated and in which process.
 
     Args:
         n: Number of days.
         seed: Seed of the cohort; another seed gives other people.
         schema: Channels; any whose keys are among those of the shipped schemas.
         days_per_person: Consecutive days of each person.
-        timezone: Time zone of everybody, an IANA name or a `tzinfo`; by default everybody has one of their own.
-        start_person: Number of the first person.
+        timezone: Time zone of all people, an IANA name or a `tzinfo`; by default each person has their own.
+        start_person: Index of the first person.
 
     Returns:
-        `n` days of 1440 minutes in physical units, with events as logged (omissions and mistakes included) and with the
-        truth in their labels: `main_activity`, `environment`, `anxiety`, `hypertension` and others, and always
+        `n` days of 1440 minutes in physical units, with events as logged (including omissions and errors) and the
+        ground truth in their labels: `main_activity`, `environment`, `anxiety`, `hypertension` and others, and always
         `simulated=True`. Most start at local midnight, those of one person in seven at another minute.
 
     Raises:
         ValueError: If a number is out of range, the zone is unknown, or the schema has channels that cannot be
             simulated; the message names them.
-        TypeError: If a number is no integer.
+        TypeError: If a number is not an integer.
 
     Example:
         >>> day = simulate_days(1, seed=3)[0]
@@ -83,12 +83,12 @@ def iter_simulated_days(
         seed: Seed of the cohort.
         schema: Channels.
         days_per_person: Consecutive days of each person.
-        timezone: Time zone of everybody; by default everybody has one of their own.
-        start_person: Number of the first person.
-        chunk_size: Days simulated at once; changes the speed and the memory, never the days.
+        timezone: Time zone of all people; by default each person has their own.
+        start_person: Index of the first person.
+        chunk_size: Days simulated at once; affects speed and memory, but not the days.
 
     Returns:
-        An iterator over the days. Arguments are checked before the first is asked for.
+        An iterator over the days. Arguments are validated immediately.
 
     Raises:
         ValueError: As in [`simulate_days`].
@@ -145,7 +145,7 @@ def _named_zone(name: str) -> ZoneInfo:
 
 
 def _start(person: Person, day: int, zone: tzinfo | None) -> datetime:
-    """Start of a window; a wall-clock time that a clock change skips is moved to one that exists."""
+    """Returns the start of a window; a local time skipped by a clock change is moved to an existing one."""
     where = zone if zone is not None else _named_zone(person.zone)
     wall = datetime.combine(person.date_of(day), time(), where) + timedelta(minutes=person.start_minute)
     return wall.astimezone(timezone.utc).astimezone(where)

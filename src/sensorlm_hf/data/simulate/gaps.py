@@ -1,4 +1,4 @@
-"""What a simulated device fails to record: charging, lying on a table, water, sensors that it lacks."""
+"""Gaps of a simulated device: charging, not being worn, water, missing sensors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def off_wrist_spans(seed: int, window: Window) -> list[tuple[int, int]]:
         if next(u) < chance:
             start = int(MINUTES_PER_DAY * next(u))
             spans.append((start, start + 5 + int((longest - 5) * next(u))))
-    # Exercise is worn for: a gap that would fall on it is left out, so that a log without a signal stays rare.
+    # People wear the device for exercise: gaps during exercise are dropped, so that logs without signals are rare.
     nights = [(start - 10, end + 12) for start, end, _ in window.sleeps]
     return [s for s in spans if s in nights or not any(a < s[1] and s[0] < b for a, b in busy)]
 
@@ -49,7 +49,7 @@ def off_wrist_spans(seed: int, window: Window) -> list[tuple[int, int]]:
 def remove_unobserved(
     seed: int, values: np.ndarray, schema: SensorSchema, windows: list[Window], minutes: Minutes
 ) -> list[list[tuple[int, int]]]:
-    """Sets what the devices do not observe to NaN, in place.
+    """Sets unobserved values to NaN, in place.
 
     Args:
         seed: Seed of the cohort.

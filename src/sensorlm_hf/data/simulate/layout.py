@@ -1,4 +1,4 @@
-"""Turns plans into arrays with one entry a minute, for many windows at once."""
+"""Converts plans to arrays with one entry per minute, for many windows at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .people import NOISE_STREAM, Person, stream
 from .plan import CODE, STYLE, Bout, Night, Plan, plan_day, simulate_night
 
 LEAD = 60
-"""Minutes simulated before a window starts, so that slow signals have settled when it does."""
+"""Minutes simulated before a window starts, so that slow signals settle first."""
 
 SPAN = LEAD + MINUTES_PER_DAY
 """Minutes simulated for a window."""
@@ -26,12 +26,12 @@ _ZERO_STYLE = (0.0,) * STYLE
 
 @dataclass(frozen=True)
 class Window:
-    """What happens to one person around one window; minutes count from the window's start.
+    """One person's activities around one window; minutes count from the window's start.
 
     Attributes:
-        person: Whose window.
-        day: Number of the local day on which it starts.
-        bouts: Everyday bouts in the order of painting.
+        person: The person.
+        day: Index of the local day on which it starts.
+        bouts: Everyday bouts in order of precedence, lowest first.
         exercises: True exercises that touch the window.
         sleeps: Start, end and stages of nights.
         naps: Start and end of naps.
@@ -50,7 +50,7 @@ class Window:
 
 
 def plan_window(seed: int, person: Person, day: int) -> Window:
-    """Plans what happens around the window that starts on a day."""
+    """Plans the activities around the window that starts on a day."""
     offset = person.start_minute
     nights = [simulate_night(seed, person, day - 1), simulate_night(seed, person, day)]
     plans = [plan_day(seed, person, day, nights[0], nights[1])]
@@ -195,9 +195,9 @@ def _paint(index: int, window: Window, bout_at: np.ndarray, stage: np.ndarray, r
 
 
 def lay_out(seed: int, windows: Sequence[Window]) -> Minutes:
-    """Lays the plans of windows out in minutes and draws their noise.
+    """Expands the plans of windows to minutes and samples their noise.
 
-    Each window's noise comes from a stream of its own, so that the result does not depend on what it is simulated with.
+    Each window has its own random stream, so that the result does not depend on the other windows in the chunk.
     """
     shape = (len(windows), SPAN)
     bout_at, stage = np.empty(shape, np.int32), np.full(shape, AWAKE, np.int8)

@@ -1,4 +1,4 @@
-"""What simulated people log of their days, with the omissions and mistakes of real logs, and the true labels."""
+"""Simulated logs of synthetic subjects, with realistic omissions and errors, and the ground-truth labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS = {kind: [a.name for a in ACTIVITIES if a.benchmark and a.category == kin
 def log_events(
     seed: int, window: Window, code: np.ndarray, arousal: np.ndarray, gaps: Sequence[tuple[int, int]]
 ) -> tuple[Event, ...]:
-    """Draws what is logged of a window.
+    """Samples the logged events of a window.
 
     Args:
         seed: Seed of the cohort.
@@ -104,7 +104,7 @@ def _log_moods(rng: np.random.Generator, window: Window, arousal: np.ndarray) ->
 
 
 def label_window(window: Window, stage: np.ndarray) -> dict[str, LabelValue]:
-    """Returns the truth about a window and its person; every window has the same keys.
+    """Returns the ground-truth labels of a window and its person, with the same keys for every window.
 
     Args:
         window: The window.

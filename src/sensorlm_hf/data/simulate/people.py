@@ -1,4 +1,4 @@
-"""Simulated people: who they are, what they wear, where they live. No real person's data is in here."""
+"""Synthetic subjects: their attributes, devices and places of residence, without data of real people."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import numpy as np
 from .activities import ACTIVITIES
 
 PERSON_STREAM, NIGHT_STREAM, PLAN_STREAM, NOISE_STREAM, GAP_STREAM, LOG_STREAM = range(6)
-"""Which part of the simulation a random stream belongs to; streams are seeded by (seed, part, person, day)."""
+"""Parts of the simulation with separate random streams, seeded by (seed, part, person, day)."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a kind of device measures.
+    """The sensors of a type of device.
 
     Attributes:
         name: Name in the day's labels.
-        share: Share of the people who wear it.
-        sensors: Sensors it has, of `HR`, `HRV`, `REST`, `STEPS`, `ACC`, `EDA`, `TEMP`, `ALT`, `SLEEP`, `SPO2`, `RMSSD`.
+        share: Fraction of people who wear it.
+        sensors: Available sensors, a subset of `HR`, `HRV`, `REST`, `STEPS`, `ACC`, `EDA`, `TEMP`, `ALT`, `SLEEP`,
+            `SPO2`, `RMSSD`.
         counts_movement: Whether its steps are those of a movement counter, which also counts small movements.
         strap: Whether beats come from a chest strap, which follows them through movement too.
     """
@@ -66,10 +67,10 @@ _DATES = 1000
 
 @dataclass(frozen=True)
 class Person:
-    """A simulated person.
+    """A synthetic subject.
 
     Attributes:
-        number: Number in the cohort.
+        number: Index in the cohort.
         age: Years.
         sex: `"female"` or `"male"`.
         fitness: Standard score of aerobic fitness among people of the same age and sex.
@@ -137,13 +138,13 @@ class Person:
         return self.date_of(day).weekday() >= 5
 
     def summer(self, day: int) -> float:
-        """How much it is summer at the person's home: 1 at its height, -1 in deep winter, near 0 at the equator."""
+        """Season at the person's home: 1 in midsummer, -1 in midwinter, near 0 at the equator."""
         turn = math.cos(2 * math.pi * (self.date_of(day).timetuple().tm_yday - 200) / 365.25)
         return turn * math.tanh(self.latitude / 20)
 
 
 def stream(seed: int, part: int, person: int, day: int = 0) -> np.random.Generator:
-    """Returns the random stream of one part of one day, the same whatever else is simulated."""
+    """Returns the random stream of one part of one day, independent of what else is simulated."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part, person, day])))
 
 

@@ -1,4 +1,4 @@
-"""The body of a simulated person: load, heart rate, arousal, sweat and skin temperature, minute by minute."""
+"""Physiology of a synthetic subject: exertion, heart rate, arousal, sweat and skin temperature per minute."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Body:
 
 
 def autoregressive(noise: np.ndarray, memory: float) -> np.ndarray:
-    """Turns white standard scores into ones that remember: unit variance, lag-1 correlation `memory`.
+    """Converts white noise to autocorrelated noise with unit variance and lag-1 correlation `memory`.
 
     Args:
         noise: `(windows, minutes)` white noise.
@@ -51,7 +51,7 @@ def autoregressive(noise: np.ndarray, memory: float) -> np.ndarray:
 
 
 def _follow(targets: np.ndarray, rising: Sequence[float], falling: Sequence[float]) -> np.ndarray:
-    """Lets signals follow their targets exponentially, at one speed upward and another downward.
+    """Makes signals follow their targets exponentially, with different time constants for rise and fall.
 
     Args:
         targets: `(signals, windows, minutes)`.
@@ -109,7 +109,7 @@ def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
     target += 5.2 * autoregressive(minutes.z("heart slow"), 0.97) * (0.6 + 0.55 * awake)
     # Small movements that no activity names raise the heart rate of waking people by a few beats.
     target += awake * 3.2 * np.maximum(autoregressive(minutes.z("heart small"), 0.6), 0)
-    # So do turns in bed and arousals from sleep, briefly; a chest strap shows them whole, a smoothing watch in part.
+    # Turns in bed and arousals do so briefly; a chest strap records them fully, a smoothing watch partially.
     turn = asleep & (minutes.u("arousals") < 0.014)
     target += turn * (6 + 26 * minutes.u("arousal size")) * (0.5 + 0.9 * _column([p.device.strap for p in people]))
     outside = _outdoor_temperature(windows, wave)

@@ -1,7 +1,7 @@
-"""Plans of simulated days: when a person sleeps, works, eats, moves about, exercises and is tense.
+"""Plans of simulated days: when a person sleeps, works, eats, moves, exercises and is tense.
 
-A plan counts minutes from the local midnight at which its day begins, so bedtime may lie past 1440. Everything in a
-plan depends on (seed, person, day) alone, so that neighbouring windows of a person fit together.
+Minutes count from the local midnight at which a day begins, so bedtime may exceed 1440. A plan depends only on (seed,
+person, day), so that consecutive windows of a person are consistent.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Bout:
         start: First minute.
         end: Minute after the last one.
         style: Standard scores of how this bout differs from the activity's mean; see [`STYLE`].
-        blind: Whether the optical sensor sees nothing throughout.
+        blind: Whether the optical sensor is blocked throughout.
     """
 
     code: int
@@ -71,8 +71,8 @@ class Plan:
     Attributes:
         wake: Minute of getting up.
         bed: Minute of falling asleep in the evening.
-        bouts: Everyday bouts in the order in which they are laid over one another; the last one wins.
-        exercises: Exercise bouts, which lie over all others and do not overlap.
+        bouts: Everyday bouts in order of precedence; the last one wins.
+        exercises: Exercise bouts, which override all others and do not overlap.
         naps: Start and end of naps.
         tension: Start, size and decay (minutes) of tense episodes.
         meals: Start of meals.
@@ -243,7 +243,7 @@ def _leisure(draws: _Draws, person: Person, wake: int, bed: int, weekend: bool, 
 
 
 def _work(draws: _Draws, person: Person, bouts: list[Bout], wake: int, bed: int) -> list[tuple[float, float]]:
-    """Lays a working day with its commutes over the bouts; returns the spans in which nothing else fits."""
+    """Adds a working day with its commutes to the bouts; returns the spans that are fully occupied."""
     kind = CODE["office work" if person.occupation == "office" else "manual work"]
     travels = person.commute != "none" and draws.u() < 0.85
     start = int(max(person.work_start + 18 * draws.z(), wake + 55))
@@ -283,7 +283,7 @@ def _meals(draws: _Draws, bouts: list[Bout], wake: int, bed: int) -> list[int]:
 def _place(
     draws: _Draws, wanted: list[tuple[int, int]], wake: int, bed: int, busy: list[tuple[float, float]]
 ) -> list[Bout]:
-    """Finds a time for each exercise that meets no work and no other exercise, and ends well before bedtime."""
+    """Finds a time for each exercise that overlaps neither work nor other exercise and ends well before bedtime."""
     placed: list[Bout] = []
     for code, minutes in wanted:
         activity = _EXERCISES[code]
@@ -309,7 +309,7 @@ def _place(
 
 
 def _lay_rest(draws: _Draws, bouts: list[Bout], exercises: list[Bout]) -> None:
-    """A shower follows most exercise."""
+    """Adds a shower after most exercise."""
     for exercise in exercises:
         if draws.u() < 0.7:
             start = exercise.end + int(draws.between(3, 15))

@@ -1,4 +1,4 @@
-"""Captions of sensor days at three levels: facts (numbers only), wording (templates only), and the builder of text."""
+"""Captions of sensor days at three levels: facts (numbers only), wording (templates only) and the caption builder."""
 
 from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
 from .builder import CaptionBuilder

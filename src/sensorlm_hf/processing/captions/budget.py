@@ -1,4 +1,4 @@
-"""Token budgets: how long a caption may be, and what is left out of one that is too long."""
+"""Token budgets: the maximum length of captions, and which sentences are dropped to meet it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ CAPTION_KEYS = (
     "high_middle_caption",
     "high_middle_low_caption",
 )
-"""Names of the captions: low is statistical, middle structural, high semantic; combinations run from high to low."""
+"""Caption keys: low is statistical, middle structural, high semantic; combinations are ordered from high to low."""
 
 TOKEN_BUDGETS = dict(zip(CAPTION_KEYS, (512, 512, 256, 1024, 1024, 1024, 512, 1024), strict=True))
-"""Caption key -> most tokens, those of the SensorLM release."""
+"""Maximum tokens per caption key, as in the SensorLM release."""
 
 MIN_TOKENS = 16
-"""Smallest budget that a sentence fits into."""
+"""Smallest budget that fits a sentence."""
 
 SPECIAL_TOKENS = 2
-"""Tokens set aside for the start and end that tokenizers add."""
+"""Tokens reserved for the special tokens added by the tokenizer."""
 
 _PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\s(?=[-−]?\d)")
 
@@ -36,8 +36,8 @@ class Sentence(NamedTuple):
     """A sentence of a caption.
 
     Attributes:
-        section: Position of the group it stands in, with the heading of that group; None for no heading.
-        weight: Importance; the heaviest are left out first.
+        section: Position and heading of its group; None for no heading.
+        weight: Drop priority; sentences with the highest weight are dropped first.
         cost: Estimated number of tokens.
         text: The sentence.
     """
@@ -49,11 +49,10 @@ class Sentence(NamedTuple):
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimates, from above, the number of tokens of a text under a digit-splitting byte-pair tokenizer.
+    """Returns an upper bound on the number of tokens of a text under a digit-splitting byte-pair tokenizer.
 
-    Each digit and punctuation mark is one token, and so is the space before a number; a word is one for every eight
-    letters or part of them, or for every three bytes where it is not plain ASCII. A vocabulary trained on captions
-    needs fewer.
+    Each digit, each punctuation mark and the space before a number count as one token; a word counts one token per
+    eight letters, or per three bytes if it is not ASCII, rounded up. A vocabulary trained on captions needs fewer.
     """
     count = 0
     for piece in _PIECES.findall(text):
@@ -68,7 +67,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def token_counter(tokenizer: Any) -> Callable[[str], int] | None:
-    """Makes a function that counts the tokens of a text, special ones included.
+    """Returns a function that counts the tokens of a text, including special tokens.
 
     Args:
         tokenizer: A transformers or `tokenizers` tokenizer, a callable `str -> int`, or None.
@@ -82,7 +81,7 @@ def token_counter(tokenizer: Any) -> Callable[[str], int] | None:
     if tokenizer is None:
         return None
     if hasattr(tokenizer, "encode"):
-        # A tokenizer of transformers warns of texts beyond its model's length; here the text is only measured.
+        # Tokenizers of transformers warn about texts beyond the model's length, which are only measured here.
         options = {"verbose": False} if hasattr(tokenizer, "model_max_length") else {}
 
         def count(text: str) -> int:
@@ -99,7 +98,7 @@ def token_counter(tokenizer: Any) -> Callable[[str], int] | None:
 
 
 def compose(sentences: Sequence[Sentence]) -> str:
-    """Joins sentences, each group under its heading."""
+    """Joins sentences, with a heading before each group."""
     parts = []
     section: tuple[int, str | None] | None = None
     for own, _, _, text in sentences:
@@ -114,13 +113,13 @@ def compose(sentences: Sequence[Sentence]) -> str:
 def fit(sentences: Sequence[Sentence], budget: int, count: Callable[[str], int] | None = None) -> str:
     """Composes a caption of at most `budget` tokens.
 
-    Sentences are left out whole, the least important first; of equal ones, the last. A heading goes with the last
-    sentence of its group.
+    Complete sentences are dropped, the least important first and the last one among ties. A heading is dropped with the
+    last sentence of its group.
 
     Args:
-        sentences: In the order of the caption.
-        budget: Most tokens, special ones included.
-        count: Counts the tokens of a text; without it, the sentences' estimates are added up.
+        sentences: Sentences in caption order.
+        budget: Maximum number of tokens, including special tokens.
+        count: Counts the tokens of a text; by default, the sentences' estimates are summed.
 
     Returns:
         The caption; empty if not even the most important sentence fits.

@@ -1,4 +1,4 @@
-"""`CaptionBuilder`: days in, captions out."""
+"""`CaptionBuilder`: writes captions of days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .facts import BLOCK_DAYS, blocks, fact_table, facts_as_dicts, is_observed
 from .fingerprint import source_fingerprint
 from .mapper import CaptionMapper
 from .paraphrase import Paraphraser
-from .sentences import EXTRA_CHANNELS, Clock, Insight, SentenceMaker, Stream, Told, draws, insights_by_row
+from .sentences import EXTRA_CHANNELS, Clock, DescribedChannel, Insight, SentenceMaker, Stream, draws, insights_by_row
 from .structure import POOL_MINUTES
 from .templates import TIME_FORMATS, Wording, get_wording
 
@@ -39,10 +39,10 @@ class CaptionBuilder:
 
     * low, statistical: mean, max, min and standard deviation per channel;
     * middle, structural: trends, peaks, drops and spans without data;
-    * high, semantic: activities, sleep and moods that were logged, as a summary of names or all with their times.
+    * high, semantic: logged activities, sleep and moods, as a summary of names or as a list with times.
 
-    A caption hangs on the day, the seed, the sample id and the key, and on nothing else: not on other days, the batch,
-    the process or the machine. All numbers in it are numbers of [`CaptionBuilder.facts`] or times of the day's events.
+    A caption depends only on the day, the seed, the sample id and the key; it does not depend on other days, the batch,
+    the process or the machine. Every number in it comes from [`CaptionBuilder.facts`] or the times of logged events.
 
     Examples:
         >>> build = CaptionBuilder("sensorlm-26", key="middle_level_caption", seed=0)
@@ -70,31 +70,31 @@ class CaptionBuilder:
         """Prepares the sentences.
 
         Args:
-            schema: What the columns of the days are.
-            key: Default caption, one of [`CAPTION_KEYS`].
-            seed: Seed of the wording and of the channels drawn at random.
-            language: Code of the language; `list_languages()` names them.
-            imputed: Fill gaps before looking for facts, as the SensorLM release does. By default only what was observed
-                counts, and spans without any data are told.
-            time_format: `"minutes"` from the window's start, or wall-clock times (`"clock"`).
-            units: Write units after numbers.
+            schema: Schema of the days.
+            key: Default caption key, one of [`CAPTION_KEYS`].
+            seed: Seed of the wording and of the sampled channels.
+            language: Language code, one of `list_languages()`.
+            imputed: Whether to interpolate gaps before computing facts, as the SensorLM release does. By default only
+                observed values count, and spans without any data are mentioned.
+            time_format: `"minutes"` from the window's start, or local clock times (`"clock"`).
+            units: Whether to include units.
             tokenizer: Counts tokens for the budget: a transformers tokenizer or a function from text to a number. By
-                default an estimate from above is used.
-            max_tokens: Most tokens of a caption, special ones included; by default that of the key,
-                [`TOKEN_BUDGETS`]. Sentences are left out whole, the least important first.
-            paraphraser: A text-generation pipeline, or a function from text to text, that rewords captions. Where a
-                number or a time does not survive, the template's wording stays; `build.paraphraser.rejected` counts.
-            templates: Words to use in place of those of `language`.
-            extra_channels: Caption group -> how many further channels to draw; default [`EXTRA_CHANNELS`].
+                default an upper bound is used.
+            max_tokens: Maximum number of tokens per caption, including special tokens; by default that of the key,
+                [`TOKEN_BUDGETS`]. Complete sentences are dropped, the least important first.
+            paraphraser: A text-generation pipeline or a function from text to text that rewords captions. If a
+                number or a time is lost, the template caption is kept and counted in `build.paraphraser.rejected`.
+            templates: A wording to use instead of that of `language`.
+            extra_channels: Number of additional channels to sample per caption group; default [`EXTRA_CHANNELS`].
 
         Raises:
             ValueError: If a name is unknown or `max_tokens` is too small.
-            TypeError: If an argument is of the wrong type.
+            TypeError: If an argument has the wrong type.
         """
         self.schema: SensorSchema = get_schema(schema)
         self.key = _check_key(key)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise TypeError(f"`seed` must be a whole number, got {seed!r}.")
+            raise TypeError(f"`seed` must be an integer, got {seed!r}.")
         self.seed = int(seed)
         if templates is not None and not isinstance(templates, Wording):
             raise TypeError(f"`templates` must be a Wording, got {type(templates).__name__}.")
@@ -109,7 +109,7 @@ class CaptionBuilder:
         self._count = token_counter(tokenizer)
         if max_tokens is not None:
             if isinstance(max_tokens, bool) or not isinstance(max_tokens, (int, np.integer)):
-                raise TypeError(f"`max_tokens` must be a whole number or None, got {max_tokens!r}.")
+                raise TypeError(f"`max_tokens` must be an integer or None, got {max_tokens!r}.")
             if max_tokens < MIN_TOKENS:
                 raise ValueError(
                     f"`max_tokens` must be at least {MIN_TOKENS}, the length of a sentence; got {max_tokens}."
@@ -129,10 +129,10 @@ class CaptionBuilder:
         return f"CaptionBuilder({self.schema.name!r}, key={self.key!r}, seed={self.seed}, language={self.language!r})"
 
     def settings(self) -> dict[str, Any]:
-        """Returns what decides the captions, beside the key and the models, as plain types.
+        """Returns the settings that determine the captions, except the key and the models, as plain types.
 
-        `wording` and `code` are hashes of the language's words and of the source of this package's captions: captions
-        made under other ones may differ.
+        `wording` and `code` are hashes of the language's wording and of this package's caption code; captions may
+        differ if these change.
         """
         return {
             "schema": self.schema.to_dict(),
@@ -148,8 +148,8 @@ class CaptionBuilder:
         }
 
     def __reduce__(self) -> tuple[Callable[..., CaptionBuilder], tuple[dict[str, Any], dict[str, str]]]:
-        # Only what the captions hang on is pickled, so that the pickle, and with it the fingerprint under which
-        # `datasets` caches a map, is the same in every process and changes with the wording and with this code.
+        # Only what determines the captions is pickled, so that the pickle, and with it the `datasets` cache
+        # fingerprint of a map, is the same in every process and changes with the wording and this code.
         settings = self.settings()
         hashes = {name: settings.pop(name) for name in ("wording", "code")}
         models = {"tokenizer": self.tokenizer, "paraphraser": self.paraphraser, "templates": self._templates}
@@ -162,8 +162,8 @@ class CaptionBuilder:
 
         Args:
             day: A [`SensorDay`], or an array `(minutes, channels)` in physical units with NaN for missing.
-            sample_id: Name that the random choices hang on; defaults to `day.sample_id`, needed for an array.
-            key: Which caption, if not the builder's own.
+            sample_id: Seeds the random choices; defaults to `day.sample_id`, required for an array.
+            key: Caption key, if not the builder's own.
 
         Returns:
             The caption.
@@ -178,7 +178,7 @@ class CaptionBuilder:
         sample_ids: Sequence[str] | None = None,
         keys: str | Sequence[str] | None = None,
     ) -> list[str]:
-        """Captions many days at once; each caption is what [`CaptionBuilder.__call__`] gives.
+        """Captions many days at once, with the same results as [`CaptionBuilder.__call__`].
 
         Args:
             days: Days, as in [`CaptionBuilder.__call__`].
@@ -200,11 +200,11 @@ class CaptionBuilder:
     def columns(
         self, days: Iterable[DayLike], keys: Sequence[str] = CAPTION_KEYS, sample_ids: Sequence[str] | None = None
     ) -> dict[str, list[str]]:
-        """Writes several captions of each day, finding its facts once.
+        """Writes several captions of each day, computing its facts once.
 
         Args:
             days: Days, as in [`CaptionBuilder.__call__`].
-            keys: Which captions.
+            keys: Caption keys.
             sample_ids: One name per day; by default each day's own.
 
         Returns:
@@ -216,10 +216,10 @@ class CaptionBuilder:
         return {key: [row[i] for row in rows] for i, key in enumerate(wanted)}
 
     def mapper(self, keys: Sequence[str] | None = None) -> CaptionMapper:
-        """Makes the function for `datasets.Dataset.map(..., batched=True)`.
+        """Returns a function for `datasets.Dataset.map(..., batched=True)`.
 
         Args:
-            keys: Which captions; by default the builder's own key.
+            keys: Caption keys; by default the builder's own.
 
         Returns:
             A function from a batch of rows of [`SensorDay.to_row`] to caption columns, with a stable fingerprint.
@@ -229,7 +229,7 @@ class CaptionBuilder:
     # Facts
 
     def facts(self, values: DayLike) -> dict[str, dict[str, Any]]:
-        """Finds the facts of one day.
+        """Computes the facts of one day.
 
         Args:
             values: `(minutes, channels)` in physical units, NaN for missing, or a day. Not changed.
@@ -238,12 +238,12 @@ class CaptionBuilder:
             `{channel key: {"mean", "max", "min", "std", "trends", "anomalies", "missing", "observed"}}` for every
             channel. `trends` holds `[start, end, type]`, by start; `anomalies` holds `[minute, type]`, peaks before
             drops; `missing` holds `[start, end]`, end exclusive; all in minutes from the window's start. `observed` is
-            the share of minutes observed. Statistics are None where there is nothing to compute them from.
+            the fraction of observed minutes. Statistics are None if there are no observed values.
         """
         return self.facts_batch([values])[0]
 
     def facts_batch(self, values: Sequence[DayLike] | np.ndarray) -> list[dict[str, dict[str, Any]]]:
-        """Finds the facts of many days, `(days, minutes, channels)` or a list; see [`CaptionBuilder.facts`]."""
+        """Computes the facts of many days, `(days, minutes, channels)` or a list; see [`CaptionBuilder.facts`]."""
         arrays = [self._values(day, f"values[{i}]") for i, day in enumerate(values)]
         found: list[dict[str, dict[str, Any]]] = [{}] * len(arrays)
         for group in _by_length(arrays):
@@ -255,7 +255,7 @@ class CaptionBuilder:
                     found[i] = facts
         return found
 
-    # Inner workings
+    # Internals
 
     def _values(self, day: DayLike, where: str) -> np.ndarray:
         if isinstance(day, SensorDay):
@@ -318,32 +318,31 @@ class CaptionBuilder:
     def _name(self, day: DayLike, position: int) -> str:
         if not isinstance(day, SensorDay):
             raise ValueError(
-                f"days[{position}] is an array, which has no name for the random choices to hang on; pass its"
-                " `sample_id`."
+                f"days[{position}] is an array and has no sample id to seed the random choices; pass its `sample_id`."
             )
         return day.sample_id
 
     def _facts_of(self, arrays: list[np.ndarray], names: list[str], levels: frozenset[str]) -> Iterator[_Facts]:
-        """Chooses the channels of each day and finds their facts."""
-        told = [
+        """Selects the channels of each day and computes their facts."""
+        described = [
             self._maker.choose(is_observed(array), draws(self.seed, name, "channels"))
             for array, name in zip(arrays, names, strict=True)
         ]
         table = fact_table(
             arrays,
             self.schema,
-            [[channel for channel, _, _ in channels] for channels in told],
+            [[channel for channel, _, _ in channels] for channels in described],
             imputed=self.imputed,
             statistics="low" in levels,
             structure="middle" in levels,
         )
         numbers: list[list[float]] = []
         if table.statistics is not None:
-            # What rounds to zero is written without a sign.
+            # Values that round to zero are written without a sign.
             size = np.abs(table.statistics)
             numbers = np.where(size < 0.05, size, table.statistics).tolist()
         insights = [] if table.trends is None else insights_by_row(table)
-        for i, channels in enumerate(told):
+        for i, channels in enumerate(described):
             rows = slice(table.offsets[i], table.offsets[i + 1])
             yield _Facts(channels, numbers[rows], insights[rows], table.gaps[i] if table.gaps else [])
 
@@ -363,15 +362,15 @@ class CaptionBuilder:
                     sentences.append(self._summary(events, minutes, stream, budget))
                 elif level == "all":
                     sentences += maker.events(events, minutes, stream, clock)
-                elif facts is None or not facts.told:
+                elif facts is None or not facts.described:
                     if level == levels[-1]:  # once is enough for both levels
                         sentences.append(maker.empty("no_data", stream))
                 elif level == "low":
-                    sentences += maker.statistical(facts.statistics, facts.told, stream)
+                    sentences += maker.statistical(facts.statistics, facts.described, stream)
                 else:
-                    # What is missing comes before the groups: after them, it would read as if it were the last one's.
+                    # Missing spans come before the groups; after them, they would seem to belong to the last group.
                     found = [] if self.imputed else maker.gaps(facts.gaps, stream, clock)
-                    found += maker.structural(facts.insights, facts.told, stream, clock)
+                    found += maker.structural(facts.insights, facts.described, stream, clock)
                     sentences += found or [maker.empty("no_structure", stream)]
             captions.append(fit(sentences, budget, self._count))
         return captions
@@ -393,7 +392,7 @@ class CaptionBuilder:
         return sentence.cost + 2 <= budget if self._count is None else self._count(sentence.text) <= budget
 
     def budget(self, key: str) -> int:
-        """Returns the most tokens of a caption."""
+        """Returns the maximum number of tokens of a caption."""
         return self.max_tokens if self.max_tokens is not None else TOKEN_BUDGETS[_check_key(key)]
 
     def _reword(self, captions: list[list[str]], keys: list[tuple[str, ...]]) -> None:
@@ -407,9 +406,9 @@ class CaptionBuilder:
 
 
 class _Facts(NamedTuple):
-    """What a caption tells of one day: its channels, and a row per channel of what was asked for."""
+    """The content of one day's caption: its channels, with one row per channel."""
 
-    told: list[Told]
+    described: list[DescribedChannel]
     statistics: list[list[float]]
     insights: list[list[Insight]]
     gaps: list[tuple[int, int]]
@@ -431,7 +430,7 @@ def _check_key(key: Any) -> str:
 
 
 def check_keys(keys: Sequence[str]) -> tuple[str, ...]:
-    """Returns caption keys as a tuple, each once.
+    """Returns caption keys as a tuple without duplicates.
 
     Raises:
         ValueError: If a key is unknown, or there is none.

@@ -1,6 +1,6 @@
-"""Numbers in, facts out: statistics, trends, anomalies and missing spans of sensor days.
+"""Computes the facts of sensor days: statistics, trends, anomalies and missing spans.
 
-Nothing here knows a word of any language; `templates` and `builder` make text of what comes out.
+This module is language-independent; `templates` and `builder` turn facts into text.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BLOCK_DAYS = 32
 """Days held in memory at a time; a day of float64 is about 0.3 MB."""
 
 MAX_GAP_MINUTES = POOL_MINUTES // 2
-"""Longest gap inside a pooled point, minutes."""
+"""Maximum gap inside a pooled point, in minutes."""
 
-_SAMPLE = 60  # minutes between those that are looked at first to tell which channels were observed
+_SAMPLE = 60  # stride of the minutes checked first to find the observed channels
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class FactTable:
 
     Attributes:
         offsets: First row of each day.
-        observed: `(rows,)` share of minutes that were observed, before any filling.
+        observed: `(rows,)` fraction of observed minutes, before any interpolation.
         statistics: `(rows, 4)`: mean, max, min and population standard deviation over observed minutes; NaN where
-            nothing was observed. None if not asked for.
-        trends: Trends by row; None if not asked for.
-        anomalies: Anomalies by row; None if not asked for.
-        gaps: Per day the spans `(start, end)` in which no channel of the whole day was observed; None if not asked for.
+            nothing was observed. None if not requested.
+        trends: Trends by row; None if not requested.
+        anomalies: Anomalies by row; None if not requested.
+        gaps: Spans `(start, end)` per day in which no channel was observed; None if not requested.
     """
 
     offsets: list[int]
@@ -64,17 +64,17 @@ def fact_table(
     statistics: bool = True,
     structure: bool = True,
 ) -> FactTable:
-    """Finds the facts of a block of days.
+    """Computes the facts of a block of days.
 
     Args:
         days: Arrays of shape `(minutes, channels)`, physical units, NaN for missing; all of the same number of pooled
             points. Not changed.
-        schema: What the columns are.
-        columns: Per day the channels to look at; all if None.
-        imputed: Fill gaps before looking (see [`fill_gaps`]), as the SensorLM release does. Otherwise only what was
-            observed counts.
-        statistics: Whether mean, max, min and std are wanted.
-        structure: Whether trends, anomalies and gaps are wanted.
+        schema: Schema of the days.
+        columns: Channels to use, per day; all if None.
+        imputed: Whether to interpolate gaps first (see [`fill_gaps`]), as the SensorLM release does. Otherwise only
+            observed values count.
+        statistics: Whether to compute mean, max, min and std.
+        structure: Whether to compute trends, anomalies and gaps.
 
     Returns:
         The facts as columns.
@@ -134,11 +134,11 @@ def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool, count: np.ndarr
 
 
 def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
-    """Means of the observed minutes of each piece, `(channels, pieces)`; NaN where too little was observed.
+    """Returns the means of observed minutes per segment, `(channels, segments)`; NaN where too little was observed.
 
-    A piece has no value if none of its minutes was observed, or if a single gap takes more than half of it: so every
-    gap longer than a piece parts what lies before it from what lies after it. Channels that are measured every few
-    minutes only have no such gaps.
+    A segment has no value if none of its minutes was observed, or if a single gap covers more than half of it, so every
+    gap longer than a segment separates the values before and after it. Channels that are only measured every few
+    minutes have no such gaps.
     """
     x = x.astype(np.float64)
     partial = -x.shape[1] % POOL_MINUTES
@@ -161,7 +161,7 @@ def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
 
 
 def _torn(missing: np.ndarray) -> np.ndarray:
-    """Tells for each minute whether it and the [`MAX_GAP_MINUTES`] after it are missing; flat, over all channels."""
+    """Returns whether each minute and the [`MAX_GAP_MINUTES`] after it are missing; flat, over all channels."""
     run, length = missing.ravel(), 1
     while length <= MAX_GAP_MINUTES:
         step = min(length, MAX_GAP_MINUTES + 1 - length)
@@ -172,7 +172,7 @@ def _torn(missing: np.ndarray) -> np.ndarray:
 
 
 def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:
-    """Spans in which no channel of the day was observed; `missing` holds some of its channels, as rows."""
+    """Returns the spans in which no channel of the day was observed; `missing` has some of its channels as rows."""
     flags = np.logical_and.reduce(missing, axis=0) if len(missing) else np.ones(len(day), dtype=bool)
     suspects = np.flatnonzero(flags)
     if not len(suspects):
@@ -182,7 +182,7 @@ def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:
 
 
 def is_observed(day: np.ndarray) -> list[bool]:
-    """Tells for each channel of `(minutes, channels)` whether anything was observed."""
+    """Returns whether each channel of `(minutes, channels)` has any observed value."""
     if not np.isnan(day[0]).any():
         return [True] * day.shape[1]
     seen = ~np.isnan(day[::_SAMPLE]).all(axis=0)
@@ -193,7 +193,7 @@ def is_observed(day: np.ndarray) -> list[bool]:
 
 
 def fill_gaps(x: np.ndarray, missing: np.ndarray, defaults: Sequence[float]) -> np.ndarray:
-    """Fills gaps by interpolation in time and carries the edges.
+    """Fills gaps by linear interpolation and extends the edge values.
 
     Args:
         x: `(channels, minutes)`, physical units. Not changed.
@@ -215,32 +215,32 @@ def fill_gaps(x: np.ndarray, missing: np.ndarray, defaults: Sequence[float]) -> 
 
 
 def spans(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Returns the stretches `(start, end)`, end exclusive, in which a `(minutes,)` bool array is True."""
+    """Returns the spans `(start, end)`, end exclusive, in which a `(minutes,)` bool array is True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).view(np.int8))).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def blocks(count: int, size: int = BLOCK_DAYS) -> Iterator[slice]:
-    """Cuts `count` days into slices of at most `size`."""
+    """Splits `count` days into slices of at most `size`."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 
 
 def facts_as_dicts(table: FactTable, days: Sequence[np.ndarray], schema: SensorSchema) -> list[dict[str, Any]]:
-    """Turns the columns of a table of all channels into one plain dict per day.
+    """Converts the columns of a table of all channels to one plain dict per day.
 
     Args:
         table: Facts of all channels, with statistics and structure.
-        days: The arrays that the facts were found in, for the missing spans.
-        schema: What the columns are.
+        days: The arrays that the facts were computed from, for the missing spans.
+        schema: Schema of the days.
 
     Returns:
         Per day `{channel key: {"mean", "max", "min", "std", "trends", "anomalies", "missing", "observed"}}`. Trends are
         `[start, end, type]`, anomalies `[minute, type]`, missing spans `[start, end]`, all in minutes of the window;
-        statistics are None where there is nothing to compute them from.
+        statistics are None if there are no observed values.
     """
     if table.trends is None or table.anomalies is None or table.statistics is None:
-        raise ValueError("`table` must hold statistics and structure.")
+        raise ValueError("`table` must contain statistics and structure.")
     trends: list[list[list[Any]]] = [[] for _ in range(table.offsets[-1])]
     anomalies: list[list[list[Any]]] = [[] for _ in range(table.offsets[-1])]
     found = table.trends

@@ -1,4 +1,4 @@
-"""A hash of the code that captions come out of."""
+"""A hash of the code that produces captions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _HERE = Path(__file__).resolve().parent
 
 @cache
 def source_fingerprint() -> str:
-    """Returns a hash of the source of everything that decides what a caption says.
+    """Returns a hash of all source code that determines a caption's text.
 
-    It is part of the fingerprint under which `datasets` caches a map, and of the record kept beside captioned folders:
-    captions of another version of this package are never taken for those of this one. A changed comment counts as
-    another version, which costs some captioning; the opposite mistake would cost trust.
+    It is part of the `datasets` cache fingerprint of a map and of the record in captioned folders, so that captions
+    from different versions of this package are never mixed. A changed comment changes the hash, which costs some
+    recomputation; the opposite error would silently mix captions.
     """
     digest = hashlib.blake2b(digest_size=8)
     package = _HERE.parents[1]

@@ -1,4 +1,4 @@
-"""Rows of a dataset in, caption columns out."""
+"""Adds caption columns to the rows of a dataset."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from .builder import CaptionBuilder
 
 ROW_COLUMNS = ("values", "start", "timezone", "subject_id", "events", "sample_id")
-"""Columns that captions are made from; all but `values` may be absent."""
+"""Columns used for captions; all except `values` are optional."""
 
 
 class CaptionMapper:
     """Adds caption columns to a `datasets.Dataset`: `dataset.map(build.mapper(keys), batched=True, batch_size=64)`.
 
-    Its pickle, and with it the fingerprint of the mapped dataset, hangs only on the builder's arguments, its wording,
-    the code of this package's captions and the keys; the captions do not hang on `batch_size` or `num_proc`.
+    Its pickle, and with it the fingerprint of the mapped dataset, depends only on the builder's arguments, its wording,
+    this package's caption code and the keys; the captions do not depend on `batch_size` or `num_proc`.
     """
 
     def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
-        """Keeps the builder; see [`CaptionBuilder.mapper`].
+        """Stores the builder; see [`CaptionBuilder.mapper`].
 
         Args:
             builder: Writes the captions.
-            keys: Which captions, checked.
+            keys: Validated caption keys.
         """
         self.builder = builder
         self.keys = tuple(keys)
@@ -38,16 +38,16 @@ class CaptionMapper:
         """Captions a batch.
 
         Args:
-            rows: Columns as [`SensorDay.to_row`] makes them; only `values` must be there. The random choices of a row
-                hang on its `sample_id` if there is such a column, else on its subject and start, else on its values.
-            first_row: Number of the first row in messages.
+            rows: Columns as in [`SensorDay.to_row`]; only `values` is required. The random choices of a row are seeded
+                by its `sample_id` if there is such a column, else by its subject and start, else by its values.
+            first_row: Number of the first row, for error messages.
 
         Returns:
             One column per key.
 
         Raises:
             ValueError: If a row is not a day of the builder's schema; the message gives its number.
-            TypeError: Likewise, if something in it is of the wrong type.
+            TypeError: If a value in a row has the wrong type; the message gives the row's number.
         """
         if "values" not in rows:
             raise ValueError(
@@ -70,5 +70,5 @@ def _name_of(row: Mapping[str, Any], day: SensorDay) -> str:
         return str(row["sample_id"])
     if row.get("subject_id") and row.get("start"):
         return day.sample_id
-    # Days of one made-up name would all be told in the same words.
+    # With a shared default id, all days would get the same wording.
     return hashlib.blake2b(np.ascontiguousarray(day.values).data, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Paraphrasing captions with a language model, without trusting it with the numbers."""
+"""Paraphrases captions with a language model and verifies that all numbers are preserved."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _NUMBER = re.compile(r"(?<![\w.,:])[-−]?\d+(?:[.,:]\d+)*|\d+(?:[.,:]\d+)*")
 
 
 def numbers_in(text: str) -> Counter[str]:
-    """Returns the numbers and clock times of a text with how often each occurs, signs included."""
+    """Returns the counts of all numbers and clock times in a text, including signs."""
     return Counter(number.replace("−", "-") for number in _NUMBER.findall(text))
 
 
 class Paraphraser:
-    """Has captions reworded, and keeps the template's wording where a number got lost, changed or invented.
+    """Rewords captions, and keeps the template caption if a number was lost, changed or invented.
 
     Attributes:
-        accepted: How many captions were reworded.
-        rejected: How many fell back to the template: wrong numbers, an empty answer, or too many tokens.
+        accepted: Number of reworded captions.
+        rejected: Number of captions that fell back to the template: wrong numbers, empty output or too many tokens.
     """
 
     def __init__(self, model: Any, prompt: str = PROMPT) -> None:
@@ -34,12 +34,12 @@ class Paraphraser:
 
         Args:
             model: A transformers text-generation pipeline, or a callable from a caption to a caption. Pipelines of chat
-                models are asked through their chat template.
-            prompt: For pipelines: what to ask, with `{caption}` where the caption goes.
+                models use their chat template.
+            prompt: Prompt for pipelines, with `{caption}` as a placeholder.
 
         Raises:
             TypeError: If `model` cannot be called.
-            ValueError: If `prompt` has no place for the caption.
+            ValueError: If `prompt` lacks the placeholder.
         """
         if not callable(model):
             raise TypeError(
@@ -54,15 +54,15 @@ class Paraphraser:
         self.rejected = 0
 
     def __reduce__(self) -> tuple[type[Paraphraser], tuple[Any, str]]:
-        # Without the counts: they are no part of what the captions hang on, and begin anew in another process.
+        # Without the counters: captions do not depend on them, and they restart in another process.
         return Paraphraser, (self.model, self.prompt)
 
     def __call__(self, captions: Sequence[str], fits: Callable[[str, int], bool]) -> list[str]:
         """Rewords captions.
 
         Args:
-            captions: Captions; empty ones are left alone.
-            fits: Tells whether a text is within the token budget of the caption at a position.
+            captions: Captions; empty ones are kept.
+            fits: Returns whether a text is within the token budget of the caption at a position.
 
         Returns:
             Captions, in order.

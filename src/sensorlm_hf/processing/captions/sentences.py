@@ -1,4 +1,4 @@
-"""From facts to sentences: which channels and events are told, in which words, and how much each sentence matters."""
+"""Turns facts into sentences: selects channels and events, their wording and the importance of each sentence."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ EXTRA_CHANNELS = {"Heart": 2, "Activity": 1, "EDA": 1}
 """Caption group -> channels drawn at random on top of those that every caption describes."""
 
 MAX_INSIGHTS = 7
-"""Most trends and anomalies told per caption group."""
+"""Maximum number of trends and anomalies per caption group."""
 
 MIN_ACTIVITY_MINUTES = 20
-"""Shortest activity told, minutes inside the window."""
+"""Minimum duration of an included activity, in minutes inside the window."""
 
 MAX_ACTIVITIES, MAX_SLEEPS, MAX_MOODS = 8, 2, 8
-"""Most activities, sleeps and moods told (in a summary, names); the longest activities and sleeps, the first moods."""
+"""Maximum number of activities, sleeps and moods (in a summary, of names): longest activities and sleeps, first
+moods."""
 
 MIN_GAP_MINUTES = 10
-"""Shortest span without any data that is told."""
+"""Minimum duration of an included span without any data."""
 
 MAX_GAPS = 3
-"""Most spans without data told; the longest."""
+"""Maximum number of spans without data; the longest are kept."""
 
 Clock = Callable[[int], str]
 """Turns a minute of the window into what the caption writes."""
@@ -54,7 +55,7 @@ Template = tuple[str, int]
 
 
 def draws(seed: int, sample_id: str, purpose: str) -> tuple[int, ...]:
-    """Returns 64 random numbers below 65536 that hang on nothing but the arguments.
+    """Returns 64 random numbers below 65536 that depend only on the arguments.
 
     They are the first bytes of SHAKE-128 over the arguments: as good as any generator's, the same on every machine, and
     some twenty times cheaper to start than numpy's, which matters where every caption needs a stream of its own.
@@ -87,7 +88,7 @@ class Stream:
         return choices[self.next() % len(choices)]
 
 
-class Told(NamedTuple):
+class DescribedChannel(NamedTuple):
     """A channel that a caption describes.
 
     Attributes:
@@ -130,11 +131,11 @@ class SentenceMaker:
             self._low.append((len(CAPTION_GROUPS) + position, wording.groups[group]))
             members = [i for i, channel in enumerate(schema) if channel.group == group]
             always = [i for i in members if schema.channels[i].in_every_caption]
-            fixed = [Told(c, position, _WEIGHT_FIXED + 0.1 * i) for i, c in enumerate(always)]
+            fixed = [DescribedChannel(c, position, _WEIGHT_FIXED + 0.1 * i) for i, c in enumerate(always)]
             others = [i for i in members if not schema.channels[i].in_every_caption]
             self._groups.append((position, fixed, others, extra_channels.get(group, 0)))
         self._labels = [dict(wording.label(channel.label)) for channel in schema]
-        # Filled when a channel is first told.
+        # Filled when a channel is first described.
         self._statistics: list[Any] = [None] * len(schema)
         self._trends: list[list[list[Template]]] = [[[] for _ in TREND_TYPES] for _ in schema]
         self._anomalies: list[list[list[Template]]] = [[[] for _ in ANOMALY_TYPES] for _ in schema]
@@ -170,7 +171,7 @@ class SentenceMaker:
         numbers = sum(slot in _NUMBER_SLOTS for slot in _SLOT.findall(text))
         return text, estimate_tokens(_SLOT.sub("", text).replace("%%", "%")) + numbers
 
-    def choose(self, observed: Sequence[bool], numbers: tuple[int, ...]) -> list[Told]:
+    def choose(self, observed: Sequence[bool], numbers: tuple[int, ...]) -> list[DescribedChannel]:
         """Chooses the channels of a caption: those that always come, and some drawn at random.
 
         Args:
@@ -180,11 +181,11 @@ class SentenceMaker:
         Returns:
             The channels by group, those that always come first, each kind in the schema's order.
         """
-        told: list[Told] = []
+        described: list[DescribedChannel] = []
         at = 0
         whole = all(observed)
         for group, fixed, others, wanted in self._groups:
-            told += fixed if whole else [channel for channel in fixed if observed[channel[0]]]
+            described += fixed if whole else [channel for channel in fixed if observed[channel[0]]]
             if not wanted or not others:
                 continue
             pool = others.copy()
@@ -195,23 +196,25 @@ class SentenceMaker:
                 if observed[c]:
                     drawn.append(c)
             drawn.sort()
-            told += [Told(c, group, _WEIGHT_EXTRA + 0.1 * i) for i, c in enumerate(drawn)]
-        return told
+            described += [DescribedChannel(c, group, _WEIGHT_EXTRA + 0.1 * i) for i, c in enumerate(drawn)]
+        return described
 
     # Statistical level
 
-    def statistical(self, numbers: Sequence[Sequence[float]], told: Sequence[Told], stream: Stream) -> list[Sentence]:
+    def statistical(
+        self, numbers: Sequence[Sequence[float]], described: Sequence[DescribedChannel], stream: Stream
+    ) -> list[Sentence]:
         """Writes mean, max, min and standard deviation of each channel.
 
         Args:
-            numbers: `(channels told, 4)`: mean, max, min, std; none that would be written "-0.0".
-            told: Which channels.
+            numbers: `(channels, 4)`: mean, max, min, std; none that would be written "-0.0".
+            described: The channels.
             stream: For the wording.
         """
         sentences = []
         point = self.wording.decimal
         draw, low = stream.next, self._low
-        for (c, group, weight), row in zip(told, numbers, strict=True):
+        for (c, group, weight), row in zip(described, numbers, strict=True):
             templates = self._statistics[c] or self._statistic_templates(c)
             template, cost, arrange = templates[draw() % len(templates)]
             if point == ".":
@@ -241,21 +244,21 @@ class SentenceMaker:
     # Structural level
 
     def structural(
-        self, insights: Sequence[Sequence[Insight]], told: Sequence[Told], stream: Stream, clock: Clock
+        self, insights: Sequence[Sequence[Insight]], described: Sequence[DescribedChannel], stream: Stream, clock: Clock
     ) -> list[Sentence]:
         """Writes the trends and anomalies of each channel, at most seven per group.
 
-        Within a group the strongest of each channel come first, then the second strongest, and so on; what is told
+        Within a group the strongest of each channel come first, then the second strongest, and so on; what is described
         keeps its order.
 
         Args:
-            insights: Per channel told, trends first.
-            told: Which channels.
+            insights: Insights of each channel, trends first.
+            described: The channels.
             stream: For the wording.
             clock: For the times.
         """
-        groups: dict[int, list[tuple[int, float, Told, Insight]]] = {}
-        for channel, own in zip(told, insights, strict=True):
+        groups: dict[int, list[tuple[int, float, DescribedChannel, Insight]]] = {}
+        for channel, own in zip(described, insights, strict=True):
             if not own:
                 continue
             found = groups.setdefault(channel.group, [])
@@ -311,10 +314,10 @@ class SentenceMaker:
     def gaps(self, spans: Sequence[tuple[int, int]], stream: Stream, clock: Clock) -> list[Sentence]:
         """Writes the longest spans in which no channel was observed."""
         long = [span for span in spans if span[1] - span[0] >= MIN_GAP_MINUTES]
-        told = sorted(sorted(long, key=lambda span: (span[0] - span[1], span[0]))[:MAX_GAPS])
+        described = sorted(sorted(long, key=lambda span: (span[0] - span[1], span[0]))[:MAX_GAPS])
         return [
             self._timed("gaps", stream, clock, start, end, _WEIGHT_GAP + 0.01 * i)
-            for i, (start, end) in enumerate(told)
+            for i, (start, end) in enumerate(described)
         ]
 
     def _timed(
@@ -348,8 +351,8 @@ class SentenceMaker:
         """
         activities, sleeps, moods = _select(events, minutes)
         sentences = []
-        told = (("activities", activities[:MAX_ACTIVITIES], 0.0), ("sleeps", sleeps[:MAX_SLEEPS], 0.15))
-        for kind, chosen, base in told:
+        described = (("activities", activities[:MAX_ACTIVITIES], 0.0), ("sleeps", sleeps[:MAX_SLEEPS], 0.15))
+        for kind, chosen, base in described:
             weights = {event: base + 0.1 * rank for rank, event in enumerate(chosen)}
             for event in sorted(chosen, key=lambda e: e[1:]):
                 weight = _WEIGHT_LOGGED + weights[event]

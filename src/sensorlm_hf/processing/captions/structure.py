@@ -2,12 +2,12 @@
 
 The algorithm is that of the public SensorLM captioning release (Zhang et al., NeurIPS 2025, arXiv:2506.09108): least-
 squares slopes over windows of 6, 8 and 12 pooled points, and `scipy.signal.find_peaks` on the pooled channel and its
-negative. Here both run over a whole matrix of channels with numpy. Where the outcome hangs on the last bit (a slope on
-its threshold, two slopes or two neighbouring peaks that tie) the few windows or channels concerned are decided by the
-very computation that the release uses, so that the result is the same to the bit.
+negative. Here both run over a whole matrix of channels with numpy. Where the outcome depends on the last bit (a slope
+at its threshold, ties between slopes or neighbouring peaks), the affected windows or channels are recomputed exactly as
+in the release, so that the results are bit-identical.
 
-A pooled point is NaN where too little was observed. A window that holds such a point is no window, and a peak must be
-seen to rise and to fall: gaps are never described as trends or anomalies.
+A pooled point is NaN where too little was observed. Windows containing such a point are excluded, and both flanks of a
+peak must be observed: gaps are never described as trends or anomalies.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ POOL_MINUTES = 40
 """Minutes averaged into one point."""
 
 MIN_SLOPES = {6: 1.5, 8: 1.3, 12: 1.0}
-"""Window length in points -> least slope of a trend, in ranges of the channel per 40 points."""
+"""Minimum slope of a trend by window length in points, in channel ranges per 40 points."""
 
 MAX_TRENDS = 3
 """Trends kept per channel."""
 
 MAX_OVERLAP = 0.3
-"""Largest overlap of two trends of a channel, as a share of the shorter one."""
+"""Maximum overlap of two trends of a channel, as a fraction of the shorter one."""
 
 TREND_TYPES = ("decreasing", "stable", "increasing")
 """Types of trends, in the order of [`Trends.kind`]."""
@@ -38,7 +38,7 @@ ANOMALY_TYPES = ("peak", "drop")
 _MIN_CHANGE, _STABLE_SLOPE, _STABLE_RANGE = 0.2, 0.01, 0.1
 _PEAK_HEIGHT, _DROP_HEIGHT = 0.6, -0.4
 _PROMINENCE, _DISTANCE, _WIDTH = 0.5, 5, 4.0
-_ROUNDING = 1e-14  # a range below this share of the values is the rounding of a sum of 40 numbers, not change
+_ROUNDING = 1e-14  # a range below this fraction of the values is rounding error of a sum of 40 numbers
 _NEAR = 1e-9  # slopes closer than this share of the range are compared with the reference's own arithmetic
 
 FloatArray = np.ndarray
@@ -55,7 +55,7 @@ class Trends:
         end: Reported last minute.
         kind: Index into [`TREND_TYPES`].
         rank: 0 for the row's strongest trend, then 1, 2.
-        strength: End-to-end change as a share of the channel's range; 0.2 for stable ones.
+        strength: End-to-end change as a fraction of the channel's range; 0.2 for stable trends.
     """
 
     row: IntArray
@@ -74,7 +74,7 @@ class Anomalies:
         row: Row of the matrix.
         minute: Reported minute.
         kind: Index into [`ANOMALY_TYPES`].
-        strength: Prominence as a share of the channel's range.
+        strength: Prominence as a fraction of the channel's range.
     """
 
     row: IntArray
@@ -114,7 +114,7 @@ def _windows(points: int) -> _Windows:
 
 
 def spreads(points: FloatArray) -> FloatArray:
-    """Returns the range of each pooled channel; 0 where it is nothing but rounding or nothing was observed.
+    """Returns the range of each pooled channel; 0 if it is only rounding error or nothing was observed.
 
     Args:
         points: `(rows, points)`, NaN where nothing was observed.
@@ -135,8 +135,8 @@ def find_trends(points: FloatArray) -> Trends:
     """Finds at most three trends in each pooled channel.
 
     A window is increasing or decreasing when its slope passes [`MIN_SLOPES`] and its ends differ by more than a fifth
-    of the channel's range; it is stable when slope and range are next to nothing. Windows are taken by change, then
-    slope, then length, as long as they hardly overlap those taken before.
+    of the channel's range; it is stable when slope and range are close to zero. Windows are selected by change, then
+    slope, then length, unless they overlap previously selected ones too much.
 
     Args:
         points: `(rows, points)` pooled channels, one point per [`POOL_MINUTES`]; NaN where nothing was observed.
@@ -153,7 +153,7 @@ def find_trends(points: FloatArray) -> Trends:
     points, spread = np.ascontiguousarray(points[live]), spread[live]
     missing = np.isnan(points)
     gaps = bool(missing.any())
-    # The level is taken off before the product, so that a small slope on a large value keeps its digits.
+    # The mean is subtracted before the product, so that a small slope on a large value keeps its precision.
     centred = points - points.mean(axis=1, keepdims=True) if not gaps else _centred(points, missing)
     slope = centred @ windows.weights
     threshold = windows.min_slope * spread[:, None] / 40
@@ -231,7 +231,7 @@ def _settle_ties(
     spread: FloatArray,
     windows: _Windows,
 ) -> IntArray:
-    """Ranks again where two windows of a row change by the same amount and their slopes are next to equal."""
+    """Re-ranks windows of a row with equal change and nearly equal slopes."""
     if len(order) < 2:
         return order
     a, b = order[:-1], order[1:]
@@ -245,7 +245,7 @@ def _settle_ties(
 
 
 def _take(row: IntArray, k: IntArray, rows: int, windows: _Windows) -> tuple[IntArray, IntArray]:
-    """Takes candidates, sorted by row and rank, greedily; returns their positions and ranks."""
+    """Selects candidates, sorted by row and rank, greedily; returns their positions and ranks."""
     alive = np.arange(len(row))
     chosen = np.zeros(rows, dtype=np.intp)
     taken, ranks = [], []
@@ -269,7 +269,7 @@ def find_anomalies(points: FloatArray) -> Anomalies:
 
     They are those of `scipy.signal.find_peaks` with a prominence of half the channel's range, five points apart and at
     most four points wide, no lower than 0.6 ranges above (peaks) or no higher than 0.4 ranges above (drops, on the
-    negative) the channel's mean. A channel with gaps is searched stretch by stretch.
+    negative) the channel's mean. A channel with gaps is searched segment by segment.
 
     Args:
         points: `(rows, points)` pooled channels, one point per [`POOL_MINUTES`]; NaN where nothing was observed.
@@ -285,7 +285,7 @@ def find_anomalies(points: FloatArray) -> Anomalies:
         mean = np.where(missing, 0.0, points).sum(axis=1) / (points.shape[1] - missing.sum(axis=1))
     else:
         mean = points.sum(axis=1) / max(points.shape[1], 1)
-    # One line of all rows, fenced by NaN: no comparison with a fence is true, so no peak leans on one.
+    # All rows in one line, separated by NaN: comparisons with NaN are false, so no peak touches a separator.
     width = points.shape[1] + 1
     line = np.full(len(points) * width + 1, np.nan)
     line[1:].reshape(len(points), width)[:, :-1] = points
@@ -313,7 +313,7 @@ def _select_peaks(
     """Applies distance, prominence and width to the maxima that are high enough, as `find_peaks` does."""
     prominence, width = _prominences(x, column, row, spread)
     good = (prominence >= _PROMINENCE * spread[row]) & (width <= _WIDTH)
-    # Which of two close maxima stays is asked only where one that stays could be reported.
+    # Conflicts between close maxima are only resolved where a remaining one could be reported.
     wanted = np.zeros(len(x), dtype=bool)
     wanted[row[good]] = True
     keep = wanted[row]
@@ -368,7 +368,7 @@ def _thin_out(column: IntArray, top: FloatArray, stretch: IntArray) -> tuple[np.
     """Drops maxima closer than the distance to a higher one that stays.
 
     Returns:
-        Which stay, and which lie close to one of equal height, where the order of the reference's sort decides.
+        Which maxima remain, and which are close to one of equal height, where the reference's sort order decides.
     """
     count = len(top)
     tied = np.zeros(count, dtype=bool)
