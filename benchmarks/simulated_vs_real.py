@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sensorlm_hf.data.simulate import ACTIVITY_BY_NAME, iter_simulated_days
+from sensorlm_hf.activities import ACTIVITY_BY_NAME
+from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.days import SensorDay
 
 SEGMENT_OF_CODE = {0: "sleep", 2: "sedentary", 7: "sedentary", 8: "sedentary", 3: "light", 4: "vigorous", 5: "vigorous"}
