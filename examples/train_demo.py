@@ -39,6 +39,7 @@ from sensorlm_hf.evaluation import (
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
+from sensorlm_hf.io import atomic_folder
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
@@ -325,14 +326,10 @@ def learn_to_read(options: argparse.Namespace, folder: Path, data: str) -> None:
 def publish(run_dir: Path, target: Path) -> None:
     """Copies the model's files, but not the checkpoints, to their folder; the old model stays until all are there."""
     target = target.resolve()  # a link to the folder stays a link
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for path in run_dir.iterdir():
-        if path.is_file():
-            shutil.copy2(path, partial / path.name)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    with atomic_folder(target, overwrite=True) as partial:
+        for path in run_dir.iterdir():
+            if path.is_file():
+                shutil.copy2(path, partial / path.name)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..io import atomic_folder, atomic_write
 from .cards import DayStatistics, card_text, write_card
 from .rows import sensor_day_features
 from .sensor_days import SPLITS, SensorDaysConfig
-from .shards import days_table, fingerprint, fresh_folder, settle_folder, write_shard
+from .shards import days_table, fingerprint, write_shard
 from .simulate import iter_simulated_days
 
 DAYS_PER_SHARD = 512
@@ -57,9 +57,8 @@ class CohortShard:
         target = Path(self.folder) / "data"
         target.mkdir(parents=True, exist_ok=True)
         path = target / f"{self.split}-{self.number:05d}.parquet"
-        hidden = path.with_name(f".{path.name}.partial")
-        write_shard(days_table(days, features, "compact"), hidden)
-        hidden.replace(path)
+        with atomic_write(path) as partial:
+            write_shard(days_table(days, features, "compact"), partial)
         statistics = DayStatistics()
         for day in days:
             statistics.add(self.split, day)
@@ -138,8 +137,7 @@ def write_cohort(
         from .cohorts_ray import on_ray
 
         run = partial(on_ray, address=ray_address, num_proc=num_proc)
-    hidden = fresh_folder(folder)
-    try:
+    with atomic_folder(folder) as hidden:
         whole = DayStatistics()
         for statistics in run(cohort_shards(hidden.resolve(), config, days_per_shard)):
             whole.merge(statistics)
@@ -161,8 +159,4 @@ def write_cohort(
             fingerprint=fingerprint(hidden),
         )
         write_card(hidden, text)
-        settle_folder(hidden, folder)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
     return whole.days

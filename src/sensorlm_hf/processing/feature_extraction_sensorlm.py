@@ -529,9 +529,10 @@ def _check_channel_dicts(channels: Any) -> list[dict[str, Any]]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        importlib.import_module("sensorlm_hf.io").atomic_write_text(path, text)
+    except ImportError:  # remote code, without the package
+        path.write_text(text, encoding="utf-8")
 
 
 __all__ = ["SensorLMFeatureExtractor"]

@@ -1,7 +1,7 @@
 """Pretraining: arguments, sampling, losses over processes, the trainer and a whole run."""
 
 from .arguments import SensorLMTrainingArguments
-from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
+from .checkpoints import last_whole_checkpoint, load_checkpoint, save_checkpoint
 from .distributed import GlobalLosses, losses_by, ready_for_fsdp2, scalars_again
 from .grad_cache import cached_backward
 from .lora import lora_config
@@ -31,7 +31,6 @@ __all__ = [
     "parameter_groups",
     "prepare",
     "pretrain",
-    "put_in_place",
     "ready_for_fsdp2",
     "save_checkpoint",
     "save_model",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from accelerate import Accelerator
+
+from ..io import atomic_replace
 
 logger = logging.getLogger(__name__)
 
@@ -48,28 +49,6 @@ def last_good_state(folder: Path) -> str:
     return f"The last good state is {checkpoint}; a run with --resume goes on from there."
 
 
-def put_in_place(partial: Path, target: Path) -> None:
-    """Gives a folder that was written to its end its name, in one step.
-
-    Its files reach the disk first, so that not even a loss of power leaves a folder with half a file. A folder that
-    has the name already makes way.
-
-    Args:
-        partial: The folder as it was written, on the same file system.
-        target: Its name.
-    """
-    for path in partial.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def save_checkpoint(
     accelerator: Accelerator, folder: Path, step: int, save: Callable[[Path], object] | None = None
 ) -> Path:
@@ -95,7 +74,7 @@ def save_checkpoint(
         if save is not None:
             save(partial)
         (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
-        put_in_place(partial, target)
+        atomic_replace(partial, target)
     accelerator.wait_for_everyone()
     return target
 

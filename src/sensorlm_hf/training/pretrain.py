@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from ..data.held_out import check_activities, without_activities
 from ..data.pairing import check_pair
 from ..data.rewording import all_other_words
 from ..data.stream import SensorDayStream
+from ..io import atomic_write_text, staged_files
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
@@ -426,16 +426,11 @@ def save_model(
         saved.load_state_dict(model.state_dict() if state_dict is None else state_dict)
         saved.generation_config = model.generation_config
         saved = saved.to(model.dtype if kind is None else kind)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    saved.save_pretrained(partial)
-    processor.save_pretrained(partial)
-    for path in folder.glob("model*.safetensors*"):
-        path.unlink()
-    for path in sorted(partial.iterdir(), key=lambda p: "safetensors" in p.name):
-        os.replace(path, folder / path.name)
-    partial.rmdir()
+    with staged_files(folder, last=lambda path: "safetensors" in path.name) as partial:
+        saved.save_pretrained(partial)
+        processor.save_pretrained(partial)
+        for path in folder.glob("model*.safetensors*"):
+            path.unlink()
 
 
 def model_writer(accelerator: Any, model: Any, parts: TrainingParts) -> Callable[[Path], None]:
@@ -561,6 +556,4 @@ def _adapted(model: SensorLMModel, parts: Sequence[str]) -> Any:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic_write_text(path, json.dumps(data, indent=2, default=str) + "\n")

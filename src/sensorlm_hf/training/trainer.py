@@ -20,8 +20,9 @@ from transformers.trainer_utils import rotate_checkpoints
 
 from ..data.collator import SensorDayDataset
 from ..data.stream import SensorDayStream
+from ..io import atomic_replace
 from .callbacks import RichProgress, SavingStops
-from .checkpoints import PARTIAL, last_good_state, put_in_place, writing_failed
+from .checkpoints import PARTIAL, last_good_state, writing_failed
 from .distributed import (
     GlobalLosses,
     WholeBatchLosses,
@@ -416,7 +417,7 @@ class SensorLMTrainer(Trainer):
                 is_there = best == target or best.exists()
                 self.state.best_model_checkpoint = str(best) if self.state.best_global_step and is_there else before
                 self.state.save_to_json(str(written / "trainer_state.json"))
-                put_in_place(written, target)
+                atomic_replace(written, target)
         except (OSError, RuntimeError, SafetensorError) as error:
             # torch reports a full disk as a RuntimeError, safetensors as an error of its own.
             shutil.rmtree(run / PARTIAL, ignore_errors=True)
