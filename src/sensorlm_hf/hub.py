@@ -20,10 +20,10 @@ from huggingface_hub import HfApi, ModelCard, ModelCardData
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from ._version import __version__
-from .data.pairing import check_pair
 from .io import staged_files
 from .modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMModel
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
+from .processing.pairing import check_pair
 
 PIPELINES = {
     "zero-shot-sensor-classification": "zero_shot_sensor_classification.ZeroShotSensorClassificationPipeline",

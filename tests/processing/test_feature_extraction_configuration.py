@@ -109,7 +109,6 @@ def test_schema_objects_files_and_dicts(tmp_path):
         ({"clip": 0}, "`clip`"),
         ({"clip": float("nan")}, "`clip`"),
         ({"clip": "5"}, "`clip`"),
-        ({"max_gap_fill": -1}, "`max_gap_fill`"),
         ({"implausible": "drop"}, "`implausible` must be one of mask, raise, keep"),
         ({"allow_empty": "no"}, "`allow_empty`"),
         ({"channels": []}, "non-empty list"),
@@ -128,7 +127,7 @@ def test_invalid_options(options, match):
 
 def test_a_short_representation(extractor):
     assert repr(extractor) == (
-        "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0, max_gap_fill=None,"
+        "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0,"
         " implausible='mask', allow_empty=False, 26 channels)"
     )
 

@@ -190,7 +190,7 @@ def convert_recording(
                 split = split_of(day.subject_id, validation_share, test_share, seed)
                 if secret is not None:
                     hidden = pseudonym(day.subject_id, secret)
-                    day = replace(day, subject_id=hidden)
+                    day = day.with_subject(hidden)
                     report.days[-1] = replace(report.days[-1], subject_id=hidden, sample_id=day.sample_id)
                 statistics.add(split, day)
                 writer.add(split, day)

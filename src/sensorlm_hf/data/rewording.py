@@ -7,7 +7,6 @@ attributes are what an activity that it never saw can be described by.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -132,4 +131,4 @@ def reword_events(day: SensorDay, share: float, rng: np.random.Generator) -> Sen
                 group = groups[int(rng.integers(len(groups)))]
                 words[key] = group[int(rng.integers(len(group)))]
         events.append(Event(event.kind, words[key], event.start_minute, event.end_minute))
-    return replace(day, events=tuple(events))
+    return day.with_events(events)

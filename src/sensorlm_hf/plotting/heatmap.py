@@ -36,7 +36,7 @@ def plot_heatmap(
     """Draws the normalised channels of a day as the rows of a heat map, with what was not observed hatched.
 
     Rows are in the order of the columns that the model reads, and a line parts modalities. The model is also given the
-    mask of observed minutes, so the values that fill gaps are not shown.
+    mask of observed minutes, so the zeros of missing minutes are not shown.
 
     Args:
         day: The day.

@@ -19,13 +19,13 @@ from ..checkpoints import training_record
 from ..data.collator import SensorDayDataset, SensorLMCollator, check_drawing
 from ..data.folders import load_sensor_days
 from ..data.held_out import check_activities, without_activities
-from ..data.pairing import check_pair
 from ..data.rewording import all_other_words
 from ..data.stream import SensorDayStream
 from ..io import atomic_write_text, staged_files
 from ..modeling import SensorLMConfig, SensorLMModel
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from ..processing.pairing import check_pair
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
