@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from sensorlm_hf.checkpoints import records_folder
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
@@ -324,12 +325,17 @@ def learn_to_read(options: argparse.Namespace, folder: Path, data: str) -> None:
 
 
 def publish(run_dir: Path, target: Path) -> None:
-    """Copies the model's files, but not the checkpoints, to their folder; the old model stays until all are there."""
+    """Copies the model's files to their folder and its records to theirs, but no checkpoints.
+
+    What was there before stays until all new files are there.
+    """
     target = target.resolve()  # a link to the folder stays a link
-    with atomic_folder(target, overwrite=True) as partial:
-        for path in run_dir.iterdir():
-            if path.is_file():
-                shutil.copy2(path, partial / path.name)
+    records = ("training.json", "evaluation.json")
+    files = {path.name for path in run_dir.iterdir() if path.is_file()}
+    for folder, names in ((target, files - set(records)), (records_folder(target), files & set(records))):
+        with atomic_folder(folder, overwrite=True) as partial:
+            for name in names:
+                shutil.copy2(run_dir / name, partial / name)
 
 
 if __name__ == "__main__":

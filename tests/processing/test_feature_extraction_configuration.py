@@ -57,7 +57,7 @@ def test_fit_ignores_implausible_values(tiny):
 
 
 def test_saved_and_loaded(tmp_path, extractor):
-    for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, 30, "raise", True)]:
+    for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, "raise", True)]:
         saved.save_pretrained(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["preprocessor_config.json"]
         for loaded in [
@@ -201,3 +201,13 @@ def test_channels_that_a_model_does_not_know_are_named():
         extractor.for_model(extractor.channel_keys[1:])
     with pytest.raises(ValueError, match="two of the same name"):
         extractor.for_model([*extractor.channel_keys, "HR"])
+
+
+@pytest.mark.parametrize("saved", [None, 30])
+def test_configurations_of_versions_that_filled_gaps_load(extractor, tmp_path, saved):
+    extractor.save_pretrained(tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "max_gap_fill": saved}))
+    loaded = SensorLMFeatureExtractor.from_pretrained(tmp_path)
+    assert loaded.to_dict() == extractor.to_dict()
+    assert not hasattr(loaded, "max_gap_fill")

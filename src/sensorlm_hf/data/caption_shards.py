@@ -68,6 +68,10 @@ class ShardCounts:
     worker: str = ""
 
 
+Results = Iterator[tuple[str, ShardCounts]]
+"""Shards with what was written, as they get done."""
+
+
 def caption_shard(job: ShardJob) -> ShardCounts:
     """Captions one shard. The output appears under its name once it is whole and on the disk, never before.
 

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from ..processing.captions import CaptionBuilder
 from ..processing.captions.builder import check_keys
 from ..schema import SensorSchema, get_schema
 from .caption_shards import (
+    Results,
     ShardCounts,
     ShardJob,
     caption_shard,
@@ -39,9 +40,6 @@ MANIFEST = ".captions.json"
 
 _LOCK = ".captions.lock"
 _FORMAT = 1
-
-Results = Iterator[tuple[str, ShardCounts]]
-"""Shards with what was written, as they get done."""
 
 
 @dataclass(frozen=True)

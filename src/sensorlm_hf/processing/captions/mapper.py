@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...days import SensorDay
-
-if TYPE_CHECKING:
-    from .builder import CaptionBuilder
+from ...schema import SensorSchema
 
 ROW_COLUMNS = ("values", "start", "timezone", "subject_id", "events", "sample_id")
 """Columns that captions are made from; all but `values` may be absent."""
+
+
+class ColumnBuilder(Protocol):
+    """What the mapper asks of a [`CaptionBuilder`]."""
+
+    @property
+    def schema(self) -> SensorSchema:
+        """Schema of the days."""
+
+    def columns(
+        self, days: Sequence[SensorDay], keys: Sequence[str], sample_ids: Sequence[str] | None = None
+    ) -> dict[str, list[str]]:
+        """Captions days, one column per key."""
 
 
 class CaptionMapper:
@@ -24,7 +35,7 @@ class CaptionMapper:
     the code of this package's captions and the keys; the captions do not hang on `batch_size` or `num_proc`.
     """
 
-    def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
+    def __init__(self, builder: ColumnBuilder, keys: Sequence[str]) -> None:
         """Keeps the builder; see [`CaptionBuilder.mapper`].
 
         Args:
