@@ -27,6 +27,7 @@ from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation.encode import encode_days
 from sensorlm_hf.evaluation.pair_probe import leave_pair_out, spread_by_chance
+from sensorlm_hf.io import atomic_write_text
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -99,9 +100,7 @@ def main() -> None:
                 f" shuffled classes {low:.3f} to {high:.3f})"
             )
     if arguments.json:
-        partial = arguments.json.with_suffix(".partial")
-        partial.write_text(json.dumps(results, indent=2) + "\n")
-        partial.replace(arguments.json)
+        atomic_write_text(arguments.json, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sensorlm_hf.data.simulate import ACTIVITY_BY_NAME, iter_simulated_days
+from sensorlm_hf.activities import ACTIVITY_BY_NAME
+from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.days import SensorDay
+from sensorlm_hf.io import atomic_write
 
 SEGMENT_OF_CODE = {0: "sleep", 2: "sedentary", 7: "sedentary", 8: "sedentary", 3: "light", 4: "vigorous", 5: "vigorous"}
 SEDENTARY = ("office work", "watching television", "reading", "using a phone or computer")
@@ -117,9 +119,8 @@ def draw(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path) -> Non
     for axis in axes[-1]:
         axis.set_xlabel("hour of the first day")
     figure.tight_layout()
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
-    figure.savefig(partial, dpi=80)
-    partial.replace(out)
+    with atomic_write(out) as partial:
+        figure.savefig(partial, format=out.suffix[1:], dpi=80)
     plt.close(figure)
 
 
@@ -160,9 +161,8 @@ def draw_people(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path)
     axes[1][0].set_ylim(bottom=0)
     figure.tight_layout()
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
-    figure.savefig(partial, metadata={"Date": None} if out.suffix == ".svg" else None)
-    partial.replace(out)
+    with atomic_write(out) as partial:
+        figure.savefig(partial, format=out.suffix[1:], metadata={"Date": None} if out.suffix == ".svg" else None)
     plt.close(figure)
 
 
@@ -187,9 +187,8 @@ def draw_channels(day: SensorDay, out: Path) -> None:
     axes[0].set_title(f"SIMULATED {day.sample_id}: {names}", fontsize=7)
     axes[-1].set_xlim(0, 24)
     figure.tight_layout(h_pad=0)
-    partial = out.with_name(f".{out.stem}.partial{out.suffix}")
-    figure.savefig(partial, dpi=75)
-    partial.replace(out)
+    with atomic_write(out) as partial:
+        figure.savefig(partial, format=out.suffix[1:], dpi=75)
     plt.close(figure)
 
 

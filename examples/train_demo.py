@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from sensorlm_hf.checkpoints import records_folder
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
@@ -39,6 +40,7 @@ from sensorlm_hf.evaluation import (
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
+from sensorlm_hf.io import atomic_folder
 from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
@@ -323,16 +325,17 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
 
 
 def publish(run_dir: Path, target: Path) -> None:
-    """Copies the model's files, but not the checkpoints, to their folder; the old model stays until all are there."""
+    """Copies the model's files to their folder and its records to theirs, but no checkpoints.
+
+    What was there before stays until all new files are there.
+    """
     target = target.resolve()  # a link to the folder stays a link
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for path in run_dir.iterdir():
-        if path.is_file():
-            shutil.copy2(path, partial / path.name)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    records = ("training.json", "evaluation.json")
+    files = {path.name for path in run_dir.iterdir() if path.is_file()}
+    for folder, names in ((target, files - set(records)), (records_folder(target), files & set(records))):
+        with atomic_folder(folder, overwrite=True) as partial:
+            for name in names:
+                shutil.copy2(run_dir / name, partial / name)
 
 
 if __name__ == "__main__":

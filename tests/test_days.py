@@ -239,3 +239,32 @@ def test_rows_with_little_in_them():
 def test_invalid_rows(row, error, match):
     with pytest.raises(error, match=match):
         SensorDay.from_row({"values": values(), **row} if row else row)
+
+
+def test_a_changed_part_leaves_the_rest_alone():
+    one = day()
+    hidden = one.without(np.arange(len(one.schema)) == 0)
+    assert np.isnan(hidden.values[:, 0]).all()
+    np.testing.assert_array_equal(hidden.values[:, 1:], one.values[:, 1:])
+    assert not hidden.values.flags.writeable
+    assert hidden.values.dtype == np.float32
+    renamed = one.with_subject("p9")
+    assert renamed.subject_id == "p9"
+    assert renamed.sample_id.startswith("p9@")
+    late, early = Event("sleep", "nap", 300, 400), Event("mood", "calm", 10, 10)
+    relabelled = one.with_events([late, early])
+    assert relabelled.events == (early, late)
+    for changed in (renamed, relabelled):
+        assert changed.values is one.values, "signals are shared, not copied"
+        assert changed.labels == one.labels
+        assert changed.labels is not one.labels
+    assert one == day(), "days never change"
+
+
+def test_changed_parts_are_checked():
+    with pytest.raises(ValueError, match="`subject_id` must be a non-empty string"):
+        day().with_subject("")
+    with pytest.raises(ValueError, match="does not overlap the window"):
+        day().with_events([Event("sleep", "nap", 5000, 6000)])
+    with pytest.raises(TypeError, match="must be an Event"):
+        day().with_events(["nap"])

@@ -18,7 +18,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from sensorlm_hf.data.simulate import ACTIVITIES, simulate_days
+from sensorlm_hf.activities import ACTIVITIES
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.days import Event, SensorDay
 from sensorlm_hf.demo import (
     DemoResult,

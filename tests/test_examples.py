@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from transformers import pipeline
 
 from sensorlm_hf import simulate_days
+from sensorlm_hf.checkpoints import demo_checkpoint, records_folder, training_record
 from sensorlm_hf.evaluation import beside_row
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -43,15 +44,20 @@ def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: P
     publish = runpy.run_path(str(TRAIN_DEMO), run_name="example")["publish"]
     run_dir, target = tmp_path / "run", tmp_path / "shipped"
     (run_dir / "checkpoint-9").mkdir(parents=True)
-    (run_dir / "config.json").write_text("new")
+    for name in ("config.json", "training.json", "evaluation.json"):
+        (run_dir / name).write_text("new")
     target.mkdir()
     (target / "config.json").write_text("old")
     (target / "gone.json").write_text("old")
     (tmp_path / "link").symlink_to("shipped")
     publish(run_dir, tmp_path / "link")
     assert {path.name: path.read_text() for path in target.iterdir()} == {"config.json": "new"}
+    assert sorted(path.name for path in records_folder(tmp_path / "link").iterdir()) == [
+        "evaluation.json",
+        "training.json",
+    ]
     assert (tmp_path / "link").is_symlink()
-    assert not (tmp_path / ".shipped.partial").exists()
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def demo_runs(
@@ -80,8 +86,8 @@ def demo_runs(
 def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The warm-up and the stages of the example are those in which the shipped model was made."""
     example, warmups, runs = demo_runs(tmp_path, monkeypatch)
-    shipped = EXAMPLES.parent / "src/sensorlm_hf/checkpoints/sensorlm-coca"
-    record = json.loads((shipped / "training.json").read_text(encoding="utf-8"))
+    record = training_record(demo_checkpoint())
+    assert record is not None
 
     def recorded(options: Any) -> None:
         theirs = {name: value for name, value in record["options"].items() if name != "init_from"}
@@ -153,7 +159,7 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     # The same run is not begun again over itself, and can be evaluated once more.
     with pytest.raises(FileExistsError, match="Resume the run"):
         run(monkeypatch, *words)
-    before = json.loads((target / "evaluation.json").read_text())
+    before = json.loads((records_folder(target) / "evaluation.json").read_text())
     run(monkeypatch, *words, "--evaluate_only")
-    after = json.loads((target / "evaluation.json").read_text())
+    after = json.loads((records_folder(target) / "evaluation.json").read_text())
     assert {**before, "seconds": 0} == {**after, "seconds": 0}

@@ -71,7 +71,7 @@ def test_a_repository_is_whole(repository, model):
     assert {"README.md", "config.json", "generation_config.json", "model.safetensors", "processor_config.json",
             "tokenizer.json", "tokenizer_config.json", "modeling_sensorlm.py", "text_backbone_sensorlm.py",
             "feature_extraction_sensorlm.py", "sensor_captioning.py"} <= names  # fmt: skip
-    assert not any(name.startswith(".partial") for name in names)
+    assert not any(name.endswith(".partial") for name in names)
     config = json.loads((repository / "config.json").read_text())
     assert config["auto_map"] == {
         "AutoConfig": "configuration_sensorlm.SensorLMConfig",

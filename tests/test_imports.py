@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,32 @@ ALLOWED: dict[str, set[str]] = {
     "_lazy": set(),
     "_packaged": {"checkpoints"},
     "_start": {"_registration"},
-    "schema": set(),
+    "activities": set(),
+    "io": set(),
+    "schema": {"io"},
     "days": {"schema"},
     "modeling": set(),
     "processing": {"schema", "days", "_lazy"},
     "checkpoints": set(),
     "embedding": set(),
-    "export": {"_extras", "checkpoints", "modeling"},
-    "hub": {"_version", "data", "modeling", "processing"},
-    "data": {"schema", "days", "processing", "_extras", "_lazy", "_version"},
-    "training": {"schema", "days", "modeling", "processing", "data", "checkpoints", "_extras", "_version"},
+    "export": {"_extras", "io", "checkpoints", "modeling"},
+    "hub": {"io", "_version", "data", "modeling", "processing"},
+    "data": {"activities", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
+    "training": {
+        "activities",
+        "io",
+        "schema",
+        "days",
+        "modeling",
+        "processing",
+        "data",
+        "checkpoints",
+        "_extras",
+        "_version",
+    },
     "evaluation": {
+        "activities",
+        "io",
         "schema",
         "days",
         "modeling",
@@ -67,6 +84,67 @@ def imported_parts(path: Path) -> set[str]:
             continue
         found |= {name[1] for name in names if name[0] == "sensorlm_hf" and len(name) > 1}
     return found
+
+
+def module_of(path: Path) -> str:
+    parts = ("sensorlm_hf", *path.relative_to(SRC).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything in a file that can run, at any depth; blocks for type checkers are left out."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            for other in child.orelse:
+                yield other
+                yield from statements(other)
+            continue
+        yield child
+        yield from statements(child)
+
+
+def imported_modules(source: str, module: str, is_package: bool) -> set[str]:
+    """Modules of the package that a file imports, in functions too."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    found: set[str] = set()
+    for node in statements(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            home = ".".join([*base, *([node.module] if node.module else [])])
+            names = {f"{home}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else home for name in names}
+    return (found & set(MODULES)) - {module}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count: they hide a circle, and do not remove it."""
+    graph = {
+        module: imported_modules(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
+        for module, path in MODULES.items()
+    }
+    assert graph["sensorlm_hf.data.cohorts"] >= {"sensorlm_hf.data.cohorts_ray", "sensorlm_hf.io"}, "it sees functions"
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_blocks_for_type_checkers_are_not_counted() -> None:
+    source = """
+if TYPE_CHECKING:
+    from .builder import CaptionBuilder
+else:
+    from .budget import fit
+def run():
+    from ...schema import get_schema
+"""
+    found = imported_modules(source, "sensorlm_hf.processing.captions.mapper", False)
+    assert found == {"sensorlm_hf.processing.captions.budget", "sensorlm_hf.schema"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))

@@ -121,7 +121,10 @@ def install(built: Path, folder: Path, extras: str) -> Path:
 
 def checkpoint_files() -> list[str]:
     folder = ROOT / "src/sensorlm_hf/checkpoints/sensorlm-coca"
-    return [f"sensorlm_hf/checkpoints/sensorlm-coca/{path.name}" for path in folder.iterdir()]
+    return [
+        "sensorlm_hf/checkpoints/records/sensorlm-coca/training.json",
+        *(f"sensorlm_hf/checkpoints/sensorlm-coca/{path.name}" for path in folder.iterdir()),
+    ]
 
 
 def test_the_wheel_holds_code_types_languages_metrics_and_the_demo_model(built: Path) -> None:

@@ -151,7 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
             "--debug", action="store_true", help="Show log messages and the full traceback of errors."
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command, parser=subparser)
+        subparser.set_defaults(run=command, parser=subparser, root=parser)
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -109,8 +109,7 @@ class SensorDay:
                 f"SensorDay `start` must be timezone-aware, got {self.start.isoformat()}; use"
                 ' start.replace(tzinfo=ZoneInfo("Europe/Berlin")) or datetime.timezone.utc.'
             )
-        if not isinstance(self.subject_id, str) or not self.subject_id:
-            raise ValueError(f"SensorDay `subject_id` must be a non-empty string, got {self.subject_id!r}.")
+        _check_subject(self.subject_id)
         object.__setattr__(self, "events", _check_events(self.events, len(self.values)))
         object.__setattr__(self, "labels", _check_labels(self.labels))
 
@@ -176,14 +175,47 @@ class SensorDay:
             raise ValueError(
                 f"A crop must be inside the window of {len(self)} minutes, got [{start_minute}, {end_minute})."
             )
-        values = np.full_like(self.values, np.nan)
-        values[start_minute:end_minute] = self.values[start_minute:end_minute]
+        outside = np.ones((len(self), 1), dtype=bool)
+        outside[start_minute:end_minute] = False
         events = tuple(
             e
             for e in self.events
             if e.start_minute < end_minute and max(e.end_minute, e.start_minute + 1) > start_minute
         )
-        return replace(self, values=values, events=events)
+        return self.without(outside)._with(events=events)
+
+    def without(self, hidden: np.ndarray) -> SensorDay:
+        """Returns the day with some values unobserved.
+
+        Args:
+            hidden: Bool, True where a value is to become NaN; of any shape that broadcasts to `(minutes, channels)`.
+        """
+        values = np.where(hidden, np.float32(np.nan), self.values)
+        values.flags.writeable = False
+        return self._with(values=values)
+
+    def with_events(self, events: Iterable[Event]) -> SensorDay:
+        """Returns the day with other events; its signals are shared, not copied.
+
+        Raises:
+            TypeError: If one is no [`Event`].
+            ValueError: If one does not overlap the window.
+        """
+        return self._with(events=_check_events(events, len(self)))
+
+    def with_subject(self, subject_id: str) -> SensorDay:
+        """Returns the day under another pseudonym; its signals are shared, not copied.
+
+        Raises:
+            ValueError: If the name is not a non-empty string.
+        """
+        return self._with(subject_id=_check_subject(subject_id))
+
+    def _with(self, **fields: Any) -> SensorDay:
+        """Returns a day with fields that are known to be valid: what stays is neither checked nor copied again."""
+        day = object.__new__(type(self))
+        day.__dict__.update(self.__dict__, **{"labels": dict(self.labels), **fields})
+        return day
 
     def to_row(self) -> dict[str, Any]:
         """Returns the day as a `datasets` row of plain types; [`SensorDay.from_row`] reads it back.
@@ -296,6 +328,12 @@ def _check_values(values: Any, schema: SensorSchema) -> np.ndarray:
         )
     array.flags.writeable = False
     return array
+
+
+def _check_subject(subject_id: str) -> str:
+    if not isinstance(subject_id, str) or not subject_id:
+        raise ValueError(f"SensorDay `subject_id` must be a non-empty string, got {subject_id!r}.")
+    return subject_id
 
 
 def _check_events(events: Iterable[Event], minutes: int) -> tuple[Event, ...]:

@@ -6,8 +6,6 @@ encoders take the processor's output and return unit-norm embeddings; batch size
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import torch
 from torch import nn
 
 from ._extras import requires_extra
+from .io import staged_files
 
 FORMATS = ("onnx", "torch")
 """File formats: ONNX, or `torch.export` programs (`.pt2`)."""
@@ -104,16 +103,13 @@ def export_encoders(model: Any, folder: str | Path, *, format: str = "onnx") -> 
         encoders["text"] = TextEncoder(model)
     model.eval()
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     written = {}
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial, torch.no_grad():
+    # The file that names the others comes last.
+    with staged_files(folder, last=lambda path: path.suffix in (".onnx", ".pt2")) as partial, torch.no_grad():
         for side, encoder in encoders.items():
             name = f"{side}_encoder.{'onnx' if format == 'onnx' else 'pt2'}"
-            _export(encoder.eval(), example_inputs(model, side), Path(partial) / name)
+            _export(encoder.eval(), example_inputs(model, side), partial / name)
             written[side] = folder / name
-        # The file that references the others is moved last.
-        for path in sorted(Path(partial).iterdir(), key=lambda path: path.suffix in (".onnx", ".pt2")):
-            shutil.move(path, folder / path.name)
     return written
 
 

@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, ModelCard, ModelCardData
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from ._version import __version__
-from .data.pairing import check_pair
+from .io import staged_files
 from .modeling import (
     SensorLMConfig,
     SensorLMForConditionalGeneration,
@@ -28,6 +28,7 @@ from .modeling import (
     SensorLMModel,
 )
 from .processing import SensorLMFeatureExtractor, SensorLMProcessor
+from .processing.pairing import check_pair
 
 _EITHER = ("AutoModel", "AutoModelForMultimodalLM")
 
@@ -108,18 +109,13 @@ def save_repository(
     folder = Path(folder)
     if folder.is_file():
         raise ValueError(f"`folder` must be a folder, but {str(folder)!r} is a file.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
-        partial = Path(name)
+    with staged_files(folder, last=lambda path: "safetensors" in path.name) as partial:
         _save(model, copy.deepcopy(processor), partial, remote_code)
         if card is not None or not (folder / "README.md").is_file():
             text = card if card is not None else repository_card(model, folder.resolve().name, remote_code)
             (partial / "README.md").write_text(text, encoding="utf-8")
-        written = []
-        for path in sorted(partial.iterdir(), key=lambda path: ("safetensors" in path.name, path.name)):
-            os.replace(path, folder / path.name)
-            written.append(folder / path.name)
-    return written
+        names = sorted(path.name for path in partial.iterdir())
+    return [folder / name for name in names]
 
 
 def _save(model: Any, processor: Any, folder: Path, remote_code: bool) -> None:

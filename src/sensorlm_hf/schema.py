@@ -25,6 +25,8 @@ from typing import Any, Union
 
 import yaml
 
+from .io import atomic_write_text
+
 MODALITIES = ("PPG", "ACC", "EDA", "TEMP", "ALT", "OTHER")
 """Sensor modalities a channel may belong to."""
 
@@ -241,9 +243,7 @@ class SensorSchema:
             text = yaml.safe_dump(self.to_dict(), sort_keys=False)
         else:
             raise ValueError(f"A schema file must end in .json, .yaml or .yml, got {path.name!r}.")
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        atomic_write_text(path, text)
 
 
 _DEFAULT_GROUP = {

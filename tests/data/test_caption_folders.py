@@ -315,7 +315,7 @@ def test_a_bad_row_is_named(num_proc: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"{name}: Row 1: `start` must be an ISO 8601 time, got 'yesterday'"):
         caption_folder(tmp_path / "in", tmp_path / "out", BUILD, KEYS, num_proc=num_proc)
     assert name not in shard_names(tmp_path / "out")
-    assert not any(name.endswith(shards.PARTIAL) for name in contents(tmp_path / "out"))
+    assert not any(name.endswith(".partial") for name in contents(tmp_path / "out"))
 
 
 @pytest.mark.parametrize(

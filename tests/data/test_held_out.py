@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensorlm_hf.activities import canonical_activity
 from sensorlm_hf.data.folders import load_sensor_days, write_days
 from sensorlm_hf.data.held_out import check_activities, without_activities
 from sensorlm_hf.data.simulate import simulate_days
-from sensorlm_hf.data.simulate.activities import canonical_activity
 
 HELD_OUT = ("running", "yoga", "football")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sensorlm_hf.activities import ACTIVITIES, ACTIVITY_BY_NAME
 from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.data.rewording import (
     all_other_words,
@@ -14,8 +15,7 @@ from sensorlm_hf.data.rewording import (
     other_words,
     reword_events,
 )
-from sensorlm_hf.data.simulate import ACTIVITIES, simulate_days
-from sensorlm_hf.data.simulate.activities import ACTIVITY_BY_NAME
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensorlm_hf import SensorDay, get_schema, load_sensor_days, write_days
-from sensorlm_hf.data.shards import DayWriter, days_table, fresh_folder, round_values, settle_folder
+from sensorlm_hf.data.shards import DayWriter, days_table, round_values
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.schema import list_schemas
 
@@ -90,16 +90,3 @@ def test_several_splits_at_once_are_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not list((tmp_path / "b").rglob("*.p*"))
     with pytest.raises(ValueError, match="`precision` must be one of exact, compact"):
         DayWriter(tmp_path, precision="float8")
-
-
-def test_folders_appear_when_they_are_whole(tmp_path: Path) -> None:
-    partial = fresh_folder(tmp_path / "out")
-    (partial / "a").write_text("x")
-    assert fresh_folder(tmp_path / "out") == partial  # a killed run's is thrown away
-    assert not list(partial.iterdir())
-    settle_folder(partial, tmp_path / "out")
-    assert (tmp_path / "out").is_dir()
-    assert fresh_folder(tmp_path / "out") == partial  # an empty folder may be given
-    (tmp_path / "out" / "a").write_text("x")
-    with pytest.raises(FileExistsError, match="not empty"):
-        fresh_folder(tmp_path / "out")

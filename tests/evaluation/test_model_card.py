@@ -14,6 +14,7 @@ import yaml
 from huggingface_hub import ModelCard
 from test_report import RESULTS
 
+from sensorlm_hf.checkpoints import records_folder
 from sensorlm_hf.evaluation import beside_row, write_model_card
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.model_card import model_card as make
@@ -221,7 +222,7 @@ def test_a_folder_that_was_not_trained_gets_no_card(tmp_path: Path) -> None:
 def test_the_shipped_card_is_what_its_files_give() -> None:
     """The committed card tells the committed numbers."""
     folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
-    results = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    results = json.loads((records_folder(folder) / "evaluation.json").read_text(encoding="utf-8"))
     card = ModelCard((folder / "README.md").read_text(encoding="utf-8"))
     told = {(r.task_name, r.metric_name): r.metric_value for r in card.data.eval_results}
     activity = results["zero_shot"]["activity"]
@@ -233,7 +234,8 @@ def test_the_shipped_card_is_what_its_files_give() -> None:
 def test_the_shipped_card_is_what_the_code_writes_today() -> None:
     folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
     training, results = (
-        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("training.json", "evaluation.json")
+        json.loads((records_folder(folder) / name).read_text(encoding="utf-8"))
+        for name in ("training.json", "evaluation.json")
     )
     card = (folder / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^\| command \| `(.*)` \|$", card, flags=re.M)

@@ -73,13 +73,13 @@ class Squares:
     ],
 )
 def test_inputs_are_arranged_by_what_they_are(inputs, form):
-    assert arrange(inputs)[0] == form
+    assert arrange(inputs, SensorLMFeatureExtractor)[0] == form
 
 
 @pytest.mark.parametrize("wrong", [None, 5, 7.5, b"bytes", True, object()])
 def test_what_holds_no_day_is_a_type_error_that_says_what_is_allowed(wrong):
     with pytest.raises(TypeError, match=r"takes a SensorDay.*DataFrame.*got"):
-        arrange(wrong)
+        arrange(wrong, SensorLMFeatureExtractor)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_fit_ignores_implausible_values(tiny):
 
 
 def test_saved_and_loaded(tmp_path, extractor):
-    for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, 30, "raise", True)]:
+    for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, "raise", True)]:
         saved.save_pretrained(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["preprocessor_config.json"]
         for loaded in [
@@ -109,7 +109,6 @@ def test_schema_objects_files_and_dicts(tmp_path):
         ({"clip": 0}, "`clip`"),
         ({"clip": float("nan")}, "`clip`"),
         ({"clip": "5"}, "`clip`"),
-        ({"max_gap_fill": -1}, "`max_gap_fill`"),
         ({"implausible": "drop"}, "`implausible` must be one of mask, raise, keep"),
         ({"allow_empty": "no"}, "`allow_empty`"),
         ({"channels": []}, "non-empty list"),
@@ -128,7 +127,7 @@ def test_invalid_options(options, match):
 
 def test_a_short_representation(extractor):
     assert repr(extractor) == (
-        "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0, max_gap_fill=None,"
+        "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0,"
         " implausible='mask', allow_empty=False, 26 channels)"
     )
 
@@ -202,3 +201,13 @@ def test_channels_that_a_model_does_not_know_are_named():
         extractor.for_model(extractor.channel_keys[1:])
     with pytest.raises(ValueError, match="two of the same name"):
         extractor.for_model([*extractor.channel_keys, "HR"])
+
+
+@pytest.mark.parametrize("saved", [None, 30])
+def test_configurations_of_versions_that_filled_gaps_load(extractor, tmp_path, saved):
+    extractor.save_pretrained(tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "max_gap_fill": saved}))
+    loaded = SensorLMFeatureExtractor.from_pretrained(tmp_path)
+    assert loaded.to_dict() == extractor.to_dict()
+    assert not hasattr(loaded, "max_gap_fill")

@@ -9,12 +9,8 @@ import pandas as pd
 import pytest
 import torch
 from extraction_cases import KEYS, MEAN, SCHEMA, STD, TINY, plausible, ring, sensor_day
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sensorlm_hf.processing import feature_extraction_sensorlm
 from sensorlm_hf.processing.feature_extraction_sensorlm import SensorLMFeatureExtractor
-from sensorlm_hf.processing.gaps_sensorlm import fill_gaps
 from sensorlm_hf.schema import get_schema
 
 # Values ------------------------------------------------------------------------------------------------------------
@@ -23,8 +19,8 @@ from sensorlm_hf.schema import get_schema
 def test_hand_computed_values(tiny):
     day = ring(pulse=[np.nan, 80, np.nan, np.nan, 50, np.nan], warmth=[np.nan] * 6, steps=[5, 25, 5, 5, 5, 205])
     out = tiny(day, return_tensors="np")
-    # z of 80 is 1, of 50 is -2; between them lie thirds, before and after the nearest value.
-    np.testing.assert_allclose(out["sensor_values"][0, :, 0], [1, 1, 0, -1, -2, -2], atol=1e-6)
+    # z of 80 is 1, of 50 is -2; what is missing is 0, not interpolated.
+    np.testing.assert_allclose(out["sensor_values"][0, :, 0], [0, 1, 0, 0, -2, 0], atol=1e-6)
     np.testing.assert_array_equal(out["sensor_values"][0, :, 1], np.zeros(6))
     np.testing.assert_allclose(out["sensor_values"][0, :, 2], [0, 1, 0, 0, 0, 5], atol=1e-6)  # 10 cut at 5
     np.testing.assert_array_equal(out["sensor_mask"][0], ~np.isnan(day))
@@ -35,45 +31,9 @@ def test_against_pandas(extractor):
     out = extractor(values, return_tensors="np")
     for day, mine in zip(values, out["sensor_values"], strict=True):
         z = ((pd.DataFrame(day.astype(np.float64)) - MEAN) / STD).clip(-5, 5)
-        expected = z.interpolate(method="linear", limit_area="inside").ffill().bfill().fillna(0.0)
+        expected = z.fillna(0.0)
         np.testing.assert_allclose(mine, expected.to_numpy(), atol=2e-4)
     np.testing.assert_array_equal(out["sensor_mask"], ~np.isnan(values))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0, 1), st.none() | st.integers(0, 12))
-def test_filling_against_a_slow_loop(seed, minutes, share, max_gap):
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(2, minutes, 3)).astype(np.float32)
-    observed = rng.random(values.shape) >= share
-    values[~observed] = np.nan
-    expected = values.astype(np.float64)
-    for b in range(2):
-        for c in range(3):
-            column, seen = expected[b, :, c], np.flatnonzero(observed[b, :, c])
-            t = 0
-            while t < minutes:
-                if observed[b, t, c]:
-                    t += 1
-                    continue
-                end = t
-                while end < minutes and not observed[b, end, c]:
-                    end += 1
-                if len(seen) == 0 or (max_gap is not None and end - t > max_gap):
-                    column[t:end] = 0
-                else:
-                    column[t:end] = np.interp(np.arange(t, end), seen, values[b, seen, c])
-                t = end
-    fill_gaps(values, observed, max_gap)
-    np.testing.assert_allclose(values, expected, atol=1e-5)
-
-
-def test_long_gaps_become_zero():
-    extractor = SensorLMFeatureExtractor(TINY, window_minutes=6, max_gap_fill=2)
-    day = ring(pulse=[80, np.nan, np.nan, 80, np.nan, 80], warmth=[35, np.nan, np.nan, np.nan, 35, 35])
-    values = extractor(day, return_tensors="np")["sensor_values"][0]
-    np.testing.assert_allclose(values[:, 0], 1, atol=1e-6)
-    np.testing.assert_allclose(values[:, 1], [1, 0, 0, 0, 1, 1], atol=1e-6)
 
 
 def test_nothing_leaks_between_days_and_chunks(extractor):
@@ -88,12 +48,13 @@ def test_nothing_leaks_between_days_and_chunks(extractor):
 def test_days_are_worked_through_in_chunks_that_a_cache_holds(extractor, monkeypatch):
     """What makes it fast, counted; `benchmarks/loader.py` measures the time."""
     sizes = []
+    observed = SensorLMFeatureExtractor._observed
 
-    def counted(values, observed, max_gap):
-        sizes.append(len(values))
-        fill_gaps(values, observed, max_gap)
+    def counted(self, raw, first, dropped):
+        sizes.append(len(raw))
+        return observed(self, raw, first, dropped)
 
-    monkeypatch.setattr(feature_extraction_sensorlm, "fill_gaps", counted)
+    monkeypatch.setattr(SensorLMFeatureExtractor, "_observed", counted)
     extractor(plausible(37))
     assert sizes == [16, 16, 5]
 
@@ -355,8 +316,7 @@ def test_few_implausible_values_are_masked_with_one_warning(extractor):
     assert "wrist_temperatures: 1 value outside 10 to 41 degC" in message
     assert (~out["sensor_mask"]).sum() == 4
     assert not out["sensor_mask"][3, 10:12, 0].any()
-    z = (values[3, [9, 12], 0] - MEAN[0]) / STD[0]
-    np.testing.assert_allclose(out["sensor_values"][3, 10, 0], z[0] + (z[1] - z[0]) / 3, atol=1e-5)
+    assert (out["sensor_values"][3, 10:12, 0] == 0).all()
 
 
 def test_raise_and_keep():

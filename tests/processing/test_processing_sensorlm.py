@@ -194,7 +194,6 @@ def test_remote_code_without_the_package(tmp_path, processor, registered):
     subprocess.run([sys.executable, "-c", SAVE, "plain", "remote"], **run)
     assert sorted(path.name for path in (tmp_path / "remote").glob("*.py")) == [
         "feature_extraction_sensorlm.py",
-        "gaps_sensorlm.py",
         "plausibility_sensorlm.py",
         "processing_sensorlm.py",
         "sensor_inputs_sensorlm.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sensorlm_hf.data.simulate.activities import ACTIVITIES
+from sensorlm_hf.activities import ACTIVITIES
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.processing import train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder

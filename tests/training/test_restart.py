@@ -12,7 +12,7 @@ import torch
 from run_cases import DAYS, curve, days, make_processor, train
 
 from sensorlm_hf.data import write_days
-from sensorlm_hf.training.checkpoints import PARTIAL, last_whole_checkpoint, put_in_place
+from sensorlm_hf.training.checkpoints import PARTIAL, last_whole_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -162,13 +162,3 @@ def test_the_best_checkpoint_is_named_as_it_lies(processor: Path, tmp_path: Path
         best = json.loads((checkpoint / "trainer_state.json").read_text())["best_model_checkpoint"]
         assert Path(best).parent == tmp_path
         assert Path(best).is_dir()
-
-
-def test_a_folder_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
-    old, new = tmp_path / "checkpoint-2", tmp_path / PARTIAL / "checkpoint-2"
-    for folder, text in ((old, "old"), (new, "new")):
-        folder.mkdir(parents=True)
-        (folder / "file").write_text(text)
-    put_in_place(new, old)
-    assert (old / "file").read_text() == "new"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [PARTIAL, "checkpoint-2"]

@@ -1,4 +1,7 @@
-"""The demo model that ships with the package, as a ready-to-push model repository, and records of training."""
+"""The demo model that ships with the package, as a ready-to-push model repository, and records of training.
+
+`sensorlm-coca` holds what `from_pretrained` loads; how it was trained and what it scored is in `records/sensorlm-coca`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 DEMO_MODEL = "sensorlm-coca"
+
+RECORDS = "records"
+"""Folder next to published models in which the records of each have a folder of its name."""
 
 
 def demo_checkpoint() -> str:
@@ -38,21 +44,30 @@ def packaged_checkpoint(name: str) -> str | None:
     return demo_checkpoint()
 
 
+def records_folder(model_path: str | Path) -> Path:
+    """Returns where the records of a published model are: `records/NAME` next to its folder `NAME`."""
+    folder = Path(model_path).resolve()  # a link to a model has its records where the model is
+    return folder.parent / RECORDS / folder.name
+
+
 def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
-    """Returns how a model was trained, from the `training.json` in its folder.
+    """Returns how a model was trained, from the `training.json` in its folder or in its [`records_folder`].
 
     Args:
         model_path: Model folder, name of a packaged checkpoint, or what else `from_pretrained` takes.
 
     Returns:
-        What `pretrain` wrote there; None where there is no record, as for a name on the Hub.
+        What `pretrain` wrote; None where there is no record, as for a name on the Hub.
 
     Raises:
         ValueError: If the file holds something else.
     """
     if model_path is None:
         return None
-    path = Path(packaged_checkpoint(str(model_path)) or model_path, "training.json")
+    folder = packaged_checkpoint(str(model_path)) or model_path
+    path = Path(folder, "training.json")
+    if not path.is_file():
+        path = records_folder(folder) / "training.json"
     if not path.is_file():
         return None
     try:

@@ -62,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Prints the script."""
-    from ..cli import build_parser
-
-    sys.stdout.write(completion_script(build_parser(), arguments.shell))
+    sys.stdout.write(completion_script(arguments.root, arguments.shell))
     return 0
 
 

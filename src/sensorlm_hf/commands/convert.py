@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from ..io import atomic_write_text
 from .command import Command, json_option, option
 
 SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
@@ -77,8 +78,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Converts the recording and prints the quality report."""
-    from pathlib import Path
-
     from ..data.convert import convert_recording
     from ..data.quality_text import print_conversion
 
@@ -109,10 +108,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     summary: dict[str, Any] = done.to_dict()
     text = json.dumps(summary, indent=2) + "\n"
     if arguments.report:
-        target = Path(arguments.report)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        atomic_write_text(arguments.report, text)
     if arguments.json:
         sys.stdout.write(text)
     else:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..io import atomic_write
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.mapper import ROW_COLUMNS
 
 ROWS_AT_ONCE = 256
 """Rows held in memory at a time and rows per row group; 256 days of 26 channels take 38 MB."""
 
-PARTIAL = ".partial"
-"""Suffix of unfinished files; `datasets` ignores names that begin with a dot."""
 
 _METADATA = b"sensorlm_captions"
 _PIECES, _PIECE_BYTES = 32, 32 * 1024
@@ -69,6 +67,10 @@ class ShardCounts:
     worker: str = ""
 
 
+Results = Iterator[tuple[str, ShardCounts]]
+"""Shards with what was written, as they get done."""
+
+
 def caption_shard(job: ShardJob) -> ShardCounts:
     """Captions one shard. The output appears under its final name only once it is complete and flushed to disk.
 
@@ -84,18 +86,13 @@ def caption_shard(job: ShardJob) -> ShardCounts:
     """
     target = Path(job.target) / job.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
-        with open_shard(Path(job.source) / job.name) as shard:
+        with open_shard(Path(job.source) / job.name) as shard, atomic_write(target, durable=True) as partial:
             counts = _write(job, shard, partial)
-        partial.replace(target)
-        _sync(target.parent)  # or a power failure could lose the rename
     except (ValueError, TypeError) as error:
         if isinstance(error, pa.ArrowInvalid):
             raise ValueError(f"{job.name} is damaged: {error}") from error
         raise type(error)(f"{job.name}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return counts
 
 
@@ -105,34 +102,21 @@ def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
     model = job.builder.paraphraser
     before = (model.accepted, model.rejected) if model else (0, 0)
     rows = 0
-    with partial.open("wb") as file:
-        with pq.ParquetWriter(file, schema) as writer:
-            for batch in row_batches(shard):
-                captions = caption(_columns(batch), first_row=rows)
-                columns = [
-                    pa.array(captions[name], pa.string()) if name in captions else batch.column(name)
-                    for name in schema.names
-                ]
-                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-                rows += len(batch)
-            after = (model.accepted, model.rejected) if model else (0, 0)
-            worker = f"{platform.node()}:{os.getpid()}"
-            counts = ShardCounts(rows, after[0] - before[0], after[1] - before[1], worker)
-            record = {"rows": counts.rows, "accepted": counts.accepted, "rejected": counts.rejected}
-            writer.add_key_value_metadata({_METADATA: json.dumps(record)})
-        file.flush()
-        os.fsync(file.fileno())
+    with partial.open("wb") as file, pq.ParquetWriter(file, schema) as writer:
+        for batch in row_batches(shard):
+            captions = caption(_columns(batch), first_row=rows)
+            columns = [
+                pa.array(captions[name], pa.string()) if name in captions else batch.column(name)
+                for name in schema.names
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            rows += len(batch)
+        after = (model.accepted, model.rejected) if model else (0, 0)
+        worker = f"{platform.node()}:{os.getpid()}"
+        counts = ShardCounts(rows, after[0] - before[0], after[1] - before[1], worker)
+        record = {"rows": counts.rows, "accepted": counts.accepted, "rejected": counts.rejected}
+        writer.add_key_value_metadata({_METADATA: json.dumps(record)})
     return counts
-
-
-def _sync(folder: Path) -> None:
-    if os.name != "posix":  # other systems cannot open folders and write renames through
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def finished(path: Path, rows: int) -> ShardCounts | None:

@@ -8,8 +8,7 @@ import os
 import signal
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,11 +20,12 @@ import filelock
 import pyarrow as pa
 from huggingface_hub.utils import tqdm
 
+from ..io import PARTIAL, atomic_write_text
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.builder import check_keys
 from ..schema import SensorSchema, get_schema
 from .caption_shards import (
-    PARTIAL,
+    Results,
     ShardCounts,
     ShardJob,
     caption_shard,
@@ -40,9 +40,6 @@ MANIFEST = ".captions.json"
 
 _LOCK = ".captions.lock"
 _FORMAT = 1
-
-Results = Iterator[tuple[str, ShardCounts]]
-"""Finished shards and their results, in order of completion."""
 
 
 @dataclass(frozen=True)
@@ -268,12 +265,7 @@ def _check_manifest(target: Path, manifest: dict[str, Any]) -> None:
     path = target / MANIFEST
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     if not path.exists():
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        atomic_write_text(path, text, durable=True)
         return
     try:
         before = json.loads(path.read_text(encoding="utf-8"))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from .caption_shards import ShardCounts, ShardJob, caption_shard
-from .captioning import Results
+from .caption_shards import Results, ShardCounts, ShardJob, caption_shard
 from .ray_session import import_ray, ray_session
 
 

@@ -15,6 +15,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from .._version import __version__
 from ..days import SensorDay
+from ..io import atomic_write_text
 from ..schema import SensorSchema
 from .privacy import check_identity
 
@@ -247,7 +248,5 @@ def write_card(folder: str | Path, text: str) -> Path:
     """
     DatasetCard(text)
     path = Path(folder) / "README.md"
-    partial = path.with_name(".README.md.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    atomic_write_text(path, text)
     return path

@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..io import atomic_folder
 from .cards import DayStatistics, card_text, write_card
+from .cohort_shards import DAYS_PER_SHARD, CohortShard, cohort_shards
 from .rows import sensor_day_features
 from .sensor_days import SPLITS, SensorDaysConfig
-from .shards import days_table, fingerprint, fresh_folder, settle_folder, write_shard
+from .shards import fingerprint
 from .simulate import iter_simulated_days
-
-DAYS_PER_SHARD = 512
-"""Days per shard, rounded down so that a person is never split."""
-
-
-@dataclass(frozen=True)
-class CohortShard:
-    """A shard of a cohort, with everything a process needs to write it.
-
-    Attributes:
-        folder: Temporary folder of the dataset; accessible to all processes.
-        split: Split of its people.
-        number: Index of the shard in its split.
-        start_person: Index of its first person.
-        people: Number of people.
-        days_per_person: Days per person.
-        seed: Seed of the cohort.
-        schema: Name of the schema.
-    """
-
-    folder: str
-    split: str
-    number: int
-    start_person: int
-    people: int
-    days_per_person: int
-    seed: int
-    schema: str
-
-    def write(self) -> DayStatistics:
-        """Writes the shard and returns its statistics. Writing it twice is harmless."""
-        days = list(
-            iter_simulated_days(
-                self.people * self.days_per_person,
-                seed=self.seed,
-                schema=self.schema,
-                days_per_person=self.days_per_person,
-                start_person=self.start_person,
-            )
-        )
-        features = sensor_day_features(self.schema, len(days[0]), days[0].labels)
-        target = Path(self.folder) / "data"
-        target.mkdir(parents=True, exist_ok=True)
-        path = target / f"{self.split}-{self.number:05d}.parquet"
-        hidden = path.with_name(f".{path.name}.partial")
-        write_shard(days_table(days, features, "compact"), hidden)
-        hidden.replace(path)
-        statistics = DayStatistics()
-        for day in days:
-            statistics.add(self.split, day)
-        return statistics
-
-
-def cohort_shards(
-    folder: str | Path, config: SensorDaysConfig, days_per_shard: int = DAYS_PER_SHARD
-) -> list[CohortShard]:
-    """Returns the shards of a cohort."""
-    step = max(days_per_shard // config.days_per_person, 1)
-    shards = []
-    for split in SPLITS:
-        people = config.people_of(split)
-        for number, start in enumerate(range(people.start, people.stop, step)):
-            count = min(step, people.stop - start)
-            shards.append(
-                CohortShard(
-                    str(folder), split, number, start, count, config.days_per_person, config.seed, config.schema
-                )
-            )
-    return shards
-
 
 Runner = Callable[[Sequence[CohortShard]], Iterator[DayStatistics]]
 
@@ -138,8 +68,7 @@ def write_cohort(
         from .cohorts_ray import on_ray
 
         run = partial(on_ray, address=ray_address, num_proc=num_proc)
-    hidden = fresh_folder(folder)
-    try:
+    with atomic_folder(folder) as hidden:
         whole = DayStatistics()
         for statistics in run(cohort_shards(hidden.resolve(), config, days_per_shard)):
             whole.merge(statistics)
@@ -161,8 +90,4 @@ def write_cohort(
             fingerprint=fingerprint(hidden),
         )
         write_card(hidden, text)
-        settle_folder(hidden, folder)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
     return whole.days

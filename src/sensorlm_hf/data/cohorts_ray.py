@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .cards import DayStatistics
-from .cohorts import CohortShard
+from .cohort_shards import CohortShard
 from .ray_session import import_ray, ray_session
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -244,7 +244,7 @@ def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
     if not spans:
         return day
     start, end, event = spans[int(rng.integers(len(spans)))]
-    return replace(day.crop(start, end), events=(event,))
+    return day.crop(start, end).with_events([event])
 
 
 def _leave_out_channels(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
@@ -253,9 +253,7 @@ def _leave_out_channels(day: SensorDay, probability: float, rng: np.random.Gener
     observed = np.flatnonzero(day.mask.any(axis=0))
     if len(observed) and lost[observed].all():
         lost[observed[int(rng.integers(len(observed)))]] = False
-    values = day.values.copy()
-    values[:, lost] = np.nan
-    return replace(day, values=values)
+    return day.without(lost)
 
 
 def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
@@ -265,6 +263,4 @@ def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generato
     lost = np.isin(names, list(dropped))
     if not lost.any() or not day.mask[:, ~lost].any():
         return day
-    values = day.values.copy()
-    values[:, lost] = np.nan
-    return replace(day, values=values)
+    return day.without(lost)

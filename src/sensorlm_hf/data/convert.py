@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -15,6 +14,7 @@ from typing import Any
 from huggingface_hub.utils import tqdm
 
 from ..days import SensorDay
+from ..io import atomic_folder
 from ..schema import SchemaLike, get_schema
 from .cards import DayStatistics, card_text, write_card
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
@@ -24,7 +24,7 @@ from .readers.recordings import PartItem, Recording, merge_items, one_by_one, pe
 from .readers.table_mapping import TableMapping
 from .rows import split_of
 from .sensor_days import SPLITS
-from .shards import DayWriter, fingerprint, fresh_folder, settle_folder
+from .shards import DayWriter, fingerprint
 
 QUALITY_FILE = "quality_report.json"
 """File name of the quality report in a dataset folder."""
@@ -182,8 +182,7 @@ def convert_recording(
         found = "table"
         days = read_any(source, kind=found, report=report, **options)
     secret = None if keep_ids else salt or new_salt()
-    hidden_folder = fresh_folder(output)
-    try:
+    with atomic_folder(output) as hidden_folder:
         with DayWriter(
             hidden_folder, days_per_shard=days_per_shard, label_types=LABEL_TYPES.get(found), precision=precision
         ) as writer:
@@ -193,7 +192,7 @@ def convert_recording(
                 split = split_of(day.subject_id, validation_share, test_share, seed)
                 if secret is not None:
                     hidden = pseudonym(day.subject_id, secret)
-                    day = replace(day, subject_id=hidden)
+                    day = day.with_subject(hidden)
                     report.days[-1] = replace(report.days[-1], subject_id=hidden, sample_id=day.sample_id)
                 statistics.add(split, day)
                 writer.add(split, day)
@@ -232,10 +231,6 @@ def convert_recording(
         write_card(hidden_folder, text)
         saved = json.dumps(done.to_dict(examples=False), indent=2) + "\n"
         (hidden_folder / QUALITY_FILE).write_text(saved, encoding="utf-8")
-        settle_folder(hidden_folder, output)
-    except BaseException:
-        shutil.rmtree(hidden_folder, ignore_errors=True)
-        raise
     return done
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..activities import ACTIVITY_BY_NAME, canonical_activity
 from ..days import SensorDay
-from .simulate.activities import ACTIVITY_BY_NAME, canonical_activity
 
 
 def check_activities(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,13 +7,12 @@ that were never seen in training.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
+from ..activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity, canonical_activity
 from ..days import Event, SensorDay
-from .simulate.activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity, canonical_activity
 
 SEDENTARY_MET, LIGHT_MET, MODERATE_MET = 1.5, 3.0, 6.0
 """Upper limits of sedentary, light and moderate activity, METs (Compendium of Physical Activities; sedentary up to and
@@ -66,7 +65,7 @@ def description_words(activity: Activity) -> tuple[str, ...]:
     kind = _KINDS[activity.category]
     place = f"{activity.environment} {kind}"
     hard = intensity_words(activity)[0].split()[0]
-    steadiness = "stop-and-go" if activity.pattern.period else "steady"
+    steadiness = "stop-and-go" if activity.stop_and_go else "steady"
     feet = "off one's feet"
     if activity.step_share >= 0.5:
         slow, fast = activity.cadence
@@ -132,4 +131,4 @@ def reword_events(day: SensorDay, share: float, rng: np.random.Generator) -> Sen
                 group = groups[int(rng.integers(len(groups)))]
                 words[key] = group[int(rng.integers(len(group)))]
         events.append(Event(event.kind, words[key], event.start_minute, event.end_minute))
-    return replace(day, events=tuple(events))
+    return day.with_events(events)

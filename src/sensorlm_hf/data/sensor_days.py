@@ -44,7 +44,7 @@ def simulator_fingerprint() -> str:
     return digest.hexdigest()
 
 
-_SOURCES = ("schema.py", "days.py", "data/rows.py", "data/sensor_days.py")
+_SOURCES = ("activities.py", "schema.py", "days.py", "data/rows.py", "data/sensor_days.py")
 
 SIMULATED = "simulated"
 """Name of the configuration for synthetic subjects; the others are named after their source."""

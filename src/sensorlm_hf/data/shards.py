@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..days import SensorDay
+from ..io import staged_files
 from ..schema import SensorSchema
 from .rows import dataset_row, sensor_day_features
 
@@ -152,23 +154,20 @@ class DayWriter:
         self.features: datasets.Features | None = None
         self._first: SensorDay | None = None
         self._held: dict[str, list[SensorDay]] = {}
-        self._partials: list[tuple[Path, str]] = []
-        self._made_folder = False
+        self._staging = ExitStack()
+        self._staged: Path | None = None
+        self._shards: Counter[str] = Counter()
 
     def __enter__(self) -> DayWriter:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                for split in list(self._held):
-                    self._flush(split)
-                for partial, split in self._partials:
-                    number = int(partial.stem.rsplit("-", 1)[-1])
-                    partial.replace(self.target / f"{split}-{number:05d}.parquet")
-        finally:
-            for partial, _ in self._partials:
-                partial.unlink(missing_ok=True)
+        if error is not None:
+            self._staging.__exit__(kind, error, trace)  # throws the shards away
+            return
+        with self._staging:
+            for split in list(self._held):
+                self._flush(split)
 
     def start_split(self, split: str) -> None:
         """Checks that a split can be written; [`DayWriter.add`] also does so for the split's first day.
@@ -212,11 +211,12 @@ class DayWriter:
         held = self._held[split]
         if not held or self.features is None:
             return
-        self.target.mkdir(parents=True, exist_ok=True)
-        number = sum(1 for _, name in self._partials if name == split)
-        partial = self.target / f".{split}-{number:05d}.partial"
-        self._partials.append((partial, split))
-        write_shard(days_table(held, self.features, self.precision), partial)
+        if self._staged is None:
+            self._staged = self._staging.enter_context(staged_files(self.target))
+        write_shard(
+            days_table(held, self.features, self.precision), self._staged / f"{split}-{self._shards[split]:05d}.parquet"
+        )
+        self._shards[split] += 1
         held.clear()
 
 
@@ -229,27 +229,3 @@ def fingerprint(folder: str | os.PathLike) -> str:
             while piece := stream.read(1 << 20):
                 digest.update(piece)
     return digest.hexdigest()
-
-
-def fresh_folder(output: str | os.PathLike) -> Path:
-    """Returns a new temporary folder next to `output`; [`settle_folder`] renames it once it is complete.
-
-    Raises:
-        FileExistsError: If `output` exists and is not empty.
-    """
-    path = Path(output)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{path} exists and is not empty; remove it or choose another folder.")
-    partial = path.with_name(f".{path.name}.partial")
-    if partial.exists():  # of a run that was killed
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    return partial
-
-
-def settle_folder(partial: Path, output: str | os.PathLike) -> None:
-    """Renames the folder created by [`fresh_folder`] to its final name."""
-    path = Path(output)
-    if path.is_dir():
-        path.rmdir()
-    partial.rename(path)

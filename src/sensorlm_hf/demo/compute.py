@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from transformers import AutoProcessor, pipeline
 
+from ..activities import canonical_activity
 from ..checkpoints import demo_checkpoint
-from ..data.simulate import SENSOR_OF, canonical_activity, iter_simulated_days
+from ..data.simulate import SENSOR_OF, iter_simulated_days
 from ..days import SensorDay
 from ..embedding import encode_text
 from ..evaluation.tasks import get_task

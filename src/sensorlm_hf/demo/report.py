@@ -11,6 +11,7 @@ import numpy as np
 
 from .._version import __version__
 from ..days import SensorDay
+from ..io import atomic_write_text
 from ..plotting import default_channels, plot_day, plot_heatmap
 from ..plotting.page_style import STYLE
 from ..plotting.pictures import picture
@@ -57,12 +58,7 @@ def write_report(
     result.seconds.update(watch.seconds)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    partial = folder / f".{FILE_NAME}.{os.getpid()}.partial"
-    try:
-        partial.write_text(_page(result, day, main, seen), encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    atomic_write_text(path, _page(result, day, main, seen))
     return path
 
 

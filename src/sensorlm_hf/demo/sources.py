@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from ..activities import ACTIVITY_BY_NAME, canonical_activity
 from ..data.readers import ReadReport, read_fitbit, read_mmash, read_table
-from ..data.simulate import ACTIVITY_BY_NAME, canonical_activity, iter_simulated_days
+from ..data.simulate import iter_simulated_days
 from ..days import SensorDay
 from ..schema import SchemaLike
 

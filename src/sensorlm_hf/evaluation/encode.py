@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from huggingface_hub.utils import tqdm
 
-from ..data.pairing import check_pair
 from ..days import SensorDay
+from ..processing.pairing import check_pair
 
 Item = TypeVar("Item")
 

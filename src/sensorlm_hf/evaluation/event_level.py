@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +35,7 @@ def crop_to_event(day: SensorDay, event: Event) -> SensorDay:
         ValueError: If the event lies outside the window.
     """
     start, end = max(event.start_minute, 0), min(event.end_minute, len(day))
-    return replace(day.crop(start, end), events=(event,))
+    return day.crop(start, end).with_events([event])
 
 
 def event_crops(days: Sequence[SensorDay], task: EventTask) -> EventCrops:

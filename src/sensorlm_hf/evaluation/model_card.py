@@ -13,6 +13,7 @@ import yaml
 
 from .._version import __version__
 from ..checkpoints import training_record
+from ..io import atomic_write_text
 from .report import markdown_table, number_text, result_rows, save_results
 
 
@@ -297,7 +298,5 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
     text = model_card(name, training, results, command)
     save_results(results, folder / "evaluation.json")
     card = folder / "README.md"
-    partial = card.with_name("README.md.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(card)
+    atomic_write_text(card, text)
     return card

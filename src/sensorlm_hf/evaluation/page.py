@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._version import __version__
+from ..io import atomic_write_text
 from ..plotting import plot_confusion, plot_lines, plot_roc
 from ..plotting.embedding_map import plot_points
 from ..plotting.page_style import STYLE
@@ -140,16 +140,9 @@ def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Pa
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in (("report.md", suite_markdown(results)), ("report.html", suite_html(results))):
-        write_whole(folder / name, text)
+        atomic_write_text(folder / name, text)
         paths.append(folder / name)
     return paths[0], paths[1]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text over a temporary name, so that a file that is there is whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def suite_html(results: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
+from ..io import atomic_write_text
 from ..modeling import SensorLMModel
 from ..processing import SensorLMProcessor
 from ..processing.captions import CaptionBuilder
@@ -261,6 +262,4 @@ def save_results(results: dict[str, Any], path: str | Path) -> None:
     """Writes results as JSON, over a temporary name; numbers that are not defined become null."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(finite(results), indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic_write_text(path, json.dumps(finite(results), indent=2) + "\n")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .page import write_reports, write_whole
+from ..io import atomic_write_text
+from .page import write_reports
 from .report import save_results
 from .studies import STUDIES, study_text
 from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_TASK
@@ -140,7 +141,7 @@ def write_study(folder: str | Path, name: str, study: dict[str, Any], report: st
     """
     save_results(study, Path(folder) / f"{name}.json")
     text = study_text(name, study)
-    write_whole(Path(folder) / f"{name}.md", text)
+    atomic_write_text(Path(folder) / f"{name}.md", text)
     if report:
         add_study(report, name, study)
     return text

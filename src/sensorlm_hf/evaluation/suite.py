@@ -18,6 +18,7 @@ from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
+from ..io import atomic_write
 from ..modeling import SensorLMModel
 from ..plotting.embedding_map import project
 from ..processing import SensorLMProcessor
@@ -274,10 +275,8 @@ class _Run:
         rows = compute()
         if self.ranks.first:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as file:
+            with atomic_write(path) as partial, partial.open("wb") as file:
                 np.save(file, rows)
-            partial.replace(path)
         self.ranks.wait()
         return rows
 

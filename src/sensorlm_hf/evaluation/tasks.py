@@ -1,7 +1,7 @@
 """The tasks: classes, the phrases and sentences that describe them, and which day or event belongs to which.
 
 The paper names its tasks but publishes neither class lists nor prompts; these are ours, all in this file, derived from
-the one table of activities (`sensorlm_hf.data.simulate.activities.ACTIVITIES`; [`activity_table`] prints it).
+the one table of activities (`sensorlm_hf.activities.ACTIVITIES`; [`activity_table`] prints it).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity
 from ..data.rewording import SEDENTARY_MET, attribute_words, description_words, intensity_words
-from ..data.simulate.activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity
 from ..days import Event, SensorDay
 
 ACTIVITY_TEMPLATES = (

@@ -162,7 +162,7 @@ class SensorPipeline(Pipeline):
             {**self._forward_params, **forward_params}, {**self._postprocess_params, **postprocess_params}
         )
         loader = DayLoader(self.feature_extractor, **{**self._preprocess_params, **preprocess_params})
-        form, items = arrange(inputs)
+        form, items = arrange(inputs, self.feature_extractor)
 
         def start() -> Iterator[Any]:
             named = form != "item"

@@ -27,11 +27,12 @@ ALLOWED = (
 _NAMED_ERRORS = (FileNotFoundError, ImportError, TypeError, ValueError, OSError)
 
 
-def arrange(inputs: Any) -> tuple[str, Any]:
+def arrange(inputs: Any, feature_extractor: Any) -> tuple[str, Any]:
     """Determines how to iterate over the argument of a pipeline.
 
     Args:
         inputs: The caller's argument.
+        feature_extractor: A [`SensorLMFeatureExtractor`], which recognises days.
 
     Returns:
         `("item", inputs)` for a single item (a day, a path), `("list", items)` for a sequence, whose result is a list,
@@ -43,7 +44,7 @@ def arrange(inputs: Any) -> tuple[str, Any]:
     if isinstance(inputs, (np.ndarray, torch.Tensor)):
         holds_items = isinstance(inputs, np.ndarray) and inputs.ndim == 1 and inputs.dtype.kind in "OU"
         return ("list", list(inputs)) if inputs.ndim == 3 or holds_items else ("item", inputs)
-    if isinstance(inputs, (str, os.PathLike, Mapping)) or _is_day(inputs) or _is_table(inputs) or _is_matrix(inputs):
+    if isinstance(inputs, (str, os.PathLike, Mapping)) or feature_extractor.is_one_day(inputs):
         return "item", inputs
     if isinstance(inputs, (list, tuple)):
         return "list", inputs
@@ -102,14 +103,14 @@ class DayLoader:
         return features, single
 
     def _days(self, item: Any) -> tuple[list[Any], bool]:
-        if _is_day(item) or _is_table(item):
+        if self.feature_extractor.is_one_day(item):
             return [item], True
         if isinstance(item, (str, os.PathLike)):
             return self._read(item)
         if isinstance(item, Mapping):
             return self._row(item)
-        if isinstance(item, (np.ndarray, torch.Tensor)) or _is_matrix(item):
-            return self._array(item)
+        if isinstance(item, (np.ndarray, torch.Tensor)):
+            return self._array(item), False
         if isinstance(item, (list, tuple)):
             return self._list(item), False
         raise TypeError(f"a day is {ALLOWED}; got {_kind(item)}.")
@@ -123,11 +124,9 @@ class DayLoader:
             raise ValueError(f"part {several} of the list is itself a list of days; lists may only be nested once.")
         return [days[0] for days, _ in parts]
 
-    def _array(self, item: Any) -> tuple[list[Any], bool]:
-        if not isinstance(item, (np.ndarray, torch.Tensor)) or item.ndim == 2:
-            return [item], True
+    def _array(self, item: np.ndarray | torch.Tensor) -> list[Any]:
         if item.ndim == 3 and len(item):
-            return list(item), False
+            return list(item)
         raise ValueError(
             "an array must have the shape (minutes, channels) for one day or (days, minutes, channels) for at least"
             f" one; got {tuple(item.shape)}."
@@ -225,25 +224,6 @@ class _ItemStream(IterableDataset):
 
 def _as_is(item: Any) -> Any:
     return item
-
-
-def _is_day(value: Any) -> bool:
-    # By its attributes, not by its class: as remote code, this file has no access to the package's SensorDay.
-    return all(hasattr(value, name) for name in ("values", "start", "subject_id", "schema"))
-
-
-def _is_table(value: Any) -> bool:
-    return type(value).__name__ == "DataFrame" and hasattr(value, "to_numpy")
-
-
-def _is_matrix(value: Any) -> bool:
-    """Returns whether this is a day as nested lists (minutes of channel values), as in unformatted dataset columns."""
-    if not isinstance(value, (list, tuple)) or not value:
-        return False
-    minute = value[0]
-    if isinstance(minute, (np.ndarray, torch.Tensor)):
-        return minute.ndim == 1
-    return isinstance(minute, (list, tuple)) and bool(minute) and isinstance(minute[0], (int, float, np.number))
 
 
 def _kind(value: Any) -> str:

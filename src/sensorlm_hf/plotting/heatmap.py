@@ -36,7 +36,7 @@ def plot_heatmap(
     """Plots the normalised channels of a day as a heat map, hatched where nothing was observed.
 
     Rows are in the order of the model's input channels, with lines between modalities. The model also receives the mask
-    of observed minutes, so masked values are not shown.
+    of observed minutes, so the zeros of missing minutes are not shown.
 
     Args:
         day: The day.

@@ -1,4 +1,4 @@
-"""Feature extractor: signals in physical units with gaps in, normalised gapless arrays and their mask out.
+"""Feature extractor: signals in physical units with gaps in, normalised arrays and the mask of observed values out.
 
 This file is uploaded to the Hub as remote code. The saved configuration contains all
 required information about the channels, so that a saved extractor works where the package is not installed.
@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
-from .gaps_sensorlm import fill_gaps
 from .plausibility_sensorlm import ImplausibleValues, guess_for
-from .sensor_inputs_sensorlm import as_float32, read_items
+from .sensor_inputs_sensorlm import as_float32, is_one_day, read_items
 
 IMPLAUSIBLE = ("mask", "raise", "keep")
 """Options for handling values outside a channel's valid range."""
@@ -33,16 +32,15 @@ _ENOUGH_TO_JUDGE = 30  # minimum minutes of a channel to infer a wrong unit from
 class SensorLMFeatureExtractor(FeatureExtractionMixin):
     """Converts days of wearable signals to `sensor_values` and `sensor_mask`.
 
-    Values are z-scored per channel with the population constants of the schema and cut at ±`clip`; gaps are filled by
-    interpolation in time, at the edges with the nearest observed value, and with 0 (the population mean) where a
-    channel was not observed at all. The mask is taken before anything is filled.
+    Values are z-scored per channel with the population constants of the schema and cut at ±`clip`. Missing values are
+    not interpolated: they are 0 (the population mean), and the mask tells them apart. The model reads the mask and
+    ignores what is under it.
 
     Args:
         schema: Name of a built-in schema, a dict, a path, or a `SensorSchema`. If `channels` are given, their schema's
             name. The attribute `schema` is the name.
         window_minutes: Minutes in a day's window.
         clip: Maximum absolute normalised value, in standard deviations.
-        max_gap_fill: Longest gap, in minutes, that is filled from its neighbours; longer ones become 0. None: any.
         implausible: Handling of values outside a channel's valid range: `"mask"` treats them as missing and warns,
             `"raise"` raises an error, `"keep"` keeps them. `"mask"` also raises if most values of a channel are out of
             range, which indicates wrong units rather than noise.
@@ -75,7 +73,6 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         schema: Any = "sensorlm-26",
         window_minutes: int = 1440,
         clip: float = 5.0,
-        max_gap_fill: int | None = None,
         implausible: str = "mask",
         allow_empty: bool = False,
         channels: Sequence[Mapping[str, Any]] | None = None,
@@ -87,7 +84,6 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < float("inf"):
             raise ValueError(f"`clip` must be a number of standard deviations above 0, got {clip!r}.")
         self.clip = float(clip)
-        self.max_gap_fill = None if max_gap_fill is None else _whole(max_gap_fill, "max_gap_fill", lowest=0)
         if implausible not in IMPLAUSIBLE:
             raise ValueError(f"`implausible` must be one of {', '.join(IMPLAUSIBLE)}, got {implausible!r}.")
         self.implausible = implausible
@@ -106,7 +102,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
     def __repr__(self) -> str:
         options = ", ".join(
             f"{name}={getattr(self, name)!r}"
-            for name in ("schema", "window_minutes", "clip", "max_gap_fill", "implausible", "allow_empty")
+            for name in ("schema", "window_minutes", "clip", "implausible", "allow_empty")
         )
         return f"{type(self).__name__}({options}, {self.num_channels} channels)"
 
@@ -156,7 +152,9 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
                 " Build a new one with SensorLMFeatureExtractor(schema=...), or convert the data: days and tables of"
                 " another schema are matched by channel name."
             )
-        return super().from_dict(copy.deepcopy(feature_extractor_dict), **kwargs)
+        saved_options = copy.deepcopy(feature_extractor_dict)
+        saved_options.pop("max_gap_fill", None)  # of versions that interpolated under the mask, which no model read
+        return super().from_dict(saved_options, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
         """Writes `preprocessor_config.json`, and updates the copy in `processor_config.json` if the folder has one.
@@ -209,8 +207,8 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             allow_empty: Overrides the constructor's option.
 
         Returns:
-            `sensor_values`, `(days, minutes, channels)` float32 in standard deviations, without NaN, and
-            `sensor_mask`, the same shape, bool, True where a value was observed and accepted. The channels are
+            `sensor_values`, `(days, minutes, channels)` float32 in standard deviations, 0 where nothing was observed,
+            and `sensor_mask`, the same shape, bool, True where a value was observed and accepted. The channels are
             `output_keys`.
 
         Raises:
@@ -234,13 +232,22 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             np.subtract(raw[chunk], shift, out=z)
             z *= scale
             np.clip(z, -self.clip, self.clip, out=z)
-            fill_gaps(z, observed, self.max_gap_fill)
+            z[~observed] = 0
         if not (self.allow_empty if allow_empty is None else allow_empty):
             self._check_not_empty(mask)
         dropped.warn()
         if self.model_channels is not None:
             values, mask = self._placed(values), self._placed(mask)
         return BatchFeature({"sensor_values": values, "sensor_mask": mask}, tensor_type=return_tensors)
+
+    @staticmethod
+    def is_one_day(value: Any) -> bool:
+        """Returns whether something is a single day, rather than several days or no day at all.
+
+        Args:
+            value: A `SensorDay`, a table, an array, tensor or nested list `(minutes, channels)`, or anything else.
+        """
+        return is_one_day(value)
 
     def for_model(self, channel_keys: Sequence[str]) -> SensorLMFeatureExtractor:
         """Returns an extractor whose output fits a model with other channels, matched by name.
@@ -474,17 +481,17 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
 
 
 def _iterate(days: Any) -> Iterable[Any]:
-    """Yields the items of a list or generator; an array, table or day is one item."""
-    if hasattr(days, "__array__") or hasattr(days, "columns") or hasattr(days, "schema"):
+    """Yields the items of a list or generator; an array of one or several days, a table or a day is one item."""
+    if is_one_day(days) or hasattr(days, "__array__"):
         return [days]
     if isinstance(days, Iterable) and not isinstance(days, (str, bytes, Mapping)):
         return days
     return [days]  # the reader explains what is wrong with it
 
 
-def _whole(value: Any, name: str, lowest: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < lowest:
-        raise ValueError(f"`{name}` must be a whole number of minutes, at least {lowest}, got {value!r}.")
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"`{name}` must be a whole number of minutes, at least 1, got {value!r}.")
     return int(value)
 
 
@@ -529,9 +536,10 @@ def _check_channel_dicts(channels: Any) -> list[dict[str, Any]]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        importlib.import_module("sensorlm_hf.io").atomic_write_text(path, text)
+    except ImportError:  # remote code, without the package
+        path.write_text(text, encoding="utf-8")
 
 
 __all__ = ["SensorLMFeatureExtractor"]

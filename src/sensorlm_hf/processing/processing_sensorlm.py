@@ -121,7 +121,7 @@ class SensorLMProcessor(ProcessorMixin):
                 "Captions are built by the package `sensorlm_hf`, which is not installed here: `pip install"
                 " sensorlm-hf`."
             ) from error
-        days = [days] if hasattr(days, "schema") else list(days)
+        days = [days] if self.feature_extractor.is_one_day(days) else list(days)
         if not days:
             return []
         builder = captions.CaptionBuilder(days[0].schema, key=key, seed=seed, **kwargs)

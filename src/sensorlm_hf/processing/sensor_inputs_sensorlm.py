@@ -20,6 +20,37 @@ _ACCEPTED = (
 )
 
 
+def is_one_day(value: Any) -> bool:
+    """Returns whether something is a single day, rather than several days or no day at all.
+
+    This is the one place that decides it: other files call it, by way of the feature extractor where they travel as
+    remote code and cannot import it.
+
+    Args:
+        value: A `SensorDay`, a table, an array, tensor or nested list `(minutes, channels)`, or anything else.
+    """
+    return _is_record(value) or _is_table(value) or _is_matrix(value)
+
+
+def _is_record(value: Any) -> bool:
+    """Whether this is a `SensorDay`, by its parts; a dataset of days may have a schema, too."""
+    return hasattr(value, "schema") and isinstance(getattr(value, "values", None), np.ndarray)
+
+
+def _is_table(value: Any) -> bool:
+    return hasattr(value, "columns") and hasattr(value, "to_numpy")
+
+
+def _is_matrix(value: Any) -> bool:
+    """Whether this is `(minutes, channels)`: an array, a tensor, or a list of minutes as unformatted datasets give."""
+    if isinstance(value, (list, tuple)):
+        minute = value[0] if value else None
+        if isinstance(minute, (list, tuple)):
+            return bool(minute) and _is_number(minute[0])
+        return getattr(minute, "ndim", None) == 1
+    return hasattr(value, "__array__") and getattr(value, "ndim", None) == 2
+
+
 def read_items(
     sensor: Any,
     *,
@@ -75,9 +106,9 @@ class _Reader:
 
     def read(self, item: Any, where: str, plan: list[tuple[int, int]] | None) -> np.ndarray:
         """Returns `(days, minutes, channels)` float32 of one item."""
-        if hasattr(item, "columns") and hasattr(item, "to_numpy"):
+        if _is_table(item):
             return self._frame(item, where)[None]
-        if hasattr(item, "schema") and isinstance(getattr(item, "values", None), np.ndarray):
+        if _is_record(item):
             return self._day(item, where)[None]
         return self._array(item, where, plan)
 

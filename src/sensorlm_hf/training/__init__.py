@@ -7,7 +7,7 @@ with requires_extra("train", "Training"):
     import peft  # noqa: F401
 
 from .arguments import SensorLMTrainingArguments
-from .checkpoints import last_whole_checkpoint, load_checkpoint, put_in_place, save_checkpoint
+from .checkpoints import last_whole_checkpoint, load_checkpoint, save_checkpoint
 from .distributed import GlobalLosses, clamp_logit_scale, compute_losses, prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
 from .lora import lora_config
@@ -39,7 +39,6 @@ __all__ = [
     "prepare",
     "prepare_for_fsdp2",
     "pretrain",
-    "put_in_place",
     "restore_scalars",
     "save_checkpoint",
     "save_model",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from accelerate import Accelerator
+
+from ..io import atomic_replace
 
 logger = logging.getLogger(__name__)
 
@@ -48,28 +49,6 @@ def last_good_state(folder: Path) -> str:
     return f"The last checkpoint is {checkpoint}; --resume continues from there."
 
 
-def put_in_place(partial: Path, target: Path) -> None:
-    """Renames a completely written folder to its final name.
-
-    Its files are flushed to disk first, so that even a power failure leaves no incomplete checkpoint. An existing
-    folder of that name is replaced.
-
-    Args:
-        partial: The folder as written, on the same file system.
-        target: Its final path.
-    """
-    for path in partial.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    partial.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def save_checkpoint(
     accelerator: Accelerator, folder: Path, step: int, save: Callable[[Path], object] | None = None
 ) -> Path:
@@ -95,7 +74,7 @@ def save_checkpoint(
         if save is not None:
             save(partial)
         (partial / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
-        put_in_place(partial, target)
+        atomic_replace(partial, target)
     accelerator.wait_for_everyone()
     return target
 

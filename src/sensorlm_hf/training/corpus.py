@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..data.simulate.activities import ACTIVITIES
+from ..activities import ACTIVITIES
 from ..days import SensorDay
 from ..processing.captions import CaptionBuilder
 from ..schema import SensorSchema

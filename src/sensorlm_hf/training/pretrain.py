@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
@@ -20,12 +19,13 @@ from ..checkpoints import training_record
 from ..data.collator import SensorDayDataset, SensorLMCollator, check_sampling_options
 from ..data.folders import load_sensor_days
 from ..data.held_out import check_activities, without_activities
-from ..data.pairing import check_pair
 from ..data.rewording import all_other_words
 from ..data.stream import SensorDayStream
+from ..io import atomic_write_text, staged_files
 from ..modeling import SensorLMConfig, load_pretrained, pretraining_class
 from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from ..processing.pairing import check_pair
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_whole_checkpoint
 from .corpus import tokenizer_corpus
@@ -429,16 +429,11 @@ def save_model(
         if model.can_generate():
             saved.generation_config = model.generation_config
         saved = saved.to(model.dtype if kind is None else kind)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    saved.save_pretrained(partial)
-    processor.save_pretrained(partial)
-    for path in folder.glob("model*.safetensors*"):
-        path.unlink()
-    for path in sorted(partial.iterdir(), key=lambda p: "safetensors" in p.name):
-        os.replace(path, folder / path.name)
-    partial.rmdir()
+    with staged_files(folder, last=lambda path: "safetensors" in path.name) as partial:
+        saved.save_pretrained(partial)
+        processor.save_pretrained(partial)
+        for path in folder.glob("model*.safetensors*"):
+            path.unlink()
 
 
 def model_writer(accelerator: Any, model: Any, parts: TrainingParts) -> Callable[[Path], None]:
@@ -566,6 +561,4 @@ def _adapted(model: Any, parts: Sequence[str]) -> Any:
 
 
 def _write_json(path: Path, data: Any) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(data, indent=2, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic_write_text(path, json.dumps(data, indent=2, default=str) + "\n")

@@ -21,8 +21,9 @@ from transformers.trainer_utils import rotate_checkpoints, seed_worker
 
 from ..data.collator import SensorDayDataset
 from ..data.stream import SensorDayStream
+from ..io import atomic_replace
 from .callbacks import GracefulStopCallback, RichProgress
-from .checkpoints import PARTIAL, last_good_state, put_in_place, writing_failed
+from .checkpoints import PARTIAL, last_good_state, writing_failed
 from .distributed import (
     EvaluationLosses,
     GlobalLosses,
@@ -439,7 +440,7 @@ class SensorLMTrainer(Trainer):
                     exists = best == target or best.exists()
                     self.state.best_model_checkpoint = str(best) if self.state.best_global_step and exists else before
                     self.state.save_to_json(str(written / "trainer_state.json"))
-                    put_in_place(written, target)
+                    atomic_replace(written, target)
             except (OSError, RuntimeError, SafetensorError) as error:
                 # torch raises RuntimeError for a full disk, safetensors its own error.
                 shutil.rmtree(run / PARTIAL, ignore_errors=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from sensorlm_hf.data.simulate import ACTIVITIES
+from sensorlm_hf.activities import ACTIVITIES
 from sensorlm_hf.data.simulate.channels import SENSOR_OF, simulate_channels
 from sensorlm_hf.data.simulate.layout import LEAD, SPAN, Minutes, Window, lay_out, plan_window
 from sensorlm_hf.data.simulate.people import Person, simulate_person

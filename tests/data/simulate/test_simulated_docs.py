@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sensorlm_hf.data.simulate import ACTIVITIES, DEVICES
+from sensorlm_hf.activities import ACTIVITIES
+from sensorlm_hf.data.simulate import DEVICES
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "simulation.md").read_text(encoding="utf-8")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorlm_hf.data.simulate import ACTIVITY_BY_NAME, MOODS, iter_simulated_days, simulate_days
+from sensorlm_hf.activities import ACTIVITY_BY_NAME
+from sensorlm_hf.data.simulate import MOODS, iter_simulated_days, simulate_days
 from sensorlm_hf.days import SensorDay
 
 

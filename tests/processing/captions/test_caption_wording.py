@@ -64,8 +64,9 @@ def test_german_names_every_channel() -> None:
 
 
 def test_german_names_what_the_package_itself_logs() -> None:
+    from sensorlm_hf.activities import ACTIVITIES
     from sensorlm_hf.data.readers.mmash_files import ACTIVITIES as diary
-    from sensorlm_hf.data.simulate import ACTIVITIES, MOODS
+    from sensorlm_hf.data.simulate import MOODS
 
     words = get_wording("de")
     for label in [*diary.values(), *(activity.name for activity in ACTIVITIES), "sleep", "nap"]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from ...activities import canonical_activity
 from ...days import MINUTES_PER_DAY, Event
-from ..simulate.activities import canonical_activity
 from .minutes import moment_of
 from .quality import ReadReport
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Union
@@ -132,7 +132,7 @@ class Recording:
         """Yields each day of a part with its original subject id."""
         for day in self.read(part, ReadReport()):
             who = day.subject_id
-            yield who, day if self.salt is None else replace(day, subject_id=pseudonym(who, self.salt))
+            yield who, day if self.salt is None else day.with_subject(pseudonym(who, self.salt))
 
     def example(self) -> tuple[int, Mapping[str, Any]]:
         """Returns the length of its windows and an example of every label.

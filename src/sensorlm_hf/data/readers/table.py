@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...days import MINUTES_PER_DAY, SensorDay
+from ...processing.sensor_inputs_sensorlm import is_one_day
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .minutes import EPOCH
 from .quality import ReadReport, finish
@@ -176,7 +177,7 @@ def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None,
             f"{label}: its last two dimensions must be {MINUTES_PER_DAY} minutes and the {len(schema)} channels of"
             f" {schema.name!r}, got shape {array.shape}.{hint}"
         )
-    single = array.ndim == 2
+    single = is_one_day(array)
     who = subject_id or "unknown"
 
     def days() -> Iterator[SensorDay]:

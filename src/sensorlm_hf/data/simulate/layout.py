@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...activities import ACTIVITIES
 from ...days import MINUTES_PER_DAY
-from .activities import ACTIVITIES
+from .behaviours import BEHAVIOURS
 from .people import NOISE_STREAM, Person, stream
 from .plan import CODE, STYLE, Bout, Night, Plan, plan_day, simulate_night
 
@@ -87,12 +88,12 @@ _NAP_STAGES = np.ones(200, np.int8)
 
 _MOVEMENT = np.array(
     [
-        [getattr(a.movement, n) for n in ("energy", "rhythm", "frequency", "spread", "tilt", "burst")]
-        for a in ACTIVITIES
+        [getattr(b.movement, n) for n in ("energy", "rhythm", "frequency", "spread", "tilt", "burst")]
+        for b in BEHAVIOURS
     ],
     np.float32,
 )
-_PATTERN = np.array([[a.pattern.period, a.pattern.duty, a.pattern.high, a.pattern.low] for a in ACTIVITIES], np.float32)
+_PATTERN = np.array([[b.pattern.period, b.pattern.duty, b.pattern.high, b.pattern.low] for b in BEHAVIOURS], np.float32)
 _MET = np.array([a.met for a in ACTIVITIES], np.float32)
 _CADENCE = np.array([a.cadence for a in ACTIVITIES], np.float32)
 _STEP_SHARE = np.array([a.step_share for a in ACTIVITIES], np.float32)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...activities import ACTIVITIES, NO_ACTIVITY
 from ...days import MINUTES_PER_DAY, Event, LabelValue
-from .activities import ACTIVITIES, NO_ACTIVITY
 from .layout import LEAD, Window
 from .people import LOG_STREAM, stream
 from .plan import Bout

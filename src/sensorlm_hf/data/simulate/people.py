@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .activities import ACTIVITIES
+from ...activities import ACTIVITIES
+from .behaviours import BEHAVIOURS
 
 PERSON_STREAM, NIGHT_STREAM, PLAN_STREAM, NOISE_STREAM, GAP_STREAM, LOG_STREAM = range(6)
 """Parts of the simulation with separate random streams, seeded by (seed, part, person, day)."""
@@ -160,7 +161,7 @@ def pick(shares: tuple[float, ...], u: float) -> int:
 
 _DEVICE_SHARES = tuple(device.share for device in DEVICES)
 _ZONE_SHARES = tuple(zone[2] for zone in _ZONES)
-_EXERCISES = tuple(activity for activity in ACTIVITIES if activity.benchmark)
+_POPULARITY = np.array([b.popularity for a, b in zip(ACTIVITIES, BEHAVIOURS, strict=True) if a.benchmark])
 
 
 @lru_cache(maxsize=1024)
@@ -195,8 +196,8 @@ def simulate_person(seed: int, number: int) -> Person:
         "cycling to work",
         "none",
     )[pick((0.46, 0.20, 0.08, 0.05, 0.21), next(u))]
-    taste = rng.standard_normal(len(_EXERCISES))
-    weights = np.array([activity.popularity for activity in _EXERCISES]) * np.exp(0.8 * taste)
+    taste = rng.standard_normal(len(_POPULARITY))
+    weights = _POPULARITY * np.exp(0.8 * taste)
     zone, latitude, _ = _ZONES[pick(_ZONE_SHARES, next(u))]
     device = DEVICES[pick(_DEVICE_SHARES, next(u))]
     return Person(

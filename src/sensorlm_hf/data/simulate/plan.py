@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .activities import ACTIVITIES, ACTIVITY_BY_NAME
+from ...activities import ACTIVITIES, ACTIVITY_BY_NAME
+from .behaviours import BEHAVIOURS
 from .people import NIGHT_STREAM, PLAN_STREAM, Person, pick, stream
 
 WAKE, LIGHT, DEEP, REM = range(4)
@@ -24,6 +25,7 @@ STYLE = 9
 """Standard scores drawn for each bout: six of movement, then effort, cadence and altitude."""
 
 _EXERCISES = tuple(activity for activity in ACTIVITIES if activity.benchmark)
+_EXERCISE_BEHAVIOURS = tuple(BEHAVIOURS[CODE[activity.name]] for activity in _EXERCISES)
 
 
 @dataclass(frozen=True)
@@ -196,11 +198,11 @@ def _choose_exercises(draws: _Draws, person: Person, day: int, weekend: bool) ->
     summer = person.summer(day)
     shares = tuple(
         weight
-        * (a.weekend if weekend else 1.0)
-        * ((0.35 + 0.65 * (1 + a.season * summer)) if a.season else 1.0)
+        * (b.weekend if weekend else 1.0)
+        * ((0.35 + 0.65 * (1 + b.season * summer)) if b.season else 1.0)
         * (1.6 if a.name == "golf" and person.age > 50 else 1.0)
         * (0.55 if a.name in ("football", "basketball", "HIIT") and person.age > 55 else 1.0)
-        for a, weight in zip(_EXERCISES, person.exercise_weights, strict=True)
+        for a, b, weight in zip(_EXERCISES, _EXERCISE_BEHAVIOURS, person.exercise_weights, strict=True)
     )
     chosen: list[tuple[int, int]] = []
     for _ in range(count):

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...days import SensorDay
-
-if TYPE_CHECKING:
-    from .builder import CaptionBuilder
+from ...schema import SensorSchema
 
 ROW_COLUMNS = ("values", "start", "timezone", "subject_id", "events", "sample_id")
 """Columns used for captions; all except `values` are optional."""
+
+
+class ColumnBuilder(Protocol):
+    """What the mapper asks of a [`CaptionBuilder`]."""
+
+    @property
+    def schema(self) -> SensorSchema:
+        """Schema of the days."""
+
+    def columns(
+        self, days: Sequence[SensorDay], keys: Sequence[str], sample_ids: Sequence[str] | None = None
+    ) -> dict[str, list[str]]:
+        """Captions days, one column per key."""
 
 
 class CaptionMapper:
@@ -24,7 +35,7 @@ class CaptionMapper:
     this package's caption code and the keys; the captions do not depend on `batch_size` or `num_proc`.
     """
 
-    def __init__(self, builder: CaptionBuilder, keys: Sequence[str]) -> None:
+    def __init__(self, builder: ColumnBuilder, keys: Sequence[str]) -> None:
         """Stores the builder; see [`CaptionBuilder.mapper`].
 
         Args:

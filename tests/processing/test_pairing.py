@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sensorlm_hf.data.pairing import check_pair
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.processing.pairing import check_pair
 
 
 def a_model(**overrides: object) -> SensorLMModel:
