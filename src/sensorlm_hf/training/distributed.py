@@ -572,7 +572,7 @@ def weighted_losses(config: Any, outputs: Any, contrastive: torch.Tensor | None,
     """
     caption = outputs.get("caption_loss")
     if caption is None:
-        return Losses(contrastive, contrastive, None, outputs)  # type: ignore[arg-type]
+        return Losses(contrastive, contrastive, None, outputs)
     caption = losses.reduce_caption(caption)
     if contrastive is None:
         return Losses(caption, None, caption, outputs)

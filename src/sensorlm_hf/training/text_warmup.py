@@ -166,7 +166,8 @@ def _statistics_loss(
     with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
         text = model.get_text_features(batch["input_ids"], batch["attention_mask"]).pooler_output
     text = nn.functional.normalize(text.float(), dim=-1)
-    states = model.sensor_model.statistics(batch["sensor_values"], batch["sensor_mask"])
+    embed_statistics: Any = model.sensor_model.statistics
+    states = embed_statistics(batch["sensor_values"], batch["sensor_mask"])
     sensor = nn.functional.normalize(states.sum(dim=1).float(), dim=-1)
     loss = model._contrastive_loss(sensor, text, batch["text_group_ids"])
     return loss, (sensor @ text.T).detach()
