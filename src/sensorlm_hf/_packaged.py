@@ -76,7 +76,8 @@ def _loader(load: Callable[..., Any]) -> Callable[..., Any]:
 def _restore_name(loaded: Any, folder: str, name: str) -> None:
     """Records the name instead of the path: an adapter that records the path of its base loads on one machine only."""
     for part in loaded if isinstance(loaded, tuple) else (loaded,):
-        for owner in (part, getattr(part, "config", None)):
+        owners: tuple[Any, ...] = (part, getattr(part, "config", None))
+        for owner in owners:
             if getattr(owner, "name_or_path", None) == folder:
                 owner.name_or_path = name
 
