@@ -28,9 +28,9 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation import beside_row, save_results
-from sensorlm_hf.evaluation.event_level import evaluate_event_level, event_crops
+from sensorlm_hf.evaluation.metrics import score_classifier
 from sensorlm_hf.evaluation.tasks import get_event_task
-from sensorlm_hf.evaluation.zero_shot import scored
+from sensorlm_hf.evaluation.zero_shot import evaluate_event_level, event_crops
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -131,7 +131,9 @@ def main() -> None:
     people = [day.subject_id for day in crops.days]
     for name, columns in (("heart rate, steps, counts", slice(None)), ("heart rate, steps", slice(0, 6))):
         scores = leave_one_out(features[:, columns], crops.classes, people)
-        results[f"logistic regression with labels: {name}"] = scored(crops.classes, scores, people, task.class_names)
+        results[f"logistic regression with labels: {name}"] = score_classifier(
+            crops.classes, scores, people, task.class_names
+        )
     support = dict(zip(task.class_names, np.bincount(crops.classes).tolist(), strict=True))
     print(f"MMASH, {len(days)} people, {len(crops.days)} events: {support}")
     print(f"model {path}")

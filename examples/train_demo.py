@@ -6,7 +6,7 @@ This is the job behind `make train-demo`; on two CPU cores it takes under two ho
 teaches the text tower to read numbers, against the channels' statistics alone: reading is what takes longest, and it is
 quick to practise without the sensor tower. Then the model learns the names of what people do, on short captions; then
 whole days, on captions of all levels; and last to write what it knows best. The folder that it writes can be pushed to
-the Hub as it is. `--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py`
+the Hub as it is. `--beside` adds rows to the card that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py`
 write with `--card_rows`.
 """
 
@@ -36,8 +36,9 @@ from sensorlm_hf.evaluation import (
     save_results,
     write_model_card,
 )
+from sensorlm_hf.evaluation.captioning import captioned_rows
+from sensorlm_hf.evaluation.evaluator import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.model_card import given_options
-from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
@@ -221,7 +222,7 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
 def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
     """Returns the faithfulness of whole captions, as the model wrote them before its last stage."""
     test = SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))
-    chosen = [test[row]["day"] for row in range(0, len(test), max(1, len(test) // CAPTION_DAYS))][:CAPTION_DAYS]
+    chosen = [test[row]["day"] for row in captioned_rows(len(test), CAPTION_DAYS)]
     model = SensorLMModel.from_pretrained(model_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(model_dir)
     most = STAGES[-2].max_text_length - 2

@@ -1,19 +1,16 @@
 """Evaluation: zero-shot classification, probes, retrieval and captioning on labelled days, with baselines."""
 
-from .baselines import evaluate_gradient_boosting
 from .callbacks import ZeroShotCallback
 from .captioning import evaluate_captioning
 from .encode import caption_days, encode_days, encode_texts
-from .event_level import evaluate_event_level
+from .evaluator import evaluate_model
 from .model_card import beside_row, model_card, write_model_card
 from .page import write_reports
-from .probing import evaluate_few_shot, evaluate_probe
-from .report import evaluate_model, markdown_table, save_results
-from .retrieval import evaluate_retrieval
-from .retrieval_pools import retrieval_curve
-from .suite import run_suite
+from .results import markdown_table, save_results
+from .retrieval import evaluate_retrieval, retrieval_curve
+from .supervised import evaluate_few_shot, evaluate_gradient_boosting, evaluate_probe
 from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_ACTIVITIES, UNSEEN_TASK, Task, get_event_task, get_task
-from .zero_shot import class_embeddings, evaluate_zero_shot
+from .zero_shot import class_embeddings, evaluate_event_level, evaluate_zero_shot
 
 __all__ = [
     "EVENT_TASKS",
@@ -41,7 +38,6 @@ __all__ = [
     "markdown_table",
     "model_card",
     "retrieval_curve",
-    "run_suite",
     "save_results",
     "write_model_card",
     "write_reports",

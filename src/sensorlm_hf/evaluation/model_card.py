@@ -13,7 +13,16 @@ import yaml
 
 from .._version import __version__
 from ..checkpoints import training_record
-from .report import markdown_table, number_text, result_rows, save_results
+from .results import markdown_table, number_text, result_rows, save_results, write_text
+
+_TASK_TYPES = {
+    "zero-shot events": "zero-shot-sensor-event-classification",
+    "zero-shot": "zero-shot-sensor-classification",
+    "linear probe": "sensor-linear-probe",
+    "retrieval": "sensor-text-retrieval",
+    "captioning": "sensor-captioning",
+}
+"""Task types of the Hub by the beginning of a row's task."""
 
 
 def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
@@ -257,15 +266,11 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
         "split": results["split"],
     }
     kinds: dict[str, dict[str, Any]] = {}
-    for task, metric, value, _ in result_rows(results):
+    for row in result_rows(results, headline=True):
+        task, metric, value = row.task, row.metric, row.value
         if not math.isfinite(value):  # undefined on these days; the Hub takes numbers only
             continue
-        kind = {
-            "zero-shot": "zero-shot-sensor-classification",
-            "events": "zero-shot-sensor-event-classification",
-            "probe": "sensor-linear-probe",
-            "retrieval": "sensor-text-retrieval",
-        }.get(task.split()[0], "sensor-captioning")
+        kind = next(kind for prefix, kind in _TASK_TYPES.items() if task.startswith(prefix))
         # huggingface_hub takes results for the same that agree in task type and dataset, whatever the task's name; the
         # part of the dataset that a task asks about keeps them apart.
         part = {**dataset, "config": task.partition(" ")[2] or task}
@@ -297,7 +302,5 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
     text = model_card(name, training, results, command)
     save_results(results, folder / "evaluation.json")
     card = folder / "README.md"
-    partial = card.with_name("README.md.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(card)
+    write_text(card, text)
     return card

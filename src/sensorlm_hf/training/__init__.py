@@ -11,7 +11,6 @@ from .reading import teach_reading
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .trainer import SensorLMTrainer
-from .variants import train_variant
 
 __all__ = [
     "GlobalLosses",
@@ -37,5 +36,4 @@ __all__ = [
     "save_model",
     "scalars_again",
     "teach_reading",
-    "train_variant",
 ]

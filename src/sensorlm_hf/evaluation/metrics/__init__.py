@@ -1,18 +1,24 @@
 """Metrics of the paper's tasks, as plain functions of arrays and strings, and as `evaluate` modules."""
 
-from .bertscore import bert_scores
-from .bootstrap import bootstrap_by_person, classification_intervals, interval, person_weights
-from .captioning import caption_scores
-from .cider import cider_scores
+from .captioning import bert_scores, caption_scores, cider_scores, meteor_scores
 from .claims import Claim, ClaimReader, claims_of
-from .classification import classification_scores
 from .faithfulness import Tolerance, fact_faithfulness
-from .loading import METRICS, load_metric, metric_path
-from .meteor import meteor_scores
-from .retrieval import retrieval_ranks, retrieval_scores
+from .loading import METRIC_MODULE, METRICS, load_metric
+from .scores import (
+    bootstrap_by_person,
+    classification_curves,
+    classification_intervals,
+    classification_scores,
+    interval,
+    person_weights,
+    retrieval_ranks,
+    retrieval_scores,
+    score_classifier,
+)
 
 __all__ = [
     "METRICS",
+    "METRIC_MODULE",
     "Claim",
     "ClaimReader",
     "Tolerance",
@@ -21,14 +27,15 @@ __all__ = [
     "caption_scores",
     "cider_scores",
     "claims_of",
+    "classification_curves",
     "classification_intervals",
     "classification_scores",
     "fact_faithfulness",
     "interval",
     "load_metric",
     "meteor_scores",
-    "metric_path",
     "person_weights",
     "retrieval_ranks",
     "retrieval_scores",
+    "score_classifier",
 ]

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainingArguments, set_seed
 
-from ..days import SensorDay
-from ..modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMSensorModel
-from .encode import batched
-from .probing import fit_predict, logistic_probe
-from .zero_shot import scored
+from sensorlm_hf.days import SensorDay
+from sensorlm_hf.evaluation.encode import batched
+from sensorlm_hf.evaluation.metrics import score_classifier
+from sensorlm_hf.evaluation.supervised import fit_predict, logistic_probe
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMSensorModel
 
 METHODS = ("supervised", "simclr", "mae")
 """Ways to train a tower without captions."""
@@ -72,7 +72,7 @@ class SimCLR(nn.Module):
         shown = ((clock >= start) & (clock < start + length))[:, :, None]
         shown = shown & (torch.rand(rows, 1, channels, device=device) >= self.drop)
         kept = mask & shown
-        kept = torch.where(kept.flatten(1).any(dim=1)[:, None, None], kept, mask)  # a view that shows nothing is none
+        kept = torch.where(kept.flatten(1).any(dim=1)[:, None, None], kept, mask)  # an empty view shows everything
         gain = 1 + self.noise * torch.randn(rows, 1, channels, device=device)
         return values * gain + self.noise * torch.randn_like(values), kept
 
@@ -197,7 +197,7 @@ def evaluate_tower(
     task: Any,
     arguments: TrainingArguments,
 ) -> dict[str, Any]:
-    """Trains the tower of a model without captions and scores it on people whom it never saw.
+    """Trains the tower of a model without captions and scores it on other people.
 
     `"supervised"` trains it with the labels of the task: the ceiling of what this tower can learn from so many days.
     `"simclr"` and `"mae"` train it on the training days without labels; a linear probe is then fitted on its features
@@ -205,7 +205,7 @@ def evaluate_tower(
 
     Args:
         method: One of [`METHODS`].
-        config: Configuration of the model beside which the baseline stands; its tower is made anew.
+        config: Configuration of the model that the baseline is compared with; its tower is initialised anew.
         feature_extractor: The model's.
         train_days: Days to train on.
         test_days: Days of other people.
@@ -213,7 +213,7 @@ def evaluate_tower(
         arguments: Arguments of the trainer; `arguments.seed` sets the start values too.
 
     Returns:
-        What [`scored`] returns, with `method`, `train_days` and `days`.
+        What [`score_classifier`] returns, with `method`, `train_days` and `days`.
 
     Raises:
         ValueError: If the method is unknown, a person is in both parts, or the task labels no day of one.
@@ -242,5 +242,7 @@ def evaluate_tower(
         train_module(module, feature_extractor, train_days, arguments)
         features = [tower_features(module.tower, feature_extractor, part) for part in (seen, new)]
         scores = fit_predict(logistic_probe(), features[0], labels, features[1], len(task.class_names))
-    result = scored(references, scores, [day.subject_id for day in new], task.class_names, seed=arguments.seed)
+    result = score_classifier(
+        references, scores, [day.subject_id for day in new], task.class_names, seed=arguments.seed
+    )
     return {**result, "method": method, "train_days": len(train_days), "days": len(new)}

@@ -1,10 +1,10 @@
 """Scaling in data, model size and compute, with fitted power laws and a picture.
 
-    python examples/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
+    python examples/studies/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
 
 trains a CLIP model for each number of people and each width, on the same number of passes, evaluates all on the test
-people of another cohort, and writes `scaling.json`, `scaling.md` and pictures. A run that was interrupted goes on.
-Compute is counted as 6 operations a parameter and sensor token of every day seen.
+people of another cohort, and writes `scaling.json`, `scaling.md` and pictures. An interrupted run continues where
+it stopped. Compute is counted as 6 operations per parameter and sensor token of every day seen.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sensorlm_hf.evaluation.run_folder import check_run, write_study
-from sensorlm_hf.evaluation.studies import SCALING_AXES, recipe_text, scaling_figure, scaling_laws
-from sensorlm_hf.evaluation.suite import run_suite
+from study_records import recipe_text, scaling_record, write_study
+from variants import train_variant
+
+from sensorlm_hf.evaluation import evaluate_model
+from sensorlm_hf.evaluation.page import study_figure
+from sensorlm_hf.evaluation.results import check_run
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.training import PretrainOptions, train_variant
+from sensorlm_hf.training import PretrainOptions
 
 
 def main() -> None:
@@ -72,7 +75,7 @@ def main() -> None:
             bf16=options.bf16,
             **how,
         )
-        results = run_suite(
+        results = evaluate_model(
             folder / "model",
             f"simulated:{options.test_people}:{options.seed + 1}",  # other people than any model was trained on
             folder / "evaluation",
@@ -98,16 +101,16 @@ def main() -> None:
         )
     recipe = recipe_text(size="tiny", overrides=options.overrides, **how)
     made = (
-        f"CLIP models that learnt from simulated people and summaries of their logs ({recipe}), tested on"
+        f"CLIP models trained on simulated people and summaries of their logs ({recipe}), tested on"
         f" {results['days']} days of {results['people']} others; R@1 finds the text of a day among"
         f" {results['retrieval']['pool']}. Data are scaled at width {middle}, width on {max(options.people):,} people."
         " Compute counts 6 operations a parameter and sensor token of every day seen."
     )
-    study: dict[str, Any] = {"made": made, "width": middle, "rows": rows}
-    study["fits_of_1_minus_auroc"] = {axis: vars(law) for axis, law in scaling_laws(study).items()}
+    study = scaling_record(rows, middle, made)
     text = write_study(options.output_dir, "scaling", study, options.report)
-    for axis, _ in SCALING_AXES:
-        scaling_figure(study, axis).savefig(options.output_dir / f"scaling-{axis.replace(' ', '-')}.svg")
+    for figure in study["figures"]:
+        name = figure["title"].lower().replace(" in ", "-").replace(" ", "-")
+        study_figure(figure).savefig(options.output_dir / f"{name}.svg")
     sys.stdout.write(text)
 
 

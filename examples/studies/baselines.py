@@ -1,10 +1,10 @@
-"""Train the baselines beside a model's evaluation, and put them into its table.
+"""Train baselines for a model's evaluation, and add them to its table.
 
     sensorlm-hf evaluate --data simulated:500 --output-dir report
-    python examples/baselines.py --report report --data simulated:500
+    python examples/studies/baselines.py --report report --data simulated:500
 
 trains the same tower with labels, by SimCLR and by masked autoencoding on the training people, scores it on the test
-people, and writes the report anew. `--llm FOLDER` adds a language model that reads the day as text, prompted and
+people, and rewrites the report. `--llm FOLDER` adds a language model that reads the day as text, prompted and
 fine-tuned with LoRA.
 """
 
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from llm_baseline import evaluate_llm, fine_tune_llm
+from tower_baselines import METHODS, evaluate_tower
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments
 
 from sensorlm_hf.checkpoints import demo_checkpoint
@@ -26,11 +28,9 @@ from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation import beside_row, get_task, save_results
-from sensorlm_hf.evaluation.llm_baseline import evaluate_llm, fine_tune_llm
 from sensorlm_hf.evaluation.model_card import given_options
-from sensorlm_hf.evaluation.page import BASELINE_WORDS
-from sensorlm_hf.evaluation.run_folder import check_run, update_reports
-from sensorlm_hf.evaluation.tower_baselines import METHODS, evaluate_tower
+from sensorlm_hf.evaluation.page import update_reports
+from sensorlm_hf.evaluation.results import BASELINES, check_run
 from sensorlm_hf.modeling import SensorLMConfig
 from sensorlm_hf.processing import SensorLMFeatureExtractor
 
@@ -84,16 +84,16 @@ def main() -> None:
     if options.llm:
         tokenizer = AutoTokenizer.from_pretrained(options.llm)
         model = AutoModelForCausalLM.from_pretrained(options.llm).eval()
-        told = {"minutes": options.llm_minutes}
-        jobs["llm"] = lambda: evaluate_llm(model, tokenizer, test, task, **told)
+        text = {"minutes": options.llm_minutes}
+        jobs["llm"] = lambda: evaluate_llm(model, tokenizer, test, task, **text)
 
         def tuned() -> dict[str, Any]:
-            adapted = fine_tune_llm(model, tokenizer, train, task, arguments(options.steps), **told)
-            return evaluate_llm(adapted, tokenizer, test, task, **told)
+            adapted = fine_tune_llm(model, tokenizer, train, task, arguments(options.steps), **text)
+            return evaluate_llm(adapted, tokenizer, test, task, **text)
 
         jobs["llm_lora"] = tuned
-    # A card does not tell where folders lie on this machine.
-    how = ["python", "examples/baselines.py", "--report", "FOLDER"]
+    # A card does not show the paths of this machine.
+    how = ["python", "examples/studies/baselines.py", "--report", "FOLDER"]
     how += given_options(parser, options, left_out=("report", "card_rows", "methods", "model", "llm"))
     how += [f"--{name}=FOLDER" for name in ("model", "llm") if getattr(options, name) != parser.get_default(name)]
     rows = []
@@ -109,7 +109,7 @@ def main() -> None:
 
 def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace, how: str) -> dict[str, Any]:
     """Returns a baseline as a row of a model card."""
-    what = f"{options.task} without captions: {BASELINE_WORDS[name]}, on {scores['days']} test days of `{options.data}`"
+    what = f"{options.task} without captions: {BASELINES[name]}, on {scores['days']} test days of `{options.data}`"
     learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
     interval = scores["intervals"]["auroc"]
     return beside_row(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)

@@ -1,4 +1,4 @@
-"""A linear probe for a study of few people: leave-pair-out, and how far chance alone would carry it."""
+"""A linear probe for few people: leave-pair-out AUROC, and its range under chance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .probing import fit_predict, logistic_probe
+from sensorlm_hf.evaluation.supervised import fit_predict, logistic_probe
 
 
 def leave_pair_out(features: np.ndarray, positive: np.ndarray, groups: Sequence[str]) -> tuple[float, int]:
@@ -19,9 +19,9 @@ def leave_pair_out(features: np.ndarray, positive: np.ndarray, groups: Sequence[
     55(4), 2011, doi:10.1016/j.csda.2010.11.018).
 
     Args:
-        features: `(N, D)`; NaN is taken for the mean of its column.
+        features: `(N, D)`; NaN is replaced by the mean of its column.
         positive: `(N,)` whether each item is of the positive class.
-        groups: `(N,)` what is left out together, such as the person of each item.
+        groups: `(N,)` group of each item, such as its person; a group is left out as a unit.
 
     Returns:
         AUROC, the share of pairs ranked right with ties as half, nan where there is no pair; and the number of pairs.
@@ -42,7 +42,7 @@ def leave_pair_out(features: np.ndarray, positive: np.ndarray, groups: Sequence[
     for one, other in itertools.combinations_with_replacement(sorted(set(groups)), 2):
         out = (who == one) | (who == other)
         up, down = np.flatnonzero(out & positive), np.flatnonzero(out & ~positive)
-        # Of two groups only the pairs across them are new; those within a group are that group's own turn.
+        # Of two groups only pairs across them count here; pairs within a group count when it is paired with itself.
         couples = [(i, j) for i in up for j in down if one == other or who[i] != who[j]]
         if not couples or len(set(positive[~out].tolist())) < 2:
             continue
@@ -56,7 +56,7 @@ def leave_pair_out(features: np.ndarray, positive: np.ndarray, groups: Sequence[
 def spread_by_chance(
     features: np.ndarray, positive: np.ndarray, groups: Sequence[str], draws: int = 100, seed: int = 0
 ) -> tuple[float, float]:
-    """Returns between which values [`leave_pair_out`] lies in 95 % of cases when the classes mean nothing.
+    """Returns the range of [`leave_pair_out`] in 95 % of cases under random classes.
 
     Args:
         features: See [`leave_pair_out`].

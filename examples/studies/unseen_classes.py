@@ -1,11 +1,11 @@
 """Zero-shot on exercise that training never showed: five activities are held out of signals and captions alike.
 
-    python examples/unseen_classes.py --output_dir unseen
+    python examples/studies/unseen_classes.py --output_dir unseen
 
-trains a small CoCa model on simulated people without the days of `UNSEEN_ACTIVITIES`, on captions that tell the other
-activities now by name and now by what they are (an indoor sport, vigorous exercise on the move), and scores it on the
-held-out activities of new people, described by the same attributes. Chance is an AUROC of 0.5. A run that was
-interrupted goes on.
+trains a small CoCa model on simulated people without the days of `UNSEEN_ACTIVITIES`, on captions that give the other
+activities either by name or by their attributes (an indoor sport, vigorous exercise on the move), and scores it on the
+held-out activities of new people, described by the same attributes. Chance is an AUROC of 0.5. An interrupted run
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from sensorlm_hf.evaluation import UNSEEN_ACTIVITIES, UNSEEN_TASK, beside_row, run_suite, save_results
+from variants import train_variant
+
+from sensorlm_hf.evaluation import UNSEEN_ACTIVITIES, UNSEEN_TASK, beside_row, evaluate_model, save_results
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.training import PretrainOptions, train_variant
+from sensorlm_hf.training import PretrainOptions
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
             caption_keys={"high_level_summary_caption": 1.0},
             max_text_length=96,
             event_crop=0.3,
-            # More other words than names, since an activity that was never seen has only attributes.
+            # Attributes more often than names, since they are all that describes an unseen activity.
             label_rewording=0.75,
             held_out_activities=UNSEEN_ACTIVITIES,
             config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True},
@@ -55,7 +57,7 @@ def main() -> None:
         seed=options.seed,
         bf16=True,
     )
-    results = run_suite(
+    results = evaluate_model(
         options.output_dir / "model",
         options.data,
         options.output_dir / "evaluation",
@@ -76,9 +78,8 @@ def main() -> None:
             f"unseen classes: {', '.join(UNSEEN_ACTIVITIES)} held out of the training of a sister model with"
             f" `embed_statistics` ({training['days_seen']} days seen, {training['train_runtime'] / 60:.0f} minutes)"
         )
-        row = beside_row(
-            what, "AUROC", scores["auroc"], "python examples/unseen_classes.py", chance=0.5, interval=(low, high)
-        )
+        how = "python examples/studies/unseen_classes.py"
+        row = beside_row(what, "AUROC", scores["auroc"], how, chance=0.5, interval=(low, high))
         save_results({"rows": [row]}, options.card_rows)
 
 

@@ -17,8 +17,8 @@ from scipy.special import softmax
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainingArguments
 
-from ..days import SensorDay
-from .zero_shot import scored
+from sensorlm_hf.days import SensorDay
+from sensorlm_hf.evaluation.metrics import score_classifier
 
 TEXT_CHANNELS = (
     "HR",
@@ -29,7 +29,7 @@ TEXT_CHANNELS = (
     "wrist_temperatures",
     "altim_std",
 )
-"""Channels that the text tells by default, as far as the day's schema has them."""
+"""Channels that are written by default, as far as the day's schema has them."""
 
 INSTRUCTION = "Below are hourly averages of a person's wearable device over one day."
 """First line of a prompt."""
@@ -45,8 +45,8 @@ def day_as_text(day: SensorDay, *, channels: Sequence[str] | None = None, minute
         decimals: Decimals of the numbers.
 
     Returns:
-        A line of labels with units, then a line for each stretch: the clock time of its start and the means of what was
-        observed, `-` where nothing was.
+        A line of labels with units, then a line per interval: the clock time of its start and the means of the observed
+        values, `-` where there are none.
 
     Raises:
         ValueError: If a channel is unknown or `minutes` is below 1.
@@ -89,7 +89,7 @@ def label_likelihoods(
 ) -> np.ndarray:
     """Returns the log-likelihood of each label after each prompt.
 
-    A prompt is read once; the labels then go on from its cached states.
+    A prompt is processed once; the labels continue from its cached states.
 
     Args:
         model: A causal language model, in evaluation mode.
@@ -121,7 +121,7 @@ def label_likelihoods(
         if room is not None and start.shape[1] + longest > room:
             raise ValueError(
                 f"prompts[{position}] and its labels have {start.shape[1] + longest} tokens, but the model reads at"
-                f" most {room}; tell fewer channels or longer stretches (`channels`, `minutes`)."
+                f" most {room}; choose fewer channels or longer intervals (`channels`, `minutes`)."
             )
         read = model(start, use_cache=True)
         cache = read.past_key_values
@@ -151,13 +151,13 @@ def evaluate_llm(
         tokenizer: Its tokenizer.
         days: Days; those that the task does not label are left out.
         task: A [`Task`] or [`ProbeTask`].
-        calibrate: Whether to take off the likelihood that a label has with no day told, as common words are likely
-            after anything (Holtzman et al., "Surface Form Competition", EMNLP 2021).
+        calibrate: Whether to subtract the likelihood that a label has without a day, as common words are likely
+            after any prompt (Holtzman et al., "Surface Form Competition", EMNLP 2021).
         progress: Whether to show a progress bar.
         options: See [`day_as_text`].
 
     Returns:
-        What [`scored`] returns, and `days`.
+        What [`score_classifier`] returns, and `days`.
 
     Raises:
         ValueError: If the task labels no day, or a prompt is too long for the model.
@@ -173,7 +173,7 @@ def evaluate_llm(
         likelihoods = likelihoods - label_likelihoods(model, tokenizer, [bare], names)
     references = np.array([task.class_of(day) for day in used])
     scores = softmax(likelihoods, axis=1)
-    return {**scored(references, scores, [day.subject_id for day in used], names), "days": len(used)}
+    return {**score_classifier(references, scores, [day.subject_id for day in used], names), "days": len(used)}
 
 
 def fine_tune_llm(

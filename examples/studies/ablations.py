@@ -1,11 +1,11 @@
 """Ablations of the paper: which levels of captions to train on, and which objective.
 
-    python examples/ablations.py --output_dir ablations --data simulated:2000 --epochs 4
+    python examples/studies/ablations.py --output_dir ablations --data simulated:2000 --epochs 4
 
 trains a model for each set of caption levels (CoCa) and for each objective (names and numbers), evaluates all on the
-same test people, and writes `ablations.json` and `ablations.md`. Captions are searched twice: summaries of the log,
-which are the same for all, and the kind that a model was trained on, which it also writes. A run that was interrupted
-goes on.
+same test people, and writes `ablations.json` and `ablations.md`. Retrieval is scored twice: by summaries of the log,
+which are the same for all, and by the kind of captions that a model was trained on, which it also writes. An
+interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sensorlm_hf.evaluation.report import SUMMARY_KEY
-from sensorlm_hf.evaluation.run_folder import check_run, write_study
-from sensorlm_hf.evaluation.studies import ablation_row, recipe_text
-from sensorlm_hf.evaluation.suite import run_suite
+from study_records import ablation_record, ablation_row, recipe_text, write_study
+from variants import train_variant
+
+from sensorlm_hf.evaluation import evaluate_model
+from sensorlm_hf.evaluation.evaluator import SUMMARY_KEY
+from sensorlm_hf.evaluation.results import check_run
 from sensorlm_hf.evaluation.tasks import all_prompts
-from sensorlm_hf.training import PretrainOptions, train_variant
+from sensorlm_hf.training import PretrainOptions
 
 LEVELS = {
     "statistical": "low_level_caption",
@@ -77,7 +79,7 @@ def main() -> None:
     common: dict[str, Any] = {
         "max_text_length": options.max_text_length,
         "max_days": options.max_days,
-        "caption_count": options.caption_days,
+        "caption_days": options.caption_days,
         "batch_size": options.batch_size,
         "seed": options.seed,
     }
@@ -102,7 +104,7 @@ def main() -> None:
             **how,
         )
         for_all = [task for task in TASKS[objective] if task != "captioning"]
-        results = run_suite(
+        results = evaluate_model(
             folder / "model",
             options.data,
             folder / "evaluation",
@@ -111,7 +113,7 @@ def main() -> None:
             **common,
         )
         of_its_own = [task for task in TASKS[objective] if task in ("retrieval", "captioning")]
-        own = run_suite(
+        own = evaluate_model(
             folder / "model", options.data, folder / "own-captions", tasks=of_its_own, caption_key=key, **common
         )
         rows.append(
@@ -124,8 +126,7 @@ def main() -> None:
         f" days of other people. R@1 finds the text of a day among {pool or 'others'}: summaries of the log, the same"
         " for all, or captions of the kind that the model was trained on, which it also writes."
     )
-    study = {"made": made, "rows": rows}
-    sys.stdout.write(write_study(options.output_dir, "ablations", study, options.report))
+    sys.stdout.write(write_study(options.output_dir, "ablations", ablation_record(rows, made), options.report))
 
 
 if __name__ == "__main__":
