@@ -6,8 +6,8 @@ This is the job behind `make train-demo`; on two CPU cores it takes under two ho
 teaches the text tower to read numbers, against the channels' statistics alone: reading is what takes longest, and it is
 quick to practise without the sensor tower. Then the model learns the names of what people do, on short captions; then
 whole days, on captions of all levels; and last to write what it knows best. The folder that it writes can be pushed to
-the Hub as it is. `--beside` adds rows to the card that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py`
-write with `--card_rows`.
+the Hub as it is. `--beside` adds rows to the card that `examples/studies/unseen_classes.py` and
+`benchmarks/mmash_events.py` write with `--card_rows`.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from evaluation_cases import RESULTS
 from huggingface_hub import ModelCard
-from test_report import RESULTS
 
 from sensorlm_hf.evaluation import beside_row, write_model_card
 from sensorlm_hf.evaluation.model_card import given_options

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, TrainingArguments
-
-from sensorlm_hf import SensorDay
-from sensorlm_hf.evaluation.llm_baseline import (
+from llm_baseline import (
     day_as_text,
     evaluate_llm,
     fine_tune_llm,
     label_likelihoods,
     prompt_of,
 )
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, TrainingArguments
+
+from sensorlm_hf import SensorDay
 from sensorlm_hf.evaluation.tasks import ProbeTask
 from sensorlm_hf.processing import train_tokenizer
 from sensorlm_hf.schema import get_schema

@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from pair_probe import leave_pair_out, spread_by_chance
 
-from sensorlm_hf.evaluation.pair_probe import leave_pair_out, spread_by_chance
-from sensorlm_hf.evaluation.probing import logistic_probe
+from sensorlm_hf.evaluation.supervised import logistic_probe
 
 
 def make(signal: float, people: int = 10, each: int = 3) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from sensorlm_hf.evaluation.scaling import fit_power_law
+from power_law import fit_power_law
 
 SIZES = np.array([100, 300, 1000, 3000, 10_000, 30_000])
 

@@ -13,7 +13,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from sensorlm_hf.processing import train_tokenizer
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
+SCRIPTS = ("ablations", "baselines", "scaling", "unseen_classes")
 TINY = {
     "patch_minutes": 120,
     "patch_channels": 26,
@@ -25,17 +26,23 @@ SMALL = {**TINY, "hidden_size": 32, "intermediate_size": 64, "num_attention_head
 
 def run(name: str, *arguments: object) -> str:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    command = [sys.executable, str(STUDIES / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
 def run_and_fail(name: str, *arguments: object) -> str:
-    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    command = [sys.executable, str(STUDIES / name), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     assert done.returncode != 0
     return done.stderr
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_explains_itself(name: str) -> None:
+    assert f"python examples/studies/{name}.py" in run(f"{name}.py", "--help")
+    assert f"`{name}.py`" in (STUDIES / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

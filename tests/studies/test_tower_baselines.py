@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tower_baselines import METHODS, MaskedAutoencoder, SimCLR, evaluate_tower, nt_xent
 from transformers import TrainingArguments
 
 from sensorlm_hf import SensorDay
 from sensorlm_hf.evaluation.tasks import ProbeTask
-from sensorlm_hf.evaluation.tower_baselines import METHODS, MaskedAutoencoder, SimCLR, evaluate_tower, nt_xent
 from sensorlm_hf.modeling import SensorLMConfig
 from sensorlm_hf.processing import SensorLMFeatureExtractor
 

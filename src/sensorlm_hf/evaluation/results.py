@@ -148,12 +148,13 @@ def assemble(run: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> d
     for name, (part, task) in RUN_TASKS.items():
         if name not in entries:
             continue
+        entry = {key: value for key, value in entries[name].items() if key != "seconds"}
         if task is None:
-            results[part] = entries[name]
+            results[part] = entry
         elif part == "baselines":
-            results.setdefault(part, {}).setdefault("gradient_boosting", {})[task.name] = entries[name]
+            results.setdefault(part, {}).setdefault("gradient_boosting", {})[task.name] = entry
         else:
-            results.setdefault(part, {})[task.name] = entries[name]
+            results.setdefault(part, {})[task.name] = entry
     results["seconds"] = round(sum(entry.get("seconds", 0.0) for entry in entries.values()), 1)
     return results
 

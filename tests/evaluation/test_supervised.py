@@ -1,4 +1,4 @@
-"""Probes and few-shot learning: people are kept apart, and what can be learnt is."""
+"""Probes, few-shot learning and gradient boosting: people are kept apart, and what can be learnt is."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 
 from sensorlm_hf import SensorDay
-from sensorlm_hf.evaluation.probing import (
+from sensorlm_hf.data.simulate import simulate_days
+from sensorlm_hf.evaluation.supervised import (
     cross_validated,
     evaluate_few_shot,
+    evaluate_gradient_boosting,
     evaluate_probe,
     fit_predict,
     logistic_probe,
     person_folds,
+    summary_features,
+    summary_table,
 )
-from sensorlm_hf.evaluation.tasks import PROBE_TASKS, SHOTS, ProbeTask
+from sensorlm_hf.evaluation.tasks import PROBE_TASKS, SHOTS, ProbeTask, get_task
 
 COLOURS = ProbeTask("colour", "Which colour.", "colour", ("red", "green", "blue"), {"red": 0, "green": 1, "blue": 2})
 
@@ -125,3 +129,47 @@ def test_bad_input() -> None:
         evaluate_probe(features, days, PROBE_TASKS["anxiety"])
     with pytest.raises(ValueError, match="at least 1"):
         evaluate_few_shot(features, days, COLOURS, shots=(0,))
+
+
+# Gradient boosting on summary features
+
+
+def test_summary_features_by_hand() -> None:
+    day = simulate_days(1, seed=5)[0]
+    features = summary_features(day).reshape(9, 26)
+    heart = day.channel("HR").astype(float)
+    assert features[0, 0] == pytest.approx(np.nanmean(heart), rel=1e-5)
+    assert features[1, 0] == pytest.approx(np.nanstd(heart), rel=1e-4)
+    assert features[4, 0] == pytest.approx(np.nanmedian(heart), rel=1e-5)
+    assert features[8, 0] == pytest.approx(np.isfinite(heart).mean(), rel=1e-5)
+
+
+def test_boosting_tells_indoors_from_outdoors() -> None:
+    task = get_task("environment")
+    days = [day for day in simulate_days(400, seed=8, days_per_person=2) if task.class_of(day) is not None]
+    result = evaluate_gradient_boosting(days, task, iterations=15, folds=2)
+    assert result["auroc"] > 0.65
+    assert result["days"] == len(days)
+    assert result["chance"]["auroc"] == 0.5
+
+
+def test_boosting_learns_from_other_people() -> None:
+    task = get_task("environment")
+    days = simulate_days(400, seed=8, days_per_person=2)
+    train, test = days[:300], days[300:]
+    result = evaluate_gradient_boosting(test, task, iterations=15, train_days=train)
+    assert result["auroc"] > 0.65
+    assert result["days"] == sum(task.class_of(day) is not None for day in test)
+    assert result["train_days"] == sum(task.class_of(day) is not None for day in train)
+    with pytest.raises(ValueError, match="in `train_days` and in `days`"):
+        evaluate_gradient_boosting(test, task, train_days=days)
+
+
+def test_days_that_do_not_fit_are_refused() -> None:
+    days = simulate_days(6, seed=5, days_per_person=1)
+    with pytest.raises(ValueError, match="at least one"):
+        summary_table([])
+    with pytest.raises(ValueError, match=r"days\[6\]"):
+        summary_table([*days, *simulate_days(1, schema="sensorlm-34")])
+    with pytest.raises(ValueError, match="a row for each"):
+        evaluate_gradient_boosting(days * 5, PROBE_TASKS["hypertension"], features=np.zeros((1, 3)))
