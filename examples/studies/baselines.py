@@ -27,7 +27,7 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation import beside_row, get_task, save_results
+from sensorlm_hf.evaluation import get_task, related_result, save_results
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.page import update_reports
 from sensorlm_hf.evaluation.results import BASELINES, check_run
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--max_days", type=int, help="use only the first days of each split")
     parser.add_argument("--llm_minutes", type=int, default=60, help="minutes of a row of the text")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
-    parser.add_argument("--card_rows", type=Path, help="write rows of a model card here (train_demo.py --beside)")
+    parser.add_argument("--card_rows", type=Path, help="write rows of a model card here (train_demo.py --related)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     check_run(options.report)
@@ -112,7 +112,7 @@ def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace, ho
     what = f"{options.task} without captions: {BASELINES[name]}, on {scores['days']} test days of `{options.data}`"
     learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
     interval = scores["intervals"]["auroc"]
-    return beside_row(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
+    return related_result(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
 
 
 def _days(data: str, split: str, most: int | None) -> list[SensorDay]:

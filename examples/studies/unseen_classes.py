@@ -16,7 +16,7 @@ from pathlib import Path
 
 from variants import train_variant
 
-from sensorlm_hf.evaluation import UNSEEN_ACTIVITIES, UNSEEN_TASK, beside_row, evaluate_model, save_results
+from sensorlm_hf.evaluation import UNSEEN_ACTIVITIES, UNSEEN_TASK, evaluate_model, related_result, save_results
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.training import PretrainOptions
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--max_steps", type=int, default=-1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--max_days", type=int, help="test days")
-    parser.add_argument("--card_rows", type=Path, help="write the row of a model card here (train_demo.py --beside)")
+    parser.add_argument("--card_rows", type=Path, help="write the row of a model card here (train_demo.py --related)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -79,7 +79,7 @@ def main() -> None:
             f" `embed_statistics` ({training['days_seen']} days seen, {training['train_runtime'] / 60:.0f} minutes)"
         )
         how = "python examples/studies/unseen_classes.py"
-        row = beside_row(what, "AUROC", scores["auroc"], how, chance=0.5, interval=(low, high))
+        row = related_result(what, "AUROC", scores["auroc"], how, chance=0.5, interval=(low, high))
         save_results({"rows": [row]}, options.card_rows)
 
 

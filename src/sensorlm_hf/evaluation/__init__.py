@@ -4,7 +4,7 @@ from .callbacks import ZeroShotCallback
 from .captioning import evaluate_captioning
 from .encode import caption_days, encode_days, encode_texts
 from .evaluator import evaluate_model
-from .model_card import beside_row, model_card, write_model_card
+from .model_card import model_card, related_result, write_model_card
 from .page import write_reports
 from .results import markdown_table, save_results
 from .retrieval import evaluate_retrieval, retrieval_curve
@@ -20,7 +20,6 @@ __all__ = [
     "UNSEEN_TASK",
     "Task",
     "ZeroShotCallback",
-    "beside_row",
     "caption_days",
     "class_embeddings",
     "encode_days",
@@ -37,6 +36,7 @@ __all__ = [
     "get_task",
     "markdown_table",
     "model_card",
+    "related_result",
     "retrieval_curve",
     "save_results",
     "write_model_card",

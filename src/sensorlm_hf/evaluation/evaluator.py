@@ -23,7 +23,17 @@ from ..processing import SensorLMProcessor
 from ..processing.captions import CaptionBuilder
 from .captioning import captioned_rows, score_captions
 from .encode import CAPTION_BATCH, Ranks, caption_days, encode_days, encode_texts
-from .results import DEFAULT_TASKS, RUN_TASKS, as_loaded, assemble, collect, expand_tasks, finite, save_results
+from .results import (
+    DEFAULT_TASKS,
+    RUN_TASKS,
+    as_loaded,
+    assemble,
+    collect,
+    expand_tasks,
+    finite,
+    open_run,
+    save_results,
+)
 from .retrieval import retrieval_curve
 from .supervised import evaluate_few_shot, evaluate_gradient_boosting, evaluate_probe, summary_table
 from .tasks import RETRIEVAL_POOLS, UNSEEN_TASK
@@ -400,22 +410,14 @@ def _fingerprint(model: SensorLMModel, days: Sequence[SensorDay]) -> str:
     return digest.hexdigest()
 
 
-def _claim(folder: Path, run: dict[str, Any], ranks: Ranks) -> None:
-    """Writes `run.json`, or checks that it is that of the same run."""
-    path, problem = folder / "run.json", ""
+def _claim(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
+    """Opens the run folder in the first process; an error is raised in all of them."""
+    problem = ""
     if ranks.first:
-        if path.is_file():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            wrong = [key for key in {**known, **run} if known.get(key) != finite(run.get(key)) and key != "model"]
-            if wrong:
-                problem = (
-                    f"{folder} holds the results of another run ({', '.join(f'{key} differs' for key in wrong)});"
-                    " choose another folder, or remove it."
-                )
-        elif folder.exists() and any(folder.iterdir()):
-            problem = f"{folder} is not empty and holds no run; choose another folder."
-        else:
-            save_results(run, path)
+        try:
+            open_run(folder, settings)
+        except ValueError as error:
+            problem = str(error)
     problem = ranks.agree(problem)
     if problem:
         raise ValueError(problem)

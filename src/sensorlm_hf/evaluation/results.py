@@ -181,6 +181,29 @@ def collect(folder: str | Path) -> dict[str, Any]:
     return results
 
 
+def open_run(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Writes the settings of a new run into its folder, or checks that they are those of the run that it holds.
+
+    The model's name may differ, as long as its fingerprint does not.
+
+    Raises:
+        ValueError: If the folder holds another run, or something else.
+    """
+    path = folder / "run.json"
+    if path.is_file():
+        known, given = json.loads(path.read_text(encoding="utf-8")), finite(dict(settings))
+        differing = [key for key in {**known, **given} if known.get(key) != given.get(key) and key != "model"]
+        if differing:
+            raise ValueError(
+                f"{folder} holds the results of another run ({', '.join(f'{key} differs' for key in differing)});"
+                " choose another folder, or remove it."
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty and holds no run; choose another folder.")
+    else:
+        save_results(dict(settings), path)
+
+
 def check_run(folder: str | Path) -> None:
     """Checks that a folder holds an evaluation run, before hours of training for its report.
 
