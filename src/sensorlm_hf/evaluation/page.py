@@ -296,11 +296,14 @@ def _captions(results: dict[str, Any]) -> str:
         [kind, str(count["claims"]), f"{count['confirmed'] / count['claims']:.2f}"]
         for kind, count in captioning["by_kind"].items()
     ]
+    confirmed, chance = (
+        f"{100 * scores['faithfulness']:.0f} %" if math.isfinite(scores["faithfulness"]) else "–"
+        for scores in (captioning, captioning["chance"])
+    )
     return _section(
         "Generated captions against the facts",
-        f"<p>{captioning['days']} captions make {captioning['claims']} claims; the facts confirm"
-        f" {100 * captioning['faithfulness']:.0f} % of them (the caption of another day:"
-        f" {100 * captioning['chance']['faithfulness']:.0f} %).</p>",
+        f"<p>{captioning['days']} captions make {captioning['claims']} claims, of which the facts confirm {confirmed}"
+        f" (of the caption of another day: {chance}).</p>",
         _html_table(("kind of claim", "claims", "confirmed"), rows, 1),
     )
 

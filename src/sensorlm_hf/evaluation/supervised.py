@@ -292,7 +292,7 @@ def evaluate_gradient_boosting(
         days: Labelled days on which it is scored.
         task: A [`Task`] or [`ProbeTask`].
         folds: Number of folds of people.
-        seed: Seed of the parts.
+        seed: Seed of the folds.
         features: `(len(days), F)` features, by default [`summary_table`]; NaN is allowed.
         iterations: Trees per class; by default those that calibrated the simulator's difficulty.
         train_days: Days of other people to train on, instead of cross-validation.
