@@ -28,8 +28,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation.event_level import EventCrops, event_crops
 from sensorlm_hf.evaluation.tasks import get_event_task
+from sensorlm_hf.evaluation.zero_shot import EventCrops, event_crops
 
 FEATURES = ("mean", "spread", "low", "high", "minute to minute", "observed")
 

@@ -18,16 +18,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from pair_probe import leave_pair_out, spread_by_chance
 from sklearn.metrics import roc_auc_score
 
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_fitbit
 from sensorlm_hf.evaluation import save_results
-from sensorlm_hf.evaluation.baselines import summary_table
 from sensorlm_hf.evaluation.encode import encode_days
-from sensorlm_hf.evaluation.event_level import event_crops, event_scores
-from sensorlm_hf.evaluation.pair_probe import leave_pair_out, spread_by_chance
+from sensorlm_hf.evaluation.supervised import summary_table
 from sensorlm_hf.evaluation.tasks import get_event_task, get_task
+from sensorlm_hf.evaluation.zero_shot import class_probabilities, event_crops
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -36,7 +36,7 @@ def exercises(model: SensorLMModel, processor: SensorLMProcessor, days: list) ->
     """Returns how high the logged exercise ranks among the 20."""
     task = get_event_task("exercise_events")
     crops = event_crops(days, task)
-    scores = event_scores(model, processor, encode_days(model, processor, crops.days), task)
+    scores = class_probabilities(model, processor, encode_days(model, processor, crops.days), task)
     own = scores[np.arange(len(scores)), crops.classes]
     ranks = 1 + (scores > own[:, None]).sum(axis=1)
     return {
@@ -56,7 +56,7 @@ def intensity(model: SensorLMModel, processor: SensorLMProcessor, days: list) ->
     """Returns the AUROC of each class that the export logs, among the events of the task."""
     task = get_event_task("intensity")
     crops = event_crops(days, task)
-    scores = event_scores(model, processor, encode_days(model, processor, crops.days), task)
+    scores = class_probabilities(model, processor, encode_days(model, processor, crops.days), task)
     present = [k for k in range(len(task.class_names)) if 0 < (crops.classes == k).sum() < len(crops.classes)]
     found = {task.class_names[k]: float(roc_auc_score(crops.classes == k, scores[:, k])) for k in present}
     return {"events": len(crops.classes), "auroc": found}
@@ -67,7 +67,7 @@ def running_days(model: SensorLMModel, processor: SensorLMProcessor, days: list)
     ran = np.array([any(event.label == "running" for event in day.events_of("activity")) for day in days])
     task = get_task("activity")
     embeddings = encode_days(model, processor, days)
-    prompted = event_scores(model, processor, embeddings, task)[:, task.class_names.index("running")]
+    prompted = class_probabilities(model, processor, embeddings, task)[:, task.class_names.index("running")]
     names = [day.sample_id for day in days]
     summaries = summary_table(days)
     summaries = summaries[:, np.isfinite(summaries).all(axis=0)]

@@ -27,10 +27,10 @@ from sklearn.preprocessing import StandardScaler
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation import beside_row, save_results
-from sensorlm_hf.evaluation.event_level import evaluate_event_level, event_crops
+from sensorlm_hf.evaluation import related_result, save_results
+from sensorlm_hf.evaluation.metrics import score_classifier
 from sensorlm_hf.evaluation.tasks import get_event_task
-from sensorlm_hf.evaluation.zero_shot import scored
+from sensorlm_hf.evaluation.zero_shot import evaluate_event_level, event_crops
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -92,7 +92,7 @@ def card_rows(results: dict, people: int, events: int) -> list[dict]:
         "labels": "logistic regression with labels: heart rate, steps, counts",
     }
     return [
-        beside_row(
+        related_result(
             f"{told}: {word}" + (" (logistic regression, leave one person out)" if word == "labels" else ""),
             "AUROC",
             results[name]["auroc"],
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
     parser.add_argument("--model", help="model folder; the shipped demo model by default")
     parser.add_argument("--json", type=Path, help="write the numbers here")
-    parser.add_argument("--card_rows", type=Path, help="write the rows of a model card here (train_demo.py --beside)")
+    parser.add_argument("--card_rows", type=Path, help="write the rows of a model card here (train_demo.py --related)")
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "mmash"
     if arguments.data is None or not root.is_dir():
@@ -131,7 +131,9 @@ def main() -> None:
     people = [day.subject_id for day in crops.days]
     for name, columns in (("heart rate, steps, counts", slice(None)), ("heart rate, steps", slice(0, 6))):
         scores = leave_one_out(features[:, columns], crops.classes, people)
-        results[f"logistic regression with labels: {name}"] = scored(crops.classes, scores, people, task.class_names)
+        results[f"logistic regression with labels: {name}"] = score_classifier(
+            crops.classes, scores, people, task.class_names
+        )
     support = dict(zip(task.class_names, np.bincount(crops.classes).tolist(), strict=True))
     print(f"MMASH, {len(days)} people, {len(crops.days)} events: {support}")
     print(f"model {path}")

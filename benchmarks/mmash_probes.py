@@ -3,7 +3,7 @@
 Mood: each of a person's five questionnaires (PANAS) ends a window of two hours, in which all else is masked; is the
 mood told positive or not? Stress: is a person's daily stress (DSI) at least the median of the people here? Both are
 asked of a logistic regression on the model's embedding, and of one on six summary features of the same minutes, and
-scored by leave-pair-out, as people are few (`sensorlm_hf.evaluation.pair_probe`). Only numbers over all people are
+scored by leave-pair-out, as people are few (`benchmarks/pair_probe.py`). Only numbers over all people are
 printed.
 
     python benchmarks/mmash_probes.py --data FOLDER --model sensorlm-coca
@@ -21,12 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from pair_probe import leave_pair_out, spread_by_chance
 
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation.encode import encode_days
-from sensorlm_hf.evaluation.pair_probe import leave_pair_out, spread_by_chance
 from sensorlm_hf.io import atomic_write_text
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor

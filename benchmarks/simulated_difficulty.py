@@ -18,7 +18,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from sensorlm_hf.activities import ACTIVITIES
 from sensorlm_hf.data.simulate import iter_simulated_days
-from sensorlm_hf.evaluation.baselines import gradient_boosting, summary_features
+from sensorlm_hf.evaluation.supervised import gradient_boosting, summary_features
 
 CLASSES = tuple(activity.name for activity in ACTIVITIES if activity.benchmark)
 

@@ -6,8 +6,8 @@ This is the job behind `make train-demo`; it takes under two hours on two CPU co
 trains the text tower on numbers, against the channels' statistics alone: numbers take longest to learn, and training is
 fast without the sensor tower. Then the model learns activity names from short captions; then full days with captions of
 all levels; and finally to generate what it predicts best. The output folder can be pushed to the Hub as it is.
-`--beside` adds rows to the card that `examples/unseen_classes.py` and `benchmarks/mmash_events.py` write with
-`--card_rows`.
+`--related` adds results to the card that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write
+with `--card_rows`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ from sensorlm_hf.checkpoints import records_folder
 from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
-    beside_row,
     evaluate_captioning,
     evaluate_gradient_boosting,
     evaluate_model,
     evaluate_retrieval,
     get_task,
     markdown_table,
+    related_result,
     save_results,
     write_model_card,
 )
+from sensorlm_hf.evaluation.captioning import captioned_rows
+from sensorlm_hf.evaluation.evaluator import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.model_card import given_options
-from sensorlm_hf.evaluation.report import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.io import atomic_folder
 from sensorlm_hf.modeling import load_pretrained
@@ -152,7 +153,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--resume", action="store_true", help="Go on with the stages that --run_dir holds.")
     parser.add_argument("--evaluate_only", action="store_true", help="Evaluate the model in --run_dir again.")
     parser.add_argument("--ceiling_days", type=int, default=8000, help="Training days for the ceiling; 0: no ceiling.")
-    parser.add_argument("--beside", nargs="*", type=Path, default=[], help="JSON files of further rows of the card.")
+    parser.add_argument(
+        "--related", nargs="*", type=Path, default=[], help="JSON files of further results for the card."
+    )
     return parser
 
 
@@ -177,9 +180,9 @@ def main() -> None:
         num_proc=2,
     )
     results["model"] = target.name
-    further = [row for path in options.beside for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
-    results["beside"] = [
-        *measure_beside(model_dir, data, options.ceiling_days),
+    further = [row for path in options.related for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+    results["related"] = [
+        *measure_related(model_dir, data, options.ceiling_days),
         measure_whole_captions(run_dir / STAGES[-2].name, data),
         *further,
     ]
@@ -190,11 +193,11 @@ def main() -> None:
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Returns the command that makes the model, without what says how to measure it or to go on with it."""
-    left_out = ("run_dir", "evaluate_only", "resume", "beside", "ceiling_days")
+    left_out = ("run_dir", "evaluate_only", "resume", "related", "ceiling_days")
     return shlex.join(["python", "examples/train_demo.py", *given_options(parser, options, left_out)])
 
 
-def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
+def measure_related(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
     """Returns what labels buy on the same test days, and retrieval by whole captions and by summaries."""
     test = [row["day"] for row in SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))]
     how = "python examples/train_demo.py --evaluate_only"
@@ -205,7 +208,7 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
         scores = evaluate_gradient_boosting(test, get_task("activity"), train_days=learnt)
         what = f"activity with labels: gradient boosting on summary features ({scores['train_days']} training days)"
         interval = scores["intervals"]["auroc"]
-        rows.append(beside_row(what, "AUROC", scores["auroc"], how, chance=0.5, interval=interval))
+        rows.append(related_result(what, "AUROC", scores["auroc"], how, chance=0.5, interval=interval))
     model = load_pretrained(run_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(run_dir)
     pool = min(RETRIEVAL_POOL, len(test))
@@ -216,20 +219,20 @@ def measure_beside(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
         found = evaluate_retrieval(model, processor, test, builder.batch(test), pool=pool)
         for way in ("sensor_to_text", "text_to_sensor"):
             what = f"retrieval {way.replace('_', ' ')} with {name} (`{key}`)"
-            rows.append(beside_row(what, "R@1", found[way]["R@1"], how, chance=found["chance"]["R@1"]))
+            rows.append(related_result(what, "R@1", found[way]["R@1"], how, chance=found["chance"]["R@1"]))
     return rows
 
 
 def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
     """Returns the faithfulness of whole captions, as the model wrote them before its last stage."""
     test = SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))
-    chosen = [test[row]["day"] for row in range(0, len(test), max(1, len(test) // CAPTION_DAYS))][:CAPTION_DAYS]
+    chosen = [test[row]["day"] for row in captioned_rows(len(test), CAPTION_DAYS)]
     model = load_pretrained(model_dir, dtype=torch.float32).eval()
     processor = SensorLMProcessor.from_pretrained(model_dir)
     most = STAGES[-2].max_text_length - 2
     builder = CaptionBuilder(chosen[0].schema, key=FULL, tokenizer=processor.tokenizer, max_tokens=most, seed=0)
     scores = evaluate_captioning(model, processor, chosen, builder.batch(chosen), max_new_tokens=most)
-    return beside_row(
+    return related_result(
         f"whole captions (`{FULL}`), which the model wrote before its last stage ({len(chosen)} days)",
         "faithfulness",
         scores["faithfulness"],

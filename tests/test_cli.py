@@ -373,7 +373,8 @@ def test_train_says_what_it_did(
 
 
 def test_evaluate(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "--model", str(trained), "--data", str(cohort), "--split", "train", "--tasks", "activity"]
+    words = ["evaluate", "--model", str(trained), "--data", str(cohort), "--split", "train"]
+    words += ["--tasks", "activity", "retrieval"]
     capsys.readouterr()
     assert main([*words, "--output", str(tmp_path / "results.json")]) == 0
     out = capsys.readouterr().out
@@ -386,6 +387,7 @@ def test_evaluate(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.Ca
     for results in (saved, told):
         results.pop("seconds")
     assert told == saved
+    assert "captioning" not in saved, "only what was asked for"
 
 
 def test_evaluate_takes_the_shipped_model(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from transformers import pipeline
 
 from sensorlm_hf import simulate_days
 from sensorlm_hf.checkpoints import demo_checkpoint, records_folder, training_record
-from sensorlm_hf.evaluation import beside_row
+from sensorlm_hf.evaluation import related_result
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 TRAIN_DEMO = EXAMPLES / "train_demo.py"
@@ -124,7 +124,7 @@ def test_parts_that_are_done_are_not_done_again(tmp_path: Path, monkeypatch: pyt
 def test_the_command_of_a_card_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """What says how to measure it or to go on is left out, and so are defaults."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
-    words = ["--output_dir", "my model", "--seed", "1", "--evaluate_only", "--beside", "a.json", "b.json", "--resume"]
+    words = ["--output_dir", "my model", "--seed", "1", "--evaluate_only", "--related", "a.json", "b.json", "--resume"]
     monkeypatch.setattr(sys, "argv", ["examples/train_demo.py", *words, "--run_dir", "elsewhere"])
     parser = example["arguments"]()
     told = example["command"](parser, parser.parse_args())
@@ -138,9 +138,11 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     target, run_dir = tmp_path / "my-sensorlm", tmp_path / "run"
     rows = tmp_path / "rows.json"
-    rows.write_text(json.dumps({"rows": [beside_row("days of my own", "AUROC", 0.75, "python mine.py", chance=0.5)]}))
+    rows.write_text(
+        json.dumps({"rows": [related_result("days of my own", "AUROC", 0.75, "python mine.py", chance=0.5)]})
+    )
     words = ["--output_dir", target, "--run_dir", run_dir, "--people", 30, "--epochs", 1, "--batch_size", 16]
-    words += ["--beside", rows]
+    words += ["--related", rows]
     run(monkeypatch, *words)
     out = capsys.readouterr().out
     assert "| zero-shot activity | AUROC |" in out

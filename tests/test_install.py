@@ -23,8 +23,8 @@ SHIPPED = (
     "sensorlm_hf/processing/captions/languages/de.py",
     "sensorlm_hf/processing/captions/languages/en.py",
     "sensorlm_hf/evaluation/metrics/captioning.py",
-    "sensorlm_hf/evaluation/metrics/classification.py",
-    "sensorlm_hf/evaluation/metrics/retrieval.py",
+    "sensorlm_hf/evaluation/metrics/evaluate_module.py",
+    "sensorlm_hf/evaluation/metrics/scores.py",
 )
 
 # A socket that connects to nothing stands for a machine without a network, whatever the environment variables say.

@@ -1,4 +1,4 @@
-"""A model whose embeddings are written down in the test, days to go with it, studies, and a reader of pages."""
+"""A model whose embeddings are written down in the test, days to go with it, results, a study and a page reader."""
 
 from __future__ import annotations
 
@@ -141,28 +141,46 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-ABLATIONS = {
-    "made": "Small models.",
-    "rows": [
-        {"kind": "levels", "name": "a < b", "zero_shot_activity": 0.812, "zero_shot_interval": [0.79, 0.834],
-         "probe_activity": 0.7, "R@1_summaries": 0.1, "R@1_own": 0.5, "faithfulness": 0.6, "rougeL": 0.4},
-        {"kind": "objective", "name": "cap", "zero_shot_activity": None, "zero_shot_interval": None,
-         "probe_activity": 0.65, "R@1_summaries": None, "R@1_own": None, "faithfulness": 0.733, "rougeL": 0.4},
-    ],
-}  # fmt: skip
-"""A study of caption levels and objectives, as it lies in a report's folder."""
-
-
-def _model(people: int, width: int) -> dict:
-    days, parameters = 7 * people, 1000 * width
-    score = {"auroc": 1 - 0.5 * days**-0.3 * (width / 64) ** -0.1, "R@1": 0.2}
-    return {"people": people, "width": width, "train_days": days, "parameters": parameters,
-            "compute": 6e6 * parameters * days, **score}  # fmt: skip
-
-
-SCALING = {
-    "made": "Small models.",
-    "width": 64,
-    "rows": [_model(people, 64) for people in (10, 20, 40, 80)] + [_model(80, 32), _model(80, 96)],
+RESULTS: dict[str, Any] = {
+    "zero_shot": {
+        "activity": {
+            "auroc": 0.8437,
+            "f1": 0.25,
+            "balanced_accuracy": 0.3,
+            "chance": {"auroc": 0.5, "f1": 0.04, "balanced_accuracy": 0.05},
+        },
+        "gym_cardio": {
+            "auroc": math.nan,
+            "f1": 1.0,
+            "balanced_accuracy": 1.0,
+            "chance": {"auroc": 0.5, "f1": 0.4, "balanced_accuracy": 0.25},
+        },
+    },
+    "retrieval": {
+        "sensor_to_text": {"R@1": 0.1, "R@5": 0.4, "R@10": 0.6, "median_rank": 7.0},
+        "text_to_sensor": {"R@1": 0.2, "R@5": 0.3, "R@10": 0.5, "median_rank": 8.5},
+        "chance": {"R@1": 0.01, "R@5": 0.05, "R@10": 0.1, "median_rank": 50.5},
+        "pool": 100,
+        "days": 200,
+    },
+    "captioning": {"bleu4": 31.25, "rougeL": 0.5, "chance": {"bleu4": 6.0, "rougeL": 0.3}, "days": 20},
 }
-"""A scaling study whose error falls with the 0.3rd power of the training days."""
+"""Results of an evaluation, as far as tables show them."""
+
+STUDY: dict[str, Any] = {
+    "title": "Ablations",
+    "made": "Small models.",
+    "tables": [{"head": ["levels", "AUROC"], "rows": [["a < b", "0.812 [0.790, 0.834]"], ["cap", "–"]]}],
+    "figures": [
+        {
+            "lines": {"AUROC": [[10, 100], [0.6, None]]},
+            "fits": {"AUROC": [[10, 100], [0.6, 0.7]]},
+            "x_label": "training days",
+            "y_label": "score",
+            "title": "Scaling in data",
+            "caption": "1 - AUROC over data: 0.1 + 2 x size^-0.3",
+            "alt": "Scores over data.",
+        }
+    ],
+}
+"""A study with a table, and a figure in which one score is undefined."""

@@ -12,7 +12,7 @@ from evaluation_cases import at, embedded_day, stubs
 
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation import caption_days, encode_days, encode_texts
-from sensorlm_hf.evaluation.encode import batched
+from sensorlm_hf.evaluation.encode import Ranks, batched
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
@@ -96,3 +96,10 @@ def test_batches_change_no_embedding_of_a_real_model(folder_of: Callable[[str], 
         assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
     together = caption_days(model, processor, days, max_new_tokens=6)
     assert together == caption_days(model, processor, days, batch_size=2, max_new_tokens=6)
+
+
+def test_entire_batches_are_shared_out_and_put_back_in_order() -> None:
+    seen = []
+    doubled = Ranks().map(lambda batch: seen.append(len(batch)) or [2 * x for x in batch], list(range(7)), 3)
+    assert doubled == [0, 2, 4, 6, 8, 10, 12]
+    assert seen == [3, 3, 1]

@@ -14,8 +14,8 @@ from sensorlm_hf import Event, SensorDay
 from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.data.simulate import simulate_days
-from sensorlm_hf.evaluation.event_level import crop_to_event, evaluate_event_level, event_crops
 from sensorlm_hf.evaluation.tasks import EVENT_TASKS, UNSEEN_TASK, activity_table, get_event_task
+from sensorlm_hf.evaluation.zero_shot import crop_to_event, evaluate_event_level, event_crops
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 

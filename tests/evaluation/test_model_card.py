@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from evaluation_cases import RESULTS
 from huggingface_hub import ModelCard
-from test_report import RESULTS
 
 from sensorlm_hf.checkpoints import records_folder
-from sensorlm_hf.evaluation import beside_row, write_model_card
+from sensorlm_hf.evaluation import related_result, write_model_card
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.model_card import model_card as make
 
@@ -134,19 +134,19 @@ def test_it_tells_of_the_run_before() -> None:
         "| started from | a model trained on `simulated:5000:0`, 101952 days seen, `high_level_summary_caption` (0.65),"
         " `high_low_caption` (0.35), at most 128 tokens, seed 0: 30 minutes on cpu (2 threads) |"
     ) in lines
-    assert "| started from | a model of which no record was kept |" in a_card(init_from="first").splitlines()
+    assert "| started from | a model without a training record |" in a_card(init_from="first").splitlines()
     assert "started from" not in a_card()
 
 
 def test_it_has_numbers_of_other_origin() -> None:
     rows = [
-        beside_row("labels: trees", "AUROC", 0.96, "python trees.py", chance=0.5),
-        beside_row("real events", "AUROC", 0.9, "python real.py", chance=0.5, interval=(0.85, 0.951)),
+        related_result("labels: trees", "AUROC", 0.96, "python trees.py", chance=0.5),
+        related_result("real events", "AUROC", 0.9, "python real.py", chance=0.5, interval=(0.85, 0.951)),
     ]
-    lines = a_card(measured={"beside": rows}).splitlines()
+    lines = a_card(measured={"related": rows}).splitlines()
     assert "| labels: trees | AUROC | 0.960 | 0.500 | `python trees.py` |" in lines
     assert "| real events | AUROC | 0.900 [0.850, 0.951] | 0.500 | `python real.py` |" in lines
-    assert "### Beside it" not in a_card()
+    assert "### Related results" not in a_card()
 
 
 def test_it_does_not_call_real_people_simulated() -> None:

@@ -20,92 +20,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         nargs="+",
         metavar="TASK",
-        help="Zero-shot tasks; by default all day-level ones. With --output-dir also events, probes, few_shot,"
-        " retrieval, captioning, baselines, or individual ones of these.",
+        help="Tasks or groups of tasks: zero_shot, events, probes, few_shot, retrieval, captioning, baselines (default:"
+        " zero_shot, retrieval and captioning; with --output-dir all).",
     )
     option(
         parser,
         "--caption-key",
         metavar="KEY",
-        help="Caption key for retrieval and captioning; by default the one used most in training.",
-    )
-    option(
-        parser,
-        "--max-text-length",
-        type=int,
-        metavar="N",
-        help="Maximum caption length in tokens (default: up to 256).",
+        help="Caption key for retrieval and captioning (default: the one used most in training).",
     )
     option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
-    option(parser, "--caption-days", type=int, default=200, metavar="N", help="Days to caption (default: 200).")
+    option(
+        parser,
+        "--caption-days",
+        type=int,
+        default=200,
+        metavar="N",
+        help="Days to caption, evenly spaced (default: 200).",
+    )
     option(parser, "--batch-size", type=int, default=64, help="Days per batch (default: 64).")
     option(parser, "--device", default="cpu", help="Device to run on (default: cpu).")
     option(parser, "--seed", type=int, default=0, help="Seed of captions and retrieval pools (default: 0).")
     option(parser, "--num-proc", type=int, metavar="N", help="Number of processes for preparing a simulated cohort.")
     option(parser, "--output", metavar="FILE", help="Write the results as JSON.")
-    option(
-        parser,
-        "--output-dir",
-        metavar="FOLDER",
-        help="Run the full, resumable suite and write report.html to this folder.",
-    )
-    option(parser, "--meteor", action="store_true", help="Also compute METEOR (with --output-dir).")
-    option(parser, "--bertscore-model", metavar="FOLDER", help="Text encoder for BERTScore (with --output-dir).")
+    option(parser, "--output-dir", metavar="FOLDER", help="Run all tasks, resumably, and write report.html here.")
+    option(parser, "--meteor", action="store_true", help="Compute METEOR of captions.")
+    option(parser, "--bertscore-model", metavar="FOLDER", help="Text encoder for BERTScore of captions.")
     json_option(parser, "results")
-
-
-def _evaluate_with_report(arguments: argparse.Namespace, model: str) -> dict[str, Any]:
-    """Runs the suite and writes the reports; processes other than the first return only their `rank`."""
-    from ..evaluation.page import write_reports
-    from ..evaluation.suite import run_suite
-
-    results = run_suite(
-        model,
-        arguments.data,
-        arguments.output_dir,
-        tasks=arguments.tasks,
-        split=arguments.split,
-        caption_key=arguments.caption_key,
-        max_text_length=arguments.max_text_length,
-        max_days=arguments.max_days,
-        caption_count=arguments.caption_days,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        device=arguments.device,
-        num_proc=arguments.num_proc,
-        meteor=arguments.meteor,
-        bertscore_model=arguments.bertscore_model,
-        progress=sys.stderr.isatty(),
-    )
-    if "rank" not in results:
-        write_reports(results, arguments.output_dir)
-    return results
-
-
-def _report_results(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
-    if arguments.json:
-        from ..evaluation.report import finite
-
-        print_json(finite(results))
-        return
-    _print_results(results)
-    if arguments.output_dir:
-        sys.stdout.write(f"The report is {os.path.join(arguments.output_dir, 'report.html')}.\n")
-
-
-def _print_results(results: dict[str, Any]) -> None:
-    from ..evaluation.report import number_text, result_rows
-    from .output import print_table
-
-    print_table(
-        ("task", "metric", "value", "chance"),
-        [
-            (task, metric, number_text(value), number_text(chance))
-            for task, metric, value, chance in result_rows(results)
-        ],
-        title=f"{results['model']} on {results['days']} days of {results['people']} people ({results['data']})",
-        numbers=("value", "chance"),
-    )
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
@@ -113,14 +54,10 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     from ..checkpoints import demo_checkpoint
     from ..evaluation import evaluate_model, save_results
 
-    if arguments.output_dir:
-        results = _evaluate_with_report(arguments, arguments.model or demo_checkpoint())
-        if "rank" not in results:
-            _report_results(arguments, results)
-        return 0
     results = evaluate_model(
         arguments.model or demo_checkpoint(),
         arguments.data,
+        arguments.output_dir,
         split=arguments.split,
         tasks=arguments.tasks,
         caption_key=arguments.caption_key,
@@ -131,12 +68,40 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         device=arguments.device,
         seed=arguments.seed,
         num_proc=arguments.num_proc,
+        meteor=arguments.meteor,
+        bertscore_model=arguments.bertscore_model,
         progress=sys.stderr.isatty(),
     )
+    if "rank" in results:  # not the first of several processes
+        return 0
+    if arguments.output_dir:
+        from ..evaluation import write_reports
+
+        write_reports(results, arguments.output_dir)
     if arguments.output:
         save_results(results, arguments.output)
-    _report_results(arguments, results)
+    _report(arguments, results)
     return 0
+
+
+def _report(arguments: argparse.Namespace, results: dict[str, Any]) -> None:
+    from ..evaluation.results import finite, number_text, result_rows
+    from .output import print_table
+
+    if arguments.json:
+        print_json(finite(results))
+        return
+    print_table(
+        ("task", "metric", "value", "chance"),
+        [
+            (row.task, row.metric, number_text(row.value), number_text(row.chance))
+            for row in result_rows(results, headline=True)
+        ],
+        title=f"{results['model']} on {results['days']} days of {results['people']} people ({results['data']})",
+        numbers=("value", "chance"),
+    )
+    if arguments.output_dir:
+        sys.stdout.write(f"The report is {os.path.join(arguments.output_dir, 'report.html')}.\n")
 
 
 COMMAND = Command(

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .baselines import evaluate_gradient_boosting
     from .callbacks import ZeroShotCallback
     from .captioning import evaluate_captioning
     from .encode import caption_days, encode_days, encode_texts
-    from .event_level import evaluate_event_level
-    from .model_card import beside_row, write_model_card
+    from .evaluator import evaluate_model
+    from .model_card import related_result, write_model_card
     from .page import write_reports
-    from .probing import evaluate_few_shot, evaluate_probe
-    from .report import evaluate_model, markdown_table, save_results
-    from .retrieval import evaluate_retrieval
-    from .retrieval_pools import retrieval_curve
-    from .suite import run_suite
+    from .results import markdown_table, save_results
+    from .retrieval import evaluate_retrieval, retrieval_curve
+    from .supervised import evaluate_few_shot, evaluate_gradient_boosting, evaluate_probe
     from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_ACTIVITIES, UNSEEN_TASK, Task, get_event_task, get_task
-    from .zero_shot import class_embeddings, evaluate_zero_shot
+    from .zero_shot import class_embeddings, evaluate_event_level, evaluate_zero_shot
 
 __all__ = [
     "EVENT_TASKS",
@@ -30,7 +27,6 @@ __all__ = [
     "UNSEEN_TASK",
     "Task",
     "ZeroShotCallback",
-    "beside_row",
     "caption_days",
     "class_embeddings",
     "encode_days",
@@ -46,8 +42,8 @@ __all__ = [
     "get_event_task",
     "get_task",
     "markdown_table",
+    "related_result",
     "retrieval_curve",
-    "run_suite",
     "save_results",
     "write_model_card",
     "write_reports",
@@ -63,25 +59,24 @@ __getattr__, __dir__ = lazy_names(
         "UNSEEN_ACTIVITIES": "tasks",
         "UNSEEN_TASK": "tasks",
         "ZeroShotCallback": "callbacks",
-        "beside_row": "model_card",
         "caption_days": "encode",
         "class_embeddings": "zero_shot",
         "encode_days": "encode",
         "encode_texts": "encode",
         "evaluate_captioning": "captioning",
-        "evaluate_event_level": "event_level",
-        "evaluate_few_shot": "probing",
-        "evaluate_gradient_boosting": "baselines",
-        "evaluate_model": "report",
-        "evaluate_probe": "probing",
+        "evaluate_event_level": "zero_shot",
+        "evaluate_few_shot": "supervised",
+        "evaluate_gradient_boosting": "supervised",
+        "evaluate_model": "evaluator",
+        "evaluate_probe": "supervised",
         "evaluate_retrieval": "retrieval",
         "evaluate_zero_shot": "zero_shot",
         "get_event_task": "tasks",
         "get_task": "tasks",
-        "markdown_table": "report",
-        "retrieval_curve": "retrieval_pools",
-        "run_suite": "suite",
-        "save_results": "report",
+        "markdown_table": "results",
+        "related_result": "model_card",
+        "retrieval_curve": "retrieval",
+        "save_results": "results",
         "write_model_card": "model_card",
         "write_reports": "page",
     },

@@ -1,4 +1,4 @@
-"""Zero-shot scores along a training run."""
+"""Zero-shot scores during training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.distributed as dist
 from transformers import TrainerCallback
 
 from ..days import SensorDay
-from ..modeling import SensorLMModel
+from ..modeling import pretraining_class
 from .encode import encode_days
 from .tasks import Task, get_task
 from .zero_shot import evaluate_zero_shot
@@ -19,21 +19,21 @@ SCORES = ("auroc", "f1", "balanced_accuracy")
 
 
 class ZeroShotCallback(TrainerCallback):
-    """Classifies held-out days without training on them, after each evaluation of a trainer.
+    """Scores zero-shot classification of held-out days after each evaluation of a trainer.
 
-    The scores are logged as `eval_zero_shot_<task>_auroc` and so on, beside the evaluation loss, and are among what the
-    evaluation returns, so that `metric_for_best_model` can name one of them. On several processes the first one
-    computes them, with all weights where FSDP shards them, while the others wait; all of them get the scores.
+    The scores are logged as `eval_zero_shot_<task>_auroc` and so on, together with the evaluation loss, and added to
+    the metrics of the evaluation, so that `metric_for_best_model` can name one of them. With several processes the
+    first one computes them, with all weights where FSDP shards them, while the others wait; all of them get the scores.
 
     Args:
-        processor: The processor of the model that is trained.
+        processor: The processor of the model in training.
         days: Held-out days with labels.
         tasks: Tasks or their names.
         batch_size: Days embedded at once.
         max_days: Use only the first days.
 
     Raises:
-        ValueError: If there is no such task, or one that labels none of the days: said now, not after an epoch.
+        ValueError: If a task is unknown or labels none of the days.
 
     Example:
         >>> trainer.add_callback(ZeroShotCallback(processor, days, ["activity"]))  # doctest: +SKIP
@@ -80,7 +80,7 @@ class ZeroShotCallback(TrainerCallback):
         """Computes the scores, logs them and adds them to the evaluation's `metrics`."""
         if self._trainer is None:
             return
-        model = self._whole_model()
+        model = self._full_model()
         found: list[Any] = [None]
         if state.is_world_process_zero:
             was_training = model.training
@@ -96,18 +96,18 @@ class ZeroShotCallback(TrainerCallback):
             metrics.update(found[0])
         self._trainer.log(dict(found[0]))
 
-    def _whole_model(self) -> Any:
-        """Returns the model; on the first process a copy with all weights, where processes share them."""
+    def _full_model(self) -> Any:
+        """Returns the model; under FSDP, on the first process, a copy with all weights."""
         trainer = self._trainer
         model = trainer.accelerator.unwrap_model(trainer.model)
         if not trainer.is_fsdp_enabled:
             return model
-        state = trainer.whole_state_dict()
+        state = trainer.full_state_dict()
         if not trainer.is_world_process_zero():
             return model
-        whole = SensorLMModel(copy.deepcopy(model.config))
-        whole.load_state_dict(state)
-        return whole.to(trainer.args.device)
+        full = pretraining_class(model.config)(copy.deepcopy(model.config))
+        full.load_state_dict(state)
+        return full.to(trainer.args.device)
 
     def scores(self, model: Any) -> dict[str, float]:
         """Returns the scores of all tasks; days are embedded once.

@@ -1,4 +1,4 @@
-"""Generated captions against those of the caption builder."""
+"""Generated captions compared with those of the caption builder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,25 @@ from typing import Any
 import numpy as np
 
 from ..days import SensorDay
-from .encode import caption_days
+from .encode import CAPTION_BATCH, caption_days
 from .metrics import caption_scores, fact_faithfulness
+
+
+def captioned_rows(days: int, count: int) -> np.ndarray:
+    """Returns the rows of the days that an evaluation captions: every n-th day, from the first.
+
+    Args:
+        days: Number of days.
+        count: Number of days to caption.
+
+    Returns:
+        `(min(days, count),)` rows, `days // count` apart.
+
+    Example:
+        >>> captioned_rows(4000, 200)[:3].tolist()
+        [0, 20, 40]
+    """
+    return np.arange(days)[:: max(1, days // count)][:count] if count > 0 else np.arange(0)
 
 
 def evaluate_captioning(
@@ -20,7 +37,7 @@ def evaluate_captioning(
     references: Sequence[str],
     *,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int = CAPTION_BATCH,
     max_new_tokens: int = 128,
     progress: bool = False,
     meteor: bool = False,
@@ -33,8 +50,8 @@ def evaluate_captioning(
         model: A [`SensorLMModel`] with a decoder, in evaluation mode.
         processor: Its processor.
         days: Days.
-        references: The builder's caption of each.
-        seed: Seed of the chance row.
+        references: The builder's caption of each day.
+        seed: Seed of the chance scores.
         batch_size: Days captioned at once.
         max_new_tokens: Longest generated caption.
         progress: Whether to show a progress bar.
@@ -47,7 +64,7 @@ def evaluate_captioning(
         caption of another day drawn at random; and `days`.
 
     Raises:
-        ValueError: If there are fewer than two days, or not one reference a day.
+        ValueError: If there are fewer than two days, or not one reference per day.
     """
     _check(days, references)
     predictions = caption_days(
@@ -74,32 +91,32 @@ def score_captions(
     bertscore_model: str | Path | None = None,
     language: str = "en",
 ) -> dict[str, Any]:
-    """Scores captions that are there already; see [`evaluate_captioning`] for arguments and result.
+    """Scores captions that were already generated; see [`evaluate_captioning`] for arguments and result.
 
     Args:
         predictions: Generated captions, in lower case.
-        references: The builder's caption of each.
+        references: The builder's caption of each day.
         days: The days.
-        seed: Seed of the chance row.
+        seed: Seed of the chance scores.
         meteor: Whether to compute METEOR.
         bertscore_model: Folder of a text encoder, for BERTScore.
         language: Language of the captions.
 
     Raises:
-        ValueError: If there are fewer than two days, or not one reference and caption a day.
+        ValueError: If there are fewer than two days, or not one reference and caption per day.
     """
     _check(days, references)
     # Captions are matched lower-cased, as the tokenizer writes them.
     lowered = [text.lower() for text in references]
     order = np.random.default_rng(seed).permutation(len(days))
-    strangers = np.empty(len(days), dtype=object)
-    strangers[order] = [lowered[row] for row in np.roll(order, 1)]
+    other_days = np.empty(len(days), dtype=object)
+    other_days[order] = [lowered[row] for row in np.roll(order, 1)]
 
     def score(captions: Sequence[str]) -> dict[str, Any]:
         facts = fact_faithfulness(captions, days, language=language)
         return {**caption_scores(captions, lowered, meteor=meteor, bertscore_model=bertscore_model), **facts}
 
-    chance = score(strangers.tolist())
+    chance = score(other_days.tolist())
     for name in ("confirmed_per_caption", "claims_per_caption"):
         del chance[name]
     return {**score(predictions), "chance": chance, "days": len(days)}

@@ -1,23 +1,30 @@
-"""Days and texts to embeddings, in batches, and captions for days."""
+"""The calls into a model: days and texts to embeddings, captions for days, shared among processes where there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from huggingface_hub.utils import tqdm
 
 from ..days import SensorDay
+from ..embedding import encode_sensor, encode_text
 from ..processing.pairing import check_pair
 
 Item = TypeVar("Item")
 
+CAPTION_BATCH = 32
+"""Days captioned at once unless asked for otherwise."""
+
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cuts a stream into lists of `size` items; the last may be shorter.
+    """Cuts an iterable into lists of `size` items; the last may be shorter.
 
     Raises:
         ValueError: If `size` is below 1.
@@ -29,22 +36,13 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _batches(items: Sequence[Any], size: int, what: str) -> int:
-    """Returns the number of batches; refuses empty input."""
-    if len(items) == 0:
-        raise ValueError(f"There are no {what}; give at least one.")
-    if size < 1:
-        raise ValueError(f"`batch_size` must be at least 1, got {size}.")
-    return -(-len(items) // size)
-
-
 def encode_days(
     model: Any, processor: Any, days: Sequence[SensorDay], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds days with a model and a processor that are checked to fit; see [`SensorLMModel.encode_sensor`].
+    """Embeds days with a model and a processor that are checked to fit; see [`encode_sensor`].
 
     Args:
-        model: A [`SensorLMModel`].
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
         processor: Its [`SensorLMProcessor`].
         days: The days.
         batch_size: Days embedded at once.
@@ -57,14 +55,19 @@ def encode_days(
         ValueError: If the processor is not the model's, there are no days, or `batch_size` is below 1.
     """
     check_pair(model, processor)
-    return model.encode_sensor(days, processor, batch_size=batch_size, show_progress_bar=progress)
+    return encode_sensor(model, processor, days, batch_size=batch_size, show_progress_bar=progress)
 
 
 def encode_texts(
     model: Any, processor: Any, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds texts, `(N, D)` float32 rows of length 1; see [`SensorLMModel.encode_text`]."""
-    return model.encode_text(texts, processor, batch_size=batch_size, show_progress_bar=progress)
+    """Embeds texts, `(N, D)` float32 rows of length 1; see [`encode_text`]."""
+    return encode_text(model, processor, texts, batch_size=batch_size, show_progress_bar=progress)
+
+
+def logit_scale(model: Any) -> float:
+    """Returns the factor by which a model multiplies cosines before a softmax."""
+    return float(model.base_model.logit_scale.detach().exp())
 
 
 @torch.inference_mode()
@@ -73,17 +76,96 @@ def caption_days(
     processor: Any,
     days: Sequence[SensorDay],
     *,
-    batch_size: int = 32,
+    batch_size: int = CAPTION_BATCH,
     max_new_tokens: int = 128,
     progress: bool = False,
     **generate_options: Any,
 ) -> list[str]:
-    """Generates a caption for each day; `generate_options` go to `model.generate` (greedy search by default)."""
+    """Generates a caption for each day; `generate_options` go to `model.generate` (greedy search by default).
+
+    Raises:
+        ValueError: If the processor is not the model's, there are no days, or `batch_size` is below 1.
+    """
     check_pair(model, processor)
-    total = _batches(days, batch_size, "days")
+    if len(days) == 0:
+        raise ValueError("There are no days; give at least one.")
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
     captions: list[str] = []
+    total = -(-len(days) // batch_size)
     for batch in tqdm(batched(days, batch_size), total=total, desc="Writing captions", disable=not progress):
         inputs = processor(sensor=batch, return_tensors="pt").to(model.device)
         tokens = model.generate(**inputs, max_new_tokens=max_new_tokens, **generate_options)
         captions += [text.strip() for text in processor.batch_decode(tokens, skip_special_tokens=True)]
     return captions
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those that evaluate together; results are those of a single process, to the last bit.
+
+    Attributes:
+        rank: Number of this process.
+        world: Number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def start(cls) -> Ranks:
+        """Joins the processes that `torchrun` started, over gloo; alone, it is rank 0 of 1."""
+        if not dist.is_available():
+            return cls()
+        if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            dist.init_process_group("gloo")
+        return cls(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else cls()
+
+    @property
+    def first(self) -> bool:
+        """Whether this process computes metrics and writes files."""
+        return self.rank == 0
+
+    def map(
+        self,
+        function: Callable[[list[Any]], Iterable[Any]],
+        items: Sequence[Any],
+        batch_size: int,
+        *,
+        progress: bool = False,
+        description: str = "",
+    ) -> list[Any]:
+        """Applies a function to batches; entire batches are shared out, so each is what one process would compute.
+
+        Args:
+            function: Takes a list of items and returns a result for each.
+            items: The items; the same in every process.
+            batch_size: Items in a batch.
+            progress: Whether the first process shows a progress bar.
+            description: Label of the bar.
+
+        Returns:
+            The results in the order of the items, in every process.
+        """
+        batches = list(batched(items, batch_size))
+        own = range(self.rank, len(batches), self.world)
+        shown = tqdm(own, desc=description, disable=not (progress and self.first))
+        done = {number: list(function(batches[number])) for number in shown}
+        if self.world > 1:
+            shares: list[Any] = [None] * self.world
+            dist.all_gather_object(shares, done)
+            done = {number: rows for share in shares for number, rows in share.items()}
+        return [row for number in range(len(batches)) for row in done[number]]
+
+    def agree(self, value: Any) -> Any:
+        """Returns the value of the first process, in every process."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def wait(self) -> None:
+        """Waits until every process is here."""
+        if self.world > 1:
+            dist.barrier()

@@ -1,4 +1,4 @@
-"""The model card: what a model is, how it was made, what was measured."""
+"""The model card: what a model is, how it was trained, and its evaluation results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import yaml
 from .._version import __version__
 from ..checkpoints import training_record
 from ..io import atomic_write_text
-from .report import markdown_table, number_text, result_rows, save_results
+from .results import markdown_table, number_text, result_rows, save_results
+
+_TASK_TYPES = {
+    "zero-shot events": "zero-shot-sensor-event-classification",
+    "zero-shot": "zero-shot-sensor-classification",
+    "linear probe": "sensor-linear-probe",
+    "retrieval": "sensor-text-retrieval",
+    "captioning": "sensor-captioning",
+}
+"""Task types of the Hub by the beginning of a row's task."""
 
 
 def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
@@ -23,8 +32,8 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     Args:
         name: Name of the model.
         training: What [`pretrain`] returned.
-        results: What [`evaluate_model`] returned; `beside` may hold further numbers, see [`beside_row`].
-        command: The command that makes the model anew.
+        results: What [`evaluate_model`] returned; `related` may hold further results, see [`related_result`].
+        command: The command that reproduces the model.
 
     Returns:
         Markdown with the YAML metadata that the Hub reads, `model-index` included.
@@ -59,7 +68,7 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     )
     held_out = _held_out(training, results)
     runs = [run for run in _lineage(training) if run is not None]
-    whole = f", {sum(run['train_runtime'] for run in runs) / 60:.0f} with what it started from" * (len(runs) > 1)
+    total = f", {sum(run['train_runtime'] for run in runs) / 60:.0f} in all stages together" * (len(runs) > 1)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
         "import sensorlm_hf  # registers the model and the pipelines\nfrom transformers import pipeline\n"
@@ -83,7 +92,7 @@ It is not a medical device. Do not base a decision about anybody's health on it.
 {usage}
 ```
 
-## What was measured
+## Evaluation
 
 On the `{results["split"]}` split of `{results["data"]}`: {results["days"]} days of {results["people"]}
 people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {results["max_text_length"]} tokens.
@@ -92,7 +101,7 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 {markdown_table(results)}
 
 {_scales(results)}
-{_beside(results)}
+{_related(results)}
 ## How it was trained
 
 | | |
@@ -100,12 +109,12 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 | command | `{command}` |
 | data | `{options["data"]}`: {training["train_days"]} training days, {training["days_seen"]} seen |
 | captions | {_captions(options)} |
-| modality left out | with probability {options["modality_dropout"]:g} each |
+| modality dropped | with probability {options["modality_dropout"]:g} each |
 | day cropped to an event | with probability {options["event_crop"]:g} |
-| labels told in other words | with probability {options.get("label_rewording", 0):g} |
+| labels reworded | with probability {options.get("label_rewording", 0):g} |
 | activities held out | {", ".join(options.get("held_out_activities", ())) or "none"} |
 | seed | {training["seed"]} |
-{_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){whole} |
+{_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){total} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
 {evaluation_loss}| software | sensorlm_hf {__version__} |
 
@@ -116,12 +125,12 @@ people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {
 
 
 def _captions(options: dict[str, Any]) -> str:
-    """Returns the kinds of captions of a run and the weight of each."""
+    """Returns the kinds of captions of a run with their weights."""
     return ", ".join(f"`{key}` ({weight:g})" for key, weight in options["caption_keys"].items() if weight)
 
 
 def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
-    """Returns the records of the runs that made a model, last first; None where one is unknown."""
+    """Returns the training records that led to a model, last first; None where one is missing."""
     runs: list[dict[str, Any] | None] = [training]
     while (run := runs[-1]) is not None and run["options"]["init_from"] is not None:
         runs.append(run.get("started_from"))
@@ -129,7 +138,7 @@ def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
 
 
 def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
-    """Says that the people are new to the model, where the splits of all its runs warrant it."""
+    """Returns that the model was not trained on these people, if the splits of all its runs guarantee it."""
     for run in _lineage(training):
         if run is None or not _other_people(run["options"]["data"], results):
             return ""
@@ -137,7 +146,7 @@ def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
 
 
 def _other_people(trained_on: str, results: dict[str, Any]) -> bool:
-    """Whether a run surely saw none of the people: another split of its data, or a cohort of another seed."""
+    """Whether a run certainly saw none of the people: another split of its data, or a cohort of another seed."""
     if trained_on == results["data"]:
         return results["split"] != "train"
     cohorts = [re.fullmatch(r"simulated(?::\d+)?(?::(\d+))?", data) for data in (trained_on, results["data"])]
@@ -145,11 +154,11 @@ def _other_people(trained_on: str, results: dict[str, Any]) -> bool:
 
 
 def _started_from(training: dict[str, Any]) -> str:
-    """Tells of the runs before the last one, a row each."""
+    """Returns a row for each run before the last one."""
     rows = []
     for run in _lineage(training)[1:]:
         if run is None:
-            rows.append("| started from | a model of which no record was kept |\n")
+            rows.append("| started from | a model without a training record |\n")
             continue
         options = run["options"]
         rows.append(
@@ -163,12 +172,12 @@ def _started_from(training: dict[str, Any]) -> str:
 def given_options(
     parser: argparse.ArgumentParser, options: argparse.Namespace, left_out: Collection[str] = ()
 ) -> list[str]:
-    """Returns the words of a command line that give the options, without those at their defaults.
+    """Returns command-line arguments for the options that differ from their defaults.
 
     Args:
-        parser: Where the options are declared.
-        options: What it read.
-        left_out: Names of options that say nothing about the result.
+        parser: Parser that declares the options.
+        options: The parsed options.
+        left_out: Names of options that do not affect the result.
     """
     words = []
     for name, value in vars(options).items():
@@ -177,21 +186,21 @@ def given_options(
     return words
 
 
-def beside_row(
+def related_result(
     what: str, metric: str, value: float, how: str, *, chance: float, interval: Sequence[float] | None = None
 ) -> dict[str, Any]:
-    """Returns a number to stand in the card beside those of [`evaluate_model`], measured by other means.
+    """Returns a result for the card that was not measured by [`evaluate_model`].
 
     Args:
         what: What was measured, such as `"events of real people (MMASH)"`.
         metric: Name of the metric.
         value: Its value.
         how: The command that measures it.
-        chance: What chance reaches.
-        interval: Lower and upper end of the 95 % interval.
+        chance: Value of a random guess.
+        interval: Lower and upper end of the 95 % confidence interval.
 
     Returns:
-        The row, for the list `results["beside"]`.
+        The result, for the list `results["related"]`.
     """
     return {
         "what": what,
@@ -203,21 +212,21 @@ def beside_row(
     }
 
 
-def _beside(results: dict[str, Any]) -> str:
-    """Returns the table of [`beside_row`]s, or nothing."""
-    if not results.get("beside"):
+def _related(results: dict[str, Any]) -> str:
+    """Returns the table of [`related_result`]s, or nothing."""
+    if not results.get("related"):
         return ""
     lines = [
         "",
-        "### Beside it",
+        "### Related results",
         "",
-        "What labels buy on the same test days, and what was measured on other days or with a sister model; brackets"
-        " hold 95 % intervals over people.",
+        "Classifiers trained with labels on the same test days, and results on other days or of sister models; brackets"
+        " hold 95 % confidence intervals over people.",
         "",
         "| what | metric | value | chance | measured by |",
         "|---|---|---|---|---|",
     ]
-    for row in results["beside"]:
+    for row in results["related"]:
         interval = f" [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]" if row["interval"] else ""
         number = f"{number_text(row['value'])}{interval}"
         lines.append(f"| {row['what']} | {row['metric']} | {number} | {number_text(row['chance'])} | `{row['how']}` |")
@@ -225,7 +234,7 @@ def _beside(results: dict[str, Any]) -> str:
 
 
 def _scales(results: dict[str, Any]) -> str:
-    """Tells on which scales the numbers of the table are."""
+    """Returns the scales of the numbers in the table."""
     sentences = []
     if "retrieval" in results:
         sentences.append(f"Retrieval ranks {results['retrieval']['pool']} candidates.")
@@ -258,17 +267,13 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
         "split": results["split"],
     }
     kinds: dict[str, dict[str, Any]] = {}
-    for task, metric, value, _ in result_rows(results):
+    for row in result_rows(results, headline=True):
+        task, metric, value = row.task, row.metric, row.value
         if not math.isfinite(value):  # undefined on these days; the Hub takes numbers only
             continue
-        kind = {
-            "zero-shot": "zero-shot-sensor-classification",
-            "events": "zero-shot-sensor-event-classification",
-            "probe": "sensor-linear-probe",
-            "retrieval": "sensor-text-retrieval",
-        }.get(task.split()[0], "sensor-captioning")
-        # huggingface_hub takes results for the same that agree in task type and dataset, whatever the task's name; the
-        # part of the dataset that a task asks about keeps them apart.
+        kind = next(kind for prefix, kind in _TASK_TYPES.items() if task.startswith(prefix))
+        # huggingface_hub merges results that agree in task type and dataset, whatever the task's name; the
+        # configuration of the dataset keeps them apart.
         part = {**dataset, "config": task.partition(" ")[2] or task}
         entry = kinds.setdefault(task, {"task": {"type": kind, "name": task}, "dataset": part, "metrics": []})
         entry["metrics"].append({"type": metric.lower().replace(" ", "_"), "name": metric, "value": round(value, 4)})
@@ -282,7 +287,7 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
         folder: The folder.
         name: Name of the model.
         results: What [`evaluate_model`] returned.
-        command: The command that makes the model anew.
+        command: The command that reproduces the model.
 
     Returns:
         The path of the card.
@@ -294,7 +299,7 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
     training = training_record(folder)
     if training is None:
         path = folder / "training.json"
-        raise FileNotFoundError(f"{path} is missing; the card tells how the model was trained, so train it first.")
+        raise FileNotFoundError(f"{path} is missing; the card says how the model was trained, so train it first.")
     text = model_card(name, training, results, command)
     save_results(results, folder / "evaluation.json")
     card = folder / "README.md"

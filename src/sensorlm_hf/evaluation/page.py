@@ -1,11 +1,12 @@
-"""The report of an evaluation: one HTML file that needs nothing else, and the same table as Markdown."""
+"""The report of an evaluation: one self-contained HTML file, and the same table as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,138 +16,117 @@ from ..plotting import plot_confusion, plot_lines, plot_roc
 from ..plotting.embedding_map import plot_points
 from ..plotting.page_style import STYLE
 from ..plotting.pictures import picture
-from .report import CAPTION_METRICS, CLASS_METRICS, number_text
-from .studies import (
-    SCALING_AXES,
-    STUDIES,
-    ablation_tables,
-    law_text,
-    scaling_cells,
-    scaling_figure,
-    scaling_laws,
-    scaling_rows,
-    score_text,
-    study_text,
-)
+from .results import check_run, collect, number_text, result_rows, save_results, table_markdown
+
+COLUMNS = ("task", "metric", "value", "95 % interval", "chance", "majority", "supervised")
+"""Columns of the table of results."""
+
+_STUDY_KEYS = ("title", "made", "tables", "figures")
 
 
-class Row(NamedTuple):
-    """A line of the table.
-
-    Attributes:
-        task: What was done.
-        metric: What was measured.
-        value: The model's number.
-        interval: Its 95 % interval over people, or None.
-        chance: What guessing reaches.
-        majority: What always saying the largest class reaches; nan where that means nothing.
-        supervised: What gradient boosting with labels reaches on the same days; nan where it was not computed.
-    """
-
-    task: str
-    metric: str
-    value: float
-    interval: Sequence[float] | None
-    chance: float
-    majority: float = float("nan")
-    supervised: float = float("nan")
-
-
-BASELINE_WORDS = {
-    "gradient_boosting": "gradient boosting",
-    "supervised": "same tower with labels",
-    "simclr": "SimCLR, probe",
-    "mae": "masked autoencoder, probe",
-    "llm": "language model, prompted",
-    "llm_lora": "language model, LoRA",
-}
-"""What the table calls the baselines."""
-
-
-def table_rows(results: dict[str, Any]) -> Iterator[Row]:
-    """Yields every number of [`run_suite`] that belongs into a table."""
-    boosted = results.get("baselines", {}).get("gradient_boosting", {})
-    for group, word in (("zero_shot", "zero-shot"), ("event_level", "zero-shot events"), ("probes", "linear probe")):
-        for name, scores in results.get(group, {}).items():
-            for metric, label in CLASS_METRICS:
-                yield Row(
-                    f"{word} {name}",
-                    label,
-                    scores[metric],
-                    scores.get("intervals", {}).get(metric),
-                    scores["chance"][metric],
-                    scores["majority"][metric],
-                    boosted[name][metric] if group != "event_level" and name in boosted else float("nan"),
-                )
-    for baseline, by_task in results.get("baselines", {}).items():
-        for name, scores in by_task.items():
-            for metric, label in CLASS_METRICS:
-                ends, guess = scores.get("intervals", {}).get(metric), scores["chance"][metric]
-                task = f"{BASELINE_WORDS.get(baseline, baseline)} {name}"
-                yield Row(task, label, scores[metric], ends, guess, scores["majority"][metric])
-    for name, entry in results.get("few_shot", {}).items():
-        for shots, scores in entry["shots"].items():
-            chance = entry["chance"]["auroc"]
-            label = f"AUROC, {shots} a class ({scores['classes']:.0f} classes)"
-            yield Row(f"few-shot {name}", label, scores["auroc"], None, chance)
-    for pool, entry in results.get("retrieval", {}).get("pools", {}).items():
-        for way in ("sensor_to_text", "text_to_sensor"):
-            for metric in ("R@1", "R@5", "R@10", "median_rank"):
-                yield Row(
-                    f"retrieval {way.replace('_', ' ')}, {int(pool):,}",
-                    metric.replace("_", " "),
-                    entry[way][metric],
-                    entry[way]["intervals"].get(metric),
-                    entry["chance"][metric],
-                )
-    captioning = results.get("captioning", {})
-    for metric, label in CAPTION_METRICS:
-        if metric in captioning:
-            yield Row("captioning", label, captioning[metric], None, captioning["chance"][metric])
-
-
-def suite_markdown(results: dict[str, Any]) -> str:
-    """Returns the table as Markdown."""
-    lines = [
+def report_markdown(results: dict[str, Any]) -> str:
+    """Returns the report as Markdown: the table of results, then the studies."""
+    parts = [
         f"# {results['model']} on {results['days']} days of {results['people']} people",
-        "",
-        _circumstances(results),
-        "",
-        "| task | metric | value | 95 % interval | chance | majority | supervised |",
-        "|---|---|---|---|---|---|---|",
+        _settings(results),
+        table_markdown(COLUMNS, list(_cells(results))),
     ]
-    for row in table_rows(results):
-        numbers = (row.chance, row.majority, row.supervised)
-        cells = [row.task, row.metric, number_text(row.value), _interval(row.interval), *map(number_text, numbers)]
-        lines.append(f"| {' | '.join(cells)} |")
-    text = "\n".join(lines) + "\n"
-    for name in STUDIES:
-        if name in results:
-            text += f"\n## {name.capitalize()}\n\n{study_text(name, results[name])}"
-    return text
+    for study in results.get("studies", {}).values():
+        parts += [f"## {study['title']}", study_markdown(study).rstrip()]
+    return "\n\n".join(parts) + "\n"
+
+
+def study_markdown(study: Mapping[str, Any]) -> str:
+    """Returns a study as Markdown: how it was made, its tables, and the captions of its figures.
+
+    Args:
+        study: See [`add_study`].
+    """
+    parts = [study["made"], *(table_markdown(table["head"], table["rows"]) for table in study["tables"])]
+    parts += [figure["caption"] for figure in study["figures"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def study_figure(figure: Mapping[str, Any], theme: Any = "light", width: int = 800) -> Any:
+    """Draws a figure of a study.
+
+    Args:
+        figure: See [`add_study`].
+        theme: `"light"`, `"dark"` or a `Theme`.
+        width: Width in pixels.
+
+    Returns:
+        The matplotlib figure, 100 pixels per inch.
+    """
+    lines, fits = (
+        {name: (x, [math.nan if value is None else value for value in y]) for name, (x, y) in figure[part].items()}
+        for part in ("lines", "fits")
+    )
+    return plot_lines(
+        lines,
+        theme,
+        fits=fits,
+        x_label=figure["x_label"],
+        y_label=figure["y_label"],
+        width=width,
+        title=figure["title"],
+    )
+
+
+def add_study(folder: str | Path, name: str, study: Mapping[str, Any]) -> Path:
+    """Adds a study of several models to the report of a run, as `studies/<name>.json`.
+
+    Args:
+        folder: Output folder of [`evaluate_model`].
+        name: Name of the study; an existing study of that name is replaced.
+        study: A record with `title`; `made`, how the models were made; `tables`, each with `head` and `rows` of
+            strings; and `figures`, each with `lines` and `fits` (`{name: [x, y]}`), `x_label`, `y_label`, `title`,
+            `caption` and `alt`. Further keys are kept, but not shown.
+
+    Returns:
+        The rewritten page.
+
+    Raises:
+        ValueError: If the folder holds no run, or the record lacks a key.
+    """
+    check_run(folder)
+    missing = [key for key in _STUDY_KEYS if key not in study]
+    if missing:
+        raise ValueError(f"The study {name!r} lacks {', '.join(missing)}; a study has {', '.join(_STUDY_KEYS)}.")
+    save_results(dict(study), Path(folder) / "studies" / f"{name}.json")
+    return update_reports(folder)
+
+
+def update_reports(folder: str | Path) -> Path:
+    """Rewrites `results.json`, `report.md` and `report.html` of a run from its files, and returns the page.
+
+    Raises:
+        ValueError: If the folder holds no run.
+    """
+    results = collect(folder)
+    save_results(results, Path(folder) / "results.json")
+    return write_reports(results, folder)[1]
 
 
 def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Path]:
-    """Writes `report.md` and `report.html` into a folder, over temporary names.
+    """Writes `report.md` and `report.html` into a folder, under temporary names first.
 
     Args:
-        results: What [`run_suite`] returned.
-        folder: Where; made if it does not exist.
+        results: What [`evaluate_model`] returned.
+        folder: Output folder; created if it does not exist.
 
     Returns:
         The paths of the two.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in (("report.md", suite_markdown(results)), ("report.html", suite_html(results))):
-        atomic_write_text(folder / name, text)
-        paths.append(folder / name)
-    return paths[0], paths[1]
+    paths = Path(folder) / "report.md", Path(folder) / "report.html"
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for path, text in zip(paths, (report_markdown(results), report_html(results)), strict=True):
+        atomic_write_text(path, text)
+    return paths
 
 
-def suite_html(results: dict[str, Any]) -> str:
-    """Returns the report as one HTML page with its pictures inside."""
+def report_html(results: dict[str, Any]) -> str:
+    """Returns the report as one HTML page with embedded pictures."""
     title = f"Evaluation of {Path(str(results['model'])).name}"
     notice = ""
     if str(results["data"]).startswith("simulated"):
@@ -161,20 +141,19 @@ def suite_html(results: dict[str, Any]) -> str:
         _few_shot(results),
         _captions(results),
         _map(results),
-        _ablations(results),
-        _scaling(results),
+        *(_study(study) for study in results.get("studies", {}).values()),
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
         f' content="width=device-width, initial-scale=1"><title>{escape(title)}</title><style>{STYLE}</style></head>'
-        f"<body><header><h1>{escape(title)}</h1><p>{escape(_circumstances(results))}</p>{notice}</header><main>"
+        f"<body><header><h1>{escape(title)}</h1><p>{escape(_settings(results))}</p>{notice}</header><main>"
         + "".join(sections)
         + f'</main><footer><p class="muted">Made by sensorlm-hf {escape(__version__)}. Research software, not a medical'
         " device: do not use it to diagnose, treat or decide anything.</p></footer></body></html>\n"
     )
 
 
-def _circumstances(results: dict[str, Any]) -> str:
+def _settings(results: dict[str, Any]) -> str:
     return (
         f"{results['objective']}, {results['parameters'] / 1e6:.1f} M parameters, on the {results['split']} split of"
         f" {results['data']}: {results['days']:,} days of {results['people']:,} people. Captions:"
@@ -182,36 +161,40 @@ def _circumstances(results: dict[str, Any]) -> str:
     )
 
 
-def _interval(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"{number_text(ends[0])} to {number_text(ends[1])}"
+def _cells(results: dict[str, Any]) -> Iterator[list[str]]:
+    """Yields the rows of the table as text."""
+    for row in result_rows(results):
+        interval = "" if row.interval is None else " to ".join(map(number_text, row.interval))
+        others = map(number_text, (row.chance, row.majority, row.supervised))
+        yield [row.task, row.metric, number_text(row.value), interval, *others]
 
 
 def _section(title: str, *content: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{''.join(content)}</section>"
 
 
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int, style: str = "") -> str:
+    """Returns a table whose first columns are words and whose others are numbers; repeated first cells are blank."""
+    kinds = ["" if i < words else " class=number" for i in range(len(head))]
+    top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
+    body, last = "", None
+    for first, *others in rows:
+        shown = "" if words > 1 and first == last else escape(first)
+        last = first
+        cells = "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds[1:], others, strict=True))
+        body += f"<tr><th{kinds[0]}>{shown}</th>{cells}</tr>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll{style}">{table}</div>'
+
+
 def _table(results: dict[str, Any]) -> str:
-    head = "".join(
-        f"<th{' class=number' if i > 1 else ''}>{name}</th>"
-        for i, name in enumerate(("task", "metric", "value", "95 % interval", "chance", "majority", "supervised"))
-    )
-    lines = []
-    last = None
-    for row in table_rows(results):
-        numbers = [number_text(row.value), _interval(row.interval)]
-        numbers += [number_text(v) for v in (row.chance, row.majority, row.supervised)]
-        cells = "".join(f'<td class="number">{cell}</td>' for cell in numbers)
-        task = "" if row.task == last else escape(row.task)
-        last = row.task
-        lines.append(f"<tr><th>{task}</th><td>{escape(row.metric)}</td>{cells}</tr>")
     note = (
-        "<p class=muted>Intervals are bootstrapped over people. Chance is a uniform guess for classes, a random order"
-        " for retrieval, the caption of another day for captioning. Majority always says the largest class."
-        " Supervised is gradient boosting with labels on summary features of the same days, people split in five"
-        " parts.</p>"
+        "<p class=muted>Intervals are 95 % bootstrap confidence intervals over people. Chance is a uniform guess for"
+        " classes, a random order for retrieval, the caption of another day for captioning. Majority always predicts"
+        " the largest class. Supervised is gradient boosting with labels on summary features of the same days,"
+        " cross-validated over people.</p>"
     )
-    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    return _section("All numbers", note, table)
+    return _section("All scores", note, _html_table(COLUMNS, list(_cells(results)), 2))
 
 
 def _classifier_sections(results: dict[str, Any]) -> Iterator[str]:
@@ -229,7 +212,7 @@ def _classifier_sections(results: dict[str, Any]) -> Iterator[str]:
                     _roc(curves["roc"], areas), f"ROC curves of {len(areas)} classes, AUROC {scores['auroc']:.2f}."
                 ),
                 "</figure><figure>",
-                picture(_confusion(curves["confusion"], scores["classes"]), _confusion_words(scores)),
+                picture(_confusion(curves["confusion"], scores["classes"]), _confusion_alt(scores)),
                 "</figure></div>",
             )
 
@@ -242,10 +225,10 @@ def _confusion(counts: Any, names: Sequence[str]) -> Any:
     return lambda theme, width: plot_confusion(np.array(counts), names, theme, width=min(width, 500))
 
 
-def _confusion_words(scores: dict[str, Any]) -> str:
+def _confusion_alt(scores: dict[str, Any]) -> str:
     counts = np.array(scores["curves"]["confusion"], dtype=float)
     right = np.divide(np.diag(counts), counts.sum(axis=1), out=np.zeros(len(counts)), where=counts.sum(axis=1) > 0)
-    parts = [f"{name} {100 * share:.0f} % right" for name, share in zip(scores["classes"], right, strict=True)]
+    parts = [f"{name} {100 * share:.0f} % correct" for name, share in zip(scores["classes"], right, strict=True)]
     return f"Confusion matrix: {', '.join(parts)}."
 
 
@@ -259,7 +242,7 @@ def _retrieval(results: dict[str, Any]) -> str:
         for metric in ("R@1", "R@10"):
             name = f"{metric} {word}"
             lines[name] = (sizes, [entry[way][metric] for entry in pools.values()])
-            ends = np.array([entry[way]["intervals"][metric] for entry in pools.values()]).T
+            ends = np.array([entry["intervals"][way][metric] for entry in pools.values()]).T
             bands[name] = (ends[0].tolist(), ends[1].tolist())
     words = "; ".join(f"{name}: {', '.join(f'{v:.2f}' for v in y)}" for name, (_, y) in lines.items())
     draw = picture(
@@ -278,7 +261,7 @@ def _retrieval(results: dict[str, Any]) -> str:
 
 
 def _few_shot_range(lines: dict[str, tuple[list[int], list[float]]]) -> tuple[float, float]:
-    """Returns the shown AUROCs, from 0.4 or the tenth below the lowest, as few labels may do worse than chance."""
+    """Returns the range of AUROC: from 0.4, or the tenth below the lowest, as few labels may do worse than chance."""
     lowest = min(value for _, values in lines.values() for value in values)
     return min(0.4, float(np.floor(lowest * 10)) / 10), 1.0
 
@@ -311,18 +294,19 @@ def _captions(results: dict[str, Any]) -> str:
     captioning = results.get("captioning")
     if not captioning:
         return ""
-    lines = "".join(
-        f'<tr><th>{escape(kind)}</th><td class="number">{count["claims"]}</td>'
-        f'<td class="number">{count["confirmed"] / count["claims"]:.2f}</td></tr>'
+    rows = [
+        [kind, str(count["claims"]), f"{count['confirmed'] / count['claims']:.2f}"]
         for kind, count in captioning["by_kind"].items()
+    ]
+    confirmed, chance = (
+        f"{100 * scores['faithfulness']:.0f} %" if math.isfinite(scores["faithfulness"]) else "–"
+        for scores in (captioning, captioning["chance"])
     )
     return _section(
         "Generated captions against the facts",
-        f"<p>{captioning['days']} captions make {captioning['claims']} claims; the facts confirm"
-        f" {100 * captioning['faithfulness']:.0f} % of them (the caption of another day:"
-        f" {100 * captioning['chance']['faithfulness']:.0f} %).</p>",
-        "<table><thead><tr><th>kind of claim</th><th class=number>claims</th><th class=number>confirmed</th></tr>"
-        f"</thead><tbody>{lines}</tbody></table>",
+        f"<p>{captioning['days']} captions make {captioning['claims']} claims, of which the facts confirm {confirmed}"
+        f" (of the caption of another day: {chance}).</p>",
+        _html_table(("kind of claim", "claims", "confirmed"), rows, 1),
     )
 
 
@@ -335,48 +319,17 @@ def _map(results: dict[str, Any]) -> str:
         lambda theme, width: plot_points(points, entry["labels"], theme, method=entry["method"], width=width),
         f"Embeddings of {len(points)} days in two dimensions, by main activity.",
     )
-    return _section("Where the model puts days", f"<figure>{draw}</figure>")
+    return _section("Map of the embeddings", f"<figure>{draw}</figure>")
 
 
-def _cells(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
-    """Returns a table whose first columns are words and whose others are numbers."""
-    kinds = ["" if i < words else " class=number" for i in range(len(head))]
-    top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
-    body = ""
-    for row in rows:
-        tags = ["th" if i < words else "td" for i in range(len(row))]
-        cells = zip(tags, kinds, row, strict=True)
-        body += "<tr>" + "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for tag, kind, cell in cells) + "</tr>"
-    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll study">{table}</div>'
-
-
-def _ablations(results: dict[str, Any]) -> str:
-    study = results.get("ablations")
-    if not study:
-        return ""
-    made = f"<p class=muted>{escape(study['made'])}</p>"
-    tables = [_cells(head, rows, 1) for head, rows in ablation_tables(study["rows"])]
-    return _section("Ablations: other models, each trained on its own", made, *tables)
-
-
-def _scaling(results: dict[str, Any]) -> str:
-    study = results.get("scaling")
-    if not study:
-        return ""
-    laws = scaling_laws(study)
+def _study(study: Mapping[str, Any]) -> str:
     parts = [f"<p class=muted>{escape(study['made'])}</p>"]
-    for axis, column in SCALING_AXES:
-        if axis not in laws:
-            continue
-        shown = "; ".join(
-            f"{row[column]:.3g}: AUROC {score_text(row['auroc'])}, R@1 {score_text(row['R@1'])}"
-            for row in scaling_rows(study, axis)
-        )
-        draw = picture(_scaled(study, axis), f"Scores over {axis}. {shown}.")
-        parts.append(f"<figure>{draw}<figcaption>{escape(law_text(axis, laws[axis]))}</figcaption></figure>")
-    return _section("Scaling: other models, each trained on its own", *parts, _cells(*scaling_cells(study), 0))
+    for figure in study["figures"]:
+        draw = picture(_drawn(figure), figure["alt"])
+        parts.append(f"<figure>{draw}<figcaption>{escape(figure['caption'])}</figcaption></figure>")
+    parts += [_html_table(table["head"], table["rows"], 1, " study") for table in study["tables"]]
+    return _section(study["title"], *parts)
 
 
-def _scaled(study: dict[str, Any], axis: str) -> Any:
-    return lambda theme, width: scaling_figure(study, axis, theme, width)
+def _drawn(figure: Mapping[str, Any]) -> Any:
+    return lambda theme, width: study_figure(figure, theme, width)

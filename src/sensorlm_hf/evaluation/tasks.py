@@ -6,8 +6,11 @@ the one table of activities (`sensorlm_hf.activities.ACTIVITIES`; [`activity_tab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from ..activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity
 from ..data.rewording import SEDENTARY_MET, attribute_words, description_words, intensity_words
@@ -19,7 +22,7 @@ ACTIVITY_TEMPLATES = (
     "Activities logged: {}.",
     "The main activity of the day was {}.",
 )
-"""Prompt ensemble of the tasks, one `{}` for a phrase."""
+"""Prompt ensemble of the tasks, with one `{}` for the phrase."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,9 @@ class Task:
         name: Name of the task, as the command line takes it.
         description: One sentence.
         class_names: The classes.
-        phrases: For each class the phrases that stand for it in a prompt; their embeddings are averaged.
+        phrases: For each class the phrases that describe it in a prompt; their embeddings are averaged.
         members: `{value of the day's label: class index}`.
-        label_key: Which of the day's labels is read.
+        label_key: Key of the day's label that is read.
         templates: Prompt sentences.
     """
 
@@ -94,16 +97,16 @@ TASKS: dict[str, Task] = {task.name: task for task in _TASKS}
 
 UNSEEN_ACTIVITIES = ("treadmill running", "hiking", "pilates", "football", "basketball")
 """Activities held out of training for the task of unseen classes: pretrain with
-`PretrainOptions(held_out_activities=UNSEEN_ACTIVITIES)`, or `sensorlm-hf train --hold-out`. Each is another pair of
-place and kind (indoor and outdoor cardio, indoor strength, outdoor and indoor sport), so that attributes tell them
-apart."""
+`PretrainOptions(held_out_activities=UNSEEN_ACTIVITIES)`, or `sensorlm-hf train --hold-out`. Each is a different
+combination of place and kind (indoor and outdoor cardio, indoor strength, outdoor and indoor sport), so that their
+attributes distinguish them."""
 
 
 def _unseen_task() -> Task:
     """The task of unseen classes: a class is described by its attributes.
 
-    To a model that never read their names, only attributes say something, and those only if its captions spoke of
-    attributes (`PretrainOptions.label_rewording`).
+    A model that never read their names can only know attributes, and those only if its captions contained attributes
+    (`PretrainOptions.label_rewording`).
     """
     activities = [ACTIVITY_BY_NAME[name] for name in UNSEEN_ACTIVITIES]
     phrases = tuple((*description_words(activity), *attribute_words(activity)) for activity in activities)
@@ -117,19 +120,19 @@ def _unseen_task() -> Task:
 
 
 UNSEEN_TASK = _unseen_task()
-"""The task of unseen classes. It is no member of [`TASKS`], as to a model that was trained on these activities it is
+"""The task of unseen classes. It is not part of [`TASKS`], since for a model that was trained on these activities it is
 a task like any other."""
 
 
 @dataclass(frozen=True)
 class EventTask:
-    """A classification task over events: a window in which everything but one event is masked.
+    """A classification task over events: days in which everything but one event is masked.
 
     Attributes:
         name: Name of the task, as the command line takes it.
         description: One sentence.
         class_names: The classes.
-        phrases: For each class the phrases that stand for it in a prompt; their embeddings are averaged.
+        phrases: For each class the phrases that describe it in a prompt; their embeddings are averaged.
         members: `{label of the event in lower case: class index}`.
         kinds: Kinds of events that belong to the task.
         templates: Prompt sentences.
@@ -211,12 +214,12 @@ EVENT_TASKS: dict[str, EventTask] = {task.name: task for task in (_intensity_tas
 
 @dataclass(frozen=True)
 class ProbeTask:
-    """What a linear probe, or a baseline that is trained with labels, is to predict of a day.
+    """What a linear probe, or another classifier that is trained with labels, predicts for a day.
 
     Attributes:
         name: Name of the task.
         description: One sentence.
-        label_key: Which of the day's labels is read.
+        label_key: Key of the day's label that is read.
         class_names: The classes, in the order of their index.
         members: `{value of the label as a string: class index}`.
     """
@@ -260,6 +263,32 @@ RETRIEVAL_POOLS = (100, 200, 500, 1000, 2000, 5000, 10_000)
 """Numbers of candidates in retrieval; those above the number of days are left out."""
 
 
+def labelled_days(
+    days: Sequence[SensorDay], task: Any, *, allow_none: bool = False
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Returns the days that a task labels.
+
+    Args:
+        days: Days.
+        task: A [`Task`] or [`ProbeTask`].
+        allow_none: Whether there may be none.
+
+    Returns:
+        `(N,)` rows of the days, their `(N,)` classes, and the N people.
+
+    Raises:
+        ValueError: If the task labels none of the days.
+    """
+    classes = [task.class_of(day) for day in days]
+    rows = np.array([i for i, k in enumerate(classes) if k is not None], dtype=int)
+    if not len(rows) and not allow_none:
+        raise ValueError(
+            f"None of the {len(days)} days has a label for task {task.name!r}; it reads labels[{task.label_key!r}],"
+            f" which must be one of {', '.join(task.members)}."
+        )
+    return rows, np.array([classes[i] for i in rows], dtype=int), [days[i].subject_id for i in rows]
+
+
 def activity_table() -> str:
     """Returns the 20 activities of the benchmark with their attributes, as a Markdown table."""
     lines = [
@@ -295,7 +324,7 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise ValueError(
             f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines"
-            " are tasks of run_suite, on the command line with --output-dir."
+            " are tasks of evaluate_model."
         )
     return TASKS[name]
 

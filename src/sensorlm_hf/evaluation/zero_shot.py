@@ -1,17 +1,18 @@
-"""Zero-shot classification: days against descriptions of classes."""
+"""Zero-shot classification of days, and of single events within them, by descriptions of classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 
-from ..days import SensorDay
-from .encode import encode_days, encode_texts
-from .metrics import classification_intervals, classification_scores
-from .tasks import Task
+from ..days import Event, SensorDay
+from .encode import encode_days, encode_texts, logit_scale
+from .metrics import classification_curves, score_classifier
+from .tasks import EventTask, Task, labelled_days
 
 
 def class_embeddings(
@@ -22,14 +23,14 @@ def class_embeddings(
     Args:
         model: A [`SensorLMModel`] with a text tower.
         processor: Its processor.
-        phrases: For each class the phrases that stand for it.
+        phrases: For each class the phrases that describe it.
         templates: Sentences with one `{}` for the phrase.
 
     Returns:
         `(classes, D)`; each row is the mean of the embeddings of all its prompts, scaled to length 1.
 
     Raises:
-        ValueError: If a class has no phrase, or a template has no single `{}`.
+        ValueError: If a class has no phrase, or a template does not have exactly one `{}`.
     """
     for template in templates:
         if template.count("{}") != 1:
@@ -43,6 +44,33 @@ def class_embeddings(
     return means / np.linalg.norm(means, axis=1, keepdims=True)
 
 
+def class_probabilities(model: Any, processor: Any, embeddings: np.ndarray, task: Task | EventTask) -> np.ndarray:
+    """Returns the probability of each class of a task for embedded days or events, `(N, classes)`.
+
+    They are the probabilities that the zero-shot pipeline gives. A softmax over the classes keeps the order within a
+    day and makes days comparable: a day that is close to every text would otherwise outrank the rest for all classes.
+    """
+    cosine = embeddings @ class_embeddings(model, processor, task.phrases, task.templates).T
+    return softmax(cosine * logit_scale(model), axis=1)
+
+
+def _classify(
+    model: Any,
+    processor: Any,
+    embeddings: np.ndarray,
+    classes: np.ndarray,
+    people: Sequence[str],
+    task: Task | EventTask,
+    seed: int,
+    curves: bool,
+) -> dict[str, Any]:
+    scores = class_probabilities(model, processor, embeddings, task)
+    result = score_classifier(classes, scores, people, task.class_names, seed=seed)
+    if curves:
+        result["curves"] = classification_curves(classes, scores, task.class_names)
+    return result
+
+
 def evaluate_zero_shot(
     model: Any,
     processor: Any,
@@ -52,77 +80,126 @@ def evaluate_zero_shot(
     batch_size: int = 64,
     progress: bool = False,
     embeddings: np.ndarray | None = None,
+    seed: int = 0,
+    curves: bool = False,
 ) -> dict[str, Any]:
     """Classifies the days that a task labels, without training on it.
 
     Args:
         model: A [`SensorLMModel`] with a text tower, in evaluation mode.
         processor: Its processor.
-        days: Days; those to which the task gives no class are left out.
-        task: What to tell apart.
+        days: Days; those without a class of the task are left out.
+        task: The task.
         batch_size: Days embedded at once.
         progress: Whether to show a progress bar.
-        embeddings: `(len(days), D)` embeddings of `days`, when they are there already.
+        embeddings: `(len(days), D)` embeddings of `days`, if already computed.
+        seed: Seed of the bootstrap.
+        curves: Whether to add [`classification_curves`] under `curves`.
 
     Returns:
-        What [`scored`] returns, and `days`, how many were used.
+        What [`score_classifier`] returns, and `days`, the number of days that were used.
 
     Raises:
         ValueError: If the task labels none of the days, or `embeddings` do not fit them.
     """
-    classes = [task.class_of(day) for day in days]
-    used = [i for i, k in enumerate(classes) if k is not None]
-    if not used:
-        raise ValueError(
-            f"None of the {len(days)} days has a label for task {task.name!r}; it reads labels[{task.label_key!r}],"
-            f" which must be one of {', '.join(task.members)}."
-        )
+    rows, classes, people = labelled_days(days, task)
     if embeddings is not None and len(embeddings) != len(days):
         raise ValueError(f"`embeddings` must have a row for each of the {len(days)} days, got {len(embeddings)}.")
-    references = np.array([classes[i] for i in used])
     if embeddings is None:
-        chosen = encode_days(model, processor, [days[i] for i in used], batch_size=batch_size, progress=progress)
+        chosen = encode_days(model, processor, [days[i] for i in rows], batch_size=batch_size, progress=progress)
     else:
-        chosen = embeddings[used]
-    cosine = chosen @ class_embeddings(model, processor, task.phrases, task.templates).T
-    # The probabilities that the pipeline gives. A softmax over the classes keeps the order within a day and makes days
-    # comparable: a day that lies close to every text would otherwise outrank the rest for all classes.
-    scores = softmax(cosine * float(model.logit_scale.detach().exp()), axis=1)
-    people = [days[i].subject_id for i in used]
-    return {**scored(references, scores, people, task.class_names), "days": len(used)}
+        chosen = embeddings[rows]
+    return {**_classify(model, processor, chosen, classes, people, task, seed, curves), "days": len(rows)}
 
 
-def scored(
-    references: np.ndarray, scores: np.ndarray, people: Sequence[str], class_names: Sequence[str], *, seed: int = 0
+class EventCrops(NamedTuple):
+    """Events of a task, each as a day in which everything else is masked.
+
+    Attributes:
+        days: Days in which only the event is observed and logged.
+        classes: `(N,)` class of each.
+        rows: `(N,)` index of the day that each comes from.
+    """
+
+    days: list[SensorDay]
+    classes: np.ndarray
+    rows: np.ndarray
+
+
+def crop_to_event(day: SensorDay, event: Event) -> SensorDay:
+    """Returns a day with everything outside one event unobserved, and no other event.
+
+    Raises:
+        ValueError: If the event lies outside the window.
+    """
+    start, end = max(event.start_minute, 0), min(event.end_minute, len(day))
+    return replace(day.crop(start, end), events=(event,))
+
+
+def labelled_events(days: Sequence[SensorDay], task: EventTask) -> Iterator[tuple[int, Event, int]]:
+    """Yields row of the day, event and class of the events that a task labels, if long enough and ever observed."""
+    for row, day in enumerate(days):
+        for event in day.events:
+            k = task.class_of(event)
+            start, end = max(event.start_minute, 0), min(event.end_minute, len(day))
+            if k is not None and end - start >= task.min_minutes and day.mask[start:end].any():
+                yield row, event, k
+
+
+def event_crops(days: Sequence[SensorDay], task: EventTask) -> EventCrops:
+    """Crops days to the events that a task labels; see [`labelled_events`].
+
+    Raises:
+        ValueError: If there is no such event.
+    """
+    found = list(labelled_events(days, task))
+    if not found:
+        raise ValueError(
+            f"None of the {len(days)} days has an event of task {task.name!r} of at least {task.min_minutes} observed"
+            f" minutes; the task knows the labels {', '.join(task.members)}."
+        )
+    crops = [crop_to_event(days[row], event) for row, event, _ in found]
+    return EventCrops(crops, np.array([k for _, _, k in found]), np.array([row for row, _, _ in found]))
+
+
+def evaluate_event_level(
+    model: Any,
+    processor: Any,
+    days: Sequence[SensorDay] | EventCrops,
+    task: EventTask,
+    *,
+    batch_size: int = 64,
+    progress: bool = False,
+    embeddings: np.ndarray | None = None,
+    seed: int = 0,
+    curves: bool = False,
 ) -> dict[str, Any]:
-    """Scores a classifier, with what guessing would reach and with intervals.
+    """Classifies the events that a task labels, without training on it.
 
     Args:
-        references: `(N,)` class of each item.
-        scores: `(N, K)` scores.
-        people: `(N,)` whose each item is.
-        class_names: The classes.
+        model: A [`SensorLMModel`] with a text tower, in evaluation mode.
+        processor: Its processor.
+        days: Days with events, or what [`event_crops`] made of them.
+        task: The task.
+        batch_size: Events embedded at once.
+        progress: Whether to show a progress bar.
+        embeddings: `(events, D)` embeddings of the crops, if already computed.
         seed: Seed of the bootstrap.
+        curves: Whether to add [`classification_curves`] under `curves`.
 
     Returns:
-        The scores of [`classification_scores`]; `intervals`, 95 % bootstrap intervals over people; `classes`;
-        `chance` (AUROC 0.5; F1 and balanced accuracy of a uniform guess) and `majority` (always the largest class).
+        What [`score_classifier`] returns, `events`, the number of events, and `days`, the number of their days.
+
+    Raises:
+        ValueError: If the task labels no event of these days, or `embeddings` do not fit the crops.
     """
-    support = np.bincount(references, minlength=len(class_names))
-    share = support[support > 0] / len(references)
-    # A uniform guess over K classes is right for a class of share p with recall 1/K and precision p.
-    guess = 1 / len(class_names)
-    largest = np.zeros_like(scores)
-    largest[:, support.argmax()] = 1
-    majority = classification_scores(references, largest)
-    return {
-        **classification_scores(references, scores),
-        "intervals": classification_intervals(references, scores, people, seed=seed),
-        "classes": list(class_names),
-        "chance": {
-            "auroc": 0.5,
-            "f1": float(np.mean(2 * share * guess / (share + guess))),
-            "balanced_accuracy": guess,
-        },
-        "majority": {name: majority[name] for name in ("auroc", "f1", "balanced_accuracy")},
-    }
+    crops = days if isinstance(days, EventCrops) else event_crops(days, task)
+    if embeddings is None:
+        embeddings = encode_days(model, processor, crops.days, batch_size=batch_size, progress=progress)
+    elif len(embeddings) != len(crops.days):
+        raise ValueError(
+            f"`embeddings` must have a row for each of the {len(crops.days)} events, got {len(embeddings)}."
+        )
+    people = [day.subject_id for day in crops.days]
+    result = _classify(model, processor, embeddings, crops.classes, people, task, seed, curves)
+    return {**result, "events": len(crops.days), "days": len(set(crops.rows.tolist()))}

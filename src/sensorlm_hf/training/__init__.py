@@ -17,7 +17,6 @@ from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .text_warmup import warm_up_text_tower
 from .trainer import SensorLMTrainer
-from .variants import train_variant
 
 __all__ = [
     "GlobalLosses",
@@ -42,6 +41,5 @@ __all__ = [
     "restore_scalars",
     "save_checkpoint",
     "save_model",
-    "train_variant",
     "warm_up_text_tower",
 ]

@@ -8,11 +8,11 @@ import pytest
 
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation.metrics import (
+    METRIC_MODULE,
     METRICS,
     caption_scores,
     classification_scores,
     load_metric,
-    metric_path,
     retrieval_ranks,
     retrieval_scores,
 )
@@ -28,7 +28,9 @@ def own_cache(tmp_path, monkeypatch):
 def test_every_module_loads_by_its_path() -> None:
     assert METRICS == ("caption_quality", "faithfulness", "recall_at_k", "zero_shot_classification")
     for name in METRICS:
-        assert isinstance(evaluate.load(metric_path(name)), evaluate.EvaluationModule)
+        assert isinstance(evaluate.load(METRIC_MODULE, name), evaluate.EvaluationModule)
+    with pytest.raises(ValueError, match="give one of caption_quality, faithfulness"):
+        evaluate.load(METRIC_MODULE)
 
 
 def test_classification_in_batches_equals_the_function() -> None:

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING
 from ..._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .bertscore import bert_scores
-    from .bootstrap import bootstrap_by_person, classification_intervals, interval, person_weights
-    from .captioning import caption_scores
-    from .cider import cider_scores
+    from .captioning import bert_scores, caption_scores, cider_scores, meteor_scores
     from .claims import Claim, ClaimReader, claims_of
-    from .classification import classification_scores
     from .faithfulness import Tolerance, fact_faithfulness
-    from .loading import METRICS, load_metric, metric_path
-    from .meteor import meteor_scores
-    from .retrieval import retrieval_ranks, retrieval_scores
+    from .loading import METRIC_MODULE, METRICS, load_metric
+    from .scores import (
+        bootstrap_by_person,
+        classification_curves,
+        classification_intervals,
+        classification_scores,
+        interval,
+        person_weights,
+        retrieval_ranks,
+        retrieval_scores,
+        score_classifier,
+    )
 
 __all__ = [
     "METRICS",
+    "METRIC_MODULE",
     "Claim",
     "ClaimReader",
     "Tolerance",
@@ -28,16 +34,17 @@ __all__ = [
     "caption_scores",
     "cider_scores",
     "claims_of",
+    "classification_curves",
     "classification_intervals",
     "classification_scores",
     "fact_faithfulness",
     "interval",
     "load_metric",
     "meteor_scores",
-    "metric_path",
     "person_weights",
     "retrieval_ranks",
     "retrieval_scores",
+    "score_classifier",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -46,21 +53,23 @@ __getattr__, __dir__ = lazy_names(
         "Claim": "claims",
         "ClaimReader": "claims",
         "METRICS": "loading",
+        "METRIC_MODULE": "loading",
         "Tolerance": "faithfulness",
-        "bert_scores": "bertscore",
-        "bootstrap_by_person": "bootstrap",
+        "bert_scores": "captioning",
+        "bootstrap_by_person": "scores",
         "caption_scores": "captioning",
-        "cider_scores": "cider",
+        "cider_scores": "captioning",
         "claims_of": "claims",
-        "classification_intervals": "bootstrap",
-        "classification_scores": "classification",
+        "classification_curves": "scores",
+        "classification_intervals": "scores",
+        "classification_scores": "scores",
         "fact_faithfulness": "faithfulness",
-        "interval": "bootstrap",
+        "interval": "scores",
         "load_metric": "loading",
-        "meteor_scores": "meteor",
-        "metric_path": "loading",
-        "person_weights": "bootstrap",
-        "retrieval_ranks": "retrieval",
-        "retrieval_scores": "retrieval",
+        "meteor_scores": "captioning",
+        "person_weights": "scores",
+        "retrieval_ranks": "scores",
+        "retrieval_scores": "scores",
+        "score_classifier": "scores",
     },
 )

@@ -1,4 +1,4 @@
-"""What a caption claims: its sentences read back through the templates that the caption builder writes with."""
+"""The claims of a caption: its sentences parsed with the templates that the caption builder writes with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVENT_KINDS = ("activities", "sleeps")
 
 @dataclass(frozen=True)
 class Claim:
-    """One thing that a caption says and that facts can confirm.
+    """One statement of a caption that facts can confirm.
 
     Attributes:
         kind: `"number"`, `"trend"`, `"anomaly"`, `"event"`, `"mood"`, `"gap"`, `"absence"` (nothing was logged, nothing
@@ -30,7 +30,7 @@ class Claim:
         subject: Key of the channel, or the phrase of an event or mood, in lower case; empty for the others.
         what: The statistic, the type of trend or anomaly, or which absence; empty for the others.
         value: The number.
-        start: First minute, or clock time in minutes of the day if `clock`; None where no time is told.
+        start: First minute, or clock time in minutes of the day if `clock`; None where no time is given.
         end: Last minute, likewise.
         clock: Whether the times are wall-clock times.
     """
@@ -54,10 +54,10 @@ class _Pattern:
 
 
 class ClaimReader:
-    """Reads claims out of captions of one schema and language.
+    """Parses claims from captions of one schema and language.
 
-    Captions are read without regard to case, as tokenizers may lower it. A stretch of text that several templates
-    explain is read by the one with the most fixed words.
+    Case is ignored, as tokenizers may lower it. Text that several templates match is parsed by the one with the most
+    fixed words.
 
     Args:
         schema: Schema whose channels the captions name.
@@ -80,7 +80,7 @@ class ClaimReader:
         """Returns the claims of a caption, in the order of its text.
 
         Raises:
-            TypeError: If the caption is no string.
+            TypeError: If the caption is not a string.
         """
         if not isinstance(caption, str):
             raise TypeError(f"A caption must be a string, got {type(caption).__name__}.")
@@ -98,7 +98,7 @@ class ClaimReader:
                 chosen.append((match.start(), [Claim("unread")]))
         return [claim for _, claims in sorted(chosen, key=lambda item: item[0]) for claim in claims]
 
-    # Reading a match
+    # Parsing a match
 
     def _claims(self, pattern: _Pattern, match: re.Match[str]) -> list[Claim]:
         groups = match.groupdict()
@@ -132,7 +132,7 @@ class ClaimReader:
         hours, _, minutes = text.rpartition(":")
         return int(hours or 0) * 60 + int(minutes) if clock else int(text)
 
-    # Making the patterns
+    # Building the patterns
 
     def _compile(self) -> list[_Pattern]:
         words = self.wording
@@ -183,7 +183,7 @@ class ClaimReader:
 
 @lru_cache(maxsize=8)
 def claim_reader(schema: SensorSchema, language: str = "en") -> ClaimReader:
-    """Returns the reader of a schema and language; making one takes a tenth of a second."""
+    """Returns the cached reader of a schema and language; building one takes a tenth of a second."""
     return ClaimReader(schema, language)
 
 

@@ -1,4 +1,4 @@
-"""Fact faithfulness: the share of what captions claim that the facts of their days confirm."""
+"""Fact faithfulness: the share of the claims of captions that the facts of their days confirm."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...processing.captions import CaptionBuilder, Wording
 from .claims import Claim, ClaimReader, claim_reader
 
-_LEAST_ACTIVITY = 20
-"""Shortest activity that captions tell, minutes; a day without one may be called a day without entries."""
+_MIN_ACTIVITY = 20
+"""Shortest activity that captions mention, minutes; a day without one may be called a day without entries."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
     """When a claim counts as confirmed.
 
-    A caption that is written by a model cannot be held to the last digit, and one that is merely plausible must not
-    pass. The defaults are ours; the scores of another day's caption, which the evaluation prints beside, tell how much
-    they let through by chance.
+    A generated caption need not match to the last digit, but one that is merely plausible must not pass. The defaults
+    are ours; the score of another day's caption, which the evaluation reports as chance, shows how much they accept by
+    chance.
 
     Attributes:
         relative: A number may be off by this share of the true one,
-        spread: or by this share of the channel's population standard deviation, whichever is more; never less than
+        spread: or by this share of the channel's population standard deviation, whichever is larger; never less than
             0.05, as captions are written with one decimal.
         overlap: A span (trend, event, gap) must overlap a true one of the same kind by at least this share of their
             union, in minutes.
@@ -53,36 +53,36 @@ def fact_faithfulness(
     language: str | Wording = "en",
     tolerance: Tolerance | None = None,
 ) -> dict[str, Any]:
-    """Checks what captions say against the facts of their days.
+    """Checks the claims of captions against the facts of their days.
 
-    A caption is read back through the templates of its language into claims (see [`ClaimReader`]), and each claim is
-    looked up in [`CaptionBuilder.facts`] and in the day's log:
+    A caption is parsed into claims with the templates of its language (see [`ClaimReader`]), and each claim is looked
+    up in [`CaptionBuilder.facts`] and in the day's log:
 
     | claim | confirmed if |
     |---|---|
-    | number (mean, max, min, std of a channel; four a sentence) | it is near the day's number |
+    | number (mean, max, min, std of a channel; four per sentence) | it is close to the day's number |
     | trend of a channel | the day has one of the same direction in the same channel at about the same time |
-    | peak or drop of a channel | the day has one of the same type in the same channel about then |
-    | activity or sleep | the log has it; if times are told, at about those times |
-    | mood | the log has it; if a time is told, about then |
+    | peak or drop of a channel | the day has one of the same type in the same channel at about that time |
+    | activity or sleep | the log has it; if times are given, at about those times |
+    | mood | the log has it; if a time is given, at about that time |
     | gap | no channel was observed at about that time |
     | absence ("nothing was logged") | there is indeed nothing |
     | a number that no template explains | never |
 
     Args:
-        captions: Captions, one a day; upper or lower case.
+        captions: Captions, one per day; upper or lower case.
         days: The days, all of one schema.
         language: Language of the captions.
-        tolerance: How near is near enough; see [`Tolerance`].
+        tolerance: What counts as close enough; see [`Tolerance`].
 
     Returns:
         `faithfulness`, confirmed claims of all claims over all captions (nan if there are none); `claims`, how many;
         `by_kind`, `{kind: {"confirmed", "claims"}}`; `silent`, the share of captions without any claim; and
-        `confirmed_per_caption` and `claims_per_caption`, lists from which intervals can be bootstrapped.
+        `confirmed_per_caption` and `claims_per_caption`, lists for bootstrap confidence intervals.
 
     Raises:
-        ValueError: If there is not one caption a day, or the days differ in schema.
-        TypeError: If a caption is no string.
+        ValueError: If there is not one caption per day, or the days differ in schema.
+        TypeError: If a caption is not a string.
     """
     if len(captions) != len(days) or not days:
         raise ValueError(f"Give one caption a day, at least one; got {len(captions)} captions and {len(days)} days.")
@@ -90,14 +90,14 @@ def fact_faithfulness(
     for position, day in enumerate(days):
         if day.schema != schema:
             raise ValueError(
-                f"days[{position}] has schema {day.schema.name!r}, days[0] has {schema.name!r}; score them apart."
+                f"days[{position}] has schema {day.schema.name!r}, days[0] has {schema.name!r}; score them separately."
             )
     reader = ClaimReader(schema, language) if isinstance(language, Wording) else claim_reader(schema, language)
     allowed = tolerance or Tolerance()
     claims = [reader(caption) for caption in captions]
     facts = CaptionBuilder(schema).facts_batch(list(days))
     verdicts = [
-        [_Judge(day, own, reader, allowed)(claim) for claim in said]
+        [_FactChecker(day, own, reader, allowed)(claim) for claim in said]
         for day, own, said in zip(days, facts, claims, strict=True)
     ]
     by_kind: dict[str, dict[str, int]] = {}
@@ -117,8 +117,8 @@ def fact_faithfulness(
     }
 
 
-class _Judge:
-    """Judges claims about one day."""
+class _FactChecker:
+    """Checks claims about one day."""
 
     def __init__(
         self, day: SensorDay, facts: Mapping[str, Mapping[str, Any]], reader: ClaimReader, tolerance: Tolerance
@@ -137,8 +137,8 @@ class _Judge:
         if true is None:
             return False
         spread = self.day.schema[claim.subject].std
-        room = max(0.05, self.tolerance.relative * abs(true), self.tolerance.spread * spread)
-        return abs(claim.value - true) <= room + 1e-9
+        allowed = max(0.05, self.tolerance.relative * abs(true), self.tolerance.spread * spread)
+        return abs(claim.value - true) <= allowed + 1e-9
 
     def _trend(self, claim: Claim) -> bool:
         start, end = self._span(claim)
@@ -158,7 +158,7 @@ class _Judge:
         spans = [
             (max(event.start_minute, 0), min(event.end_minute, len(self.day)))
             for event in self.day.events
-            if event.kind != "mood" and self._says(self.reader.wording.noun, event.label, claim.subject)
+            if event.kind != "mood" and self._matches(self.reader.wording.noun, event.label, claim.subject)
         ]
         if claim.start is None:
             return bool(spans)
@@ -169,7 +169,7 @@ class _Judge:
         minutes = [
             event.start_minute
             for event in self.day.events_of("mood")
-            if self._says(self.reader.wording.mood, event.label, claim.subject)
+            if self._matches(self.reader.wording.mood, event.label, claim.subject)
         ]
         if claim.start is None:
             return bool(minutes)
@@ -186,12 +186,12 @@ class _Judge:
         if claim.what == "no_data":
             return not self.day.mask.any()
         if claim.what == "no_events":
-            return not any(event.kind != "activity" or event.duration >= _LEAST_ACTIVITY for event in self.day.events)
-        told = [self.facts[channel.key] for channel in self.day.schema if channel.in_every_caption]
-        return not any(facts["trends"] or facts["anomalies"] for facts in told)
+            return not any(event.kind != "activity" or event.duration >= _MIN_ACTIVITY for event in self.day.events)
+        described = [self.facts[channel.key] for channel in self.day.schema if channel.in_every_caption]
+        return not any(facts["trends"] or facts["anomalies"] for facts in described)
 
     @staticmethod
-    def _says(word: Any, label: str, phrase: str) -> bool:
+    def _matches(word: Any, label: str, phrase: str) -> bool:
         return " ".join(word(label).lower().split()) == phrase
 
     def _span(self, claim: Claim) -> tuple[int, int]:
@@ -214,7 +214,7 @@ class _Judge:
             shown = day.clock(minute)
             if shown.hour * 60 + shown.minute == clock:
                 return minute
-        return least  # a time that a change of the clock skips
+        return least  # a time that a clock change skips
 
     def _overlaps(self, start: int, end: int, first: int, last: int) -> bool:
         both = min(end, last) - max(start, first)

@@ -1,0 +1,65 @@
+"""The package's metrics as one module for `evaluate.load`, which picks a metric by its configuration name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+
+from sensorlm_hf.evaluation.metrics import caption_scores, classification_scores, fact_faithfulness, retrieval_scores
+
+_TEXT, _NUMBER = datasets.Value("string"), datasets.Value("float64")
+
+_COMPUTE: dict[str, tuple[Callable[..., dict[str, Any]], str, str, dict[str, Any]]] = {
+    "caption_quality": (
+        lambda predictions, references, **options: caption_scores(predictions, references, **options),
+        "BLEU-4 (0 to 100), ROUGE-L (0 to 1), CIDEr-D (0 to 10); METEOR and BERTScore on request.",
+        "predictions: generated captions; references: one reference each. compute(meteor=..., bertscore_model=...).",
+        {"predictions": _TEXT, "references": _TEXT},
+    ),
+    "faithfulness": (
+        lambda predictions, **options: fact_faithfulness(predictions, **options),
+        "Share of the claims of captions (numbers, trends, events) that the facts of the days confirm.",
+        "predictions: captions. compute(days=..., language=...): the SensorDays, one per caption.",
+        {"predictions": _TEXT},
+    ),
+    # Ranks rather than similarity matrices, which would take two seconds per call to go through an Arrow table.
+    "recall_at_k": (
+        lambda predictions, **options: retrieval_scores(np.asarray(predictions, dtype=float), **options),
+        "Share of queries whose correct candidate is among the first k, and the median rank.",
+        "predictions: (N,) rank of the correct candidate of each query, from 1. compute(ks=...).",
+        {"predictions": _NUMBER},
+    ),
+    "zero_shot_classification": (
+        lambda predictions, references: classification_scores(
+            np.asarray(references), np.asarray(predictions, dtype=float)
+        ),
+        "AUROC (one-vs-rest, macro), F1 (macro), balanced accuracy and accuracy, as the SensorLM paper reports.",
+        "predictions: (N, classes) scores; references: (N,) class numbers.",
+        {"predictions": datasets.Sequence(_NUMBER), "references": datasets.Value("int64")},
+    ),
+}
+"""Function, description, inputs and features of each metric."""
+
+
+class SensorLMMetric(evaluate.Metric):
+    """See [`caption_scores`], [`fact_faithfulness`], [`retrieval_scores`] and [`classification_scores`]."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        if self.config_name not in _COMPUTE:
+            raise ValueError(
+                f"Unknown metric {self.config_name!r}; give one of {', '.join(_COMPUTE)} as the configuration name."
+            )
+        _, description, inputs, features = _COMPUTE[self.config_name]
+        return evaluate.MetricInfo(
+            description=description,
+            citation="Zhang et al., SensorLM, NeurIPS 2025, arXiv 2506.09108",
+            inputs_description=inputs,
+            features=datasets.Features(features),
+        )
+
+    def _compute(self, **inputs: Any) -> dict[str, Any]:
+        return _COMPUTE[self.config_name][0](**inputs)

@@ -1,0 +1,308 @@
+"""Results of an evaluation: the tasks of a run, their files in its folder, and their numbers as rows of a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..io import atomic_write_text
+from .retrieval import DIRECTIONS
+from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_TASK
+
+
+class RunTask(NamedTuple):
+    """A task of an evaluation run.
+
+    Attributes:
+        part: Key of the results under which it is found, such as `"probes"`.
+        task: The classification task, if it is one.
+    """
+
+    part: str
+    task: Any = None
+
+
+RUN_TASKS: dict[str, RunTask] = {
+    **{name: RunTask("zero_shot", task) for name, task in TASKS.items()},
+    UNSEEN_TASK.name: RunTask("zero_shot", UNSEEN_TASK),
+    **{name: RunTask("event_level", task) for name, task in EVENT_TASKS.items()},
+    **{f"probe_{name}": RunTask("probes", task) for name, task in PROBE_TASKS.items()},
+    **{f"few_shot_{name}": RunTask("few_shot", task) for name, task in PROBE_TASKS.items()},
+    "retrieval": RunTask("retrieval"),
+    "captioning": RunTask("captioning"),
+    **{f"gradient_boosting_{name}": RunTask("baselines", task) for name, task in PROBE_TASKS.items()},
+    "embedding_map": RunTask("embedding_map"),
+}
+"""All tasks of [`evaluate_model`] by name, in the order in which they run."""
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "zero_shot": tuple(TASKS),
+    **{
+        group: tuple(name for name, entry in RUN_TASKS.items() if entry.part == part)
+        for group, part in (
+            ("events", "event_level"),
+            ("probes", "probes"),
+            ("few_shot", "few_shot"),
+            ("baselines", "baselines"),
+        )
+    },
+}
+"""Names that select several tasks."""
+
+DEFAULT_TASKS = (*GROUPS["zero_shot"], "retrieval", "captioning")
+"""Tasks of an evaluation without an output folder: the three uses that the paper reports."""
+
+BASELINES = {
+    "gradient_boosting": "gradient boosting",
+    "supervised": "same tower with labels",
+    "simclr": "SimCLR, probe",
+    "mae": "masked autoencoder, probe",
+    "llm_lora": "language model, LoRA",
+    "llm": "language model, prompted",
+}
+"""Baselines and their names in tables. All but the first are trained separately (`examples/studies/baselines.py`) and
+join the table as `tasks/<baseline>_<task>.json`."""
+
+CLASS_METRICS = (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy"))
+"""Scores of classifiers in tables."""
+
+CAPTION_METRICS = (
+    ("bleu4", "BLEU-4"),
+    ("rougeL", "ROUGE-L"),
+    ("cider", "CIDEr-D"),
+    ("meteor", "METEOR"),
+    ("bertscore", "BERTScore"),
+    ("faithfulness", "faithfulness"),
+)
+"""Scores of captions in tables, as far as they were computed."""
+
+
+def expand_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns tasks in the order in which they run, with groups expanded; all of them for None.
+
+    Raises:
+        ValueError: If a name is neither a task nor a group.
+    """
+    if names is None:
+        return tuple(RUN_TASKS)
+    wanted: set[str] = set()
+    for name in names:
+        if name not in RUN_TASKS and name not in GROUPS:
+            raise ValueError(
+                f"Unknown task {name!r}; there are the groups {', '.join(GROUPS)} and the tasks {', '.join(RUN_TASKS)}."
+            )
+        wanted |= set(GROUPS.get(name, (name,)))
+    return tuple(name for name in RUN_TASKS if name in wanted)
+
+
+# Files
+
+
+def finite(data: Any) -> Any:
+    """Returns nested results with None in place of nan and infinities, which JSON does not have."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def save_results(results: dict[str, Any], path: str | Path) -> None:
+    """Writes results as JSON, under a temporary name first; undefined numbers become null."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_text(path, json.dumps(finite(results), indent=2) + "\n")
+
+
+def as_loaded(text: str) -> dict[str, Any]:
+    """Returns saved results with nan in place of null; null inside lists of scores stays None."""
+
+    def restored(data: Any) -> Any:
+        if isinstance(data, dict):
+            return {key: float("nan") if value is None else restored(value) for key, value in data.items()}
+        return data
+
+    return restored(json.loads(text))
+
+
+def assemble(run: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Combines the results of tasks into those of a run.
+
+    Args:
+        run: Settings of the run.
+        entries: Result of each task, by name.
+
+    Returns:
+        See [`evaluate_model`].
+    """
+    results = dict(run)
+    for name, (part, task) in RUN_TASKS.items():
+        if name not in entries:
+            continue
+        entry = {key: value for key, value in entries[name].items() if key != "seconds"}
+        if task is None:
+            results[part] = entry
+        elif part == "baselines":
+            results.setdefault(part, {}).setdefault("gradient_boosting", {})[task.name] = entry
+        else:
+            results.setdefault(part, {})[task.name] = entry
+    results["seconds"] = round(sum(entry.get("seconds", 0.0) for entry in entries.values()), 1)
+    return results
+
+
+def collect(folder: str | Path) -> dict[str, Any]:
+    """Reads the results of a run from its folder, with separately trained baselines and saved studies.
+
+    Raises:
+        ValueError: If the folder holds no run.
+    """
+    check_run(folder)
+    folder = Path(folder)
+    entries = {path.stem: as_loaded(path.read_text(encoding="utf-8")) for path in (folder / "tasks").glob("*.json")}
+    own = {name: entry for name, entry in entries.items() if name in RUN_TASKS}
+    results = assemble(json.loads((folder / "run.json").read_text(encoding="utf-8")), own)
+    for baseline in BASELINES:
+        for task in dict.fromkeys((*TASKS, *PROBE_TASKS)):
+            entry = entries.get(f"{baseline}_{task}")
+            if entry is not None and baseline != "gradient_boosting":
+                results.setdefault("baselines", {}).setdefault(baseline, {})[task] = entry
+    studies = {path.stem: path.read_text(encoding="utf-8") for path in sorted((folder / "studies").glob("*.json"))}
+    if studies:
+        results["studies"] = {name: as_loaded(text) for name, text in studies.items()}
+    return results
+
+
+def open_run(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Writes the settings of a new run into its folder, or checks that they are those of the run that it holds.
+
+    The model's name may differ, as long as its fingerprint does not.
+
+    Raises:
+        ValueError: If the folder holds another run, or something else.
+    """
+    path = folder / "run.json"
+    if path.is_file():
+        known, given = json.loads(path.read_text(encoding="utf-8")), finite(dict(settings))
+        differing = [key for key in {**known, **given} if known.get(key) != given.get(key) and key != "model"]
+        if differing:
+            raise ValueError(
+                f"{folder} holds the results of another run ({', '.join(f'{key} differs' for key in differing)});"
+                " choose another folder, or remove it."
+            )
+    elif folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty and holds no run; choose another folder.")
+    else:
+        save_results(dict(settings), path)
+
+
+def check_run(folder: str | Path) -> None:
+    """Checks that a folder holds an evaluation run, before hours of training for its report.
+
+    Raises:
+        ValueError: If it holds none.
+    """
+    if not (Path(folder) / "run.json").is_file():
+        raise ValueError(f"{folder} holds no evaluation; make it first: sensorlm-hf evaluate --output-dir {folder}")
+
+
+# Tables
+
+
+class Row(NamedTuple):
+    """A row of the table of results.
+
+    Attributes:
+        task: What was done.
+        metric: What was measured.
+        value: The model's score; nan where undefined, as the AUROC of days that are all of one class.
+        chance: Score of a random guess.
+        interval: 95 % confidence interval over people, or None.
+        majority: Score of always predicting the largest class; nan where that makes no sense.
+        supervised: Score of gradient boosting with labels on the same days; nan where it was not computed.
+    """
+
+    task: str
+    metric: str
+    value: float
+    chance: float
+    interval: Sequence[float] | None = None
+    majority: float = float("nan")
+    supervised: float = float("nan")
+
+
+def result_rows(results: Mapping[str, Any], *, headline: bool = False) -> Iterator[Row]:
+    """Yields the scores of [`evaluate_model`] as rows of a table.
+
+    Args:
+        results: The results.
+        headline: Whether to leave out baselines, few-shot learning and larger pools of retrieval.
+    """
+    boosted = results.get("baselines", {}).get("gradient_boosting", {})
+    for part, name in (("zero_shot", "zero-shot"), ("event_level", "zero-shot events"), ("probes", "linear probe")):
+        for task, scores in results.get(part, {}).items():
+            yield from _class_rows(f"{name} {task}", scores, boosted.get(task) if part != "event_level" else None)
+    if not headline:
+        for baseline, by_task in results.get("baselines", {}).items():
+            for task, scores in by_task.items():
+                yield from _class_rows(f"{BASELINES[baseline]} {task}", scores)
+        for task, entry in results.get("few_shot", {}).items():
+            for shots, scores in entry["shots"].items():
+                label = f"AUROC, {shots} per class ({scores['classes']:.0f} classes)"
+                yield Row(f"few-shot {task}", label, scores["auroc"], entry["chance"]["auroc"])
+    retrieval = results.get("retrieval", {})
+    if retrieval:
+        yield from _retrieval_rows(retrieval, "")
+        for pool, entry in {} if headline else retrieval.get("pools", {}).items():
+            if int(pool) != retrieval["pool"]:
+                yield from _retrieval_rows(entry, f", {int(pool):,} candidates")
+    captioning = results.get("captioning", {})
+    for metric, label in CAPTION_METRICS:
+        if metric in captioning:
+            yield Row("captioning", label, captioning[metric], captioning["chance"][metric])
+
+
+def _class_rows(name: str, scores: Mapping[str, Any], supervised: Mapping[str, Any] | None = None) -> Iterator[Row]:
+    for metric, label in CLASS_METRICS:
+        yield Row(
+            name,
+            label,
+            scores[metric],
+            scores["chance"][metric],
+            scores.get("intervals", {}).get(metric),
+            scores.get("majority", {}).get(metric, math.nan),
+            supervised[metric] if supervised else math.nan,
+        )
+
+
+def _retrieval_rows(entry: Mapping[str, Any], pool: str) -> Iterator[Row]:
+    for way in DIRECTIONS:
+        ends = entry.get("intervals", {}).get(way, {})
+        for metric, value in entry[way].items():
+            if metric in entry["chance"]:
+                label = metric.replace("_", " ")
+                yield Row(
+                    f"retrieval {way.replace('_', ' ')}{pool}", label, value, entry["chance"][metric], ends.get(metric)
+                )
+
+
+def number_text(value: float | None) -> str:
+    """Returns a number with three decimals, or a dash where it is undefined: nan, an infinity or None."""
+    return f"{value:.3f}" if value is not None and math.isfinite(value) else "–"
+
+
+def table_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns a Markdown table."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines)
+
+
+def markdown_table(results: Mapping[str, Any]) -> str:
+    """Returns the headline scores as a Markdown table, next to chance."""
+    rows = [
+        (row.task, row.metric, number_text(row.value), number_text(row.chance))
+        for row in result_rows(results, headline=True)
+    ]
+    return table_markdown(("task", "metric", "value", "chance"), rows)

@@ -1,0 +1,119 @@
+"""Results of a run: which tasks there are, their files, and their scores as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from evaluation_cases import RESULTS
+
+from sensorlm_hf.evaluation import markdown_table, save_results
+from sensorlm_hf.evaluation.results import (
+    GROUPS,
+    RUN_TASKS,
+    assemble,
+    check_run,
+    collect,
+    expand_tasks,
+    number_text,
+    result_rows,
+)
+
+
+def test_groups_are_expanded_and_unknown_names_refused() -> None:
+    assert expand_tasks(None) == tuple(RUN_TASKS)
+    assert expand_tasks(["retrieval", "probes"]) == (*GROUPS["probes"], "retrieval")
+    with pytest.raises(ValueError, match="'sleepiness'; there are the groups zero_shot"):
+        expand_tasks(["sleepiness"])
+
+
+def test_every_task_has_its_place_in_the_results() -> None:
+    results = assemble({"model": "m"}, {name: {"name": name, "seconds": 0.5} for name in RUN_TASKS})
+    assert results["model"] == "m"
+    assert results["seconds"] == len(RUN_TASKS) / 2
+    assert results["zero_shot"]["unseen"]["name"] == "unseen"
+    assert results["event_level"]["intensity"]["name"] == "intensity"
+    assert results["probes"]["activity"]["name"] == "probe_activity"
+    assert results["few_shot"]["anxiety"]["name"] == "few_shot_anxiety"
+    assert results["baselines"]["gradient_boosting"]["activity"]["name"] == "gradient_boosting_activity"
+    assert results["retrieval"]["name"] == "retrieval"
+
+
+def test_a_run_is_collected_with_baselines_that_were_trained_separately(tmp_path: Path) -> None:
+    save_results({"model": "m"}, tmp_path / "run.json")
+    save_results({"auroc": math.nan, "auroc_per_class": [None], "seconds": 1.0}, tmp_path / "tasks" / "activity.json")
+    save_results({"auroc": 0.9}, tmp_path / "tasks" / "simclr_activity.json")
+    results = collect(tmp_path)
+    assert math.isnan(results["zero_shot"]["activity"]["auroc"])
+    assert results["zero_shot"]["activity"]["auroc_per_class"] == [None]
+    assert results["baselines"] == {"simclr": {"activity": {"auroc": 0.9}}}
+    assert results["seconds"] == 1.0
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no evaluation; make it first: sensorlm-hf evaluate"):
+        check_run(tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_rows_are_the_headline_numbers_beside_chance() -> None:
+    rows = [row[:4] for row in result_rows(RESULTS, headline=True)]
+    assert len(rows) == 2 * 3 + 2 * 4 + 2
+    assert rows[0] == ("zero-shot activity", "AUROC", 0.8437, 0.5)
+    assert rows[6] == ("retrieval sensor to text", "R@1", 0.1, 0.01)
+    assert rows[13] == ("retrieval text to sensor", "median rank", 8.5, 50.5)
+    assert rows[-2:] == [("captioning", "BLEU-4", 31.25, 6.0), ("captioning", "ROUGE-L", 0.5, 0.3)]
+    assert list(result_rows({})) == []
+
+
+def test_the_table_shows_a_dash_for_what_is_not_defined() -> None:
+    lines = markdown_table(RESULTS).splitlines()
+    assert lines[:2] == ["| task | metric | value | chance |", "|---|---|---|---|"]
+    assert lines[2] == "| zero-shot activity | AUROC | 0.844 | 0.500 |"
+    assert "| zero-shot gym_cardio | AUROC | – | 0.500 |" in lines
+    assert all(line.count("|") == 5 for line in lines)
+    assert (number_text(math.inf), number_text(-0.5)) == ("–", "-0.500")
+
+
+def test_files_are_json_that_every_reader_takes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "results.json"
+    save_results({**RESULTS, "more": (math.inf, [math.nan, 1]), "text": "nan"}, path)
+    text = path.read_text(encoding="utf-8")
+    saved = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert saved["zero_shot"]["gym_cardio"]["auroc"] is None
+    assert saved["more"] == [None, [None, 1]]
+    assert saved["text"] == "nan"
+    assert saved["captioning"] == RESULTS["captioning"]
+    assert math.isnan(RESULTS["zero_shot"]["gym_cardio"]["auroc"]), "the results themselves are as they were"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    save_results({"old": 1}, path)
+    with pytest.raises(TypeError):
+        save_results({"new": object()}, path)
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_further_rows_are_larger_pools_few_shot_and_baselines() -> None:
+    scores = RESULTS["zero_shot"]["activity"]
+    retrieval = {**RESULTS["retrieval"], "intervals": {"sensor_to_text": {"R@1": [0.05, 0.15]}}}
+    results = {
+        **RESULTS,
+        "retrieval": {**retrieval, "pools": {"100": retrieval, "1000": retrieval}},
+        "probes": {"activity": scores},
+        "few_shot": {"activity": {"shots": {"5": {"auroc": 0.7, "classes": 20.0}}, "chance": {"auroc": 0.5}}},
+        "baselines": {"gradient_boosting": {"activity": {**scores, "auroc": 0.9}}},
+    }
+    rows = {(row.task, row.metric): row for row in result_rows(results)}
+    assert rows["retrieval sensor to text", "R@1"].interval == [0.05, 0.15]
+    assert ("retrieval sensor to text, 1,000 candidates", "R@1") in rows
+    assert ("retrieval sensor to text, 100 candidates", "R@1") not in rows
+    assert rows["few-shot activity", "AUROC, 5 per class (20 classes)"].value == 0.7
+    assert rows["gradient boosting activity", "AUROC"].value == 0.9
+    assert rows["zero-shot activity", "AUROC"].supervised == rows["linear probe activity", "AUROC"].supervised == 0.9
+    headline = {row.task for row in result_rows(results, headline=True)}
+    assert headline == {*(row.task for row in result_rows(RESULTS)), "linear probe activity"}

@@ -1,0 +1,9 @@
+"""The scripts of the studies and the benchmarks import from their own folders."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT / "examples" / "studies"), str(ROOT / "benchmarks"), str(ROOT / "tests" / "training")]
