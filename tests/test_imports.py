@@ -94,23 +94,27 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Everything in a file that can run, at any depth; blocks for type checkers are left out."""
+def statements(node: ast.AST, for_type_checkers: bool) -> Iterator[ast.AST]:
+    """Everything in a file, at any depth, with or without what only a type checker reads."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+        checked_only = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
+        if checked_only and not for_type_checkers:
             for other in child.orelse:
                 yield other
-                yield from statements(other)
+                yield from statements(other, for_type_checkers)
             continue
         yield child
-        yield from statements(child)
+        yield from statements(child, for_type_checkers)
 
 
 def imported_modules(source: str, module: str, is_package: bool) -> set[str]:
-    """Modules of the package that a file imports, in functions too."""
+    """Modules of the package that a file imports, in functions too.
+
+    What only a type checker reads counts as well, except in packages, whose lazy names are declared for it.
+    """
     package = module.split(".") if is_package else module.split(".")[:-1]
     found: set[str] = set()
-    for node in statements(ast.parse(source)):
+    for node in statements(ast.parse(source), for_type_checkers=not is_package):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -134,7 +138,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         pytest.fail(" <- ".join(error.args[1]))
 
 
-def test_blocks_for_type_checkers_are_not_counted() -> None:
+def test_imports_for_type_checkers_count_except_in_packages() -> None:
     source = """
 if TYPE_CHECKING:
     from .builder import CaptionBuilder
@@ -143,8 +147,10 @@ else:
 def run():
     from ...schema import get_schema
 """
+    run = {"sensorlm_hf.processing.captions.budget", "sensorlm_hf.schema"}
     found = imported_modules(source, "sensorlm_hf.processing.captions.mapper", False)
-    assert found == {"sensorlm_hf.processing.captions.budget", "sensorlm_hf.schema"}
+    assert found == run | {"sensorlm_hf.processing.captions.builder"}
+    assert imported_modules(source, "sensorlm_hf.processing.captions", True) == run
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))

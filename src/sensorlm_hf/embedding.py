@@ -42,8 +42,7 @@ def encode_sensor(
         ValueError: If there is no day, `batch_size` is below 1 or a day is invalid.
     """
     extractor = getattr(processor, "feature_extractor", processor)
-    single = hasattr(days, "schema") or hasattr(days, "columns") or getattr(days, "ndim", None) == 2
-    single = single and not hasattr(days, "column_names")  # a dataset of days has a schema, too
+    single = extractor.is_one_day(days)
 
     def embed(batch: list[Any]) -> torch.Tensor:
         values = [item["values"] if isinstance(item, dict) else item for item in batch]
