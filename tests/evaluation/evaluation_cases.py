@@ -14,7 +14,7 @@ import torch
 from transformers import BatchFeature
 
 from sensorlm_hf import SensorDay
-from sensorlm_hf.modeling.encoding_sensorlm import SensorLMEncodingMixin
+from sensorlm_hf.processing import SensorLMFeatureExtractor
 
 MINUTES = 4
 
@@ -35,6 +35,7 @@ class StubExtractor:
     """Passes days unchanged, and keeps how many came at once."""
 
     window_minutes = MINUTES
+    is_one_day = staticmethod(SensorLMFeatureExtractor.is_one_day)
 
     def __init__(self, batches: list[int]) -> None:
         self.batches = batches
@@ -85,7 +86,7 @@ class StubProcessor:
         return [f" {known[number]}\n" for number in tokens[:, 0].tolist()]
 
 
-class StubModel(torch.nn.Module, SensorLMEncodingMixin):
+class StubModel(torch.nn.Module):
     """Embeds days by their first two values and texts by the processor's table; writes the text nearest to a day."""
 
     def __init__(self, processor: StubProcessor, scale: float = 1.0) -> None:
@@ -99,14 +100,15 @@ class StubModel(torch.nn.Module, SensorLMEncodingMixin):
         self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))
         self.options: dict[str, Any] = {}
 
-    def _require(self, capability: str) -> None:
-        assert capability == "text embeddings"
+    @property
+    def base_model(self) -> StubModel:
+        return self
 
-    def sensor_model(self, values: torch.Tensor, mask: torch.Tensor, return_dict: bool) -> SimpleNamespace:
+    def get_sensor_features(self, values: torch.Tensor, mask: torch.Tensor) -> SimpleNamespace:
         assert torch.is_inference_mode_enabled()
         return SimpleNamespace(pooler_output=values[:, 0, :2])
 
-    def text_model(self, ids: torch.Tensor, mask: torch.Tensor, return_dict: bool) -> SimpleNamespace:
+    def get_text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> SimpleNamespace:
         assert torch.is_inference_mode_enabled()
         return SimpleNamespace(pooler_output=self.table[ids[:, 0]])
 

@@ -13,7 +13,7 @@ from evaluation_cases import at, embedded_day, stubs
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation import caption_days, encode_days, encode_texts
 from sensorlm_hf.evaluation.encode import Ranks, batched
-from sensorlm_hf.modeling import SensorLMModel
+from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.processing import SensorLMProcessor
 
 TEXTS = {"east": [1.0, 0.0], "north": [0.0, 3.0], "west": [-2.0, 0.0]}
@@ -86,7 +86,7 @@ def test_the_processor_of_another_model_is_refused(work: Callable[..., Any]) -> 
 
 
 def test_batches_change_no_embedding_of_a_real_model(folder_of: Callable[[str], Path]) -> None:
-    model = SensorLMModel.from_pretrained(folder_of("coca")).eval()
+    model = load_pretrained(folder_of("coca")).eval()
     processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
     days = simulate_days(5, seed=9)
     texts = ["a run", "a day with swimming and a nap", "yoga", "sleep. " * 60]

@@ -26,7 +26,7 @@ from sensorlm_hf.evaluation import TASKS, evaluate_model, evaluator, write_repor
 from sensorlm_hf.evaluation.evaluator import trained_key
 from sensorlm_hf.evaluation.page import report_markdown
 from sensorlm_hf.evaluation.results import GROUPS, RUN_TASKS, collect, finite, result_rows
-from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel
+from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
 
@@ -191,7 +191,7 @@ def make_model(folder: Path, objective: str = "coca", days: list | None = None) 
         vocab_size=len(tokenizer),
         max_position_embeddings=48,
     )
-    SensorLMModel(config).save_pretrained(folder)
+    pretraining_class(config)(config).save_pretrained(folder)
     SensorLMProcessor(SensorLMFeatureExtractor(), tokenizer).save_pretrained(folder)
     return folder
 
