@@ -11,7 +11,8 @@ from power_law import PowerLaw, fit_power_law
 
 from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.evaluation.page import add_study, study_markdown
-from sensorlm_hf.evaluation.results import number_text, write_text
+from sensorlm_hf.evaluation.results import number_text
+from sensorlm_hf.io import atomic_write_text
 
 ABLATION_COLUMNS = (
     ("zero_shot_activity", "zero-shot AUROC"),
@@ -43,7 +44,7 @@ def write_study(folder: str | Path, name: str, study: dict[str, Any], report: st
     """
     save_results(study, Path(folder) / f"{name}.json")
     text = study_markdown(study)
-    write_text(Path(folder) / f"{name}.md", text)
+    atomic_write_text(Path(folder) / f"{name}.md", text)
     if report:
         add_study(report, name, study)
     return text
