@@ -55,7 +55,7 @@ def main() -> None:
         "the model's embedding of the day (reference)": lambda day: app.answers.embed([day]),
         "draw the day": app.figure_of,
         "score six labels, with their timeline": lambda day: app.score(day, app.LABELS, app.TEMPLATE),
-        "write and check captions": lambda day: app.describe(day, "All of it"),
+        "write and check captions": lambda day: app.describe(day, "All levels"),
         "search the library": lambda day: app.search("a day with swimming", app.LIBRARY, ()),
         "what the model sees": app.show_model_view,
     }
