@@ -206,8 +206,8 @@ def measure_related(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]
     rows = []
     if most > 0:
         train_split = SensorDayDataset(load_sensor_days(data, split="train", num_proc=2))
-        learnt = [train_split[row]["day"] for row in range(min(most, len(train_split)))]
-        scores = evaluate_gradient_boosting(test, get_task("activity"), train_days=learnt)
+        train_days = [train_split[row]["day"] for row in range(min(most, len(train_split)))]
+        scores = evaluate_gradient_boosting(test, get_task("activity"), train_days=train_days)
         what = f"activity, supervised: gradient boosting on summary features ({scores['train_days']} training days)"
         interval = scores["intervals"]["auroc"]
         rows.append(related_result(what, "AUROC", scores["auroc"], how, chance=0.5, interval=interval))
@@ -246,12 +246,12 @@ def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
 def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
     """Trains the stages in order; finished stages are skipped when resuming."""
     before = run_dir / WARMUP
-    learnt = (before / "training.json").is_file()
-    if learnt and not options.resume:
+    exists = (before / "training.json").is_file()
+    if exists and not options.resume:
         raise FileExistsError(
             f"{before} already contains a model. Resume the run (--resume), or choose another --run_dir."
         )
-    if not learnt:
+    if not exists:
         warm_up(options, before, data)
     for number, stage in enumerate(STAGES, 1):
         folder = run_dir / stage.name

@@ -110,9 +110,9 @@ def main() -> None:
 def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace, how: str) -> dict[str, Any]:
     """Returns a baseline as a row of the model card."""
     what = f"{options.task} without captions: {BASELINES[name]}, on {scores['days']} test days of `{options.data}`"
-    learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
+    training = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
     interval = scores["intervals"]["auroc"]
-    return related_result(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
+    return related_result(what + training, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
 
 
 def _days(data: str, split: str, most: int | None) -> list[SensorDay]:

@@ -15,13 +15,13 @@ def register_unless_command() -> None:
     Registration imports torch, which takes seconds: `sensorlm-hf --help` should not wait for it, and `sensorlm-hf
     doctor` must work without torch.
     """
-    if not starts_the_command():
+    if not is_command_line():
         from ._registration import register
 
         register()
 
 
-def starts_the_command() -> bool:
+def is_command_line() -> bool:
     """Returns whether this process was started as `sensorlm-hf` or `python -m sensorlm_hf.cli`.
 
     Child processes of multiprocessing inherit `sys.argv` but not `sys.orig_argv`, which distinguishes them.

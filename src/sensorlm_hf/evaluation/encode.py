@@ -157,7 +157,7 @@ class Ranks:
             done = {number: rows for share in shares for number, rows in share.items()}
         return [row for number in range(len(batches)) for row in done[number]]
 
-    def agree(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Broadcasts the value of the first process."""
         if self.world == 1:
             return value

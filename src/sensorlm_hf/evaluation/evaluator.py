@@ -147,13 +147,13 @@ def evaluate_model(
     folder = None if output_dir is None else Path(output_dir)
     run = _Run(model, processor, days, settings, ranks, batch_size, progress, folder)
     held_out = training_options(model_path).get("held_out_activities", ())
-    chosen = _possible(run, chosen, tasks, held_out)
+    chosen = _supported_tasks(run, chosen, tasks, held_out)
     if folder is not None:
-        _claim(folder, {**settings, "fingerprint": _fingerprint(model, days)}, ranks)
+        _open_run_folder(folder, {**settings, "fingerprint": _fingerprint(model, days)}, ranks)
     entries: dict[str, dict[str, Any]] = {}
     for name in chosen:
         path = None if folder is None else folder / "tasks" / f"{name}.json"
-        if path is not None and ranks.agree(path.is_file()):
+        if path is not None and ranks.broadcast(path.is_file()):
             continue
         began = time.perf_counter()
         entry = run(name)
@@ -199,7 +199,7 @@ class _Run:
             max_tokens=self.max_tokens,
         )
 
-    def obstacle(self, name: str, held_out: Sequence[str]) -> str:
+    def unsupported_reason(self, name: str, held_out: Sequence[str]) -> str:
         """Returns the reason why a task is not possible, or an empty string."""
         part, task = RUN_TASKS[name]
         objective = self.model.config.objective
@@ -279,7 +279,7 @@ class _Run:
         if self.folder is None:
             return compute()
         path = self.folder / "cache" / f"{name}.npy"
-        if self.ranks.agree(path.is_file()):
+        if self.ranks.broadcast(path.is_file()):
             return np.load(path)
         rows = compute()
         if self.ranks.first:
@@ -330,13 +330,13 @@ class _Run:
         return {"points": np.round(points, 4).tolist(), "labels": [labels[i] for i in rows], "method": "pca"}
 
 
-def _possible(
+def _supported_tasks(
     run: _Run, chosen: Sequence[str], named: Sequence[str] | None, held_out: Sequence[str]
 ) -> tuple[str, ...]:
     """Returns the possible tasks; raises for impossible tasks requested by name, and logs the others as skipped."""
     left_out: dict[str, list[str]] = {}
     for name in chosen:
-        reason = run.obstacle(name, held_out)
+        reason = run.unsupported_reason(name, held_out)
         if reason and named is not None and name in named:
             raise ValueError(f"Task {name!r} is not possible here: {reason}.")
         if reason:
@@ -346,26 +346,26 @@ def _possible(
     return tuple(name for name in chosen if not any(name in names for names in left_out.values()))
 
 
-def text_length(model: Any, model_path: str | Path, asked: int | None) -> int:
-    """Returns the maximum caption length in tokens: `asked`, or the maximum of the model, capped at [`TEXT_LENGTH`].
+def text_length(model: Any, model_path: str | Path, requested: int | None) -> int:
+    """Returns the maximum caption length in tokens: `requested`, or that of the model up to [`TEXT_LENGTH`].
 
     Args:
         model: The model.
         model_path: Name of the model in error messages.
-        asked: The requested length, if any.
+        requested: The requested length, if any.
 
     Raises:
         ValueError: If the requested length exceeds the maximum of the model.
     """
     positions = model.config.text_config.max_position_embeddings
-    if asked is None:
+    if requested is None:
         return min(positions, TEXT_LENGTH)
-    if asked > positions:
+    if requested > positions:
         raise ValueError(
-            f"`max_text_length` is {asked}, but {model_path} supports at most {positions} tokens; choose a smaller"
+            f"`max_text_length` is {requested}, but {model_path} supports at most {positions} tokens; choose a smaller"
             " value."
         )
-    return asked
+    return requested
 
 
 def trained_key(model_path: str | Path) -> str:
@@ -411,7 +411,7 @@ def _fingerprint(model: Any, days: Sequence[SensorDay]) -> str:
     return digest.hexdigest()
 
 
-def _claim(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
+def _open_run_folder(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
     """Opens the run folder in the first process; an error is raised in all of them."""
     problem = ""
     if ranks.first:
@@ -419,6 +419,6 @@ def _claim(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
             open_run(folder, settings)
         except ValueError as error:
             problem = str(error)
-    problem = ranks.agree(problem)
+    problem = ranks.broadcast(problem)
     if problem:
         raise ValueError(problem)
