@@ -73,7 +73,7 @@ def test_tasks_that_label_no_day_are_left_out_with_a_warning(
         result = evaluate_model(folder_of("clip"), str(tmp_path / "days"))
     assert "gym_cardio" not in result["zero_shot"]
     assert "activity" in result["zero_shot"]
-    assert "Left out cardio_vs_strength, gym_cardio, outdoor_sports: no day has such a label." in caplog.text
+    assert "Skipping cardio_vs_strength, gym_cardio, outdoor_sports: no day has such a label." in caplog.text
     with pytest.raises(ValueError, match=r"Task 'gym_cardio' is not possible here: no day has such a label\."):
         evaluate_model(folder_of("clip"), str(tmp_path / "days"), tasks=["gym_cardio"])
 
@@ -127,7 +127,7 @@ def test_tasks_that_the_model_cannot_do_are_refused(folder_of: Folder, cohort: P
 def test_all_zero_shot_tasks_are_the_default(folder_of: Folder, cohort: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         result = evaluate_model(folder_of("clip"), str(cohort), split="train")
-    left_out = re.findall(r"Left out (.*): no day", caplog.text)
+    left_out = re.findall(r"Skipping (.*): no day", caplog.text)
     assert set(result["zero_shot"]) == set(TASKS) - {name for names in left_out for name in names.split(", ")}
     assert "a clip model does not generate captions" in caplog.text
 

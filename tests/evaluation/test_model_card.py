@@ -194,7 +194,7 @@ def test_it_tells_how_the_model_was_made() -> None:
 def test_scales_are_told_of_what_was_measured() -> None:
     assert "Retrieval is among 100 candidates." in a_card()
     assert "0 to 1, except for the median rank" in a_card()
-    assert "BLEU-4, which runs to 100" in a_card()
+    assert "BLEU-4 (0 to 100)" in a_card()
     parts = {name: value for name, value in MEASURED.items() if name not in ("retrieval", "captioning")}
     text = make("m", TRAINING, parts, "train")
     assert "Metrics range from 0 to 1." in text

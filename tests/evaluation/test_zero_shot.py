@@ -130,7 +130,7 @@ def test_days_without_labels_are_refused() -> None:
         ([["east"]], ["{} and {}"], "once"),
         ([["east"]], [], "at least one template"),
         ([], ["{}"], "one class"),
-        ([["east"], []], ["{}"], "one phrase for each class"),
+        ([["east"], []], ["{}"], "one phrase per class"),
     ],
 )
 def test_prompts_that_cannot_be(phrases: list[list[str]], templates: list[str], words: str) -> None:
