@@ -1,11 +1,11 @@
-"""Counts where caption facts equal those of the public SensorLM captioning release, channel by channel.
+"""Compares caption facts with those of the public SensorLM captioning release, per channel.
 
     python benchmarks/caption_parity.py --parity FOLDER [--random-days 40]
 
 FOLDER holds `days.npz` (days of `sensorlm-34` in standard deviations from the population mean) and
-`reference_facts.json` (what the release finds in them). Trends and anomalies must be equal, statistics agree to 1e-6.
-As many random days as wished, of the same sort but with plateaus and ties besides, are then held against the loop-and-
-scipy oracle of the tests. The exit status is 1 if anything differs.
+`reference_facts.json` (the facts that the release computes for them). Trends and anomalies must be equal, statistics
+must agree to 1e-6. Random days, with additional plateaus and ties, are then compared with the loop-and-scipy reference
+of the tests. The exit status is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def default_folder() -> Path:
 
 
 def physical(normalised: np.ndarray, schema: SensorSchema) -> np.ndarray:
-    """From standard deviations to physical units, cut at zero where the channel is."""
+    """Converts standard deviations to physical units, clipped at zero for nonnegative channels."""
     values = normalised * np.array(schema.stds) + np.array(schema.means)
     floor = [0.0 if channel.non_negative else -np.inf for channel in schema]
     return np.maximum(values, floor)
@@ -85,7 +85,7 @@ def reference_pairs(folder: Path) -> Iterator[tuple[str, dict, dict]]:
 
 
 def random_day(rng: np.random.Generator, channels: int) -> np.ndarray:
-    """Slow waves, clipped at five standard deviations as the release's data are; some on a grid, for ties."""
+    """Generates slow waves, clipped at five standard deviations as in the release; some on a grid, for ties."""
     points = rng.normal(size=(38, channels)) * rng.uniform(0.5, 5, channels)
     at = np.arange(1440) / 40
     day = np.stack([np.interp(at, np.arange(38), points[:, c]) for c in range(channels)], axis=1)
@@ -107,16 +107,16 @@ def random_pairs(count: int) -> Iterator[tuple[str, dict, dict]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parity", type=Path, default=default_folder(), help="folder of the reference's facts")
-    parser.add_argument("--random-days", type=int, default=40, help="days held against the oracle besides")
+    parser.add_argument("--parity", type=Path, default=default_folder(), help="folder with the reference facts")
+    parser.add_argument("--random-days", type=int, default=40, help="additional random days")
     arguments = parser.parse_args()
     same = True
     if (arguments.parity / "reference_facts.json").is_file():
         same = compare(reference_pairs(arguments.parity), "days with the same facts as the release")
     else:
-        print(f"{arguments.parity} holds no reference_facts.json: the release's facts are not compared.\n")
+        print(f"{arguments.parity} has no reference_facts.json: skipping the comparison with the release.\n")
     if arguments.random_days:
-        same &= compare(random_pairs(arguments.random_days), "random days with the same facts as the oracle")
+        same &= compare(random_pairs(arguments.random_days), "random days with the same facts as the reference")
     return 0 if same else 1
 
 

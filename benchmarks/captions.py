@@ -1,14 +1,13 @@
-"""Times captions: the loop-and-scipy oracle of the tests beside the product, in one run, on one core.
+"""Benchmarks the caption builder against the loop-and-scipy reference of the tests, on one core.
 
     python benchmarks/captions.py [--days 512] [--repeats 5]
 
-Both look at the same days and tell the same number of channels. The structural oracle fits 24 lines with
-`scipy.stats.linregress` and calls `scipy.signal.find_peaks` twice per channel, as the SensorLM release does; the
-statistical one calls `scipy.stats.describe` per channel. A further line times bare numpy functions per channel, the
-least that any loop over channels can cost. What the release's own code does on one core of a machine like the one that
-this package was written on, 15 structural and 334 statistical captions a second, stands beside them: `describe` makes
-the statistical oracle slower than the release, so look at that ratio too. Times are the processor's, the least of the
-repeats.
+Both describe the same days and the same number of channels. The structural reference fits 24 lines with
+`scipy.stats.linregress` and calls `scipy.signal.find_peaks` twice per channel, like the SensorLM release; the
+statistical one calls `scipy.stats.describe` per channel. An additional row times plain numpy functions per channel, a
+lower bound for any loop over channels. The throughput of the code of the release on one core of a similar machine, 15
+structural and 334 statistical captions per second, is reported for comparison: `describe` makes the statistical
+reference slower than the release, so consider both ratios. Times are CPU time, the minimum over the repeats.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def best(work: Callable[[], object], days: int, repeats: int) -> float:
 
 
 def told_columns(build: CaptionBuilder) -> list[int]:
-    """As many channels as a caption tells: those of every caption, and four more."""
+    """Selects as many channels as a caption describes: those of every caption, and four more."""
     fixed = [i for i, channel in enumerate(build.schema) if channel.in_every_caption]
     others = [i for i, channel in enumerate(build.schema) if not channel.in_every_caption]
     return fixed + others[: sum(build.extra_channels.values())]
@@ -86,7 +85,7 @@ def oracle_structural(days: list[SensorDay], build: CaptionBuilder) -> None:
 
 
 def peak_memory(build: CaptionBuilder, day: SensorDay, count: int) -> float:
-    """MiB allocated at most while captioning `count` days, less what the captions themselves hold."""
+    """Returns the peak memory in MiB while captioning `count` days, excluding the captions."""
     days = [day] * count
     tracemalloc.start()
     captions = build.batch(days)
@@ -97,15 +96,15 @@ def peak_memory(build: CaptionBuilder, day: SensorDay, count: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--days", type=int, default=512, help="days captioned by the product")
-    parser.add_argument("--oracle-days", type=int, default=8, help="days captioned by the oracle")
+    parser.add_argument("--days", type=int, default=512, help="days captioned by the caption builder")
+    parser.add_argument("--oracle-days", type=int, default=8, help="days captioned by the reference")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     days = simulate_days(min(arguments.days, 128), seed=0)
     days = [days[i % len(days)] for i in range(arguments.days)]
     few = days[: arguments.oracle_days]
     build = CaptionBuilder()
-    build.columns(few)  # fills the caches of prepared sentences
+    build.columns(few)  # warm up the caches of prepared sentences
     slow = {
         "low_level_caption": best(
             lambda: oracle_statistical(few, build, np.random.default_rng(0)), len(few), arguments.repeats
@@ -114,7 +113,7 @@ def main() -> None:
     }
     bare = best(lambda: numpy_statistical(few, build), len(few), arguments.repeats)
     print(f"{arguments.days} simulated days, {len(build.schema)} channels, one core\n")
-    print(f"{'caption':32} {'oracle/s':>10} {'product/s':>10} {'ratio':>8}  {'to the release':>14}  goal")
+    print(f"{'caption':32} {'reference/s':>11} {'builder/s':>9} {'ratio':>8}  {'vs. release':>14}  target")
     missed = []
     for key in CAPTION_KEYS:
         rate = best(lambda key=key: build.batch(days, keys=key), len(days), arguments.repeats)
@@ -127,7 +126,7 @@ def main() -> None:
         if (reference and rate / reference < GOALS[key]) or (not reference and goal and rate < SEMANTIC_GOAL):
             missed.append(key)
         if key == "low_level_caption":
-            print(f"{'  (bare numpy, numbers only)':32} {bare:10.1f} {rate:10.0f} {rate / bare:8.1f}")
+            print(f"{'  (plain numpy, numbers only)':32} {bare:10.1f} {rate:10.0f} {rate / bare:8.1f}")
     rate = best(lambda: build.facts_batch([day.values for day in days]), len(days), arguments.repeats)
     print(f"{'facts of all channels, as dicts':32} {'':10} {rate:10.0f}")
     rate = best(lambda: build.columns(days), len(days), arguments.repeats)
@@ -136,7 +135,7 @@ def main() -> None:
     sizes = {count: peak_memory(build, days[0], count) for count in (64, 512)}
     print("\nworking memory: " + ", ".join(f"{size:.1f} MiB for {count} days" for count, size in sizes.items()))
     if missed:
-        sys.exit(f"goal missed: {', '.join(missed)}")
+        sys.exit(f"target missed: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Which channels differ between simulated and real people: a two-sample report by channel and kind of event.
+"""Distribution shift between simulated and real recordings, by channel and kind of event.
 
-Real: events of MMASH (Rossi et al. 2020, PhysioNet). Simulated: the same kinds of events of people who wear the same
-device (a chest strap with a movement counter). For each channel and class it prints medians over events, the difference
-in population standard deviations, and the Kolmogorov-Smirnov distance of the events' means and of their spreads; for
-each channel also how well a classifier tells simulated from real events (cross-validated by person: 0.5 is alike, 1 is
-wholly unlike). Only numbers over all people are printed.
+Real: events of MMASH (Rossi et al. 2020, PhysioNet). Simulated: the same kinds of events of synthetic subjects with
+the same device (a chest strap with a movement counter). For each channel and class it prints medians over events, the
+difference in population standard deviations, and the Kolmogorov-Smirnov distance of the means and the spreads of
+events; and for each channel, the AUROC of a classifier of simulated versus real events (cross-validated by person; 0.5
+means indistinguishable). Only aggregates over all people are printed.
 
     python benchmarks/channel_shift.py --data FOLDER
 """
@@ -35,7 +35,7 @@ FEATURES = ("mean", "spread", "low", "high", "minute to minute", "observed")
 
 
 def describe(crops: EventCrops, key: str) -> np.ndarray:
-    """Returns for each event mean, spread, 10 and 90 %, minute-to-minute change and observed share of a channel."""
+    """Returns mean, spread, 10 and 90 %, minute-to-minute change and observed share of a channel for each event."""
     rows = []
     for day in crops.days:
         event = day.events[0]
@@ -49,7 +49,7 @@ def describe(crops: EventCrops, key: str) -> np.ndarray:
 
 
 def tell_apart(simulated: np.ndarray, real: np.ndarray, people: list[str]) -> float:
-    """Returns the AUROC with which a forest that never saw the person tells real events from simulated ones."""
+    """Returns the AUROC of a random forest for real versus simulated events, cross-validated by person."""
     features = np.concatenate([simulated, real])
     features = np.where(np.isfinite(features), features, -1.0)
     truth = np.repeat([0, 1], [len(simulated), len(real)])
@@ -60,13 +60,13 @@ def tell_apart(simulated: np.ndarray, real: np.ndarray, people: list[str]) -> fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
-    parser.add_argument("--people", type=int, default=120, help="simulated people with the same device")
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains mmash/")
+    parser.add_argument("--people", type=int, default=120, help="synthetic subjects with the same device")
     parser.add_argument("--seed", type=int, default=11)
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "mmash"
     if arguments.data is None or not root.is_dir():
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/ in it. Nothing compared.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains mmash/. Skipped.")
         return
     task = get_event_task("intensity")
     real_days = list(read_mmash(root, report=ReadReport()))
@@ -80,7 +80,8 @@ def main() -> None:
     people = [f"s{c.subject_id}" for c in simulated.days] + [f"r{c.subject_id}" for c in real.days]
     counts = [np.bincount(crops.classes, minlength=4).tolist() for crops in (simulated, real)]
     print(
-        f"simulated {len(simulated_days)} people, {counts[0]} events; real {len(real_days)} people, {counts[1]} events"
+        f"simulated: {len(simulated_days)} subjects, {counts[0]} events;"
+        f" real: {len(real_days)} people, {counts[1]} events"
     )
     keys = [key for key in real_days[0].schema.keys if any(np.isfinite(d.channel(key)).any() for d in real_days)]
     rows, overall = [], {}
@@ -108,7 +109,7 @@ def main() -> None:
             )
     with pd.option_context("display.width", 200, "display.max_columns", 20):
         print(pd.DataFrame(rows).round(2).to_string(index=False))
-    print("how well a classifier tells real events from simulated ones (AUROC, 0.5 = alike):")
+    print("AUROC of a classifier of real versus simulated events (0.5 = indistinguishable):")
     for key, value in sorted(overall.items(), key=lambda item: -item[1]):
         print(f"  {key:32s} {value:.3f}")
 

@@ -1,11 +1,11 @@
-"""Memory of contrastive losses: texts around a ring or gathered, and in chunks on one device.
+"""Memory of contrastive losses: ring exchange versus gathering, and chunking on a single device.
 
     python benchmarks/contrastive_memory.py
 
-Each row is a process of its own that computes loss and gradients for its part of a global batch and tells by how much
-its peak memory grew. The other processes are simulated: the ring hands it random texts of the right size, the gathered
-batch is random. On real processes the same code runs (`benchmarks/distributed_parity.py` holds it to the result of one
-process); what is simulated is only where the texts come from. `predicted` counts the tensors that must be held at once.
+Each row is measured in a separate process that computes loss and gradients for its share of a global batch and reports
+the growth of its peak memory. The other processes are simulated with random text embeddings of the right size. The loss
+code is the same as in distributed training (`benchmarks/distributed_parity.py` compares it with a single process).
+`predicted` is the total size of the tensors that are live at the same time.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ MIB = 2**20
 
 
 class SimulatedRing(Ring):
-    """A ring whose other processes are this one's random numbers."""
+    """A ring exchange that simulates the other processes with random tensors."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
 
     def pass_on(self, tensors: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[Any]]:
-        """Gives tensors like these."""
+        """Returns random tensors of the same shapes."""
         return [torch.randn_like(x) if x.is_floating_point() else torch.randint_like(x, 2**62) for x in tensors], []
 
 
 def embeddings(rows: int, width: int) -> torch.Tensor:
-    """Random rows of length 1."""
+    """Returns random unit vectors."""
     return torch.nn.functional.normalize(torch.randn(rows, width), dim=1).requires_grad_()
 
 
 def grown(way: str, world: int, local: int, width: int, chunk: int, pipe: Any) -> None:
-    """Sends by how many MiB the peak memory grew; runs in a process of its own."""
+    """Sends the growth of peak memory in MiB; runs in a separate process."""
     torch.set_num_threads(1)
     scale, bias = torch.tensor(10.0, requires_grad=True), torch.tensor(-10.0, requires_grad=True)
     warm = embeddings(4, width)
@@ -54,7 +54,7 @@ def grown(way: str, world: int, local: int, width: int, chunk: int, pipe: Any) -
         text = embeddings(local, width)
         loss = ring_siglip_loss(sensor, text, scale, bias, torch.arange(local), ring=SimulatedRing(world))
     elif way == "gather":
-        # What the rows of one process make of the whole batch.
+        # Loss of the rows of one process against the global batch.
         texts, groups = embeddings(local * world, width), torch.arange(local * world)
         loss = siglip_loss(sensor, texts, scale, bias, positive_pairs(groups[:local], groups))
     else:
@@ -69,16 +69,16 @@ def grown(way: str, world: int, local: int, width: int, chunk: int, pipe: Any) -
 
 
 def on_paper(way: str, world: int, local: int, width: int) -> float:
-    """MiB of the tensors that are held at once in the backward pass of the sigmoid loss."""
+    """Returns the size in MiB of the live tensors in the backward pass of the sigmoid loss."""
     if way == "ring":
-        # Own rows and their gradients, the visiting texts, the arriving ones and their gradients; four square matrices.
+        # Local rows and gradients, current and received texts with gradients, and four square matrices.
         return 4 * (7 * local * width + 4 * local * local) / MIB
-    # All texts and their gradient; similarities, signs, products and slopes of the rows, and the bools of positives.
+    # All texts and gradients; similarities, signs, products and derivatives of the rows, and the mask of positives.
     return (4 * (2 * local * world * width + 4 * local * local * world) + local * local * world) / MIB
 
 
 def measured(*arguments: Any) -> float:
-    """MiB by which the peak memory of a fresh process grew."""
+    """Returns the growth of peak memory in a new process, in MiB."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=grown, args=(*arguments, theirs))
@@ -90,10 +90,10 @@ def measured(*arguments: Any) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--local", type=int, default=512, help="Rows of one process.")
+    parser.add_argument("--local", type=int, default=512, help="Rows per process.")
     parser.add_argument("--width", type=int, default=768)
     parser.add_argument("--world-sizes", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--one-device", type=int, default=4096, help="Rows of the batch on a single device.")
+    parser.add_argument("--one-device", type=int, default=4096, help="Batch size on a single device.")
     parser.add_argument("--chunk", type=int, default=256)
     options = parser.parse_args()
     print("| processes | global batch | method | measured MiB | predicted MiB |\n|---|---|---|---|---|")
@@ -107,7 +107,7 @@ def main() -> int:
     for way in ("siglip, unchunked", "siglip, chunked", "clip, unchunked", "clip, chunked"):
         grew = measured(way, 1, options.one_device, options.width, options.chunk)
         print(f"| 1 | {options.one_device} | {way} | {grew:.0f} | - |", flush=True)
-    # The ring's memory must not depend on the number of processes; the allocator's own noise is some MiB.
+    # The memory of the ring must not depend on the number of processes, up to a few MiB of allocator noise.
     return 0 if max(ring) - min(ring) <= 16 else 1
 
 

@@ -1,12 +1,12 @@
 """Size, speed and memory of days on disk.
 
     python benchmarks/dataset_io.py                  # 2,000 days, a minute
-    python benchmarks/dataset_io.py --days 20000     # the job that is extrapolated to a million
+    python benchmarks/dataset_io.py --days 20000     # basis of the extrapolation to a million days
 
-It writes a cohort of simulated people as shards, reads it by `datasets.load_dataset` in numpy batches, and says what a
-million days would take: shards need nothing of one another, so time and size grow with their number, and memory does
-not. Beside the size stands that of the same days as plain float32 Parquet, as `datasets` writes it by default.
-Targets: 45 kB a day, 5,000 days a second read on one core.
+Writes a cohort of synthetic subjects as shards, reads it with `datasets.load_dataset` in numpy batches, and
+extrapolates to a million days: shards are independent, so time and size scale with their number and memory is constant.
+The size of the same days as plain float32 Parquet, the default of `datasets`, is reported for comparison. Targets: 45
+kB per day and 5,000 days per second read on one core.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MILLION = 1_000_000
 
 
 def peak_mib() -> float:
-    """Returns the most memory that this process has held, MiB."""
+    """Returns the peak memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def read_speed(rows: datasets.Dataset, batch: int) -> float:
-    """Returns days a second of processor time read in numpy batches, the best of three passes."""
+    """Returns days per second of CPU time when reading numpy batches, the best of three passes."""
     best = 0.0
     arrays = rows.select_columns(["values"]).with_format("numpy")
     for _ in range(3):
@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--days-per-person", type=int, default=4)
     parser.add_argument("--schema", default="sensorlm-26")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--ray", action="store_true", help="Write once more on Ray Data, two shards at a time.")
+    parser.add_argument("--ray", action="store_true", help="Also write with Ray Data, two shards at a time.")
     arguments = parser.parse_args()
     people = arguments.days // arguments.days_per_person
     options = {"people": people, "days_per_person": arguments.days_per_person, "schema": arguments.schema}
@@ -89,10 +89,10 @@ def main() -> int:
             seen += len(part["values"])
         streamed = seen / (time.process_time() - started)
         print(f"{'':46s} {'measured':>14s} {'target or reference':>24s}")
-        print(f"{'size, kB a day':46s} {kb:14.1f} {f'target {KB_PER_DAY:.0f}, plain {plain:.0f}':>24s}")
+        print(f"{'size, kB per day':46s} {kb:14.1f} {f'target {KB_PER_DAY:.0f}, plain {plain:.0f}':>24s}")
         print(f"{f'read, days/s (numpy, batches of {arguments.batch})':46s} {speed:14,.0f} {DAYS_PER_SECOND:24,.0f}")
         print(f"{'streamed from Parquet, days/s':46s} {streamed:14,.0f}")
-        print(f"{'simulated and written, days/s of one core':46s} {days / wrote:14,.0f}")
+        print(f"{'simulated and written, days/s on one core':46s} {days / wrote:14,.0f}")
         print(f"{f'peak memory for {days} days, MiB':46s} {after:14,.0f} {f'{before:,.0f} for 32 days':>24s}")
         print(
             f"a million days: {MILLION * kb / 1e6:.0f} GB in {MILLION // 512 + 1} shards,"
@@ -101,7 +101,7 @@ def main() -> int:
         if arguments.ray:
             started = time.perf_counter()
             write_cohort(folder / "ray", **options, ray_address="local", num_proc=2)
-            print(f"on Ray Data, two at a time: {days / (time.perf_counter() - started):,.0f} days/s")
+            print(f"with Ray Data, two shards at a time: {days / (time.perf_counter() - started):,.0f} days/s")
     return 0 if kb <= KB_PER_DAY and speed >= DAYS_PER_SECOND else 1
 
 

@@ -1,11 +1,11 @@
-"""How far losses and gradients of several processes are from those of one process with the whole batch.
+"""Differences of losses and gradients between several processes and a single process with the global batch.
 
     python benchmarks/distributed_parity.py --world-sizes 2 3
 
-Real processes (gloo) train a small model in float64 on parts of one batch, with captions of uneven length, texts that
-several recordings share across processes, and two accumulated micro-batches. The table gives the largest difference of
-any gradient, relative to the largest gradient. The last rows show what plain `all_gather` (no gradient returns to the
-process an embedding came from) and losses over each process's own rows would give.
+Several processes (gloo) train a small model in float64 on shares of one batch, with captions of different lengths,
+texts shared by recordings on different processes, and two accumulated micro-batches. The table shows the maximum
+difference of any gradient, relative to the largest gradient. The last rows show the errors of plain `all_gather`, which
+does not propagate gradients to the process an embedding came from, and of losses over local rows only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from sensorlm_hf.training.grad_cache import cached_backward
 ROWS, MICRO_BATCHES, MINUTES, CHANNELS, VOCAB, LENGTH = 12, 2, 60, 6, 41, 14
 TOLERANCE = 1e-12
 
-# name: objective, way of computing the losses, wrapper. Those of WRONG are wrong on purpose.
+# name: objective, loss computation, wrapper. The cases in WRONG are deliberately incorrect.
 CASES: dict[str, tuple[str, str, str]] = {
     **{f"{objective} gather DDP": (objective, "gather", "ddp") for objective in ("clip", "siglip", "cap", "coca")},
     "siglip ring DDP": ("siglip", "ring", "ddp"),
@@ -53,10 +53,10 @@ WRONG: dict[str, tuple[str, str, str]] = {
 
 
 class OwnSliceOnly(GlobalLosses):
-    """What open code often does: gather without gradients, put the own slice back, and compute the whole loss."""
+    """A common implementation: gather without gradients, insert the local slice, and compute the global loss."""
 
     def contrastive(self, sensor: Any, text: Any, scale: Any, bias: Any, groups: Any) -> torch.Tensor:
-        """Computes the whole loss on every process."""
+        """Computes the global loss on every process."""
         gathered = []
         for tensor in (sensor, text, groups):
             parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
@@ -67,7 +67,7 @@ class OwnSliceOnly(GlobalLosses):
 
 
 def small_model(objective: str) -> Any:
-    """A model with 6 x 3 patches, width 16 and one layer everywhere, none of whose weights is at its initial value."""
+    """Returns a model with 6 x 3 patches, width 16 and one layer per tower, with perturbed initial weights."""
     torch.manual_seed(0)
     config = SensorLMConfig.from_size(
         objective,
@@ -94,12 +94,12 @@ def small_model(objective: str) -> Any:
 
 
 def micro_batches() -> list[dict[str, torch.Tensor]]:
-    """Batches with gaps, captions of 3 to 14 tokens and texts that recordings far apart share."""
+    """Returns batches with gaps, captions of 3 to 14 tokens, and texts shared by distant recordings."""
     generator = torch.Generator().manual_seed(1)
     batches = []
     for _ in range(MICRO_BATCHES):
         lengths = torch.randint(3, LENGTH + 1, (ROWS,), generator=generator)
-        # Ranks differ much in their number of tokens.
+        # Ranks have very different numbers of tokens.
         lengths[: ROWS // 2] = lengths[: ROWS // 2].clamp(max=6)
         attention = (torch.arange(LENGTH)[None] < lengths[:, None]).long()
         ids = torch.randint(3, VOCAB, (ROWS, LENGTH), generator=generator) * attention
@@ -119,7 +119,7 @@ def micro_batches() -> list[dict[str, torch.Tensor]]:
 
 
 def part_of(batch: dict[str, torch.Tensor], rank: int, world: int) -> dict[str, torch.Tensor]:
-    """The rows of one process, padded to its own longest caption."""
+    """Returns the rows of one process, padded to its longest caption."""
     rows = {name: tensor[rank * (ROWS // world) : (rank + 1) * (ROWS // world)] for name, tensor in batch.items()}
     longest = int(rows["attention_mask"].sum(dim=1).max())
     for name in ("input_ids", "attention_mask"):
@@ -128,7 +128,7 @@ def part_of(batch: dict[str, torch.Tensor], rank: int, world: int) -> dict[str, 
 
 
 def loss_of(way: str, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The loss of this process in a case."""
+    """Returns the loss of this process in a case."""
     if way == "own":
         return model(**batch).loss
     if way == "own slice":
@@ -138,7 +138,7 @@ def loss_of(way: str, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tenso
 
 
 def wrap(model: Any, wrapper: str, world: int) -> Any:
-    """The model under DDP or FSDP2."""
+    """Wraps the model with DDP or FSDP2."""
     if wrapper == "ddp":
         return DistributedDataParallel(model)
     from torch.distributed.device_mesh import init_device_mesh
@@ -149,12 +149,12 @@ def wrap(model: Any, wrapper: str, world: int) -> Any:
     for module in model.modules():
         if type(module).__name__ in ("SensorLMEncoderLayer", "SensorLMCrossAttentionLayer"):
             fully_shard(module, mesh=mesh)
-    return fully_shard(model, mesh=mesh, reshard_after_forward=True)  # as `configs/accelerate/fsdp2.yaml` does
+    return fully_shard(model, mesh=mesh, reshard_after_forward=True)  # as in `configs/accelerate/fsdp2.yaml`
 
 
 @contextlib.contextmanager
 def unsynchronised(model: Any) -> Iterator[None]:
-    """Lets gradients of a micro-batch stay on their process."""
+    """Disables gradient synchronization for a micro-batch."""
     if isinstance(model, DistributedDataParallel):
         with model.no_sync():
             yield
@@ -165,7 +165,7 @@ def unsynchronised(model: Any) -> Iterator[None]:
 
 
 def gradients(model: Any) -> dict[str, torch.Tensor]:
-    """Whole gradients by parameter, sharded or not."""
+    """Returns full gradients by parameter, sharded or not."""
     result = {}
     for name, parameter in unwrap_sensorlm(model).named_parameters():
         grad = parameter.grad
@@ -175,7 +175,7 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
 
 
 def one_process(objective: str) -> tuple[float, dict[str, torch.Tensor]]:
-    """Loss and gradients of one process with the whole batch, by the model itself."""
+    """Returns loss and gradients of a single process with the global batch, computed by the model."""
     model, total = small_model(objective), 0.0
     for batch in micro_batches():
         loss = model(**batch).loss / MICRO_BATCHES
@@ -185,7 +185,7 @@ def one_process(objective: str) -> tuple[float, dict[str, torch.Tensor]]:
 
 
 def several_processes(objective: str, way: str, wrapper: str, rank: int, world: int) -> Any:
-    """Loss (mean over processes) and gradients of this process's part."""
+    """Returns the loss (mean over processes) and gradients for the share of this process."""
     model = wrap(small_model(objective), wrapper, world)
     total = torch.zeros((), dtype=torch.float64)
     batches = [part_of(batch, rank, world) for batch in micro_batches()]
@@ -211,7 +211,7 @@ def several_processes(objective: str, way: str, wrapper: str, rank: int, world: 
 
 
 def worker(rank: int, world: int, port: int, folder: str, cases: dict[str, tuple[str, str, str]]) -> None:
-    """Compares every case and writes the differences; runs in a process of its own."""
+    """Compares all cases and writes the differences; runs in a separate process."""
     torch.set_num_threads(1)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=world)
@@ -238,7 +238,7 @@ def start(function: Any, world: int, *arguments: Any) -> None:
 
 
 def free_port() -> int:
-    """Returns a port of this machine that nobody uses now."""
+    """Returns a free local port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -251,7 +251,7 @@ def compare(world: int, cases: dict[str, tuple[str, str, str]] | None = None) ->
         For each rank, by case: relative differences of the `loss` and of the `gradients` by parameter.
     """
     if ROWS % world:
-        raise ValueError(f"{ROWS} rows do not divide into {world} equal parts.")
+        raise ValueError(f"{ROWS} rows cannot be divided evenly among {world} processes.")
     with tempfile.TemporaryDirectory() as folder:
         start(worker, world, world, free_port(), folder, {**CASES, **WRONG} if cases is None else cases)
         return [torch.load(Path(folder) / f"{rank}.pt") for rank in range(world)]

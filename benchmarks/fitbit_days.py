@@ -1,9 +1,9 @@
-"""A real Fitbit export, read without training on it: which exercise was it, sleep or effort, a day with a run or not?
+"""Zero-shot evaluation on a real Fitbit export: exercises, intensity of events, and days with a run.
 
-Each sleep and exercise that the export logs becomes a window in which all else is masked; the model ranks the 20
-exercises, and tells apart the classes of task `intensity`. Whole days are then told by whether their owner ran, by
-prompts and by a linear probe that never saw the day (leave-pair-out, days as groups). The export is one person's, so
-no number says anything about other people. Only numbers over all days are printed.
+Each logged sleep and exercise becomes a window with everything else masked; the model ranks the 20 exercises and
+classifies the intensity (task `intensity`). Full days are then classified by whether they contain a run, with prompts
+and with a linear probe (leave-pair-out, grouped by day). The export is from a single person, so the results do not
+generalize to other people. Only aggregates over all days are printed.
 
     python benchmarks/fitbit_days.py --data FOLDER --timezone Australia/Melbourne
 """
@@ -33,7 +33,7 @@ from sensorlm_hf.processing import SensorLMProcessor
 
 
 def exercises(model: SensorLMModel, processor: SensorLMProcessor, days: list) -> dict:
-    """Returns how high the logged exercise ranks among the 20."""
+    """Returns the rank of the logged exercise among the 20 exercises."""
     task = get_event_task("exercise_events")
     crops = event_crops(days, task)
     scores = class_probabilities(model, processor, encode_days(model, processor, crops.days), task)
@@ -53,7 +53,7 @@ def exercises(model: SensorLMModel, processor: SensorLMProcessor, days: list) ->
 
 
 def intensity(model: SensorLMModel, processor: SensorLMProcessor, days: list) -> dict:
-    """Returns the AUROC of each class that the export logs, among the events of the task."""
+    """Returns the AUROC of each logged class among the events of the task."""
     task = get_event_task("intensity")
     crops = event_crops(days, task)
     scores = class_probabilities(model, processor, encode_days(model, processor, crops.days), task)
@@ -63,7 +63,7 @@ def intensity(model: SensorLMModel, processor: SensorLMProcessor, days: list) ->
 
 
 def running_days(model: SensorLMModel, processor: SensorLMProcessor, days: list) -> dict:
-    """Returns how well days with a run are told from days without."""
+    """Returns the AUROC for days with versus without a run."""
     ran = np.array([any(event.label == "running" for event in day.events_of("activity")) for day in days])
     task = get_task("activity")
     embeddings = encode_days(model, processor, days)
@@ -81,15 +81,15 @@ def running_days(model: SensorLMModel, processor: SensorLMProcessor, days: list)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder with fitbit_takeout/ in it"
+        "--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains fitbit_takeout/"
     )
-    parser.add_argument("--timezone", default="Australia/Melbourne", help="zone in which the export was recorded")
-    parser.add_argument("--model", help="model folder; the shipped demo model by default")
-    parser.add_argument("--json", type=Path, help="write the numbers here")
+    parser.add_argument("--timezone", default="Australia/Melbourne", help="time zone of the recording")
+    parser.add_argument("--model", help="model folder; the demo model by default")
+    parser.add_argument("--json", type=Path, help="output file for the results")
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "fitbit_takeout"
     if arguments.data is None or not root.is_dir():
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with fitbit_takeout/ in it.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains fitbit_takeout/.")
         return
     torch.set_num_threads(1)
     days = list(read_fitbit(root, timezone=arguments.timezone, report=ReadReport()))
@@ -100,13 +100,13 @@ def main() -> None:
     logged, classes, runs = results.values()
     print(f"Fitbit export, one person, {len(days)} days; model {path}")
     print(
-        f"  logged exercise among 20, {logged['events']} events: first {logged['first']:.2f} (chance 0.05), among the"
-        f" first three {logged['among_three']:.2f} (chance 0.15), mean rank {logged['mean_rank']:.1f} (chance 10.5)"
+        f"  logged exercise among 20, {logged['events']} events: top 1 {logged['first']:.2f} (chance 0.05), top 3"
+        f" {logged['among_three']:.2f} (chance 0.15), mean rank {logged['mean_rank']:.1f} (chance 10.5)"
     )
     for name, entry in logged["by_exercise"].items():
         print(f"    {name:20s} events {entry['events']:2d}, mean rank {entry['mean_rank']:.1f}")
-    told = ", ".join(f"{name} {value:.3f}" for name, value in classes["auroc"].items())
-    print(f"  intensity of {classes['events']} events: AUROC {told} (chance 0.5)")
+    aurocs = ", ".join(f"{name} {value:.3f}" for name, value in classes["auroc"].items())
+    print(f"  intensity of {classes['events']} events: AUROC {aurocs} (chance 0.5)")
     print(f"  days with a run, {runs['with_a_run']} of {runs['days']}: AUROC by prompts {runs['prompts']:.3f}", end="")
     for name, word in (("probe", "probe on the embedding"), ("summary_probe", "probe on summary features")):
         low, high = runs[f"{name}_by_chance"]

@@ -1,14 +1,14 @@
-"""Times captions: with the cache, without it, and with open_clip's CoCa at equal size, in one run.
+"""Benchmarks generation with and without the cache, and with the CoCa of open_clip at the same size.
 
     python benchmarks/generation.py [--tokens 256] [--days 1] [--layers 6] [--width 384] [--threads 1] [--repeats 2]
 
-Greedy search of a fixed number of tokens. open_clip's `generate` keeps no cache: it reads the whole text anew for every
-token. It gets a model of equal size: the same text side, and our sensor tower in the place of its image tower. The goal
-is that both take at least 5 times as long as with the cache at 256 tokens. Times are the processor's, the least of the
-repeats, which take turns.
+Greedy search with a fixed number of tokens. `generate` of open_clip has no cache: it processes the full text for every
+token. It is given a model of the same size: the same text tower and decoder, and our sensor tower in place of the image
+tower. The target is that both take at least 5 times as long as with the cache at 256 tokens. Times are CPU time, the
+minimum over interleaved repeats.
 
-One day at a time is the hardest case: a step of the cache then reads every weight for a single token, as fast as the
-memory gives them, and little else. With more days at once the same weights serve all of them.
+One day at a time is the hardest case: a cached step then reads every weight for a single token and is bound by memory
+bandwidth. With larger batches, the weights are shared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def generate_with(reference: Any, open_clip: Any, days: torch.Tensor, tokens: int) -> Any:
-    """Greedy search by open_clip's `generate`; transformers 5 dropped the beams that its import asks for."""
+    """Runs greedy search with `generate` of open_clip, which imports beam search classes removed in transformers 5."""
     import transformers.generation as generation
 
     coca = sys.modules["open_clip.coca_model"]
@@ -56,7 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=256)
     parser.add_argument("--days", type=int, default=1)
-    parser.add_argument("--layers", type=int, default=6, help="layers of the text tower and of the decoder, each")
+    parser.add_argument("--layers", type=int, default=6, help="layers of the text tower and of the decoder")
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2)
@@ -90,11 +90,11 @@ def main() -> int:
             taken, captions[name] = timed(way)
             seconds[name] = min(seconds[name], taken)
     missed = False
-    print(f"{'':12} {'seconds':>8} {'times cached':>13}  goal")
+    print(f"{'':12} {'seconds':>8} {'times cached':>13}  target")
     for name, taken in seconds.items():
         ratio = taken / seconds["cached"]
         missed |= name != "cached" and ratio < GOAL
-        # open_clip ends every caption with the end token, whatever the scores say.
+        # open_clip always ends captions with the end token, regardless of the scores.
         equal = torch.equal(captions["cached"][:, :-1], captions[name][:, :-1])
         goal, note = ("", "") if name == "cached" else (f">= {GOAL}", f"equal tokens: {equal}")
         print(f"{name:12} {taken:8.2f} {ratio:13.1f}  {goal:5} {note}")

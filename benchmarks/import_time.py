@@ -1,4 +1,4 @@
-"""Time of `import sensorlm_hf` beside `from transformers import AutoModel, pipeline`, in fresh processes by turns."""
+"""Import time of `sensorlm_hf` compared with `from transformers import AutoModel, pipeline`, in new processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main() -> int:
     repeats = parser.parse_args().repeats
     times: dict[str, list[float]] = {REFERENCE: [], OURS: []}
     for code in times:
-        seconds(code)  # the first one reads the files into memory
+        seconds(code)  # warm up the file cache
     for _ in range(repeats):
         for code, taken in times.items():
             taken.append(seconds(code))
@@ -35,7 +35,7 @@ def main() -> int:
     print("|---|---|---|")
     for code, taken in times.items():
         print(f"| `{code}` | {medians[code]:.2f} | {min(taken):.2f} |")
-    print(f"\nratio of the medians: {ratio:.2f} (goal: at most {GOAL})")
+    print(f"\nratio of the medians: {ratio:.2f} (target: at most {GOAL})")
     return 0 if ratio <= GOAL else 1
 
 

@@ -1,9 +1,9 @@
-"""A run that is killed again and again, beside one that is not: the loss curves must be the same, bit by bit.
+"""Compares a run that is killed repeatedly with an uninterrupted run: the loss curves must be bit-identical.
 
     python benchmarks/kill_and_resume.py --kills 3
 
-`sensorlm-hf train` runs in a process of its own and gets `kill -9` from outside at random moments: while it computes,
-evaluates or writes a checkpoint, whatever it is then doing. After the last kill it may finish.
+`sensorlm-hf train` runs in a separate process that is killed with `kill -9` at random times, during training,
+evaluation or checkpointing. After the last kill it runs to completion.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sensorlm_hf.training import last_whole_checkpoint
 
 
 def command(data: Path, output: Path, steps: int) -> list[str]:
-    """The run."""
+    """Returns the command of the run."""
     words = f"train --objective coca --data {data} --output_dir {output} --resume --max_steps {steps} --batch-size 8"
     words += " --max-text-length 48 --vocab-size 300 --logging_steps 1 --eval_strategy steps --eval_steps 3"
     words += " --save_strategy steps --save_steps 3 --seed 7 --use_cpu --report_to none --disable_tqdm true"
@@ -32,13 +32,13 @@ def command(data: Path, output: Path, steps: int) -> list[str]:
 
 
 def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Starts a run; what it prints goes to a file."""
+    """Starts a run with its output redirected to a file."""
     with log.open("ab") as out:
         return subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def losses(output: Path) -> dict[int, float]:
-    """Loss by step, from the last checkpoint."""
+    """Returns the loss by step from the last checkpoint."""
     checkpoint = last_whole_checkpoint(output)
     if checkpoint is None:
         return {}
@@ -47,7 +47,7 @@ def losses(output: Path) -> dict[int, float]:
 
 
 def wait_for_work(process: subprocess.Popen[bytes], output: Path, seen: int) -> None:
-    """Returns once a run has trained beyond its last start, so that a kill hits more than imports."""
+    """Waits until a run has trained beyond its starting point, so that kills do not only occur during imports."""
     while process.poll() is None and len(losses(output)) <= seen:
         time.sleep(0.2)
 
@@ -60,9 +60,9 @@ def main() -> int:
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        data, whole, killed, log = (Path(folder) / name for name in ("days", "whole", "killed", "log"))
+        data, reference, killed, log = (Path(folder) / name for name in ("days", "reference", "killed", "log"))
         write_cohort(data, people=60, days_per_person=1, seed=1)
-        if start(command(data, whole, options.steps), log).wait():
+        if start(command(data, reference, options.steps), log).wait():
             sys.stderr.write(log.read_text())
             return 1
         places = []
@@ -77,8 +77,8 @@ def main() -> int:
         if start(command(data, killed, options.steps), log).wait():
             sys.stderr.write(log.read_text())
             return 1
-        expected, found = losses(whole), losses(killed)
-    print(f"killed {options.kills} times; went on from steps {places}")
+        expected, found = losses(reference), losses(killed)
+    print(f"killed {options.kills} times; resumed from steps {places}")
     print("| step | uninterrupted | killed and resumed | equal |\n|---|---|---|---|")
     for step, loss in expected.items():
         print(f"| {step} | {loss!r} | {found.get(step)!r} | {'yes' if found.get(step) == loss else 'NO'} |")

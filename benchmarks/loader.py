@@ -1,9 +1,9 @@
-"""How many days a second the loader gives, beside how many a training step takes.
+"""Throughput of the data loader compared with a training step.
 
     python benchmarks/loader.py --workers 0 1 2
 
 Days are read from Parquet shards (loaded, or streamed), captions are drawn and tokenised in the workers, and batches
-are collated, as in training. Where the loader gives fewer days than the step takes, training waits for data: raise the
+are collated, as in training. If the loader is slower than the training step, training waits for data: increase the
 number of workers.
 """
 
@@ -27,7 +27,7 @@ KEYS = {"high_level_summary_caption": 0.65, "high_low_caption": 0.35}
 
 
 def loader_of(parts: Any, batch_size: int, workers: int) -> Iterable[Any]:
-    """The loader of a run."""
+    """Returns the data loader of a run."""
     streams = isinstance(parts.train, torch.utils.data.IterableDataset)
     return torch.utils.data.DataLoader(
         parts.train,
@@ -40,7 +40,7 @@ def loader_of(parts: Any, batch_size: int, workers: int) -> Iterable[Any]:
 
 
 def days_per_second(loader: Iterable[Any], batch_size: int) -> float:
-    """Days a second once the first batch is there."""
+    """Returns the days per second after the first batch."""
     batches = iter(loader)
     next(batches)
     began, count = time.perf_counter(), 0
@@ -50,7 +50,7 @@ def days_per_second(loader: Iterable[Any], batch_size: int) -> float:
 
 
 def step_days_per_second(parts: Any, batch: dict[str, torch.Tensor], device: torch.device) -> float:
-    """Days a second that a training step takes."""
+    """Returns the days per second of a training step."""
     model = parts.model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     batch = {name: tensor.to(device) for name, tensor in batch.items()}

@@ -1,9 +1,9 @@
-"""Event-level zero-shot on real people: sleep, sedentary, light and vigorous events of MMASH (Rossi et al. 2020).
+"""Event-level zero-shot classification on real people: events of MMASH (Rossi et al. 2020).
 
-Each event of the diary and the sleep log of at least ten minutes becomes a window in which all else is masked; a model
-scores it against texts (task `intensity` of `sensorlm_hf.evaluation.tasks`). Beside it stands what labels buy: logistic
-regression on eight summary features of heart rate, steps and accelerometer counts, each person left out in turn. Only
-numbers over all people are printed.
+Each event of at least ten minutes in the diary or sleep log becomes a window with everything else masked; a model
+classifies it as sleep, sedentary, light or vigorous (task `intensity` in `sensorlm_hf.evaluation.tasks`). The
+supervised baseline is logistic regression on eight summary features of heart rate, steps and accelerometer counts, with
+leave-one-person-out cross-validation. Only aggregates over all people are printed.
 
     python benchmarks/mmash_events.py --data FOLDER --model sensorlm-coca
 """
@@ -34,7 +34,7 @@ from sensorlm_hf.evaluation.zero_shot import evaluate_event_level, event_crops
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
-# Words that the captions of the demo model never used, to see how much hangs on the vocabulary.
+# Words that do not occur in the captions of the demo model, to test how much the scores depend on the vocabulary.
 PROMPTS = {
     "task": None,
     "names of the classes": (("sleep",), ("sedentary behaviour",), ("light activity",), ("vigorous activity",)),
@@ -49,7 +49,7 @@ PROMPTS = {
 
 
 def counts_per_minute(folder: Path, day: SensorDay) -> np.ndarray:
-    """Returns the mean accelerometer counts of each minute of a person's window, NaN where there are none."""
+    """Returns the mean accelerometer counts per minute of a recording, NaN where missing."""
     frame = pd.read_csv(folder / "Actigraph.csv", usecols=["day", "time", "Vector Magnitude"])
     clock = frame["time"].str.split(":", expand=True).astype(int)
     second_day = (frame["day"] != 1).to_numpy()
@@ -59,7 +59,7 @@ def counts_per_minute(folder: Path, day: SensorDay) -> np.ndarray:
 
 
 def event_features(crop: SensorDay, counts: np.ndarray) -> list[float]:
-    """Returns eight numbers: heart rate (mean, spread, 90 %), steps (mean, 90 %, share), counts (mean, spread)."""
+    """Returns eight features: heart rate (mean, spread, 90 %), steps (mean, 90 %, share), counts (mean, spread)."""
     event = crop.events[0]
     inside = slice(max(event.start_minute, 0), min(event.end_minute, len(crop)))
     heart, steps, moved = crop.channel("HR")[inside], crop.channel("steps")[inside], counts[inside]
@@ -73,7 +73,7 @@ def event_features(crop: SensorDay, counts: np.ndarray) -> list[float]:
 
 
 def leave_one_out(features: np.ndarray, classes: np.ndarray, people: list[str]) -> np.ndarray:
-    """Returns the probabilities of a logistic regression that never saw the person."""
+    """Returns the probabilities of a logistic regression, cross-validated by person."""
     features = np.where(np.isfinite(features), features, np.nanmean(features, axis=0))
     scores = np.zeros((len(classes), int(classes.max()) + 1))
     for person in np.unique(people):
@@ -85,15 +85,15 @@ def leave_one_out(features: np.ndarray, classes: np.ndarray, people: list[str]) 
 
 
 def card_rows(results: dict, people: int, events: int) -> list[dict]:
-    """Returns the model's number and that of labels, as a card holds them."""
-    told = f"real people (MMASH, {people} people, {events} events), sleep / sedentary / light / vigorous"
+    """Returns the zero-shot and the supervised result as rows of a model card."""
+    what = f"real people (MMASH, {people} people, {events} events), sleep / sedentary / light / vigorous"
     names = {
         "zero-shot": "zero-shot, prompts: task",
-        "labels": "logistic regression with labels: heart rate, steps, counts",
+        "supervised": "logistic regression with labels: heart rate, steps, counts",
     }
     return [
         related_result(
-            f"{told}: {word}" + (" (logistic regression, leave one person out)" if word == "labels" else ""),
+            f"{what}: {word}" + (" (logistic regression, leave one person out)" if word == "supervised" else ""),
             "AUROC",
             results[name]["auroc"],
             "python benchmarks/mmash_events.py --data FOLDER",
@@ -106,14 +106,16 @@ def card_rows(results: dict, people: int, events: int) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
-    parser.add_argument("--model", help="model folder; the shipped demo model by default")
-    parser.add_argument("--json", type=Path, help="write the numbers here")
-    parser.add_argument("--card_rows", type=Path, help="write the rows of a model card here (train_demo.py --related)")
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains mmash/")
+    parser.add_argument("--model", help="model folder; the demo model by default")
+    parser.add_argument("--json", type=Path, help="output file for the results")
+    parser.add_argument(
+        "--card_rows", type=Path, help="output file for rows of the model card (train_demo.py --related)"
+    )
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "mmash"
     if arguments.data is None or not root.is_dir():
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/ in it. Nothing measured.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains mmash/. Skipped.")
         return
     torch.set_num_threads(1)
     task = get_event_task("intensity")

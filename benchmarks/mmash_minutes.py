@@ -1,10 +1,10 @@
-"""Minutes of a real person beside independent computations: heart rate and RMSSD of an MMASH recording.
+"""Compares heart rate and RMSSD of an MMASH recording with an independent implementation.
 
     python benchmarks/mmash_minutes.py --data FOLDER [--who user_1] [--plot minutes.png]
 
-The reader's minutes stand beside those that pandas computes from the same files, written anew from the definitions in
-docs/features.md: heart rate by groups, RMSSD by a loop over the five minutes around each minute. It prints how many
-minutes were compared and the largest difference, and exits with 1 where that is more than float32 explains.
+The per-minute values of the reader are compared with a pandas implementation of the definitions in docs/features.md:
+heart rate with groupby, RMSSD with a loop over the five minutes around each minute. It prints the number of compared
+minutes and the maximum difference, and exits with status 1 if that exceeds float32 precision.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import pandas as pd
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 
 TOLERANCE = 1e-4
-"""Largest difference allowed, bpm and ms: values are float32 of up to 2,000."""
+"""Maximum difference in bpm and ms; values are float32 up to 2,000."""
 
 
 def clock(frame: pd.DataFrame) -> pd.Series:
-    """Seconds since midnight of day 1."""
+    """Converts times to seconds since midnight of day 1."""
     return pd.to_timedelta(frame["time"]).dt.total_seconds() + 86_400.0 * (frame["day"] != 1)
 
 
 def heart_rate(folder: Path, origin: float, minutes: int) -> np.ndarray:
-    """Mean of the monitor's rates of each minute; where it has none, 60 s over the mean RR interval."""
+    """Returns the mean heart rate of the monitor per minute, or 60 s over the mean RR interval where it is missing."""
     raw = pd.read_csv(folder / "Actigraph.csv")
     raw["minute"] = ((clock(raw) - origin) // 60).astype(int)
     rates = raw[raw["HR"].between(25, 240)].groupby("minute")["HR"].mean()
@@ -40,7 +40,7 @@ def heart_rate(folder: Path, origin: float, minutes: int) -> np.ndarray:
 
 
 def rmssd(folder: Path, origin: float, minutes: int) -> np.ndarray:
-    """RMSSD of the five minutes around each minute."""
+    """Returns the RMSSD of the five minutes around each minute."""
     raw = pd.read_csv(folder / "RR.csv")
     raw = pd.DataFrame({"at": clock(raw) - origin, "rr": raw["ibi_s"] * 1000.0})
     raw["before"], raw["gap"] = raw["rr"].shift(), raw["at"].diff() - raw["rr"] / 1000.0
@@ -61,12 +61,12 @@ def rmssd(folder: Path, origin: float, minutes: int) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains mmash/")
     parser.add_argument("--who", default="user_1")
     parser.add_argument("--plot", metavar="PNG")
     arguments = parser.parse_args()
     if not arguments.data or not (Path(arguments.data) / "mmash").is_dir():
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/ in it. Nothing measured.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains mmash/. Skipped.")
         return 0
     folder = Path(arguments.data) / "mmash" / arguments.who
     (day,) = read_mmash(folder, report=ReadReport())
@@ -76,7 +76,7 @@ def main() -> int:
         "RMSSD (ms)": (day.channel("rmssd_percentile_0595"), rmssd(folder, origin, len(day))),
     }
     worst = 0.0
-    print(f"{'':20s} {'minutes':>8s} {'only one has':>13s} {'median':>8s} {'largest difference':>19s}")
+    print(f"{'':20s} {'minutes':>8s} {'in only one':>13s} {'median':>8s} {'maximum difference':>19s}")
     for name, (ours, other) in compared.items():
         both = ~np.isnan(ours) & ~np.isnan(other)
         alone = int((np.isnan(ours) != np.isnan(other)).sum())
@@ -89,7 +89,7 @@ def main() -> int:
 
 
 def draw(path: str, compared: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Draws the reader's minutes as lines and the others as points over them."""
+    """Plots the values of the reader as lines and the reference values as points."""
     import matplotlib
 
     matplotlib.use("Agg")

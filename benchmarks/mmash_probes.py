@@ -1,10 +1,10 @@
 """Mood and stress of real people from their signals: linear probes on MMASH (Rossi et al. 2020).
 
-Mood: each of a person's five questionnaires (PANAS) ends a window of two hours, in which all else is masked; is the
-mood told positive or not? Stress: is a person's daily stress (DSI) at least the median of the people here? Both are
-asked of a logistic regression on the model's embedding, and of one on six summary features of the same minutes, and
-scored by leave-pair-out, as people are few (`benchmarks/pair_probe.py`). Only numbers over all people are
-printed.
+Mood: each of a person's five questionnaires (PANAS) ends a two-hour window with everything else masked; the label is
+whether the reported mood is positive. Stress: whether a person's daily stress (DSI) is at least the median over people.
+Both are predicted with logistic regression on the embedding of the model, and on six summary features of the same
+minutes, and scored with leave-pair-out cross-validation, since there are few people (`benchmarks/pair_probe.py`). Only
+aggregates over all people are printed.
 
     python benchmarks/mmash_probes.py --data FOLDER --model sensorlm-coca
 """
@@ -32,16 +32,16 @@ from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 
 MOOD_WINDOW = 120
-"""Minutes before a questionnaire that its mood is predicted from."""
+"""Window length before a questionnaire, in minutes."""
 
 LEAST_OBSERVED = 30
-"""Minutes of heart rate without which a window is left out."""
+"""Minimum number of minutes with heart rate in a window."""
 
 CHANNELS = ("HR", "rmssd", "steps")
 
 
 def mood_windows(days: list[SensorDay]) -> tuple[list[SensorDay], np.ndarray]:
-    """Returns windows before questionnaires, and for each whether the mood was positive."""
+    """Returns windows before questionnaires, and whether each mood was positive."""
     windows, positive = [], []
     for day in days:
         for event in day.events_of("mood"):
@@ -53,10 +53,10 @@ def mood_windows(days: list[SensorDay]) -> tuple[list[SensorDay], np.ndarray]:
 
 
 def stressed_days(days: list[SensorDay]) -> tuple[list[SensorDay], np.ndarray]:
-    """Returns the days of people who told their stress, and for each whether it is at least the median."""
-    told = [day for day in days if day.labels.get("daily_stress") is not None]
-    scores = np.array([float(day.labels["daily_stress"]) for day in told])
-    return told, scores >= np.median(scores)
+    """Returns the days with reported stress, and whether each is at least the median."""
+    reported = [day for day in days if day.labels.get("daily_stress") is not None]
+    scores = np.array([float(day.labels["daily_stress"]) for day in reported])
+    return reported, scores >= np.median(scores)
 
 
 def summary_features(day: SensorDay) -> list[float]:
@@ -70,14 +70,14 @@ def summary_features(day: SensorDay) -> list[float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
-    parser.add_argument("--model", help="model folder; the shipped demo model by default")
-    parser.add_argument("--shuffles", type=int, default=100, help="shuffled classes that tell the spread of chance")
-    parser.add_argument("--json", type=Path, help="write the numbers here")
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains mmash/")
+    parser.add_argument("--model", help="model folder; the demo model by default")
+    parser.add_argument("--shuffles", type=int, default=100, help="number of label shuffles for the chance range")
+    parser.add_argument("--json", type=Path, help="output file for the results")
     arguments = parser.parse_args()
     root = Path(arguments.data or "") / "mmash"
     if arguments.data is None or not root.is_dir():
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/ in it. Nothing measured.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains mmash/. Skipped.")
         return
     torch.set_num_threads(1)
     days = list(read_mmash(root, report=ReadReport()))
@@ -97,7 +97,7 @@ def main() -> None:
             results[f"{task}: {name}"] = {"auroc": auroc, "pairs": pairs, "chance_low": low, "chance_high": high}
             print(
                 f"  {task:6s} {name:26s} AUROC {auroc:.3f} ({positive.sum()} of {len(positive)} items, {pairs} pairs;"
-                f" shuffled classes {low:.3f} to {high:.3f})"
+                f" shuffled labels {low:.3f} to {high:.3f})"
             )
     if arguments.json:
         atomic_write_text(arguments.json, json.dumps(results, indent=2) + "\n")

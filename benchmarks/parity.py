@@ -1,12 +1,12 @@
-"""Prints the parity of every variant with independent implementations: the largest differences, forward and gradients.
+"""Parity of all variants with independent implementations: maximum differences of outputs and gradients.
 
     python benchmarks/parity.py
 
 The exit status is 1 if a difference is above 1e-5.
 
-The comparisons are those of tests/modeling/test_modeling_parity.py: transformers' SigLIP towers, and open_clip's CoCa
-and losses where open_clip is installed, with equal weights; and ours the fast way against the slow one. Differences are
-relative to the largest entry of the reference, or to 1 where that is smaller.
+The comparisons are those of tests/modeling/test_modeling_parity.py: the SigLIP towers of transformers, and the CoCa
+and losses of open_clip if installed, with the same weights; and fast versus slow code paths. Differences are relative
+to the largest entry of the reference, or to 1 if that is smaller.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GOAL = 1e-5
 
 
 def largest(comparisons: Iterable[parity.Comparison]) -> tuple[dict[str, float], int]:
-    """Returns the largest difference of outputs and of gradients, and how many tensors were compared."""
+    """Returns the maximum differences of outputs and gradients, and the number of compared tensors."""
     worst: dict[str, float] = {"forward": 0.0, "gradients": float("nan")}
     count = 0
     for name, ours, theirs in comparisons:

@@ -1,10 +1,10 @@
-"""Minute features of raw signals, in signal seconds described per second of processor time on one core.
+"""Throughput of per-minute features from raw signals, in signal seconds per second of CPU time on one core.
 
     python benchmarks/signals.py
 
 The signals are synthetic: a moving wrist at 64 Hz, pulses at 64 Hz, skin conductance and temperature at 4 Hz, altitude
-at 1 Hz. The reference is `numpy.std` over each minute of the same accelerometer data: no feature of a minute can be had
-for less than reading it once. The target is 50 times faster than real time for all features together.
+at 1 Hz. The reference is `numpy.std` over each minute of the same accelerometer data, a lower bound for any per-minute
+feature. The target is 50 times real time for all features together.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ RATE = 64
 
 
 def pulses(seconds: int, rng: np.random.Generator) -> np.ndarray:
-    """A pulse wave of about 70 beats a minute."""
+    """Returns a pulse wave of about 70 beats per minute."""
     rate = 70 / 60 * (1 + 0.1 * np.sin(np.arange(seconds * RATE) / RATE / 3))
     phase = np.cumsum(rate) / RATE
     return np.exp(3 * np.cos(2 * np.pi * phase)) + rng.normal(0, 0.2, len(phase))
 
 
 def best_of(runs: int, job: Callable[[], object]) -> float:
-    """Returns the least processor time of some runs, seconds."""
+    """Returns the minimum CPU time over several runs, in seconds."""
     times = []
     for _ in range(runs):
         started = time.process_time()
@@ -70,7 +70,7 @@ def main() -> int:
         "altitude, 1 Hz": lambda: altitude_features(altitude, 1),
     }
     ppg_beats(ppg[: 60 * RATE], RATE)  # imports NeuroKit2
-    print(f"{'job':38s} {'ms per signal hour':>20s} {'times real time':>16s}")
+    print(f"{'task':38s} {'ms per signal hour':>20s} {'times real time':>16s}")
     total = 0.0
     for name, job in jobs.items():
         spent = best_of(arguments.runs, job)

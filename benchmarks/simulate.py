@@ -1,9 +1,9 @@
-"""Speed and memory of the simulator on one core, beside what merely drawing as many random numbers costs.
+"""Speed and memory of the simulator on one core, compared with drawing the same number of random numbers.
 
     python benchmarks/simulate.py
 
-The reference is `numpy.random.Generator.standard_normal` drawing one float32 for each value of a day: no simulator that
-draws its noise can be faster. The target is 200 days a second.
+The reference is `numpy.random.Generator.standard_normal` drawing one float32 per value of a day, a bound for any
+simulator with random noise. The target is 200 days per second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TARGET = 200.0
 
 
 def days_per_second(days: int, schema: str, chunk_size: int) -> float:
-    """Returns days simulated per second of processor time, the best of three runs."""
+    """Returns simulated days per second of CPU time, the best of three runs."""
     best = 0.0
     for run in range(3):
         started = time.process_time()
@@ -33,7 +33,7 @@ def days_per_second(days: int, schema: str, chunk_size: int) -> float:
 
 
 def draws_per_second(days: int, channels: int) -> float:
-    """Returns days' worth of random numbers drawn per second of processor time."""
+    """Returns days of random numbers per second of CPU time."""
     rng = np.random.default_rng(0)
     started = time.process_time()
     for _ in range(days):
@@ -42,7 +42,7 @@ def draws_per_second(days: int, channels: int) -> float:
 
 
 def peak_mebibytes(days: int) -> float:
-    """Returns the peak of allocated memory while streaming days and keeping none."""
+    """Returns the peak memory while streaming days without keeping them."""
     tracemalloc.start()
     for _ in iter_simulated_days(days):
         pass

@@ -1,8 +1,7 @@
-"""How hard the simulated cohort is: what gradient boosting on summary features of the day reaches.
+"""Difficulty of the simulated cohort, measured by gradient boosting on summary features of the day.
 
-This is the supervised ceiling beside which zero-shot results are to be read. It is fitted on some simulated people and
-scored on others. The simulator is meant to lie between 0.90 and 0.98 macro AUROC over the 20 exercise classes; the
-script exits with an error when it does not.
+This is the supervised baseline for zero-shot results, trained and evaluated on different synthetic subjects. The target
+range is 0.90 to 0.98 macro AUROC over the 20 exercise classes; the script exits with an error outside of it.
 
     python benchmarks/simulated_difficulty.py --days 3000
 """
@@ -51,9 +50,9 @@ def main() -> int:
         if (truth == name).any()
     }
     auroc = float(np.mean(list(each.values())))
-    print(f"simulated days {arguments.days}, with exercise {active.sum()}, seed {arguments.seed}, {arguments.schema}")
+    print(f"{arguments.days} simulated days, with exercise {active.sum()}, seed {arguments.seed}, {arguments.schema}")
     print(f"20-class main activity, held-out people ({len(truth)} days), gradient boosting on summary features:")
-    print(f"  AUROC {auroc:.3f} (chance 0.500, meant to lie in 0.90 to 0.98)")
+    print(f"  AUROC {auroc:.3f} (chance 0.500, target 0.90 to 0.98)")
     print(f"  macro F1 {f1_score(truth, guesses, average='macro'):.3f} (chance 0.05)")
     print(f"  balanced accuracy {balanced_accuracy_score(truth, guesses):.3f} (chance 0.050)")
     for name, value in sorted(each.items(), key=lambda item: item[1]):

@@ -1,8 +1,8 @@
-"""Draws simulated days beside real ones, and compares their segments in numbers.
+"""Plots simulated next to real days, and compares statistics of their segments.
 
-The real recordings are those of MMASH (Rossi et al. 2020, PhysioNet), read from a folder `mmash/user_*`. Nothing of
-them is written but pictures and summaries over all people. `--out` shows single people's signals: do not publish it
-without their licence. `--people-out` shows medians and quartiles over people only; the one in the docs is made by
+The real recordings are those of MMASH (Rossi et al. 2020, PhysioNet), read from a folder `mmash/user_*`. Only
+plots and aggregates over all people are written. `--out` shows signals of individuals: do not publish it unless the
+license permits it. `--people-out` only shows medians and quartiles over people; the plot in the docs is created with
 
     python benchmarks/simulated_vs_real.py --data FOLDER --out days.png --people-out docs/images/simulated_vs_real.svg
 """
@@ -34,7 +34,7 @@ def _minute(clock: str, day: int) -> int:
 
 
 def read_mmash(folder: Path) -> pd.DataFrame:
-    """Returns one MMASH person's minutes: heart rate, steps and segment, by minute from the first midnight."""
+    """Returns heart rate, steps and segment of one MMASH recording, by minute from the first midnight."""
     actigraph = pd.read_csv(folder / "Actigraph.csv", index_col=0)
     actigraph["minute"] = [_minute(t, d) for t, d in zip(actigraph["time"], actigraph["day"], strict=True)]
     grouped = actigraph.groupby("minute")
@@ -54,7 +54,7 @@ def read_mmash(folder: Path) -> pd.DataFrame:
 
 
 def simulated_minutes(day: SensorDay) -> pd.DataFrame:
-    """Returns a simulated day's minutes in the same form, with the segments that its log names."""
+    """Returns the minutes of a simulated day in the same format, with the segments in its log."""
     segment = np.full(len(day), "", object)
     for event in day.events:
         first, last = max(event.start_minute, 0), min(event.end_minute, len(day))
@@ -70,7 +70,7 @@ def simulated_minutes(day: SensorDay) -> pd.DataFrame:
 
 
 def summarise(people: list[pd.DataFrame]) -> pd.DataFrame:
-    """Returns for each segment the means over people of what their minutes look like."""
+    """Returns statistics of each segment, averaged over people."""
     rows = {}
     for segment in SEGMENTS:
         chosen = [p[(p.segment == segment) & p.HR.notna()] for p in people]
@@ -88,7 +88,7 @@ def summarise(people: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path) -> None:
-    """Draws heart rate and steps of real people on the left and of simulated ones on the right."""
+    """Plots heart rate and steps of real people on the left and of synthetic subjects on the right."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -131,7 +131,7 @@ def _profile(people: list[pd.DataFrame], column: str) -> pd.DataFrame:
 
 
 def draw_people(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path) -> None:
-    """Draws the day of all real people on the left and of as many simulated ones on the right: medians, quartiles."""
+    """Plots medians and quartiles of real people on the left and of as many synthetic subjects on the right."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -167,7 +167,7 @@ def draw_people(real: list[pd.DataFrame], simulated: list[SensorDay], out: Path)
 
 
 def draw_channels(day: SensorDay, out: Path) -> None:
-    """Draws every channel of a simulated day with its events."""
+    """Plots every channel of a simulated day with its events."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -194,15 +194,15 @@ def draw_channels(day: SensorDay, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that holds mmash/")
+    parser.add_argument("--data", default=os.environ.get("SENSORLM_REAL_DATA"), help="folder that contains mmash/")
     parser.add_argument("--out", type=Path, default=Path("simulated_vs_real.png"))
-    parser.add_argument("--people-out", type=Path, help="picture of medians over people, which shows nobody's day")
-    parser.add_argument("--rows", type=int, default=4, help="days to draw")
+    parser.add_argument("--people-out", type=Path, help="plot of medians over people, without data of individuals")
+    parser.add_argument("--rows", type=int, default=4, help="number of days to plot")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     folders = sorted(Path(arguments.data or "").glob("mmash/user_*"))
     if arguments.data is None or not folders:
-        print("No real recordings: give --data FOLDER, or SENSORLM_REAL_DATA, with mmash/user_* in it. Nothing drawn.")
+        print("No real recordings: set --data or SENSORLM_REAL_DATA to a folder that contains mmash/user_*. Skipped.")
         return
     days = [d for d in iter_simulated_days(1200, arguments.seed, days_per_person=1) if d.mask[:, 0].mean() > 0.8]
     strap = [day for day in days if "strap" in str(day.labels["device"])]

@@ -1,15 +1,15 @@
-"""Speed of a training step beside transformers' SigLIP and open_clip's CoCa of the same size, in one run.
+"""Speed of a training step compared with SigLIP of transformers and CoCa of open_clip at the same size.
 
     python benchmarks/train_step.py
     python benchmarks/train_step.py --device cuda --size base --batch-sizes 16 32 64 128 --bf16 --compile
 
 A step is forward, loss, backward and AdamW on the same batch. The references get images with as many patches as a day
-has tokens and captions of the same length; widths, depths, heads and vocabulary are equal. Steps alternate, so that all
-models see the same load of the machine, and medians are compared; a ratio above 1 means that ours is faster. On a CPU
-with one thread the processor's time is taken rather than the clock's, so that other programs disturb little. `mfu` is
-the share of the rate at which the device multiplies large matrices in the same type, measured here.
+has tokens, and captions of the same length; widths, depths, heads and vocabulary are equal. Steps are interleaved, so
+that all models run under the same load, and medians are compared; a ratio above 1 means that ours is faster. On a CPU
+with one thread, CPU time is used instead of wall-clock time, to reduce the effect of other programs. `mfu` is relative
+to the measured throughput of large matrix multiplications in the same data type.
 
-open_clip is left out where it is not installed: pip install --no-deps open_clip_torch ftfy wcwidth
+open_clip is skipped if it is not installed: pip install --no-deps open_clip_torch ftfy wcwidth
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Step = Callable[[], torch.Tensor]
 
 
 def sensorlm(objective: str, size: str, batch: int, device: torch.device, implementation: str) -> Any:
-    """Our model and the loss of a batch."""
+    """Returns our model and its loss function for a batch."""
     config = SensorLMConfig.from_size(objective, size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
     config._attn_implementation = implementation
     model = pretraining_class(config)(config).to(device).train()
@@ -48,7 +48,7 @@ def sensorlm(objective: str, size: str, batch: int, device: torch.device, implem
 
 
 def patches_of(config: Any) -> tuple[int, int]:
-    """Patches along the sides of an image with about as many as the sensor tower has tokens."""
+    """Returns the number of patches per side of an image with about as many patches as the sensor tower has tokens."""
     sensor = config.sensor_config
     tokens = sensor.window_minutes // sensor.patch_minutes * -(-sensor.num_channels // sensor.patch_channels)
     side = round(tokens**0.5)
@@ -56,7 +56,7 @@ def patches_of(config: Any) -> tuple[int, int]:
 
 
 def siglip(size: str, batch: int, device: torch.device) -> Any:
-    """SigLIP of transformers with the shape of our `siglip` model, and the loss of a batch."""
+    """Returns SigLIP of transformers with the shape of our `siglip` model, and its loss function."""
     from transformers import SiglipConfig, SiglipModel, SiglipTextConfig, SiglipVisionConfig
 
     ours = SensorLMConfig.from_size("siglip", size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
@@ -66,7 +66,7 @@ def siglip(size: str, batch: int, device: torch.device) -> Any:
         name: getattr(sensor, name)
         for name in ("hidden_size", "intermediate_size", "num_attention_heads", "attention_dropout")
     }
-    # Two planes, as values and mask are: 16 x 16 x 2 numbers a patch.
+    # Two channels, like values and mask: 16 x 16 x 2 numbers per patch.
     vision = SiglipVisionConfig(
         **shared, num_hidden_layers=sensor.num_hidden_layers, num_channels=2, patch_size=16, image_size=16 * side
     )
@@ -84,7 +84,7 @@ def siglip(size: str, batch: int, device: torch.device) -> Any:
 
 
 def import_open_clip() -> Any:
-    """Imports open_clip, also where there is no torchvision, which it uses for image files only."""
+    """Imports open_clip, with a stub for torchvision if missing, which it only needs for image files."""
     names = ("torchvision", "torchvision.transforms", "torchvision.transforms.functional")
     names += ("torchvision.ops", "torchvision.ops.misc")
     try:
@@ -108,14 +108,14 @@ def import_open_clip() -> Any:
 
 
 def coca(open_clip: Any, size: str, batch: int, device: torch.device) -> Any:
-    """open_clip's CoCa with the shape of our `coca` model, and the loss of a batch."""
+    """Returns CoCa of open_clip with the shape of our `coca` model, and its loss function."""
     from open_clip.loss import CoCaLoss
 
     ours = SensorLMConfig.from_size("coca", size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
     sensor, text = ours.sensor_config, ours.text_config
     side, _ = patches_of(ours)
     shared = {"width": text.hidden_size, "heads": text.num_attention_heads, "vocab_size": VOCAB}
-    # Three planes of 13 x 13: 507 numbers a patch.
+    # Three channels of 13 x 13: 507 numbers per patch.
     model = open_clip.CoCa(
         embed_dim=text.hidden_size,
         multimodal_cfg={**shared, "context_length": LENGTH, "layers": ours.num_decoder_layers},
@@ -153,7 +153,7 @@ def coca(open_clip: Any, size: str, batch: int, device: torch.device) -> Any:
 
 
 def step_of(model: Any, loss_of: Callable[[Any], torch.Tensor], options: argparse.Namespace) -> Step:
-    """A whole training step."""
+    """Returns a training step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     net = torch.compile(model) if options.compile else model
     device = torch.device(options.device)
@@ -170,12 +170,12 @@ def step_of(model: Any, loss_of: Callable[[Any], torch.Tensor], options: argpars
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:
-    """The processor's time where one thread does all the work, the clock elsewhere."""
+    """Returns CPU time with a single thread, wall-clock time otherwise."""
     return time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
 
 
 def seconds(steps: dict[str, Step], options: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of each step; they take turns."""
+    """Returns the median time of each step, interleaved, in seconds."""
     device = torch.device(options.device)
     clock = clock_of(device)
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -191,7 +191,7 @@ def seconds(steps: dict[str, Step], options: argparse.Namespace) -> dict[str, fl
 
 
 def peak_memory(device: torch.device) -> str:
-    """Peak GPU memory since the last reset, in words."""
+    """Formats the peak GPU memory since the last reset."""
     return f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if device.type == "cuda" else "-"
 
 
@@ -211,14 +211,14 @@ def main() -> int:
     device = torch.device(options.device)
     torch.manual_seed(0)
     rate = matmul_rate(device, torch.bfloat16 if options.bf16 else torch.float32, clock_of(device))
-    print(f"matrix products: {rate / 1e12:.3f} TFLOP/s, {torch.get_num_threads()} threads, size {options.size}")
+    print(f"matrix multiplication: {rate / 1e12:.3f} TFLOP/s, {torch.get_num_threads()} threads, size {options.size}")
     print("| batch | model | parameters | ms per step | days/s | tokens/s | mfu | memory | ratio |")
     print("|---|---|---|---|---|---|---|---|---|")
     try:
         open_clip = import_open_clip()
     except ImportError:
         open_clip = None
-        print("open_clip is not installed, so CoCa has no reference", file=sys.stderr)
+        print("open_clip is not installed: skipping the CoCa reference", file=sys.stderr)
     slowest = float("inf")
     for batch in options.batch_sizes:
         pairs = [

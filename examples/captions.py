@@ -23,11 +23,11 @@ datasets.disable_progress_bars()
 
 
 def show_levels(day: SensorDay) -> None:
-    """Prints the three levels of captions of one day, and another language."""
+    """Prints captions of a day at three levels, and in German."""
     build = CaptionBuilder(day.schema, time_format="clock", units=True)
     for level, key in (
-        ("what was done", "high_level_all_caption"),
-        ("how signals moved", "middle_level_caption"),
+        ("activities", "high_level_all_caption"),
+        ("trends", "middle_level_caption"),
         ("statistics", "low_level_caption"),
     ):
         print(f"{level}:\n  {build(day, key=key)}\n")
@@ -35,7 +35,7 @@ def show_levels(day: SensorDay) -> None:
 
 
 def show_facts(day: SensorDay) -> None:
-    """Prints the numbers that captions are made of: every number in a caption is one of them."""
+    """Prints the facts behind a caption, which contain every number in it."""
     facts = CaptionBuilder(day.schema).facts(day)
     channel = next(key for key, fact in facts.items() if fact["mean"] is not None)
     fact = facts[channel]
@@ -45,13 +45,13 @@ def show_facts(day: SensorDay) -> None:
 
 
 def show_folder(folder: Path) -> None:
-    """Captions a folder of days; started again, it goes on where it was."""
+    """Captions a folder of days; when interrupted, it resumes on the next call."""
     write_days(simulate_days(64, seed=1), folder / "days", days_per_shard=16)
     keys = ["high_level_summary_caption", "low_level_caption"]
     summary = caption_folder(folder / "days", folder / "captioned", keys=keys, progress=True)
     print(f"{summary.days} days in {summary.shards} files, captioned in {summary.seconds:.1f} s")
     again = caption_folder(folder / "days", folder / "captioned", keys=keys)
-    print(f"a second run finds {again.resumed} days done")
+    print(f"a second run skips {again.resumed} finished days")
     rows = datasets.load_dataset(str(folder / "captioned"), split="train", cache_dir=str(folder / "cache"))
     print(f"{rows.column_names}\n  {rows[0]['high_level_summary_caption']}")
 
@@ -60,7 +60,7 @@ def main() -> None:
     """Runs the example."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", help="CSV, Parquet or npy file of minute-level signals.")
-    parser.add_argument("--output", type=Path, help="Folder to keep the captioned days in; a temporary one by default.")
+    parser.add_argument("--output", type=Path, help="Folder for the captioned days; a temporary one by default.")
     arguments = parser.parse_args()
     day = next(iter(read_table(arguments.table))) if arguments.table else simulate_days(2, seed=0)[1]
     print(f"{day.sample_id}, {len(day)} minutes of {len(day.schema)} channels\n")

@@ -2,8 +2,8 @@
 
     python examples/lora.py --output_dir my-adapter
 
-The labels here are whether a synthetic subject exercised outdoors; replace the days and labels with your own. Only
-the adapter, a few hundred kB, and the processor are saved; at the end the adapter is loaded into the base model again.
+The label here is whether a synthetic subject exercised outdoors; replace the days and labels with your own. Only the
+adapter (a few hundred kB) and the processor are saved; at the end the adapter is loaded into the base model again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sensorlm_hf.training import lora_config
 
 
 def labelled(days: list[SensorDay]) -> tuple[list[SensorDay], list[int]]:
-    """Keeps the days that the task labels."""
+    """Keeps the days with a label for the task."""
     task = get_task("environment")
     pairs = [(day, label) for day in days if (label := task.class_of(day)) is not None]
     return [day for day, _ in pairs], [label for _, label in pairs]
 
 
 def main() -> None:
-    """Trains, saves, loads and compares."""
+    """Trains and saves an adapter, loads it again, and compares the predictions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", default="lora-adapter")
     parser.add_argument("--model", default=demo_checkpoint())
@@ -48,7 +48,7 @@ def main() -> None:
     train, test = rows[: int(0.75 * len(rows))], rows[int(0.75 * len(rows)) :]
 
     def load() -> SensorLMForSensorClassification:
-        torch.manual_seed(0)  # the new head starts the same each time
+        torch.manual_seed(0)  # deterministic initialization of the new head
         return SensorLMForSensorClassification.from_pretrained(options.model, num_labels=2, dtype=torch.float32)
 
     model = load()
@@ -83,13 +83,13 @@ def main() -> None:
     after = trainer.evaluate()["eval_accuracy"]
     adapted.save_pretrained(options.output_dir)
     processor.save_pretrained(options.output_dir)
-    print(f"{len(test)} held-out days: accuracy {before:.2f} -> {after:.2f} (the larger class: {majority:.2f})")
+    print(f"{len(test)} held-out days: accuracy {before:.2f} -> {after:.2f} (majority class: {majority:.2f})")
 
     again = peft.PeftModel.from_pretrained(load(), options.output_dir)
     batch = {"sensor_values": inputs["sensor_values"][-4:], "sensor_mask": inputs["sensor_mask"][-4:]}
     with torch.no_grad():
         torch.testing.assert_close(again.eval()(**batch).logits, adapted.eval()(**batch).logits)
-    print(f"The adapter is in {options.output_dir}; loaded again it gives the same answers.")
+    print(f"The adapter was saved to {options.output_dir}; reloaded, it gives the same predictions.")
 
 
 if __name__ == "__main__":

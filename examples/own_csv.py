@@ -1,6 +1,6 @@
 """Your own CSV: from a file with any sampling rate and column names to labels, a caption and a plot.
 
-python examples/own_csv.py                                   # makes a small file first
+python examples/own_csv.py                                   # with a generated example file
 python examples/own_csv.py my.csv --timezone Europe/Berlin --columns pulse=HR,temp=wrist_temperatures
 """
 
@@ -20,7 +20,7 @@ from sensorlm_hf.plotting import plot_day
 
 
 def example_file(path: Path) -> Path:
-    """Writes a day as a device might export it: a sample every 30 seconds, its own column names, and a gap."""
+    """Writes a day as a device might export it: a sample every 30 seconds, custom column names, and a gap."""
     rng = np.random.default_rng(0)
     times = pd.date_range("2024-03-01", periods=2880, freq="30s")
     hour = np.arange(2880) / 120
@@ -40,13 +40,13 @@ def example_file(path: Path) -> Path:
 
 
 def main() -> None:
-    """Reads a table, says what was left out, and shows the first day."""
+    """Reads a table, reports what was skipped, and plots the first day."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, help="CSV or Parquet; without one an example is made.")
-    parser.add_argument("--timezone", default="Europe/Berlin", help="Where it was recorded.")
-    parser.add_argument("--time_column", help="Column of the times, if not named time, timestamp or the like.")
-    parser.add_argument("--columns", default="", help="column=channel,...; see docs for the names of channels.")
-    parser.add_argument("--output", type=Path, default=Path("my_day.svg"), help="Where to put the picture.")
+    parser.add_argument("file", nargs="?", type=Path, help="CSV or Parquet file; by default an example is generated.")
+    parser.add_argument("--timezone", default="Europe/Berlin", help="Time zone of the recording.")
+    parser.add_argument("--time_column", help="Time column, if its name is not recognized.")
+    parser.add_argument("--columns", default="", help="column=channel,...; see the documentation for channel names.")
+    parser.add_argument("--output", type=Path, default=Path("my_day.svg"), help="Output file of the plot.")
     options = parser.parse_args()
 
     columns = dict(pair.split("=", 1) for pair in options.columns.split(",") if pair)
@@ -65,7 +65,7 @@ def main() -> None:
         )
     )
     if not days:
-        parser.error(f"{options.file} holds no minute with a value of any channel")
+        parser.error(f"{options.file} contains no values of any channel")
     day = days[0]
     sys.stdout.write(f"{report.summary()}\nFirst day: {day.sample_id}\n")
     for channel, seen in zip(day.schema, day.mask.mean(axis=0), strict=True):
@@ -76,7 +76,7 @@ def main() -> None:
         sys.stdout.write(f"  {item['score']:.2f} {item['label']}\n")
     sys.stdout.write(sensorlm_hf.CaptionBuilder(key="middle_level_caption", time_format="clock")(day) + "\n")
     plot_day(day).savefig(options.output)
-    sys.stdout.write(f"Picture: {options.output}\n")
+    sys.stdout.write(f"Plot: {options.output}\n")
 
 
 if __name__ == "__main__":

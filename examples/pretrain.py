@@ -1,9 +1,9 @@
 """Pretraining with the Trainer: a very small model on a few synthetic subjects, in seconds.
 
     python examples/pretrain.py --output_dir my-sensorlm
-    python examples/pretrain.py --output_dir my-sensorlm --people 2000 --epochs 5   # worth evaluating
+    python examples/pretrain.py --output_dir my-sensorlm --people 2000 --epochs 5   # large enough to evaluate
 
-`sensorlm-hf train` does the same with more options, `examples/train_demo.py` trained the shipped model.
+`sensorlm-hf train` does the same with more options; `examples/train_demo.py` trained the demo model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
-    # People, not days, are split: days of one person are alike.
+    # Split by person, not by day: days of the same person are similar.
     train_days = sensorlm_hf.simulate_days(4 * options.people, seed=options.seed)
     test_days = sensorlm_hf.simulate_days(64, seed=options.seed + 1)
 
@@ -66,7 +66,7 @@ def main() -> None:
         train_dataset=SensorDayDataset(train_days),
         eval_dataset=SensorDayDataset(test_days),
         data_collator=collator,
-        # The same captions every time, so that the evaluation loss can be compared along the run.
+        # Fixed captions, so that the evaluation loss is comparable throughout the run.
         evaluation_collator=sensorlm_hf.SensorLMCollator(processor, KEYS, max_length=LENGTH, training=False),
     )
     trainer.train()

@@ -1,9 +1,9 @@
-"""Share a model: check that a folder is a complete model repository, then push it to the Hub or copy it to a folder.
+"""Push a model to the Hub, or write it to a local folder, after checking that it is complete.
 
 python examples/push_to_hub.py my-sensorlm --to you/my-sensorlm --private     # needs `hf auth login`
 python examples/push_to_hub.py my-sensorlm --to /media/stick/my-sensorlm --local
 
-The code of model, processor and pipelines is included, for users without this package.
+The code of the model, processor and pipelines is included, for users without this package.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sensorlm_hf.modeling import load_pretrained
 
 
 def main() -> None:
-    """Loads the folder, writes or pushes model and processor, and checks what a local copy gives."""
+    """Loads a model folder, pushes or writes model and processor, and verifies a local copy."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=demo_checkpoint(), help="Model folder; the demo model by default.")
-    parser.add_argument("--to", required=True, help="Repository, you/name, or a folder with --local.")
-    parser.add_argument("--local", action="store_true", help="Write a folder instead of pushing.")
+    parser.add_argument("--to", required=True, help="Repository (you/name), or folder with --local.")
+    parser.add_argument("--local", action="store_true", help="Write to a local folder instead of pushing.")
     parser.add_argument("--private", action="store_true", help="Make the repository private.")
     options = parser.parse_args()
 
@@ -34,25 +34,23 @@ def main() -> None:
     processor = AutoProcessor.from_pretrained(options.folder)
     card = Path(options.folder) / "README.md"
     if not card.is_file():
-        sys.stderr.write(
-            "There is no README.md: people will not know what the model was trained on. A short one is written.\n"
-        )
+        sys.stderr.write("There is no README.md that describes the training data; writing a short one.\n")
 
     text = card.read_text(encoding="utf-8") if card.is_file() else None
     if not options.local:
         address = hub.push_repository(model, processor, options.to, private=options.private, card=text)
         sys.stdout.write(
-            f"Pushed: {address}\nOthers now write AutoModel.from_pretrained({options.to!r}), with"
+            f"Pushed: {address}\nLoad it with AutoModel.from_pretrained({options.to!r}), with"
             " trust_remote_code=True where sensorlm_hf is not installed.\n"
         )
         return
 
     target = Path(options.to)
     if target.exists() and any(target.iterdir()):
-        parser.error(f"{target} is not empty; name a new folder")
+        parser.error(f"{target} is not empty; choose a new folder")
     hub.save_repository(model, processor, target, card=text)
 
-    # A copy is worth something if it says the same.
+    # Verify that the copy gives the same output.
     day = sensorlm_hf.simulate_days(1, seed=3)[0]
     inputs = processor(sensor=day, return_tensors="pt")
     again, its_processor = load_pretrained(target).eval(), AutoProcessor.from_pretrained(target)
@@ -61,7 +59,7 @@ def main() -> None:
         after = again.get_sensor_features(**its_processor(sensor=day, return_tensors="pt")).pooler_output
     torch.testing.assert_close(after, before)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 1e6
-    sys.stdout.write(f"Wrote {target} ({size:.1f} MB); loaded again, it gives the same embedding.\n")
+    sys.stdout.write(f"Wrote {target} ({size:.1f} MB); reloaded, it gives the same embedding.\n")
 
 
 if __name__ == "__main__":

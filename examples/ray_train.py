@@ -1,4 +1,4 @@
-"""Pretrain on a Ray cluster: Ray Train starts the workers, `pretrain` does the rest.
+"""Pretrain on a Ray cluster with Ray Train.
 
     pip install "ray[train]"
     python examples/ray_train.py --data /data/days --output_dir /runs/sensorlm --workers 16 --gpus_per_worker 1
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """Trains on one worker; Ray has joined it to the others by then."""
+    """Trains on one worker, in the process group set up by Ray."""
     from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 
     options = PretrainOptions(objective=config["objective"], size=config["size"], data=config["data"])
@@ -37,25 +37,25 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def report(metrics: dict[str, Any]) -> None:
-    """Hands the numbers of the run to Ray."""
+    """Reports the metrics of the run to Ray."""
     from ray import train
 
     train.report({name: value for name, value in metrics.items() if isinstance(value, (int, float))})
 
 
 def main(argv: list[str] | None = None) -> Any:
-    """Starts the workers and returns Ray's result."""
+    """Starts the workers and returns the result of Ray Train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True)
     parser.add_argument("--data", required=True)
     parser.add_argument("--objective", default="siglip", choices=("clip", "siglip", "cap", "coca"))
     parser.add_argument("--size", default="base")
-    parser.add_argument("--batch_size", type=int, default=64, help="Days of one worker.")
+    parser.add_argument("--batch_size", type=int, default=64, help="Batch size per worker.")
     parser.add_argument("--max_steps", type=int, default=50_000)
     parser.add_argument("--save_steps", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--gpus_per_worker", type=int, default=1)
-    parser.add_argument("--failures", type=int, default=3, help="Restarts before the run is given up.")
+    parser.add_argument("--failures", type=int, default=3, help="Maximum number of restarts.")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
     try:

@@ -18,20 +18,20 @@ from sensorlm_hf.evaluation import encode_days, encode_texts, evaluate_retrieval
 
 
 def main() -> None:
-    """Embeds a library of days once, searches it by a sentence, and measures retrieval both ways."""
+    """Embeds a library of days, searches it with a sentence, and evaluates retrieval in both directions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sentence", nargs="?", default="a day with swimming")
     parser.add_argument("--model", default=demo_checkpoint(), help="Model folder or Hub id; the demo model by default.")
-    parser.add_argument("--days", type=int, default=200, help="Days of the library, of different simulated people.")
-    parser.add_argument("--pool", type=int, default=50, help="Captions among which a day must find its own.")
+    parser.add_argument("--days", type=int, default=200, help="Days in the library, one per synthetic subject.")
+    parser.add_argument("--pool", type=int, default=50, help="Number of candidates.")
     options = parser.parse_args()
 
     model = AutoModel.from_pretrained(options.model, dtype=torch.float32).eval()
     processor = AutoProcessor.from_pretrained(options.model)
     days = sensorlm_hf.simulate_days(options.days, seed=2025, days_per_person=1)
-    library = encode_days(model, processor, days, progress=sys.stderr.isatty())  # (days, D), rows of length 1
+    library = encode_days(model, processor, days, progress=sys.stderr.isatty())  # (days, D), normalized
 
-    # One matrix product searches the library; keep the embeddings (np.save) and search costs nothing.
+    # Search is a single matrix product; store the embeddings (np.save) to reuse them.
     similarity = library @ encode_texts(model, processor, [options.sentence])[0]
     sys.stdout.write(f"Days nearest to {options.sentence!r}:\n")
     for row in np.argsort(-similarity)[:5]:

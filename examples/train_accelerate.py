@@ -4,8 +4,8 @@
     torchrun --nproc_per_node 2 examples/train_accelerate.py --output_dir my-sensorlm --data simulated:200
     accelerate launch --config_file configs/accelerate/fsdp2.yaml examples/train_accelerate.py --output_dir my-sensorlm
 
-A starting point for custom loops: everything that must be correct across processes comes from the package. The loss
-curve equals that of `sensorlm-hf train` with the same arguments and seed.
+A starting point for custom loops: everything that must be consistent across processes comes from the package. The
+loss curve equals that of `sensorlm-hf train` with the same arguments and seed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--data", default="simulated:200")
     parser.add_argument("--objective", default="siglip")
-    parser.add_argument("--batch_size", type=int, default=64, help="Days of one process.")
+    parser.add_argument("--batch_size", type=int, default=64, help="Batch size per process.")
     more = {"size": "tiny", "max_text_length": 256, "vocab_size": 4096, "mixed_precision": "no", "learning_rate": 5e-4}
     for name, value in {**more, "epochs": 3, "save_steps": 500, "seed": 0}.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     model, optimizer, loader = accelerator.prepare(parts.model, optimizer, loader)
     steps = len(loader) * options.epochs
     schedule = RsqrtSchedule(steps, warmup_steps=-(-steps // 5), cooldown_steps=steps // 5)
-    # Not prepared by Accelerate, which would step it once for each process.
+    # Not prepared by Accelerate, which would step it once per process.
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer.optimizer, schedule)
     accelerator.register_for_checkpointing(scheduler)
     done = load_checkpoint(accelerator, checkpoint) if checkpoint else 0
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> list[float]:
             clamp_logit_scale(model)
             scheduler.step()
             optimizer.zero_grad()
-            # Each process returns its share; their mean is the loss of the global batch.
+            # The mean over processes is the loss of the global batch.
             losses.append(accelerator.reduce(loss.detach(), "mean").item())
             accelerator.print(f"step {step} of {steps}: loss {losses[-1]:.4f}", file=sys.stderr)
             if step % options.save_steps == 0:

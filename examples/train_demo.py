@@ -2,12 +2,12 @@
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is the job behind `make train-demo`; it takes under two hours on two CPU cores. A warm-up of a quarter of an hour
-trains the text tower on numbers, against the channels' statistics alone: numbers take longest to learn, and training is
-fast without the sensor tower. Then the model learns activity names from short captions; then full days with captions of
-all levels; and finally to generate what it predicts best. The output folder can be pushed to the Hub as it is.
-`--related` adds results to the card that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write
-with `--card_rows`.
+This is what `make train-demo` runs; it takes under two hours on two CPU cores. First, a 15-minute warm-up trains the
+text tower on numbers, against the statistics of the channels only: numbers take longest to learn, and training is fast
+without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
+levels, and finally to generate the kinds of captions that it predicts best. The output folder can be pushed to the Hub
+directly. `--related` adds the results that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write
+with `--card_rows` to the model card.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ WRITTEN, FULL = "high_low_caption", "high_middle_low_caption"
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of three.
+    """One of the three training stages.
 
     Attributes:
         name: Name of its folder.
-        caption_keys: Captions that it reads, with the share of each.
-        max_text_length: Longest caption in tokens.
+        caption_keys: Caption keys and their weights.
+        max_text_length: Maximum caption length in tokens.
         epochs: Passes over the training days.
-        batch_size: Days in a step. Small batches learn numbers in less time, as there are more steps.
+        batch_size: Days per step. Numbers are learned faster with small batches, since there are more steps.
         learning_rate: Peak rate of AdamW.
         muon_learning_rate: Peak rate of Muon.
-        lr_scheduler_type: How the rates fall.
-        options: Further options of the run.
+        lr_scheduler_type: Learning rate schedule.
+        options: Additional options of the run.
     """
 
     name: str
@@ -88,14 +88,14 @@ class Stage:
 PEOPLE = 10_000
 
 CAPTION_DAYS = 200
-"""Number of test days for which full captions are generated."""
+"""Number of test days with generated full captions."""
 
 WARMUP = "0-reading"
 WARMUP_STEPS = 1600
 WARMUP_LENGTH = 128
 WARMUP_BATCH = 64
 
-# Captions of 50 tokens in one batch with captions of 250 would cost as much as these: a batch draws its kind once.
+# The kind of captions is drawn once per batch: mixing captions of 50 and 250 tokens would pad all of them to 250.
 _MIXED = {"modality_dropout": 0.05, "label_rewording": 0.5, "draw_per_batch": True}
 
 STAGES = (
@@ -126,7 +126,7 @@ STAGES = (
             "save_dtype": "bfloat16",
         },
     ),
-    # The model predicts trends and peaks least well: full captions now only count in the contrastive loss.
+    # Trends and peaks are predicted worst, so full captions are only used in the contrastive loss.
     Stage(
         "3-captions",
         caption_keys={WRITTEN: 0.5, FULL: 0.35, NAMES: 0.15},
@@ -145,16 +145,18 @@ def arguments() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument("--run_dir", help="Where the stages go while training; runs/<name> by default.")
+    parser.add_argument("--run_dir", help="Output folder of the stages; runs/<name> by default.")
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--epochs", type=float, help="Epochs of every stage.")
     parser.add_argument("--batch_size", type=int, help="Batch size of every stage.")
-    parser.add_argument("--seed", type=int, default=0, help="Seed of the people, the captions and the weights.")
-    parser.add_argument("--resume", action="store_true", help="Go on with the stages that --run_dir holds.")
-    parser.add_argument("--evaluate_only", action="store_true", help="Evaluate the model in --run_dir again.")
-    parser.add_argument("--ceiling_days", type=int, default=8000, help="Training days for the ceiling; 0: no ceiling.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed for subjects, captions and weights.")
+    parser.add_argument("--resume", action="store_true", help="Resume from the stages in --run_dir.")
+    parser.add_argument("--evaluate_only", action="store_true", help="Only evaluate the model in --run_dir.")
     parser.add_argument(
-        "--related", nargs="*", type=Path, default=[], help="JSON files of further results for the card."
+        "--ceiling_days", type=int, default=8000, help="Training days of the supervised baseline; 0 disables it."
+    )
+    parser.add_argument(
+        "--related", nargs="*", type=Path, default=[], help="JSON files with additional results for the card."
     )
     return parser
 
@@ -188,25 +190,25 @@ def main() -> None:
     ]
     write_model_card(model_dir, target.name, results, command(parser, options))
     publish(model_dir, target)
-    sys.stdout.write(markdown_table(results) + f"\n\nThe model is in {target}.\n")
+    sys.stdout.write(markdown_table(results) + f"\n\nThe model was saved to {target}.\n")
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
-    """Returns the command that makes the model, without what says how to measure it or to go on with it."""
+    """Returns the command that reproduces the model, without options for evaluation or resuming."""
     left_out = ("run_dir", "evaluate_only", "resume", "related", "ceiling_days")
     return shlex.join(["python", "examples/train_demo.py", *given_options(parser, options, left_out)])
 
 
 def measure_related(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]:
-    """Returns what labels buy on the same test days, and retrieval by whole captions and by summaries."""
+    """Returns the supervised baseline on the same test days, and retrieval with full captions and with summaries."""
     test = [row["day"] for row in SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))]
     how = "python examples/train_demo.py --evaluate_only"
     rows = []
     if most > 0:
         train_split = SensorDayDataset(load_sensor_days(data, split="train", num_proc=2))
-        learnt = [train_split[row]["day"] for row in range(min(most, len(train_split)))]
-        scores = evaluate_gradient_boosting(test, get_task("activity"), train_days=learnt)
-        what = f"activity with labels: gradient boosting on summary features ({scores['train_days']} training days)"
+        train_days = [train_split[row]["day"] for row in range(min(most, len(train_split)))]
+        scores = evaluate_gradient_boosting(test, get_task("activity"), train_days=train_days)
+        what = f"activity, supervised: gradient boosting on summary features ({scores['train_days']} training days)"
         interval = scores["intervals"]["auroc"]
         rows.append(related_result(what, "AUROC", scores["auroc"], how, chance=0.5, interval=interval))
     model = load_pretrained(run_dir, dtype=torch.float32).eval()
@@ -224,7 +226,7 @@ def measure_related(run_dir: Path, data: str, most: int) -> list[dict[str, Any]]
 
 
 def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
-    """Returns the faithfulness of whole captions, as the model wrote them before its last stage."""
+    """Returns the faithfulness of full captions, generated by the model before its last stage."""
     test = SensorDayDataset(load_sensor_days(data, split="test", num_proc=2))
     chosen = [test[row]["day"] for row in captioned_rows(len(test), CAPTION_DAYS)]
     model = load_pretrained(model_dir, dtype=torch.float32).eval()
@@ -233,7 +235,7 @@ def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
     builder = CaptionBuilder(chosen[0].schema, key=FULL, tokenizer=processor.tokenizer, max_tokens=most, seed=0)
     scores = evaluate_captioning(model, processor, chosen, builder.batch(chosen), max_new_tokens=most)
     return related_result(
-        f"whole captions (`{FULL}`), which the model wrote before its last stage ({len(chosen)} days)",
+        f"full captions (`{FULL}`), generated by the model before its last stage ({len(chosen)} days)",
         "faithfulness",
         scores["faithfulness"],
         "python examples/train_demo.py --evaluate_only",
@@ -242,14 +244,14 @@ def measure_whole_captions(model_dir: Path, data: str) -> dict[str, Any]:
 
 
 def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
-    """Trains the stages one after the other; one that is done is left as it is when a run is resumed."""
+    """Trains the stages in order; finished stages are skipped when resuming."""
     before = run_dir / WARMUP
-    learnt = (before / "training.json").is_file()
-    if learnt and not options.resume:
+    exists = (before / "training.json").is_file()
+    if exists and not options.resume:
         raise FileExistsError(
             f"{before} already contains a model. Resume the run (--resume), or choose another --run_dir."
         )
-    if not learnt:
+    if not exists:
         warm_up(options, before, data)
     for number, stage in enumerate(STAGES, 1):
         folder = run_dir / stage.name
@@ -293,12 +295,12 @@ def train(options: argparse.Namespace, run_dir: Path, data: str) -> None:
 
 
 def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
-    """Warms up the text tower and saves the model from which the stages start."""
+    """Warms up the text tower and saves the initial model of the stages."""
     warmup = PretrainOptions(
         objective="coca",
         size="tiny",
         data=data,
-        # The tokenizer is made here, so it has to see captions of all kinds.
+        # The tokenizer is trained here, so it needs captions of all kinds.
         caption_keys={NUMBERS: 0.75, WRITTEN: 0.25, NAMES: 0.0, TRENDS: 0.0, FULL: 0.0},
         max_text_length=WARMUP_LENGTH,
         modality_dropout=0.0,
@@ -308,7 +310,7 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
         draw_per_batch=True,
         num_proc=2,
         prompts=tuple(all_prompts()),
-        # The sensor tower is small and the run is short: weigh both losses alike, so that labels are learnt too.
+        # The sensor tower is small and the run is short: equal loss weights, so that labels are learned as well.
         config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0},
     )
     parts = prepare(warmup, folder, seed=options.seed)
@@ -328,11 +330,11 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
 
 
 def publish(run_dir: Path, target: Path) -> None:
-    """Copies the model's files to their folder and its records to theirs, but no checkpoints.
+    """Copies the model files and the records to their folders, without checkpoints.
 
-    What was there before stays until all new files are there.
+    Existing files are replaced only when all new files are complete.
     """
-    target = target.resolve()  # a link to the folder stays a link
+    target = target.resolve()  # keeps a symbolic link to the folder
     records = ("training.json", "evaluation.json")
     files = {path.name for path in run_dir.iterdir() if path.is_file()}
     for folder, names in ((target, files - set(records)), (records_folder(target), files & set(records))):

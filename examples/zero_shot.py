@@ -19,17 +19,17 @@ LABELS = "running, swimming, yoga, weight lifting, tennis, golf, a day without e
 
 
 def main() -> None:
-    """Scores labels for some simulated days and prints the best three of each."""
+    """Scores labels for simulated days and prints the top three of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="Model folder or Hub id; the demo model by default.")
-    parser.add_argument("--labels", default=LABELS, help="Labels with commas between them.")
-    parser.add_argument("--people", type=int, default=8, help="Simulated people, a day each.")
+    parser.add_argument("--labels", default=LABELS, help="Comma-separated labels.")
+    parser.add_argument("--people", type=int, default=8, help="Synthetic subjects, one day each.")
     parser.add_argument("--seed", type=int, default=2024)
     options = parser.parse_args()
 
     classifier = pipeline("zero-shot-sensor-classification", model=options.model)
     days = sensorlm_hf.simulate_days(options.people, seed=options.seed, days_per_person=1)
-    # The labels are embedded once for all days. Several sentences make a prompt ensemble.
+    # The labels are embedded once for all days. Several templates form a prompt ensemble.
     answers = classifier(
         days,
         candidate_labels=options.labels,

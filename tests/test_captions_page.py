@@ -45,4 +45,4 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         datasets.enable_progress_bars()
     printed = capsys.readouterr().out
     assert "64 days in 4 files" in printed
-    assert "a second run finds 64 days done" in printed
+    assert "a second run skips 64 finished days" in printed

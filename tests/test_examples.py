@@ -154,7 +154,7 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
     assert "| days of my own | AUROC | 0.750 | 0.500 | `python mine.py` |" in card.text
-    assert "| activity with labels: gradient boosting on summary features" in card.text
+    assert "| activity, supervised: gradient boosting on summary features" in card.text
     day = simulate_days(1, seed=5)[0]
     answers = pipeline("zero-shot-sensor-classification", model=str(target))(day, candidate_labels=["running", "yoga"])
     assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-3)

@@ -70,7 +70,7 @@ def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"does not exist; make it first\): '.*no.a\.txt'"):
+    with pytest.raises(FileNotFoundError, match=r"does not exist; create it first\): '.*no.a\.txt'"):
         atomic_write_text(tmp_path / "no" / "a.txt", "x")
 
 

@@ -117,9 +117,9 @@ def test_how_the_process_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr(sys, "argv", [name])
         monkeypatch.setattr(sys, "orig_argv", words)
-        assert _start.starts_the_command() is expected, words
+        assert _start.is_command_line() is expected, words
     monkeypatch.setattr(sys, "argv", [])
-    assert not _start.starts_the_command()
+    assert not _start.is_command_line()
 
 
 def test_the_doctor_comes_without_torch(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Space: a day of wearable data, labelled, captioned and searched, all on the machine that runs it."""
+"""The Space: labels, captions and searches days of wearable data, locally."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUERIES = ["a day with swimming", "someone played tennis and felt happy", "a day
 THIS_UPLOAD, LIBRARY = "the days I uploaded", f"{LIBRARY_DAYS} simulated days"
 MOST_UPLOAD = "200mb"
 
-logging.getLogger("sensorlm_hf.pipelines").setLevel(logging.ERROR)  # the page says which model it is
+logging.getLogger("sensorlm_hf.pipelines").setLevel(logging.ERROR)  # the page names the model
 answers = Answers()
 SAMPLES = sample_days()
 
@@ -36,7 +36,7 @@ SAMPLES = sample_days()
 
 
 def figure_of(day: SensorDay) -> str:
-    """Draws a day; the samples, which everybody looks at, are drawn once."""
+    """Plots a day; plots of the samples are cached."""
     return _sample_figure(_SAMPLE_NAMES[day.sample_id]) if day.sample_id in _SAMPLE_NAMES else _figure(day)
 
 
@@ -56,17 +56,17 @@ def _wrap(drawn: str) -> str:
     return f'<div class="day">{drawn}</div>'
 
 
-# What happens on the page
+# Event handlers
 
 
 def show_sample(name: str) -> tuple[Any, ...]:
-    """Takes a sample day."""
+    """Selects a sample day."""
     day = SAMPLES[name]
     return day, figure_of(day), html.status(f"{name}, of a synthetic subject: {title_of(day)}."), *_cleared()
 
 
 def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
-    """Reads a file; whatever is wrong with it is said in a sentence, and the day before stays."""
+    """Reads an uploaded file; on errors, shows a message and keeps the current day."""
     keep = [gr.skip()] * 8
     if not file:
         return gr.skip(), gr.update(choices=[], value=None, visible=False), "", *keep
@@ -83,7 +83,7 @@ def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
 
 
 def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
-    """Takes another day of the upload."""
+    """Selects another day of the upload."""
     if number is None or not 0 <= number < len(days):
         return (gr.skip(),) * 7
     day = days[number]
@@ -91,12 +91,12 @@ def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
 
 
 def _cleared() -> tuple[Any, ...]:
-    """Empties the answers about the day before: scores, timeline, captions, what the model sees."""
+    """Clears the outputs of the previous day: scores, timeline, captions and model view."""
     return "", "", "", ""
 
 
 def score(day: SensorDay, labels: str, template: str) -> tuple[str, str, str]:
-    """Scores labels and draws their timeline."""
+    """Scores labels and plots their timeline."""
     try:
         scores, timeline = answers.score(day, labels, template)
     except (ValueError, TypeError) as error:
@@ -109,14 +109,14 @@ def score(day: SensorDay, labels: str, template: str) -> tuple[str, str, str]:
     return (
         html.scores(scores),
         _wrap(drawn),
-        html.status(f"Best of {len(scores)} labels: {best}, {scores[best]:.0%}."),
+        html.status(f"Top of {len(scores)} labels: {best}, {scores[best]:.0%}."),
     )
 
 
 def describe(day: SensorDay, kind: str) -> tuple[str, str]:
-    """Writes captions and marks their sentences."""
+    """Generates captions and checks their sentences."""
     try:
-        remark = "" if day.events else "This day has no log, so nothing that is said about activities can be confirmed."
+        remark = "" if day.events else "This day has no log, so statements about activities cannot be confirmed."
         return html.captions(answers.captions(day, kind)), html.status(remark)
     except (ValueError, TypeError) as error:
         return gr.skip(), html.status(str(error), error=True)
@@ -126,18 +126,18 @@ def search(sentence: str, where: str, uploaded: Sequence[SensorDay]) -> tuple[An
     """Searches the library or the upload."""
     try:
         if where == THIS_UPLOAD and not uploaded:
-            raise ValueError("Nothing is uploaded yet: choose a file above, or search the simulated days.")
+            raise ValueError("There is no upload yet: choose a file above, or search the simulated days.")
         found = answers.search(sentence, uploaded if where == THIS_UPLOAD else None)
     except (ValueError, TypeError) as error:
         return (), gr.update(choices=[], value=None, visible=False), html.status(str(error), error=True)
     choices = [(f"{item.similarity:.2f} · {title_of(item.day)}", number) for number, item in enumerate(found)]
     held = len(uploaded) if where == THIS_UPLOAD else LIBRARY_DAYS
-    message = f"Nearest {len(found)} of {held} days, with their cosine similarity. Choose one to look at it."
+    message = f"Top {len(found)} of {held} days, with their cosine similarity. Choose one to view it."
     return [item.day for item in found], gr.update(choices=choices, value=None, visible=True), html.status(message)
 
 
 def open_found(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
-    """Takes a day that the search found."""
+    """Selects a search result."""
     if number is None or not 0 <= number < len(days):
         return (gr.skip(),) * 8
     day = days[number]
@@ -145,18 +145,18 @@ def open_found(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]
 
 
 def show_model_view(day: SensorDay) -> str:
-    """Draws the day as the model sees it."""
+    """Plots the day as seen by the model."""
     drawn = picture(
         lambda theme, width: plot_heatmap(
             day, theme, width=width, feature_extractor=answers.processor.feature_extractor
         ),
-        f"Heat map of the {len(answers.schema)} normalised channels over the day; hatched where nothing was observed.",
+        f"Heat map of the {len(answers.schema)} normalised channels over the day; hatched where missing.",
     )
     return _wrap(drawn)
 
 
 def known_zone(zone: str | None) -> str:
-    """Returns the browser's time zone, or UTC if it is not among those offered."""
+    """Returns the time zone of the browser, or UTC if it is not in the list."""
     return zone if zone in ZONES else "UTC"
 
 
@@ -167,20 +167,20 @@ ZONES = time_zones()
 
 
 def build() -> gr.Blocks:
-    """Lays out the page."""
+    """Builds the page."""
     first = next(iter(SAMPLES))
     with gr.Blocks(title="SensorLM reads a day", analytics_enabled=False, delete_cache=(1800, 3600)) as page:
-        gr.Markdown("# SensorLM reads a day\nSignals of a wearable, minute by minute, compared with language.")
+        gr.Markdown("# SensorLM reads a day\nMinute-level wearable signals, compared with language.")
         gr.HTML(html.notice(answers.is_demo_model, answers.name))
         day, uploaded, found = gr.State(SAMPLES[first]), gr.State(()), gr.State(())
 
         gr.Markdown("## 1. Choose a day")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=280):
-                sample = gr.Radio(list(SAMPLES), value=first, label="A sample: days of simulated people")
+                sample = gr.Radio(list(SAMPLES), value=first, label="Sample days of synthetic subjects")
             with gr.Column(min_width=280):
                 zone = gr.Dropdown(ZONES, value="UTC", label="Time zone of your recording")
-                file = gr.File(label="Or a file of your own (.zip, .csv, .parquet)", height=180)
+                file = gr.File(label="Or your own file (.zip, .csv, .parquet)", height=180)
                 read = gr.HTML(elem_id="read-status")
                 number = gr.Dropdown(
                     [], label=f"Day of your file (at most {MOST_DAYS})", visible=False, filterable=False
@@ -190,26 +190,26 @@ def build() -> gr.Blocks:
         with gr.Accordion("What the model sees", open=False) as view:
             seen = gr.HTML(elem_id="model-view")
 
-        gr.Markdown("## 2. Ask about it")
+        gr.Markdown("## 2. Describe it")
         with gr.Tab("Labels"):
-            labels = gr.Textbox(LABELS, label="Labels, with commas between them", lines=2, elem_id="labels")
-            template = gr.Textbox(TEMPLATE, label="Sentence they are put into", elem_id="template")
-            score_button = gr.Button("Score the labels", variant="primary")
+            labels = gr.Textbox(LABELS, label="Labels, separated by commas", lines=2, elem_id="labels")
+            template = gr.Textbox(TEMPLATE, label="Prompt template", elem_id="template")
+            score_button = gr.Button("Score labels", variant="primary")
             score_status = gr.HTML(elem_id="score-status")
             scores = gr.HTML(elem_id="scores")
             timeline = gr.HTML(elem_id="timeline")
         with gr.Tab("Caption"):
-            kind = gr.Radio(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="What to tell")
-            caption_button = gr.Button("Write captions", variant="primary")
+            kind = gr.Radio(list(CAPTION_KINDS), value=next(iter(CAPTION_KINDS)), label="Content")
+            caption_button = gr.Button("Generate captions", variant="primary")
             caption_status = gr.HTML(elem_id="caption-status")
             written = gr.HTML(elem_id="captions")
         with gr.Tab("Search"):
-            sentence = gr.Textbox(label="A sentence that the day should fit", elem_id="query", value=QUERIES[0])
-            gr.Examples(QUERIES, sentence, label="For example")
+            sentence = gr.Textbox(label="Query sentence", elem_id="query", value=QUERIES[0])
+            gr.Examples(QUERIES, sentence, label="Examples")
             where = gr.Radio([LIBRARY, THIS_UPLOAD], value=LIBRARY, label="Search in")
             search_button = gr.Button("Search", variant="primary")
             search_status = gr.HTML(elem_id="search-status")
-            hits = gr.Radio([], label="Days that fit best", visible=False, elem_id="found")
+            hits = gr.Radio([], label="Best matches", visible=False, elem_id="found")
 
         about = [scores, timeline, written, seen]
         chosen = [day, drawn, shown, *about]
@@ -232,8 +232,8 @@ def build() -> gr.Blocks:
 
 
 def main() -> None:
-    """Starts the app; `PORT` names the port, 7860 by default."""
-    # The library takes seconds to embed: begin before somebody searches.
+    """Starts the app on port `PORT`, 7860 by default."""
+    # Embedding the library takes seconds: start before the first search.
     threading.Thread(target=answers.library, daemon=True).start()
     page = build()
     page.queue(default_concurrency_limit=2).launch(
@@ -242,7 +242,7 @@ def main() -> None:
         max_file_size=MOST_UPLOAD,
         theme=gr.themes.Default(
             primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-        ).set(  # dark enough for the white words on it
+        ).set(  # dark enough for white text
             button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700"
         ),
         css=html.CSS,

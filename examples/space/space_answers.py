@@ -1,4 +1,4 @@
-"""What the model says: scores of labels, captions with the sentences that hold, and days that fit a sentence."""
+"""Model outputs: label scores, captions with checked sentences, and search results."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sensorlm_hf.processing.captions import CaptionBuilder
 
 LIBRARY_SEED = 2025
 LIBRARY_DAYS = 200
-MOST_LABELS = 30  # as many as a picture of their timeline shows
+MOST_LABELS = 30  # limited by the timeline plot
 
 CAPTION_KINDS = {
     "What was logged, in one sentence": "high_level_summary_caption",
     "What was logged, with times": "high_level_all_caption",
     "Trends, peaks and gaps": "middle_level_caption",
     "Statistics of the day": "low_level_caption",
-    "All of it": "high_middle_low_caption",
+    "All levels": "high_middle_low_caption",
 }
-"""What a visitor may ask of the caption builder."""
+"""Caption keys offered by the app."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Sentence:
 
     Attributes:
         text: The sentence.
-        claims: How many things it says that the day's numbers and log can tell.
-        confirmed: How many of them they confirm.
+        claims: Number of claims that can be checked against the numbers and log of the day.
+        confirmed: Number of confirmed claims.
     """
 
     text: str
@@ -51,17 +51,17 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Found:
-    """A day of the library and its cosine similarity with the sentence."""
+    """A day and its cosine similarity with the query."""
 
     day: SensorDay
     similarity: float
 
 
 class Answers:
-    """One model, loaded once, and the library of simulated days.
+    """A model and a library of simulated days.
 
     Args:
-        model: Folder or Hub id; by default `SENSORLM_MODEL`, or the demo model of the package.
+        model: Folder or Hub id; defaults to `SENSORLM_MODEL`, or else to the demo model.
     """
 
     def __init__(self, model: str | None = None) -> None:
@@ -81,7 +81,7 @@ class Answers:
 
     @property
     def is_demo_model(self) -> bool:
-        """Whether it is the model that ships with the package."""
+        """Whether the model is the demo model of the package."""
         return os.path.realpath(self.name) == os.path.realpath(demo_checkpoint())
 
     # Labels
@@ -91,27 +91,27 @@ class Answers:
 
         Args:
             day: The day.
-            labels: Labels with commas or line breaks between them.
-            template: Sentence with `{}` for the label.
+            labels: Labels, separated by commas or line breaks.
+            template: Sentence with a `{}` placeholder for the label.
 
         Returns:
             `{label: score}`, and the timeline for `plotting.plot_timeline`.
 
         Raises:
-            ValueError: If there are no labels, they repeat, or the template lacks its place.
+            ValueError: If there are too few or duplicate labels, or the template has no placeholder.
         """
         wanted = [part.strip() for part in re.split(r"[,\n;]", labels) if part.strip()]
         if len(wanted) < 2:
-            raise ValueError("Type at least two labels with commas between them, such as: running, yoga, a quiet day.")
+            raise ValueError("Enter at least two labels separated by commas, such as: running, yoga, a quiet day.")
         seen: set[str] = set()
         for label in wanted:
             if label.casefold() in seen:
-                raise ValueError(f"{label!r} stands there twice; name each label once.")
+                raise ValueError(f"{label!r} occurs twice; remove the duplicate.")
             seen.add(label.casefold())
         if len(wanted) > MOST_LABELS:
-            raise ValueError(f"That is {len(wanted)} labels; type at most {MOST_LABELS}.")
+            raise ValueError(f"Got {len(wanted)} labels; enter at most {MOST_LABELS}.")
         if "{}" not in template:
-            raise ValueError("The sentence must hold {} where the label goes, such as: A day with {}.")
+            raise ValueError("The template must contain {} as the placeholder for the label, such as: A day with {}.")
         answer = self._classify(
             day, candidate_labels=wanted, hypothesis_template=template.strip(), return_timeline=True
         )
@@ -120,30 +120,30 @@ class Answers:
     # Captions
 
     def captions(self, day: SensorDay, kind: str) -> list[tuple[str, list[Sentence]]]:
-        """Writes captions and marks their sentences.
+        """Generates captions and checks their sentences.
 
         Args:
             day: The day.
             kind: One of [`CAPTION_KINDS`].
 
         Returns:
-            `(who wrote it, its sentences)`: the model, if it has a decoder, and the caption builder.
+            `(author, sentences)` of the model, if it has a decoder, and of the caption builder.
         """
         written = []
         if self._describe is not None:
-            written.append(("The model, from the sensors alone", self._describe(day)[0]["generated_text"]))
+            written.append(("Model, from the signals only", self._describe(day)[0]["generated_text"]))
         build = CaptionBuilder(day.schema, key=CAPTION_KINDS[kind], time_format="clock", units=True)
-        written.append(("The caption builder, from the numbers and the log", build(day)))
+        written.append(("Caption builder, from the numbers and the log", build(day)))
         return [(author, check_sentences(text, day)) for author, text in written]
 
     # Search
 
     def library(self) -> tuple[list[SensorDay], np.ndarray]:
-        """Returns the simulated days and their embeddings, made on first use."""
+        """Returns the simulated days and their embeddings, computed on first use."""
         with self._lock:
             if self._library is None:
                 if any(key not in SENSOR_OF for key in self.schema.keys):
-                    raise ValueError("The model reads channels that cannot be simulated: upload days and search those.")
+                    raise ValueError("The model uses channels that cannot be simulated: upload days and search those.")
                 days = list(iter_simulated_days(LIBRARY_DAYS, LIBRARY_SEED, self.schema, days_per_person=1))
                 self._library = days, self.embed(days)
             return self._library
@@ -153,20 +153,20 @@ class Answers:
         return encode_days(self.model, self.processor, list(days))
 
     def search(self, sentence: str, days: Sequence[SensorDay] | None = None, most: int = 6) -> list[Found]:
-        """Finds the days that fit a sentence best.
+        """Finds the days that match a sentence best.
 
         Args:
-            sentence: What to look for.
-            days: Where; by default the library of simulated days.
-            most: Most days to return.
+            sentence: Query sentence.
+            days: Days to search; defaults to the library of simulated days.
+            most: Maximum number of results.
 
         Raises:
             ValueError: If the sentence is empty, or the model cannot compare days with text.
         """
         if not sentence.strip():
-            raise ValueError("Type a sentence to look for, such as: a day with swimming and a nap.")
+            raise ValueError("Enter a query sentence, such as: a day with swimming and a nap.")
         if not self.model.config.is_contrastive:
-            raise ValueError(f"This model ({self.model.config.objective}) does not compare days with text.")
+            raise ValueError(f"This model ({self.model.config.objective}) cannot compare days with text.")
         if days is None:
             days, embeddings = self.library()
         else:
@@ -177,12 +177,12 @@ class Answers:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Cuts a caption into sentences; the point of a decimal number ends none."""
+    """Splits a caption into sentences, but not at decimal points."""
     return [part for part in re.split(r"(?<=[.!?])\s+(?=\S)", text.strip()) if part]
 
 
 def check_sentences(text: str, day: SensorDay) -> list[Sentence]:
-    """Looks up each sentence of a caption in the day's facts and log."""
+    """Checks each sentence of a caption against the facts and log of the day."""
     checked = []
     for sentence in split_sentences(text):
         result = fact_faithfulness([sentence], [day])

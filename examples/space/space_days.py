@@ -1,4 +1,4 @@
-"""The days of the app: samples of simulated people, and what visitors upload."""
+"""The days of the app: samples of synthetic subjects, and uploads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sensorlm_hf.days import SensorDay
 logger = logging.getLogger(__name__)
 
 SAMPLE_SEED = 2026
-"""Seed of the people whose days are the samples; the library and the model's training used others."""
+"""Seed of the sample subjects, different from those of the library and of model training."""
 
 SAMPLES = ("running", "swimming", "yoga", "weight lifting", "none")
 """Main activity of each sample day."""
 
 MOST_DAYS = 60
-"""Days of an upload that are kept; a year of a watch would take minutes to read."""
+"""Maximum number of days per upload; a year of data would take minutes to read."""
 
 SUFFIXES = (".zip", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".npy")
 ACCEPTED = "a Fitbit or Google Takeout export as .zip, or a table as .csv, .tsv, .parquet or .npy"
@@ -33,11 +33,11 @@ ACCEPTED = "a Fitbit or Google Takeout export as .zip, or a table as .csv, .tsv,
 
 @dataclass(frozen=True)
 class Upload:
-    """What a file held.
+    """The contents of a file.
 
     Attributes:
-        days: Its days, the first [`MOST_DAYS`].
-        message: What was read and what was not, in sentences.
+        days: The first [`MOST_DAYS`] days.
+        message: Summary of what was read and skipped.
     """
 
     days: tuple[SensorDay, ...]
@@ -46,7 +46,7 @@ class Upload:
 
 @lru_cache(maxsize=1)
 def sample_days() -> dict[str, SensorDay]:
-    """Returns `{title: day}`: worn from midnight on with the main sensors, and the activity logged at its time."""
+    """Returns `{title: day}`, with days worn from midnight with the main sensors and a correct activity log."""
     found: dict[str, SensorDay] = {}
     for day in iter_simulated_days(2000, SAMPLE_SEED, days_per_person=1):
         activity = str(day.labels["main_activity"])
@@ -66,29 +66,29 @@ def _shows(day: SensorDay, activity: str) -> bool:
 
 
 def time_zones() -> list[str]:
-    """Returns the IANA names of time zones, without the aliases that carry no place."""
+    """Returns the IANA names of time zones, without aliases that contain no place."""
     return ["UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))]
 
 
 def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor: Any) -> Upload:
-    """Reads a file that a visitor gave.
+    """Reads an uploaded file.
 
     Args:
-        path: Where it was put.
-        timezone: Zone in which it was recorded.
-        feature_extractor: The model's; the days must pass its checks of units.
+        path: Path of the file.
+        timezone: Time zone of the recording.
+        feature_extractor: Feature extractor of the model, which checks the units.
 
     Raises:
-        ValueError: With one or two sentences that help, whatever is wrong with the file.
+        ValueError: If the file cannot be read, with a message for the user.
     """
     path = Path(path)
     if not path.name.lower().endswith(SUFFIXES):
-        raise ValueError(f"{path.name} is of a kind that cannot be read. Give {ACCEPTED}.")
+        raise ValueError(f"{path.name} has an unsupported format. Upload {ACCEPTED}.")
     if path.stat().st_size == 0:
-        raise ValueError(f"{path.name} is empty. Give {ACCEPTED}.")
+        raise ValueError(f"{path.name} is empty. Upload {ACCEPTED}.")
     report, schema = ReadReport(), feature_extractor.to_schema()
     try:
-        # Few tables say whose they are; the pictures of others are headed by the name of the file.
+        # Few tables contain a subject; plots of the others are titled with the file name.
         name = None if path.suffix.lower() == ".zip" else path.name.partition(".")[0]
         stream = read_any(path, timezone=timezone or None, schema=schema, subject_id=name, report=report)
         days = tuple(islice(stream, MOST_DAYS))
@@ -101,29 +101,29 @@ def read_upload(path: str | os.PathLike, timezone: str | None, feature_extractor
         # Damaged archives and tables raise many different errors; the user sees a message, and details go to the log.
         logger.exception("An upload could not be read")
         raise ValueError(
-            f"{path.name} could not be read; it seems damaged ({type(error).__name__}). Give {ACCEPTED}."
+            f"{path.name} could not be read and may be damaged ({type(error).__name__}). Upload {ACCEPTED}."
         ) from error
     if not days:
-        raise ValueError(f"{path.name} could be read, but holds no minute with a value of any channel.")
+        raise ValueError(f"{path.name} contains no values of any channel.")
     message = f"Read {len(days)} {'day' if len(days) == 1 else 'days'} from {path.name}."
     if more:
-        message += f" The file holds more; only the first {MOST_DAYS} are shown."
+        message += f" The file contains more; only the first {MOST_DAYS} are shown."
     for note in report.dropped[:3]:
-        message += f" Left out: {note.count:,} x {note.message}."
+        message += f" Skipped: {note.count:,} x {note.message}."
     return Upload(days, message)
 
 
 def _for_visitors(message: str, path: Path) -> str:
-    """Takes the server's folders, and what only programmers can do, out of a message."""
+    """Removes server paths and advice for programmers from a message."""
     for folder in {str(path.parent), str(path.parent.resolve())}:
         message = message.replace(folder + os.sep, "")
     message = re.sub(r"^Item 0( \(1 of 1\))?[: ]+", f"{path.name}: ", message)
-    message = re.sub(r"(To take the values as they are|Leave it out, or pass)[^.]*=[^.]*\.", "", message)
+    message = re.sub(r"(?<=\. )[A-Z][^.]*\b\w+=[^.]*\.", "", message)  # sentences that name keyword arguments
     return " ".join(message.split())
 
 
 def title_of(day: SensorDay) -> str:
-    """Names a day by its date and what was logged longest."""
+    """Returns a title with the date and the longest logged events."""
     named = sorted(day.events_of("activity"), key=lambda event: -event.duration)[:2]
     what = ", ".join(event.label for event in named) or "nothing logged"
     return f"{day.start:%a %d %b %Y} · {what} · {day.mask.any(axis=1).mean():.0%} worn"

@@ -8,10 +8,10 @@ from html import escape
 from space_answers import Sentence
 
 MARKS = {
-    "confirmed": ("✓", "confirmed by the day’s numbers or log"),
-    "partly": ("◐", "confirmed in part"),
+    "confirmed": ("✓", "confirmed by the numbers or log of the day"),
+    "partly": ("◐", "partly confirmed"),
     "not-confirmed": ("✗", "not confirmed"),
-    "unchecked": ("·", "says nothing that can be checked"),
+    "unchecked": ("·", "no checkable statement"),
 }
 
 CSS = """
@@ -56,20 +56,20 @@ footer { display: none !important; }
 
 
 def notice(is_demo_model: bool, model: str) -> str:
-    """Says what runs where, and what the model is worth."""
+    """Describes where data is processed, and the limits of the model."""
     trained = (
         "The model was trained on <strong>synthetic subjects only</strong> and may not work well on real recordings."
         if is_demo_model
-        else f"The model is <code>{escape(model)}</code>; what it says is worth what it was trained on."
+        else f"The model is <code>{escape(model)}</code>; its quality depends on its training data."
     )
     return (
-        '<div class="notice">Everything is computed by the machine that runs this app; it calls no other service. What'
-        f" you upload is read here and deleted within the hour. {trained} Not a medical device.</div>"
+        '<div class="notice">Everything is computed by the machine that runs this app; it calls no other service.'
+        f" Uploads are processed here and deleted within an hour. {trained} Not a medical device.</div>"
     )
 
 
 def status(message: str, *, error: bool = False) -> str:
-    """A line under a control; an error is announced by screen readers. Without a message it takes no room."""
+    """Formats a status line; errors are announced by screen readers. Empty without a message."""
     if not message:
         return ""
     if error:
@@ -78,7 +78,7 @@ def status(message: str, *, error: bool = False) -> str:
 
 
 def scores(found: Mapping[str, float]) -> str:
-    """Lists labels with their scores as bars, the best first."""
+    """Formats labels and scores as a bar chart, in descending order."""
     rows = "".join(
         f'<li><span>{escape(label)}</span><span class="bar" aria-hidden="true"><span style="width:{score:.1%}"></span>'
         f"</span><span>{score:.0%}</span></li>"
@@ -88,7 +88,7 @@ def scores(found: Mapping[str, float]) -> str:
 
 
 def captions(written: Sequence[tuple[str, Sequence[Sentence]]]) -> str:
-    """Lists the sentences of captions with their marks, and what the marks mean."""
+    """Formats the sentences of captions with their marks and a legend."""
     parts = []
     for author, sentences in written:
         rows = "".join(_row(sentence) for sentence in sentences)

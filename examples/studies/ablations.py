@@ -34,7 +34,7 @@ LEVELS = {
     "semantic + structural": "high_middle_caption",
     "all": "high_middle_low_caption",
 }
-"""Levels of captions in training, and the key that has them."""
+"""Caption levels in training and their caption keys."""
 
 OBJECTIVES = ("clip", "siglip", "cap", "coca")
 TASKS = {
@@ -43,14 +43,16 @@ TASKS = {
     "cap": ("probes", "captioning"),
     "coca": ("zero_shot", "probes", "retrieval", "captioning"),
 }
-"""What each objective can do."""
+"""Capabilities of each objective."""
 
 
 def main() -> None:
     """Trains and evaluates every variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--report", type=Path, help="output folder of sensorlm-hf evaluate, whose page shows the study")
+    parser.add_argument(
+        "--report", type=Path, help="output folder of sensorlm-hf evaluate; adds the study to its report"
+    )
     parser.add_argument("--data", default="simulated:2000")
     parser.add_argument("--size", default="tiny")
     parser.add_argument("--levels", nargs="*", default=list(LEVELS), choices=list(LEVELS))
@@ -61,8 +63,8 @@ def main() -> None:
     parser.add_argument("--max_text_length", type=int, default=256)
     parser.add_argument("--max_days", type=int, help="test days")
     parser.add_argument("--caption_days", type=int, default=100)
-    parser.add_argument("--overrides", type=json.loads, default={}, help="JSON of further values of the configuration")
-    parser.add_argument("--muon_learning_rate", type=float, help="train the inner matrices with Muon at this rate")
+    parser.add_argument("--overrides", type=json.loads, default={}, help="additional configuration values as JSON")
+    parser.add_argument("--muon_learning_rate", type=float, help="peak learning rate of Muon for the inner matrices")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -87,7 +89,7 @@ def main() -> None:
     variants += [("objective", name, name, "high_low_caption") for name in options.objectives]
     rows = []
     for kind, name, objective, key in variants:
-        # Named by what is trained: CoCa on names and numbers stands in both studies, and is trained once.
+        # Named by its settings: CoCa on names and numbers is part of both studies, and is trained once.
         folder = options.output_dir / f"{objective}-{key}"
         train_variant(
             PretrainOptions(
@@ -122,9 +124,9 @@ def main() -> None:
     pool = max(max(row["pool_own"], row["pool_summaries"]) for row in rows)
     recipe = recipe_text(size=options.size, overrides=options.overrides, **how)
     made = (
-        f"Every model learnt from the training people of {options.data} ({recipe}) and was tested on {rows[0]['days']}"
-        f" days of other people. R@1 finds the text of a day among {pool or 'others'}: summaries of the log, the same"
-        " for all, or captions of the kind that the model was trained on, which it also writes."
+        f"All models were trained on the training split of {options.data} ({recipe}) and evaluated on {rows[0]['days']}"
+        f" days of other people. R@1 is retrieval of the text of a day among {pool or 'others'}: summaries of the log"
+        " for all models, or captions of the kind that the model was trained on and generates."
     )
     sys.stdout.write(write_study(options.output_dir, "ablations", ablation_record(rows, made), options.report))
 

@@ -36,21 +36,21 @@ from sensorlm_hf.processing import SensorLMFeatureExtractor
 
 
 def main() -> None:
-    """Trains what is missing and writes the report."""
+    """Trains missing baselines and writes the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", required=True, type=Path, help="output folder of sensorlm-hf evaluate")
-    parser.add_argument("--data", required=True, help="dataset with the splits train and test")
-    parser.add_argument("--model", default=demo_checkpoint(), help="model whose tower is trained anew")
+    parser.add_argument("--data", required=True, help="dataset with train and test splits")
+    parser.add_argument("--model", default=demo_checkpoint(), help="model whose tower configuration is used")
     parser.add_argument("--task", default="activity")
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--llm", help="folder of a causal language model with its tokenizer")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--max_days", type=int, help="use only the first days of each split")
-    parser.add_argument("--llm_minutes", type=int, default=60, help="minutes of a row of the text")
+    parser.add_argument("--max_days", type=int, help="maximum number of days per split")
+    parser.add_argument("--llm_minutes", type=int, default=60, help="minutes per row of text")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
-    parser.add_argument("--card_rows", type=Path, help="write rows of a model card here (train_demo.py --related)")
+    parser.add_argument("--card_rows", type=Path, help="output file for rows of a model card (train_demo.py --related)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     check_run(options.report)
@@ -92,7 +92,7 @@ def main() -> None:
             return evaluate_llm(adapted, tokenizer, test, task, **text)
 
         jobs["llm_lora"] = tuned
-    # A card does not show the paths of this machine.
+    # The card should not contain local paths.
     how = ["python", "examples/studies/baselines.py", "--report", "FOLDER"]
     how += given_options(parser, options, left_out=("report", "card_rows", "methods", "model", "llm"))
     how += [f"--{name}=FOLDER" for name in ("model", "llm") if getattr(options, name) != parser.get_default(name)]
@@ -104,15 +104,15 @@ def main() -> None:
         rows.append(_card_row(name, json.loads(path.read_text(encoding="utf-8")), options, shlex.join(how)))
     if options.card_rows:
         save_results({"rows": rows}, options.card_rows)
-    sys.stdout.write(f"The report is {update_reports(options.report)}.\n")
+    sys.stdout.write(f"The report was saved to {update_reports(options.report)}.\n")
 
 
 def _card_row(name: str, scores: dict[str, Any], options: argparse.Namespace, how: str) -> dict[str, Any]:
-    """Returns a baseline as a row of a model card."""
+    """Returns a baseline as a row of the model card."""
     what = f"{options.task} without captions: {BASELINES[name]}, on {scores['days']} test days of `{options.data}`"
-    learnt = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
+    training = f" ({scores['train_days']} training days, {options.steps} steps)" if "train_days" in scores else ""
     interval = scores["intervals"]["auroc"]
-    return related_result(what + learnt, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
+    return related_result(what + training, "AUROC", scores["auroc"], how, chance=0.5, interval=interval)
 
 
 def _days(data: str, split: str, most: int | None) -> list[SensorDay]:

@@ -1,7 +1,6 @@
-"""A language model that reads the day as text: prompted, or fine-tuned with LoRA, scored by label likelihood.
+"""Language-model baseline: the day as text, prompted or fine-tuned with LoRA, scored by label likelihood.
 
-This is the row of Gemma 3, Gemini and fine-tuned Gemini in the paper's table; any causal language model of transformers
-takes their place.
+Corresponds to Gemma 3, Gemini and fine-tuned Gemini in the paper, with any causal language model of transformers.
 """
 
 from __future__ import annotations
@@ -30,24 +29,24 @@ TEXT_CHANNELS = (
     "wrist_temperatures",
     "altim_std",
 )
-"""Channels that are written by default, as far as the day's schema has them."""
+"""Channels included by default, if they are in the schema of the day."""
 
 INSTRUCTION = "Below are hourly averages of a person's wearable device over one day."
-"""First line of a prompt."""
+"""First line of the prompt."""
 
 
 def day_as_text(day: SensorDay, *, channels: Sequence[str] | None = None, minutes: int = 60, decimals: int = 1) -> str:
-    """Writes a day as a table of averages.
+    """Formats a day as a table of averages.
 
     Args:
         day: The day.
-        channels: Keys of the channels; by default those of [`TEXT_CHANNELS`] that were observed.
-        minutes: Minutes of a row.
-        decimals: Decimals of the numbers.
+        channels: Keys of the channels; defaults to the observed channels in [`TEXT_CHANNELS`].
+        minutes: Minutes per row.
+        decimals: Number of decimals.
 
     Returns:
-        A line of labels with units, then a line per interval: the clock time of its start and the means of the observed
-        values, `-` where there are none.
+        A header with labels and units, followed by one line per interval with its start time and the means of the
+        observed values, or `-` if there are none.
 
     Raises:
         ValueError: If a channel is unknown or `minutes` is below 1.
@@ -73,11 +72,11 @@ def day_as_text(day: SensorDay, *, channels: Sequence[str] | None = None, minute
 
 
 def prompt_of(day: SensorDay, class_names: Sequence[str], **options: Any) -> str:
-    """Returns the prompt of a day: its text, the classes and the question; the answer is to follow.
+    """Returns the prompt of a day: its text, the classes and the question.
 
     Args:
         day: The day.
-        class_names: The classes.
+        class_names: Names of the classes.
         options: See [`day_as_text`].
     """
     choices = ", ".join(class_names)
@@ -90,21 +89,21 @@ def label_likelihoods(
 ) -> np.ndarray:
     """Returns the log-likelihood of each label after each prompt.
 
-    A prompt is processed once; the labels continue from its cached states.
+    Each prompt is processed once; the labels reuse its key-value cache.
 
     Args:
         model: A causal language model, in evaluation mode.
         tokenizer: Its tokenizer.
         prompts: Prompts.
-        labels: Labels; each is read with a space before it.
+        labels: Labels; a space is prepended to each.
         progress: Whether to show a progress bar.
 
     Returns:
-        `(prompts, labels)`: mean log-likelihood of a label's tokens, so that long names are not at a disadvantage.
+        `(prompts, labels)`: mean log-likelihood over the tokens of a label, so that long names are not penalized.
 
     Raises:
-        ValueError: If a prompt with its labels is longer than the model reads; nothing is cut off, since a cut day
-            would be another one.
+        ValueError: If a prompt with its labels exceeds the maximum length of the model; prompts are not truncated,
+            since that would remove part of the day.
     """
     answers = [tokenizer(f" {label}", add_special_tokens=False)["input_ids"] for label in labels]
     longest = max(map(len, answers))
@@ -121,7 +120,7 @@ def label_likelihoods(
         start = tokenizer(prompt, return_tensors="pt")["input_ids"].to(model.device)
         if room is not None and start.shape[1] + longest > room:
             raise ValueError(
-                f"prompts[{position}] and its labels have {start.shape[1] + longest} tokens, but the model reads at"
+                f"prompts[{position}] and its labels have {start.shape[1] + longest} tokens, but the model supports at"
                 f" most {room}; choose fewer channels or longer intervals (`channels`, `minutes`)."
             )
         read = model(start, use_cache=True)
@@ -145,23 +144,23 @@ def evaluate_llm(
     progress: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Classifies days with a language model that reads them as text.
+    """Classifies days as text with a language model.
 
     Args:
-        model: A causal language model, in evaluation mode; with LoRA adapters or without.
+        model: A causal language model, in evaluation mode, with or without LoRA adapters.
         tokenizer: Its tokenizer.
-        days: Days; those that the task does not label are left out.
+        days: Days; those without a label for the task are skipped.
         task: A [`Task`] or [`ProbeTask`].
-        calibrate: Whether to subtract the likelihood that a label has without a day, as common words are likely
-            after any prompt (Holtzman et al., "Surface Form Competition", EMNLP 2021).
+        calibrate: Whether to subtract the log-likelihood of a label without a day, since common words are likely after
+            any prompt (Holtzman et al., "Surface Form Competition", EMNLP 2021).
         progress: Whether to show a progress bar.
         options: See [`day_as_text`].
 
     Returns:
-        What [`score_classifier`] returns, and `days`.
+        Result of [`score_classifier`], and `days`.
 
     Raises:
-        ValueError: If the task labels no day, or a prompt is too long for the model.
+        ValueError: If no day has a label for the task, or a prompt is too long for the model.
     """
     used = [day for day in days if task.class_of(day) is not None]
     if not used:
@@ -190,23 +189,23 @@ def fine_tune_llm(
 ) -> Any:
     """Fine-tunes a language model with LoRA to answer with the class of a day.
 
-    Only the answer's tokens count in the loss.
+    The loss is computed on the answer tokens only.
 
     Args:
-        model: A causal language model; its own weights stay.
+        model: A causal language model; its weights are frozen.
         tokenizer: Its tokenizer.
-        days: Training days; those that the task does not label are left out.
+        days: Training days; those without a label for the task are skipped.
         task: A [`Task`] or [`ProbeTask`].
-        arguments: Arguments of the trainer.
+        arguments: Trainer arguments.
         rank: Rank of the adapters.
-        target_modules: Which layers get adapters.
+        target_modules: Layers that get adapters.
         options: See [`day_as_text`].
 
     Returns:
-        The model with its adapters, a `peft.PeftModel` in evaluation mode.
+        A `peft.PeftModel` in evaluation mode.
 
     Raises:
-        ValueError: If the task labels no day.
+        ValueError: If no day has a label for the task.
     """
     with requires_extra("train", "Fine-tuning a language model"):
         from peft import LoraConfig, get_peft_model

@@ -1,4 +1,4 @@
-"""Scaling: a power law through scores at several sizes."""
+"""Power-law fits for scaling studies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class PowerLaw:
     """`loss = floor + factor * size ** -exponent`.
 
     Attributes:
-        floor: Loss that no size gets below.
+        floor: Irreducible loss.
         factor: Loss above the floor at size 1.
-        exponent: How fast it falls; 0.1 means a fifth less for a tenfold size.
-        r2: Share of the variance of the logarithms that the curve explains.
+        exponent: Decay exponent; 0.1 means a fifth less for a tenfold size.
+        r2: Coefficient of determination on logarithms.
     """
 
     floor: float
@@ -26,30 +26,30 @@ class PowerLaw:
     r2: float
 
     def __call__(self, sizes: Sequence[float] | np.ndarray) -> np.ndarray:
-        """Returns the loss at sizes."""
+        """Returns the loss at the given sizes."""
         return self.floor + self.factor * np.asarray(sizes, dtype=float) ** -self.exponent
 
 
 def fit_power_law(sizes: Sequence[float], losses: Sequence[float]) -> PowerLaw:
     """Fits a power law with a floor (Hestness et al. 2017; Kaplan et al. 2020) by least squares on logarithms.
 
-    With fewer than four sizes the floor is 0, as it could be anything.
+    With fewer than four sizes, the floor is fixed at 0, since it cannot be determined.
 
     Args:
-        sizes: Numbers of days, parameters or floating-point operations; above 0, at least two different ones.
-        losses: What was measured at each: a loss, or one minus a score; above 0.
+        sizes: Numbers of days, parameters or floating-point operations; positive, at least two distinct values.
+        losses: Loss, or one minus the score, at each size; positive.
 
     Returns:
-        The curve.
+        The fitted curve.
 
     Raises:
-        ValueError: If the lists do not match, are too short, or hold a number that is not above 0.
+        ValueError: If the lists differ in length, are too short, or contain numbers that are not positive.
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(losses, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or len(set(x.tolist())) < 2:
-        raise ValueError(f"Give a loss for each of at least two different sizes, got {len(x)} sizes, {len(y)} losses.")
+        raise ValueError(f"Pass a loss for each of at least two different sizes, got {len(x)} sizes, {len(y)} losses.")
     if not (np.isfinite(x).all() and np.isfinite(y).all() and (x > 0).all() and (y > 0).all()):
-        raise ValueError("Sizes and losses must be finite and above 0; give 1 - score for scores.")
+        raise ValueError("Sizes and losses must be finite and positive; pass 1 - score for scores.")
     slope, offset = np.polyfit(np.log(x), np.log(y), 1)
     floor, factor, exponent = 0.0, float(np.exp(offset)), float(-slope)
     if len(set(x.tolist())) >= 4 and exponent > 0:

@@ -3,8 +3,8 @@
     python examples/studies/scaling.py --output_dir scaling --people 250 500 1000 2000 4000 --widths 96 192 384
 
 trains a CLIP model for each number of people and each width, for the same number of epochs, evaluates all of them on
-the test people of another cohort, and writes `scaling.json`, `scaling.md` and plots. An interrupted run resumes when
-called again. Compute is counted as 6 operations per parameter and sensor token of every day seen.
+the test split of another cohort, and writes `scaling.json`, `scaling.md` and plots. An interrupted run resumes when
+called again. Compute is estimated as 6 operations per parameter and sensor token over all days seen.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ from sensorlm_hf.training import PretrainOptions
 
 
 def main() -> None:
-    """Trains and evaluates every size."""
+    """Trains and evaluates all sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True, type=Path)
-    parser.add_argument("--report", type=Path, help="output folder of sensorlm-hf evaluate, whose page shows the study")
+    parser.add_argument(
+        "--report", type=Path, help="output folder of sensorlm-hf evaluate; adds the study to its report"
+    )
     parser.add_argument("--people", nargs="+", type=int, default=[250, 500, 1000, 2000, 4000])
     parser.add_argument("--widths", nargs="+", type=int, default=[96, 192, 384], help="hidden sizes, multiples of 32")
-    parser.add_argument("--test_people", type=int, default=1000, help="people of the cohort of which a tenth is tested")
+    parser.add_argument(
+        "--test_people", type=int, default=1000, help="people in the test cohort, of which 10 %% are used"
+    )
     parser.add_argument("--epochs", type=float, default=4)
     parser.add_argument("--max_steps", type=int, default=-1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--max_text_length", type=int, default=128)
-    parser.add_argument("--overrides", type=json.loads, default={}, help="JSON of further values of the configuration")
-    parser.add_argument("--muon_learning_rate", type=float, help="train the inner matrices with Muon at this rate")
+    parser.add_argument("--overrides", type=json.loads, default={}, help="additional configuration values as JSON")
+    parser.add_argument("--muon_learning_rate", type=float, help="peak learning rate of Muon for the inner matrices")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -77,7 +81,7 @@ def main() -> None:
         )
         results = evaluate_model(
             folder / "model",
-            f"simulated:{options.test_people}:{options.seed + 1}",  # other people than any model was trained on
+            f"simulated:{options.test_people}:{options.seed + 1}",  # people not in any training set
             folder / "evaluation",
             tasks=["activity", "retrieval"],
             max_text_length=options.max_text_length,
@@ -101,10 +105,10 @@ def main() -> None:
         )
     recipe = recipe_text(size="tiny", overrides=options.overrides, **how)
     made = (
-        f"CLIP models trained on simulated people and summaries of their logs ({recipe}), tested on"
-        f" {results['days']} days of {results['people']} others; R@1 finds the text of a day among"
-        f" {results['retrieval']['pool']}. Data are scaled at width {middle}, width on {max(options.people):,} people."
-        " Compute counts 6 operations a parameter and sensor token of every day seen."
+        f"CLIP models trained on synthetic subjects and summaries of their logs ({recipe}), evaluated on"
+        f" {results['days']} days of {results['people']} held-out subjects; R@1 is retrieval among"
+        f" {results['retrieval']['pool']}. Data is scaled at width {middle}, width on {max(options.people):,} people."
+        " Compute is 6 operations per parameter and sensor token over all days seen."
     )
     study = scaling_record(rows, middle, made)
     text = write_study(options.output_dir, "scaling", study, options.report)

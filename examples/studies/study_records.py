@@ -1,4 +1,4 @@
-"""Records of studies, as JSON, as Markdown and for the report of an evaluation: ablations and scaling."""
+"""Records of ablation and scaling studies, as JSON, Markdown and for the evaluation report."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ ABLATION_COLUMNS = (
     ("faithfulness", "faithfulness"),
     ("rougeL", "ROUGE-L"),
 )
-"""Scores of an ablation and their names in the table."""
+"""Metrics of an ablation and their column names."""
 
 SCALING_AXES = (("data", "train_days"), ("model size", "parameters"), ("compute", "compute"))
-"""What is scaled, and the number of a row that measures it."""
+"""Scaling axes and the row keys that measure them."""
 
 _AXIS_LABELS = {"data": "training days", "model size": "parameters", "compute": "floating-point operations"}
 
 
 def write_study(folder: str | Path, name: str, study: dict[str, Any], report: str | Path | None = None) -> str:
-    """Writes a study as `<name>.json` and `<name>.md`, and adds it to the report of an evaluation.
+    """Writes a study to `<name>.json` and `<name>.md`, and optionally adds it to an evaluation report.
 
     Args:
-        folder: Folder of the two files.
+        folder: Output folder.
         name: Name of the study.
-        study: A record as [`add_study`] takes it.
-        report: Output folder of [`evaluate_model`], if the study is to be shown on its page.
+        study: A record as in [`add_study`].
+        report: Output folder of [`evaluate_model`]; if set, the study is added to its report.
 
     Returns:
         The Markdown.
@@ -60,19 +60,19 @@ def recipe_text(
     muon_learning_rate: float | None,
     seed: int,
 ) -> str:
-    """Returns how the models of a study were trained, in words.
+    """Describes how the models of a study were trained.
 
     Args:
         size: Size of the models.
-        overrides: Further values of their configuration.
+        overrides: Additional configuration values.
         epochs: Passes over the training days.
-        max_steps: Optimiser steps instead, if above 0.
-        batch_size: Days in a batch.
-        muon_learning_rate: Peak rate of Muon, if it was used.
+        max_steps: Number of optimizer steps; overrides `epochs` if positive.
+        batch_size: Number of days per batch.
+        muon_learning_rate: Peak learning rate of Muon, if used.
         seed: Seed of the runs.
     """
-    length = f"{max_steps:,} steps" if max_steps > 0 else f"{epochs:g} passes over its days"
-    optimiser = f"Muon (peak rate {muon_learning_rate:g}) and AdamW" if muon_learning_rate else "AdamW"
+    length = f"{max_steps:,} steps" if max_steps > 0 else f"{epochs:g} epochs"
+    optimiser = f"Muon (peak learning rate {muon_learning_rate:g}) and AdamW" if muon_learning_rate else "AdamW"
     shape = "".join(f", {name} {value}" for name, value in overrides.items())
     return f"{length} in batches of {batch_size} by {optimiser}; size {size}{shape}; seed {seed}"
 
@@ -81,14 +81,14 @@ def recipe_text(
 
 
 def ablation_row(results: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Returns the scores of a model of an ablation, and the confidence interval of the first over people.
+    """Returns the scores of a model in an ablation, with the confidence interval of the first score.
 
     Args:
-        results: What [`evaluate_model`] returned for the tasks that are the same for all models.
-        own: What it returned for retrieval and captions of the kind that this model was trained on.
+        results: Result of [`evaluate_model`] for the tasks shared by all models.
+        own: Its result for retrieval and captioning with the kind of captions that this model was trained on.
 
     Returns:
-        The scores of [`ABLATION_COLUMNS`], nan where the objective has none, `zero_shot_interval`, the pools of
+        The scores in [`ABLATION_COLUMNS`], nan if not supported by the objective, `zero_shot_interval`, the pools of
         retrieval, and the number of days.
     """
     activity = results.get("zero_shot", {}).get("activity", {})
@@ -109,11 +109,11 @@ def ablation_row(results: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]
 
 
 def ablation_record(rows: Sequence[dict[str, Any]], made: str) -> dict[str, Any]:
-    """Returns the record of an ablation, with a table for each kind of variant in the order of the rows.
+    """Returns the record of an ablation, with one table per kind of variant, in the order of the rows.
 
     Args:
-        rows: Rows of [`ablation_row`] with the `kind` and the `name` of the variant.
-        made: How the models were made.
+        rows: Rows of [`ablation_row`] with the `kind` and `name` of the variant.
+        made: How the models were trained.
     """
     tables: dict[str, list[list[str]]] = {}
     for row in rows:
@@ -123,7 +123,7 @@ def ablation_record(rows: Sequence[dict[str, Any]], made: str) -> dict[str, Any]
         tables.setdefault(row["kind"], []).append(cells)
     labels = [label for _, label in ABLATION_COLUMNS]
     return {
-        "title": "Ablations: other models, each trained separately",
+        "title": "Ablations (separately trained models)",
         "made": made,
         "tables": [{"head": [kind, *labels], "rows": cells} for kind, cells in tables.items()],
         "figures": [],
@@ -135,11 +135,11 @@ def ablation_record(rows: Sequence[dict[str, Any]], made: str) -> dict[str, Any]
 
 
 def scaling_rows(rows: Sequence[dict[str, Any]], width: int, axis: str) -> list[dict[str, Any]]:
-    """Returns the models that differ along one axis alone, from the smallest; all of them for compute.
+    """Returns the models that differ only along one axis, in increasing order; all models for compute.
 
     Args:
         rows: Models with `people`, `width`, `train_days`, `parameters`, `compute`, `auroc` and `R@1`.
-        width: The width at which the data are scaled.
+        width: The width at which data is scaled.
         axis: One of [`SCALING_AXES`].
     """
     most = max(row["people"] for row in rows)
@@ -152,9 +152,9 @@ def scaling_rows(rows: Sequence[dict[str, Any]], width: int, axis: str) -> list[
 
 
 def scaling_laws(rows: Sequence[dict[str, Any]], width: int) -> dict[str, PowerLaw]:
-    """Returns the power law of one minus AUROC along each axis that has two sizes; see [`fit_power_law`].
+    """Fits one minus AUROC along each axis with at least two sizes; see [`fit_power_law`].
 
-    Models whose AUROC is undefined, as their test days are of one class, are left out.
+    Models with undefined AUROC are skipped.
     """
     laws = {}
     for axis, column in SCALING_AXES:
@@ -166,12 +166,12 @@ def scaling_laws(rows: Sequence[dict[str, Any]], width: int) -> dict[str, PowerL
 
 
 def scaling_record(rows: Sequence[dict[str, Any]], width: int, made: str) -> dict[str, Any]:
-    """Returns the record of a scaling study: a table of all models, and a figure with the law for each axis.
+    """Returns the record of a scaling study: a table of all models, and a figure with the fit for each axis.
 
     Args:
         rows: See [`scaling_rows`]; undefined scores are nan.
-        width: The width at which the data are scaled.
-        made: How the models were made.
+        width: The width at which data is scaled.
+        made: How the models were trained.
     """
     laws = scaling_laws(rows, width)
     figures = []
@@ -208,7 +208,7 @@ def scaling_record(rows: Sequence[dict[str, Any]], width: int, made: str) -> dic
     ]
     head = ["people", "training days", "width", "parameters", "compute", "AUROC", "R@1"]
     return {
-        "title": "Scaling: other models, each trained separately",
+        "title": "Scaling (separately trained models)",
         "made": made,
         "tables": [{"head": head, "rows": cells}],
         "figures": figures,

@@ -1,4 +1,4 @@
-"""The same sensor tower without language: trained with labels, by SimCLR, and by masked autoencoding."""
+"""Baselines with the same sensor tower but without language: supervised, SimCLR, and masked autoencoding."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from sensorlm_hf.evaluation.supervised import fit_predict, logistic_probe
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMSensorModel
 
 METHODS = ("supervised", "simclr", "mae")
-"""Ways to train a tower without captions."""
+"""Training methods without captions."""
 
 
 def nt_xent(first: torch.Tensor, second: torch.Tensor, temperature: float = 0.1) -> torch.Tensor:
-    """Returns SimCLR's loss: two views of a day must find each other among all views of the batch.
+    """Computes the SimCLR loss between two views of each day, with all other views of the batch as negatives.
 
     Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", ICML 2020.
 
     Args:
         first: `(B, D)` projections of one view of each day.
-        second: `(B, D)` projections of the other.
-        temperature: Divides the cosines.
+        second: `(B, D)` projections of the other view.
+        temperature: Softmax temperature.
 
     Returns:
         The mean loss over all `2 B` views.
@@ -43,15 +43,15 @@ def nt_xent(first: torch.Tensor, second: torch.Tensor, temperature: float = 0.1)
 
 
 class SimCLR(nn.Module):
-    """Learns that two distorted views of a day are the same day.
+    """Contrastive learning of augmented views of a day.
 
-    A view keeps a random stretch of the day (a half to all of it), loses each channel with probability `drop`, and has
-    noise and a random gain on each channel.
+    Augmentations are random cropping in time (half to all of the day), channel dropout with probability `drop`, and
+    noise and a random gain per channel.
 
     Args:
         config: Configuration of the model whose tower is trained.
-        drop: Probability of losing a channel.
-        noise: Standard deviation of the noise, in standard deviations of the channel.
+        drop: Probability of dropping a channel.
+        noise: Standard deviation of the noise, relative to that of the channel.
         temperature: See [`nt_xent`].
     """
 
@@ -63,7 +63,7 @@ class SimCLR(nn.Module):
         self.drop, self.noise, self.temperature = drop, noise, temperature
 
     def view(self, values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns a distorted copy of days and their mask."""
+        """Returns an augmented copy of days and their mask."""
         rows, minutes, channels = values.shape
         device = values.device
         length = ((0.5 + 0.5 * torch.rand(rows, 1, device=device)) * minutes).long()
@@ -72,7 +72,7 @@ class SimCLR(nn.Module):
         shown = ((clock >= start) & (clock < start + length))[:, :, None]
         shown = shown & (torch.rand(rows, 1, channels, device=device) >= self.drop)
         kept = mask & shown
-        kept = torch.where(kept.flatten(1).any(dim=1)[:, None, None], kept, mask)  # an empty view shows everything
+        kept = torch.where(kept.flatten(1).any(dim=1)[:, None, None], kept, mask)  # avoid empty views
         gain = 1 + self.noise * torch.randn(rows, 1, channels, device=device)
         return values * gain + self.noise * torch.randn_like(values), kept
 
@@ -85,26 +85,26 @@ class SimCLR(nn.Module):
 
 
 class MaskedAutoencoder(nn.Module):
-    """Learns to fill in hidden patches from those that are shown.
+    """Reconstruction of masked patches from visible ones.
 
     He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022, in the form of Xie et al., "SimMIM", CVPR
-    2022: hidden patches keep their place, and one linear layer reads the values off.
+    2022: masked patches keep their position, and a linear layer predicts the values.
 
     Args:
         config: Configuration of the model whose tower is trained.
-        hidden: Share of the patches that are hidden.
+        hidden: Masking ratio.
     """
 
     def __init__(self, config: Any, hidden: float = 0.6) -> None:
         super().__init__()
         sensor = copy.deepcopy(config.sensor_config)
         self.tower = SensorLMSensorModel(sensor)
-        self.tower.skip_missing_patches = False  # a patch that is skipped cannot be filled in
+        self.tower.skip_missing_patches = False  # skipped patches cannot be reconstructed
         self.readout = nn.Linear(sensor.hidden_size, sensor.patch_minutes * sensor.patch_channels)
         self.hidden = hidden
 
     def forward(self, sensor_values: torch.Tensor, sensor_mask: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Returns the mean squared error over the hidden values that were observed."""
+        """Returns the mean squared error over the observed values of masked patches."""
         patches = self.tower.embeddings.patches
         mask = sensor_mask.bool()
         config = self.tower.config
@@ -140,13 +140,13 @@ def train_module(
     arguments: TrainingArguments,
     classes: np.ndarray | None = None,
 ) -> nn.Module:
-    """Trains a module that returns a loss, with `transformers.Trainer`.
+    """Trains a module that returns a loss with `transformers.Trainer`.
 
     Args:
-        module: Takes `sensor_values`, `sensor_mask` and, if there are classes, `labels`.
+        module: Module with inputs `sensor_values`, `sensor_mask` and, with `classes`, `labels`.
         feature_extractor: Prepares the days.
         days: Training days.
-        arguments: Arguments of the trainer.
+        arguments: Trainer arguments.
         classes: `(len(days),)` classes.
 
     Returns:
@@ -197,32 +197,34 @@ def evaluate_tower(
     task: Any,
     arguments: TrainingArguments,
 ) -> dict[str, Any]:
-    """Trains the tower of a model without captions and scores it on other people.
+    """Trains the tower of a model without captions and evaluates it on other people.
 
-    `"supervised"` trains it with the labels of the task: the ceiling of what this tower can learn from so many days.
+    `"supervised"` trains it with the labels of the task, as an upper bound for this tower and number of days.
     `"simclr"` and `"mae"` train it on the training days without labels; a linear probe is then fitted on its features
     of the training days that the task labels.
 
     Args:
         method: One of [`METHODS`].
-        config: Configuration of the model that the baseline is compared with; its tower is initialised anew.
-        feature_extractor: The model's.
+        config: Configuration of the model to compare with; the tower is randomly initialized.
+        feature_extractor: Feature extractor of the model.
         train_days: Days to train on.
         test_days: Days of other people.
         task: A [`Task`] or [`ProbeTask`].
-        arguments: Arguments of the trainer; `arguments.seed` sets the start values too.
+        arguments: Trainer arguments; `arguments.seed` also determines the initialization.
 
     Returns:
-        What [`score_classifier`] returns, with `method`, `train_days` and `days`.
+        Result of [`score_classifier`], with `method`, `train_days` and `days`.
 
     Raises:
-        ValueError: If the method is unknown, a person is in both parts, or the task labels no day of one.
+        ValueError: If the method is unknown, a person is in both splits, or a split has no labelled days.
     """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {method!r}.")
     both = {day.subject_id for day in train_days} & {day.subject_id for day in test_days}
     if both:
-        raise ValueError(f"{len(both)} people are in the training and in the test days ({min(both)}); split by person.")
+        raise ValueError(
+            f"{len(both)} people are in both the training and the test days (such as {min(both)}); split by person."
+        )
     seen = [day for day in train_days if task.class_of(day) is not None]
     new = [day for day in test_days if task.class_of(day) is not None]
     if not seen or not new:

@@ -22,7 +22,7 @@ from sensorlm_hf.training import PretrainOptions
 
 
 def main() -> None:
-    """Trains the model, scores it, and prints a line for each class."""
+    """Trains and evaluates the model, and prints the score of each class."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output_dir", required=True, type=Path)
     parser.add_argument("--data", default="simulated:5000:1")
@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("--max_steps", type=int, default=-1)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--max_days", type=int, help="test days")
-    parser.add_argument("--card_rows", type=Path, help="write the row of a model card here (train_demo.py --related)")
+    parser.add_argument(
+        "--card_rows", type=Path, help="output file for a row of the model card (train_demo.py --related)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -43,7 +45,7 @@ def main() -> None:
             caption_keys={"high_level_summary_caption": 1.0},
             max_text_length=96,
             event_crop=0.3,
-            # Attributes more often than names, since they are all that describes an unseen activity.
+            # Attributes more often than names, since unseen activities are described only by attributes.
             label_rewording=0.75,
             held_out_activities=UNSEEN_ACTIVITIES,
             config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True},
@@ -75,7 +77,7 @@ def main() -> None:
         sys.stdout.write(f"  {name:20s} {value:.3f}\n")
     if options.card_rows:
         what = (
-            f"unseen classes: {', '.join(UNSEEN_ACTIVITIES)} held out of the training of a sister model with"
+            f"unseen classes: {', '.join(UNSEEN_ACTIVITIES)} held out of the training of a separate model with"
             f" `embed_statistics` ({training['days_seen']} days seen, {training['train_runtime'] / 60:.0f} minutes)"
         )
         how = "python examples/studies/unseen_classes.py"

@@ -1,4 +1,4 @@
-"""Trains the models of a study alike, each once."""
+"""Training of the models of a study, with identical settings, each once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensorlm_hf.evaluation import save_results
 from sensorlm_hf.training import PretrainOptions, SensorLMTrainingArguments, pretrain
 
 SETTINGS = "study_settings.json"
-"""File in the folder of a variant that says what it is trained with, written before training starts."""
+"""File in the folder of a variant with its training settings, written before training starts."""
 
 
 def train_variant(
@@ -31,27 +31,28 @@ def train_variant(
 ) -> dict[str, Any]:
     """Trains a model of a study, unless it exists; resumes an interrupted run from its last checkpoint.
 
-    All variants are trained on a GPU where there is one, with a warm-up of a tenth of the steps and without evaluation
-    during training. The settings are stored in the folder, and a folder with other settings is refused, so that a
-    change of any of them never yields the model of an earlier study.
+    All variants are trained on a GPU if available, with a warm-up over a tenth of the steps and without evaluation
+    during training. The settings are stored in the folder, and a folder with different settings is rejected, so that
+    changed settings never return the model of an earlier study.
 
     Args:
-        options: What to train.
+        options: Pretraining options.
         folder: Folder of the variant, for checkpoints and the model.
-        epochs: Passes over the data.
-        max_steps: Optimiser steps instead, if above 0.
-        batch_size: Days in a batch.
-        learning_rate: Peak learning rate; the default suits small models, which need fewer steps with it.
-        muon_learning_rate: Peak rate of Muon for the matrices inside the towers; see [`SensorLMTrainingArguments`].
+        epochs: Number of epochs.
+        max_steps: Number of optimizer steps; overrides `epochs` if positive.
+        batch_size: Number of days per batch.
+        learning_rate: Peak learning rate; the default is for small models.
+        muon_learning_rate: Peak learning rate of Muon for the matrices inside the towers; see
+            [`SensorLMTrainingArguments`].
         seed: Seed of the run.
-        bf16: Whether to compute in bfloat16, which many processors do faster.
+        bf16: Whether to compute in bfloat16.
 
     Returns:
-        The metrics of the run; see [`pretrain`].
+        Metrics of the run; see [`pretrain`].
 
     Raises:
-        ValueError: If the folder holds a model or a run with other settings, or one of unknown settings.
-        RuntimeError: If the run was terminated (SIGTERM); a checkpoint is kept, and there is no model yet.
+        ValueError: If the folder contains a model or run with different or unknown settings.
+        RuntimeError: If the run was terminated (SIGTERM) after saving a checkpoint.
     """
     folder = Path(folder)
     arguments: dict[str, Any] = {
@@ -91,19 +92,19 @@ def train_variant(
 
 
 def _as_stored(options: PretrainOptions) -> dict[str, Any]:
-    """Returns the options that shape a model; the prompts, of which there are hundreds, as a digest."""
+    """Returns the options that affect a model, with the hundreds of prompts as a digest."""
     stored = {name: value for name, value in options.as_json().items() if name != "num_proc"}
     digest = hashlib.blake2b("\n".join(options.prompts).encode(), digest_size=12).hexdigest()
     return json.loads(json.dumps({**stored, "prompts": digest}))
 
 
 def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Writes the settings of a new variant, or checks that they are those of the existing one."""
+    """Writes the settings of a new variant, or checks that they match the existing ones."""
     path = folder / SETTINGS
     if not path.is_file():
         if folder.is_dir() and any(folder.iterdir()):
             raise ValueError(
-                f"{folder} is not empty and has no {SETTINGS}, so what it was trained with is unknown. Choose another"
+                f"{folder} is not empty and has no {SETTINGS}, so its training settings are unknown. Choose another"
                 " folder, or remove this one."
             )
         save_results(settings, path)
@@ -117,6 +118,6 @@ def _check_settings(folder: Path, settings: dict[str, Any]) -> None:
     ]
     if differing:
         raise ValueError(
-            f"{folder} holds a model of another study: {', '.join(differing)}. Choose another folder, or remove this"
+            f"{folder} contains a model of another study: {', '.join(differing)}. Choose another folder, or remove this"
             " one."
         )

@@ -1,4 +1,4 @@
-"""Optional packages: one error, wherever one is missing, that says which extra brings it."""
+"""Optional dependencies: a consistent error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import contextmanager
 PACKAGE = "sensorlm-hf"
 
 _DISTRIBUTIONS = {"rouge_score": "rouge-score", "sklearn": "scikit-learn"}
-"""What pip calls the modules that it knows by another name."""
+"""PyPI names of modules whose import name differs."""
 
 
 @contextmanager
 def requires_extra(extra: str, purpose: str, alternative: str = "") -> Iterator[None]:
-    """Wraps the import of optional packages.
+    """Wraps the import of optional dependencies.
 
     Args:
-        extra: The extra of `sensorlm-hf` that installs them, as `setup.cfg` names it.
-        purpose: What needs them, as the beginning of a sentence.
-        alternative: What else the caller can do.
+        extra: The extra of `sensorlm-hf` that installs them, as in `setup.cfg`.
+        purpose: Feature that needs them, as the beginning of a sentence.
+        alternative: Alternative for the caller.
 
     Raises:
         ImportError: If an import inside the block fails.
@@ -38,7 +38,7 @@ def _message(extra: str, purpose: str, alternative: str, error: ImportError) -> 
     package = _DISTRIBUTIONS.get(module, module)
     if package and isinstance(error, ModuleNotFoundError):
         needed = f"{package}, which is not installed"
-    else:  # installed, but damaged or of a version that does not fit
+    else:  # installed, but broken or incompatible
         needed = f"packages of the extra [{extra}], which failed to load ({str(error).rstrip('.')})"
     remedy = f"pip install '{PACKAGE}[{extra}]'"
     return f"{purpose} needs {needed}: {remedy}{f', or {alternative}' if alternative else ''}."

@@ -1,16 +1,16 @@
-"""Makes the checkpoints that ship with the package loadable by name, from any folder and offline.
+"""Loading of the packaged checkpoints by name, from any folder and offline.
 
-`AutoModel.from_pretrained("sensorlm-coca")` and `pipeline(..., model="sensorlm-coca")` then find the packaged files.
-Repositories of users on the Hub have a namespace (`you/sensorlm-coca`), so a name without one cannot be somebody else's
-model. A folder or file of that name in the working directory takes precedence, and so does the Hub when a call asks for
-a `revision`: packaged files have none. Every other name passes through unchanged.
+`AutoModel.from_pretrained("sensorlm-coca")` and `pipeline(..., model="sensorlm-coca")` resolve to the packaged files.
+User repositories on the Hub have a namespace (`you/sensorlm-coca`), so a name without a namespace cannot refer to
+another model. A folder or file with that name in the working directory takes precedence, and so does the Hub if a
+`revision` is requested, since packaged files have no revisions. All other names are passed through unchanged.
 
-transformers has no hook for this, so the name is replaced by the folder before transformers resolves it:
+transformers has no hook for this, so the name is replaced by the path before transformers resolves it:
 
-- in `from_pretrained` of the Auto classes and of the package's own classes. For a folder, transformers sends no request
-  to the Hub.
-- in the functions that `transformers.pipeline` and the loading of PEFT adapters call with a name: the lookup of a
-  repository's files, and the request for the commit of a revision.
+- in `from_pretrained` of the Auto classes and of the classes of this package. For a local path, transformers sends no
+  requests to the Hub.
+- in the functions that `transformers.pipeline` and the PEFT adapter loading call with a name: the file lookup and the
+  commit lookup of a revision.
 """
 
 from __future__ import annotations
@@ -26,12 +26,10 @@ _MARK = "_resolves_packaged_checkpoints"
 
 
 def load_by_name(classes: Iterable[Any]) -> None:
-    """Makes classes and `transformers.pipeline` resolve the names of packaged checkpoints.
-
-    Calling it again changes nothing.
+    """Patches classes and `transformers.pipeline` to resolve the names of packaged checkpoints. Idempotent.
 
     Args:
-        classes: Classes whose `from_pretrained` resolves the names; their subclasses inherit it.
+        classes: Classes whose `from_pretrained` is patched; subclasses inherit it.
     """
     from transformers import feature_extraction_utils, modeling_utils, pipelines
     from transformers.models.auto import auto_factory
@@ -52,7 +50,7 @@ def load_by_name(classes: Iterable[Any]) -> None:
 
 
 def _folder(name: Any, revision: Any) -> Any:
-    """Returns the folder of a packaged checkpoint if `name` means one, else `name`."""
+    """Returns the path of the packaged checkpoint called `name` if there is one, else `name`."""
     if not isinstance(name, str) or revision not in (None, "main"):
         return name
     return packaged_checkpoint(name) or name
@@ -74,7 +72,7 @@ def _loader(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _restore_name(loaded: Any, folder: str, name: str) -> None:
-    """Records the name instead of the path: an adapter that records the path of its base loads on one machine only."""
+    """Stores the name instead of the path, since an adapter with a local path only loads on the same machine."""
     for part in loaded if isinstance(loaded, tuple) else (loaded,):
         owners: tuple[Any, ...] = (part, getattr(part, "config", None))
         for owner in owners:

@@ -1,4 +1,4 @@
-"""Makes SensorLM known to the Auto classes and pipelines of transformers."""
+"""Registers SensorLM with the Auto classes and pipelines of transformers."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _AUTO_CLASSES = (
 
 
 def register() -> None:
-    """Registers configurations, models, processor and pipelines; calling it again changes nothing.
+    """Registers configurations, models, processor and pipelines. Idempotent.
 
-    Loading by the name of a packaged checkpoint is explained in `_packaged`.
+    See `_packaged` for loading a packaged checkpoint by name.
     """
     for config in _CONFIGS:
         AutoConfig.register(config.model_type, config, exist_ok=True)
@@ -51,7 +51,7 @@ def register() -> None:
     AutoModelForMultimodalLM.register(SensorLMConfig, SensorLMForConditionalGeneration, exist_ok=True)
     AutoModel.register(SensorLMSensorConfig, SensorLMSensorModel, exist_ok=True)
     AutoModel.register(SensorLMTextConfig, SensorLMTextModel, exist_ok=True)
-    # A classifier's checkpoint has its own auto class; loaded as the bare model it would leave its head behind.
+    # Classifier checkpoints have a separate auto class; loading them as the base model would drop the head.
     AutoModelForSequenceClassification.register(SensorLMConfig, SensorLMForSensorClassification, exist_ok=True)
     AutoFeatureExtractor.register(SensorLMConfig, SensorLMFeatureExtractor, exist_ok=True)
     AutoProcessor.register(SensorLMConfig, SensorLMProcessor, exist_ok=True)

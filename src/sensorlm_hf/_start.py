@@ -1,4 +1,4 @@
-"""Whether this process is the command line: it makes the models known later than other programs do."""
+"""Detects the command line, which registers the models lazily."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ _MODULE = "sensorlm_hf.cli"
 
 
 def register_unless_command() -> None:
-    """Makes the models known to transformers, as importing the package promises; for the command line, `cli.main` does.
+    """Registers the models with transformers on import, except for the command line, where `cli.main` does so.
 
-    That imports torch, which takes seconds. Who asks the command line for its help should not wait for it, and who asks
-    `sensorlm-hf doctor` may lack torch.
+    Registration imports torch, which takes seconds: `sensorlm-hf --help` should not wait for it, and `sensorlm-hf
+    doctor` must work without torch.
     """
-    if not starts_the_command():
+    if not is_command_line():
         from ._registration import register
 
         register()
 
 
-def starts_the_command() -> bool:
+def is_command_line() -> bool:
     """Returns whether this process was started as `sensorlm-hf` or `python -m sensorlm_hf.cli`.
 
-    Processes that multiprocessing starts inherit `sys.argv`, but import the package to use it; what the system was told
-    to run, `sys.orig_argv`, tells them apart.
+    Child processes of multiprocessing inherit `sys.argv` but not `sys.orig_argv`, which distinguishes them.
     """
     name, words = (sys.argv or [""])[0], sys.orig_argv
-    if name == "-m":  # as it stands while Python looks for the module
+    if name == "-m":  # the value while Python locates the module
         return "-m" in words and words[words.index("-m") + 1 :][:1] == [_MODULE]
     return os.path.basename(name).lower() in _SCRIPTS and name in words

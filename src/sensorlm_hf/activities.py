@@ -1,13 +1,13 @@
-"""The activity ontology: energy cost, pace, place and kind of each activity, and the names that trackers give it.
+"""The activity ontology: energy cost, cadence, environment, category and aliases of each activity.
 
-Energy costs are in METs (multiples of the energy used at rest) with the code of the Compendium of Physical Activities
-that they were taken from: `2024:` is Herrmann et al., "2024 Adult Compendium of Physical Activities", J Sport Health
+Energy costs are in METs (multiples of the resting energy expenditure), with their code in the Compendium of Physical
+Activities: `2024:` is Herrmann et al., "2024 Adult Compendium of Physical Activities", J Sport Health
 Sci 13 (2024); `2011:` is Ainsworth et al., Med Sci Sports Exerc 43 (2011). Cadences follow Tudor-Locke et al., "How
-fast is fast enough? Walking cadence", Br J Sports Med 52 (2018), for walking and running; where no cadence has been
-published, the number is an estimate of ours and only its order among the activities is meant.
+fast is fast enough? Walking cadence", Br J Sports Med 52 (2018), for walking and running; where no published
+cadence exists, the number is our estimate, and only its rank among the activities is meaningful.
 
-The 20 activities with `benchmark=True` are the classes of the zero-shot task; the others fill the rest of the day. How
-the simulator moves a wrist and how often it chooses an activity is in `data/simulate/behaviours.py`.
+The 20 activities with `benchmark=True` are the classes of the zero-shot task; the others fill the rest of the day.
+Wrist movement and frequencies for the simulator are in `data/simulate/behaviours.py`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import re
 from dataclasses import dataclass, field
 
 NO_ACTIVITY = "none"
-"""Value of a day's `main_activity` label when no exercise was performed."""
+"""Value of the `main_activity` label of a day without exercise."""
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One kind of activity.
+    """An activity.
 
     Attributes:
-        name: The name that labels, events and prompts use.
+        name: Name used in labels, events and prompts.
         met: Energy cost in METs.
         compendium: Edition and code of the Compendium entry, `"2024:12050"`.
-        cadence: Lowest and highest usual cadence while stepping, steps per minute.
-        step_share: Share of the minutes in which any step is counted.
-        duration: Lowest and highest usual length of a bout, minutes.
+        cadence: Typical range of the cadence while stepping, in steps per minute.
+        step_share: Share of minutes with any steps.
+        duration: Typical range of the duration, in minutes.
         environment: `"indoor"` or `"outdoor"`.
         category: `"cardio"`, `"strength"`, `"mind-body"`, `"sport"`, `"everyday"` or `"rest"`.
-        locomotion: Whether the body goes from place to place; otherwise it is stationary.
-        gym_cardio: Whether it is one of the four machines of the gym-cardio task.
+        locomotion: Whether the activity involves moving from place to place; otherwise it is stationary.
+        gym_cardio: Whether it is one of the four classes of the gym-cardio task.
         outdoor_sport: Whether it is one of the four classes of the outdoor-sports task.
         benchmark: Whether it is one of the 20 exercise classes.
-        altitude: Typical spread of altitude within a minute, in the normalised unit of the schema's channel.
-        water: Whether the device is under water, which blinds the optical sensor.
-        stop_and_go: Whether effort comes in waves rather than steadily.
-        aliases: Further names, as trackers and diaries write them; matched without regard to case, `_` and `-`.
+        altitude: Typical spread of altitude within a minute, in the normalised unit of the channel in the schema.
+        water: Whether the device is under water, which disables the optical sensor.
+        stop_and_go: Whether the effort is intermittent rather than steady.
+        aliases: Other names used by trackers and diaries; case, `_` and `-` are ignored when matching.
     """
 
     name: str
@@ -253,14 +253,14 @@ _EVERYDAY = (
 )  # fmt: skip
 
 ACTIVITIES: tuple[Activity, ...] = (*_EXERCISES, *_EVERYDAY)
-"""Every activity the package knows: the 20 exercise classes first, then everyday kinds."""
+"""All activities: the 20 exercise classes first, then everyday activities."""
 
 ACTIVITY_BY_NAME: dict[str, Activity] = {activity.name: activity for activity in ACTIVITIES}
 """Activities by name."""
 
 
 def _plain(name: str) -> str:
-    """Lower case, words apart, without punctuation or the prefixes of health stores."""
+    """Lowercases a name, splits words, and removes punctuation and the prefixes of health stores."""
     name = re.sub(r"^(HKWorkoutActivityType|EXERCISE_TYPE_|ACTIVITY_TYPE_)", "", name.strip())
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[a-z0-9]+", name.lower()))
@@ -280,24 +280,24 @@ _BY_ALIAS = _alias_table()
 
 
 def canonical_activity(name: str) -> str | None:
-    """Returns the package's name of an activity that a tracker or a diary names.
+    """Maps an activity name from a tracker or diary to the name used in this package.
 
-    Case, `_`, `-`, brackets and the prefixes of Apple Health and Health Connect do not matter.
+    Case, `_`, `-`, brackets and the prefixes of Apple Health and Health Connect are ignored.
 
     Args:
-        name: Such as `"Outdoor Bike"`, `"Weights"`, `"HKWorkoutActivityTypeRunning"` or `"lap_swimming"`.
+        name: The name, such as `"Outdoor Bike"`, `"Weights"`, `"HKWorkoutActivityTypeRunning"` or `"lap_swimming"`.
 
     Returns:
-        A name of [`ACTIVITIES`], or None if the name means none of them; a wrong guess is worse than none, so unknown
-        names are never matched by likeness.
+        A name in [`ACTIVITIES`], or None if there is no match; there is no fuzzy matching, since a wrong match is worse
+        than none.
 
     Raises:
-        TypeError: If `name` is no string.
+        TypeError: If `name` is not a string.
 
     Example:
         >>> canonical_activity("Outdoor Bike")
         'outdoor cycling'
     """
     if not isinstance(name, str):
-        raise TypeError(f"An activity's name must be a string, got {type(name).__name__}.")
+        raise TypeError(f"The name of an activity must be a string, got {type(name).__name__}.")
     return _BY_ALIAS.get(_plain(name))

@@ -1,4 +1,4 @@
-"""Embeddings of many days or texts at once, in the manner of sentence-transformers."""
+"""Batch embedding of days and texts, with an API similar to sentence-transformers."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def encode_sensor(
     convert_to_numpy: bool = True,
     **options: Any,
 ) -> Any:
-    """Embeds any number of days; only one batch of them is held as tensors.
+    """Embeds any number of days, one batch at a time.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
-        processor: Its `SensorLMProcessor` or `SensorLMFeatureExtractor`.
+        processor: The `SensorLMProcessor` or `SensorLMFeatureExtractor` of the model.
         days: A day (a `SensorDay`, a table, an array `(minutes, channels)`), or a list, generator, dataset or array
             `(days, minutes, channels)` of them, in physical units.
-        batch_size: Days embedded at once.
+        batch_size: Number of days per batch.
         show_progress_bar: Whether to show a progress bar.
-        normalize_embeddings: Whether to scale rows to unit length, as the model compares them.
+        normalize_embeddings: Whether to normalize rows to unit length, as for cosine similarity.
         convert_to_numpy: Whether to return a numpy array rather than a tensor on the CPU.
-        options: Further arguments of the feature extractor, such as `allow_empty`.
+        options: Additional arguments of the feature extractor, such as `allow_empty`.
 
     Returns:
         `(days, D)` float32, or `(D,)` for a single day.
 
     Raises:
-        ValueError: If there is no day, `batch_size` is below 1 or a day is invalid.
+        ValueError: If there are no days, `batch_size` is below 1 or a day is invalid.
     """
     extractor = getattr(processor, "feature_extractor", processor)
     single = extractor.is_one_day(days)
@@ -65,23 +65,23 @@ def encode_text(
     normalize_embeddings: bool = True,
     convert_to_numpy: bool = True,
 ) -> Any:
-    """Embeds any number of texts; texts of similar length are embedded together, which keeps padding low.
+    """Embeds any number of texts, sorted by length to reduce padding.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
-        processor: Its `SensorLMProcessor` or tokenizer.
-        texts: A text or an iterable of texts. Texts longer than the model's positions are truncated.
-        batch_size: Texts embedded at once.
+        processor: The `SensorLMProcessor` or tokenizer of the model.
+        texts: A text or an iterable of texts. Texts longer than the maximum of the model are truncated.
+        batch_size: Number of texts per batch.
         show_progress_bar: Whether to show a progress bar.
-        normalize_embeddings: Whether to scale rows to unit length, as the model compares them.
+        normalize_embeddings: Whether to normalize rows to unit length, as for cosine similarity.
         convert_to_numpy: Whether to return a numpy array rather than a tensor on the CPU.
 
     Returns:
         `(texts, D)` float32, or `(D,)` for a single text.
 
     Raises:
-        ValueError: If there is no text, `batch_size` is below 1, or the objective is `cap`.
-        TypeError: If an item is not a string; the message names it.
+        ValueError: If there are no texts, `batch_size` is below 1, or the objective is `cap`.
+        TypeError: If an item is not a string; the error states its index.
     """
     tokenizer = getattr(processor, "tokenizer", processor)
     positions = model.config.text_config.max_position_embeddings
@@ -120,7 +120,7 @@ def _encode(
     normalize: bool,
     what: str,
 ) -> torch.Tensor:
-    """Embeds batch by batch in evaluation mode; the mode of every module is restored."""
+    """Embeds batch by batch in evaluation mode, and restores the mode of every module."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"`batch_size` must be an integer of at least 1, got {batch_size!r}.")
     count = len(items) if isinstance(items, Sized) else None
@@ -141,7 +141,7 @@ def _encode(
         for module, training in modes:
             module.training = training
     if not rows:
-        raise ValueError(f"There are no {what} to embed; give at least one.")
+        raise ValueError(f"There are no {what} to embed; pass at least one.")
     return torch.cat(rows)
 
 

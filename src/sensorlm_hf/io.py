@@ -1,9 +1,9 @@
-"""Files and folders that are complete or not there: everything is written under a temporary name, then renamed.
+"""Atomic writes: files and folders are written under a temporary name, then renamed.
 
-Temporary names begin with a dot, end in `.partial` and are unique, so that two processes that write the same file do
-not write into each other's, and readers (`datasets` among them) do not take them for data. They are in the folder of
-the target, since a rename is atomic within one file system only. An error removes them; temporary folders of a process
-that was killed are removed by the next one that writes to the same place.
+Temporary names start with a dot, end in `.partial` and are unique, so that concurrent writers of the same file do not
+conflict, and readers such as `datasets` do not mistake them for data. They are in the folder of the target, since a
+rename is only atomic within a file system. They are removed on errors; temporary folders of a killed process are
+removed by the next process that writes to the same target.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PARTIAL = ".partial"
-"""End of temporary names."""
+"""Suffix of temporary names."""
 
 _ADVICE = {
     errno.EACCES: "the folder is not writable; choose another folder, or change its permissions",
     errno.EROFS: "the file system is read-only; choose another folder",
-    errno.ENOENT: "the folder does not exist; make it first",
+    errno.ENOENT: "the folder does not exist; create it first",
     errno.ENOSPC: "the disk is full; free some space",
 }
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike, *, durable: bool = False) -> Iterator[Path]:
-    """Writes a file that appears under its name only once it is complete; a file of that name stays until then.
+    """Writes a file atomically; an existing file is replaced only when the new one is complete.
 
     Args:
-        path: The file to write, in a folder that exists.
-        durable: Whether the content must be on the disk before the name is, and the name before this returns, so that
-            a power failure leaves the old file or the new one, never an empty one.
+        path: The file to write, in an existing folder.
+        durable: Whether to sync the content to disk before renaming, and the rename before returning, so that a power
+            failure leaves either the old or the new file, never an empty one.
 
     Yields:
         An empty file in the same folder to write to. It is renamed to `path` at the end of the block, or removed if
         the block raises.
 
     Raises:
-        OSError: If it cannot be written; the error names `path` and says how to mend it.
+        OSError: If the file cannot be written; the error names `path` and suggests a fix.
 
     Example:
         ```python
@@ -53,7 +53,7 @@ def atomic_write(path: str | os.PathLike, *, durable: bool = False) -> Iterator[
     path = Path(path)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
-        # Made by hand rather than by `tempfile`, whose files only their owner may read.
+        # `tempfile` is not used, since its files are readable only by their owner.
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield partial
         if durable:
@@ -78,13 +78,13 @@ def atomic_write_text(path: str | os.PathLike, text: str, *, durable: bool = Fal
 
 
 def atomic_replace(partial: Path, target: Path) -> None:
-    """Renames a complete folder to its name, in place of a folder that has the name already.
+    """Renames a complete folder to its final name, replacing an existing folder.
 
-    Its files reach the disk first, so that not even a power failure leaves a folder with half a file.
+    Its files are synced to disk first, so that a power failure does not leave a folder with incomplete files.
 
     Args:
-        partial: The folder as it was written, on the same file system.
-        target: Its name.
+        partial: The written folder, on the same file system.
+        target: The final path.
     """
     for path in partial.rglob("*"):
         if path.is_file():
@@ -99,18 +99,18 @@ def atomic_replace(partial: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(target: str | os.PathLike, *, overwrite: bool = False) -> Iterator[Path]:
-    """Writes a folder that appears under its name only once it is complete.
+    """Writes a folder atomically.
 
     Args:
-        target: The folder to write; missing parents are made.
-        overwrite: Whether a folder that holds something is replaced.
+        target: The folder to write; missing parents are created.
+        overwrite: Whether to replace a folder that is not empty.
 
     Yields:
         An empty folder next to `target` to write to. It is renamed to `target` at the end of the block, or removed if
         the block raises.
 
     Raises:
-        FileExistsError: If there is something at `target` already and `overwrite` is false.
+        FileExistsError: If `target` exists, is not empty, and `overwrite` is false.
     """
     target = Path(target)
     if not overwrite:
@@ -128,12 +128,12 @@ def atomic_folder(target: str | os.PathLike, *, overwrite: bool = False) -> Iter
 
 @contextlib.contextmanager
 def staged_files(folder: str | os.PathLike, *, last: Callable[[Path], bool] | None = None) -> Iterator[Path]:
-    """Writes files into a folder that may hold others, none of which is touched before all new ones are complete.
+    """Writes files to a folder that may contain others, moving them there only when all of them are complete.
 
     Args:
-        folder: The folder to write to; made if absent.
-        last: Says which files to move at the very end, such as the weights of a model: a process that is killed while
-            files are moved then leaves a folder that does not load rather than one of two models.
+        folder: The folder to write to; created if it does not exist.
+        last: Selects files to move last, such as the weights of a model, so that a process killed while moving files
+            leaves a folder that fails to load rather than a mix of two models.
 
     Yields:
         An empty folder inside `folder` to write to. Its files are moved to `folder` at the end of the block, sorted by
@@ -163,10 +163,10 @@ def _temporary_folder(parent: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Locks a folder for as long as this process lives, where the system can; yields whether it is ours."""
+    """Locks a folder for the lifetime of this process, if the system supports it; yields whether the lock is held."""
     try:
         import fcntl
-    except ImportError:  # not on Windows, where leftovers of killed processes stay
+    except ImportError:  # not on Windows, where leftovers of killed processes remain
         yield False
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -181,7 +181,7 @@ def _is_abandoned(folder: Path) -> bool:
     try:
         with _locked(folder) as ours:
             return ours
-    except OSError:  # another process holds the lock, or has just removed the folder
+    except OSError:  # another process holds the lock or has just removed the folder
         return False
 
 
@@ -191,7 +191,7 @@ def _check_empty(target: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    if path.is_dir() and os.name != "posix":  # elsewhere folders cannot be opened, and names are written through
+    if path.is_dir() and os.name != "posix":  # elsewhere folders cannot be opened, and renames are synchronous
         return
     handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:

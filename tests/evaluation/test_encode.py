@@ -70,7 +70,7 @@ def test_a_progress_bar_is_shown_when_asked_for(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("work", [encode_days, encode_texts, caption_days])
 def test_nothing_to_do_and_impossible_batches_are_refused(work: Callable[..., Any]) -> None:
     model, processor = stubs(TEXTS)
-    with pytest.raises(ValueError, match="give at least one"):
+    with pytest.raises(ValueError, match="pass at least one"):
         work(model, processor, [])
     items = ["east"] if work is encode_texts else [embedded_day(at(0))]
     with pytest.raises(ValueError, match=r"`batch_size` must be (a whole number of )?at least 1, got 0"):

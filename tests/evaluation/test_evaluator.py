@@ -73,7 +73,7 @@ def test_tasks_that_label_no_day_are_left_out_with_a_warning(
         result = evaluate_model(folder_of("clip"), str(tmp_path / "days"))
     assert "gym_cardio" not in result["zero_shot"]
     assert "activity" in result["zero_shot"]
-    assert "Left out cardio_vs_strength, gym_cardio, outdoor_sports: no day has such a label." in caplog.text
+    assert "Skipping cardio_vs_strength, gym_cardio, outdoor_sports: no day has such a label." in caplog.text
     with pytest.raises(ValueError, match=r"Task 'gym_cardio' is not possible here: no day has such a label\."):
         evaluate_model(folder_of("clip"), str(tmp_path / "days"), tasks=["gym_cardio"])
 
@@ -103,12 +103,12 @@ def test_captioned_days_are_spread_over_the_dataset(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"tasks": ["sleep"]}, "Unknown task 'sleep'; there are the groups zero_shot"),
+        ({"tasks": ["sleep"]}, "Unknown task 'sleep'; available groups are zero_shot"),
         ({"max_days": 0}, "`max_days` must be at least 1, got 0"),
         ({"caption_days": -1}, "`caption_days` must be at least 0, got -1"),
         ({"seed": -1}, "`seed` must be at least 0, got -1"),
         ({"device": "gpu"}, "`device` 'gpu' cannot be used here"),
-        ({"max_text_length": 49}, "`max_text_length` is 49, but .* reads at most 48 tokens"),
+        ({"max_text_length": 49}, "`max_text_length` is 49, but .* supports at most 48 tokens"),
         ({"caption_key": "summary"}, "`key` must be one of low_level_caption"),
         ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
         ({"split": "tests"}, "tests"),
@@ -127,9 +127,9 @@ def test_tasks_that_the_model_cannot_do_are_refused(folder_of: Folder, cohort: P
 def test_all_zero_shot_tasks_are_the_default(folder_of: Folder, cohort: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         result = evaluate_model(folder_of("clip"), str(cohort), split="train")
-    left_out = re.findall(r"Left out (.*): no day", caplog.text)
+    left_out = re.findall(r"Skipping (.*): no day", caplog.text)
     assert set(result["zero_shot"]) == set(TASKS) - {name for names in left_out for name in names.split(", ")}
-    assert "a clip model writes no captions" in caplog.text
+    assert "a clip model does not generate captions" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_results_of_another_run_are_not_taken_over(root: Path, results: dict) ->
         evaluate_model(root / "model", str(root / "days"), root / "out", **OPTIONS, seed=1)
     with pytest.raises(ValueError, match="meteor differs"):
         evaluate_model(root / "model", str(root / "days"), root / "out", **OPTIONS, meteor=True)
-    with pytest.raises(ValueError, match="holds no run"):
+    with pytest.raises(ValueError, match="does not contain a run"):
         evaluate_model(root / "model", str(root / "days"), root / "days", **OPTIONS)
 
 
@@ -298,7 +298,7 @@ def test_what_a_model_cannot_do_is_left_out_or_refused(root: Path, tmp_path: Pat
     results = evaluate_model(cap, days, tmp_path / "a", tasks=["zero_shot", "captioning"], **OPTIONS)
     assert "zero_shot" not in results
     assert results["captioning"]["days"] == 4
-    with pytest.raises(ValueError, match="writes no captions"):
+    with pytest.raises(ValueError, match="does not generate captions"):
         evaluate_model(clip, days, tmp_path / "b", tasks=["captioning"], **OPTIONS)
     with pytest.raises(ValueError, match="held out"):
         evaluate_model(clip, days, tmp_path / "b", tasks=["unseen"], **OPTIONS)

@@ -70,7 +70,7 @@ def test_the_hub_reads_its_metadata_and_numbers() -> None:
     # 16 headline numbers, of which one is not defined.
     assert len(found) == 15
     assert ("zero-shot-sensor-classification", "zero-shot gym_cardio", "AUROC") not in found
-    assert {r.dataset_name for r in card.data.eval_results} == {"simulated:5000:0 (simulated people)"}
+    assert {r.dataset_name for r in card.data.eval_results} == {"simulated:5000:0 (synthetic subjects)"}
     assert {r.dataset_split for r in card.data.eval_results} == {"test"}
     assert {r.metric_type for r in card.data.eval_results} >= {"auroc", "balanced_accuracy", "r@1", "bleu-4"}
 
@@ -94,9 +94,9 @@ def test_names_cannot_break_the_metadata(name: str) -> None:
 
 def test_it_says_that_people_were_simulated_and_held_out() -> None:
     text = a_card()
-    assert "trained on days of **simulated people**" in text
+    assert "trained on days of **synthetic subjects**" in text
     assert "none of whom the model was trained on" in text
-    assert "It has only seen simulated people" in text
+    assert "It was trained on synthetic subjects only" in text
     assert "not a medical device" in text
 
 
@@ -192,13 +192,13 @@ def test_it_tells_how_the_model_was_made() -> None:
 
 
 def test_scales_are_told_of_what_was_measured() -> None:
-    assert "Retrieval ranks 100 candidates." in a_card()
-    assert "0 to 1 but the median rank" in a_card()
-    assert "BLEU-4, which runs to 100" in a_card()
+    assert "Retrieval is among 100 candidates." in a_card()
+    assert "0 to 1, except for the median rank" in a_card()
+    assert "BLEU-4 (0 to 100)" in a_card()
     parts = {name: value for name, value in MEASURED.items() if name not in ("retrieval", "captioning")}
     text = make("m", TRAINING, parts, "train")
-    assert "All numbers run from 0 to 1." in text
-    assert "Retrieval ranks" not in text
+    assert "Metrics range from 0 to 1." in text
+    assert "Retrieval is among" not in text
 
 
 def test_it_is_written_beside_the_numbers_it_tells(tmp_path: Path) -> None:

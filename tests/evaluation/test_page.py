@@ -55,9 +55,9 @@ def test_an_undefined_score_is_left_out_of_the_figure() -> None:
 
 
 def test_studies_of_nothing_are_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="The study 'ablations' lacks tables, figures; a study has title, made"):
+    with pytest.raises(ValueError, match="The study 'ablations' lacks tables, figures; required keys are title, made"):
         add_study(run, "ablations", {"title": "Ablations", "made": "Small models."})
-    with pytest.raises(ValueError, match="holds no evaluation; make it first: sensorlm-hf evaluate"):
+    with pytest.raises(ValueError, match="does not contain an evaluation; run `sensorlm-hf evaluate"):
         add_study(tmp_path / "elsewhere", "ablations", STUDY)
     assert not (tmp_path / "elsewhere").exists()
 

@@ -25,7 +25,7 @@ from sensorlm_hf.evaluation.results import (
 def test_groups_are_expanded_and_unknown_names_refused() -> None:
     assert expand_tasks(None) == tuple(RUN_TASKS)
     assert expand_tasks(["retrieval", "probes"]) == (*GROUPS["probes"], "retrieval")
-    with pytest.raises(ValueError, match="'sleepiness'; there are the groups zero_shot"):
+    with pytest.raises(ValueError, match="'sleepiness'; available groups are zero_shot"):
         expand_tasks(["sleepiness"])
 
 
@@ -53,7 +53,7 @@ def test_a_run_is_collected_with_baselines_that_were_trained_separately(tmp_path
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds no evaluation; make it first: sensorlm-hf evaluate"):
+    with pytest.raises(ValueError, match="does not contain an evaluation; run `sensorlm-hf evaluate"):
         check_run(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 

@@ -73,7 +73,7 @@ def test_embeddings_that_are_there_already_are_taken() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"captions": ["a"]}, "one caption a day, got 2 days and 1 captions"),
+        ({"captions": ["a"]}, "one caption per day, got 2 days and 1 captions"),
         ({"pool": 3}, r"`pool` must be between 2 and the number of days \(2\), got 3"),
         ({"pool": 1}, "between 2 and"),
         ({"embeddings": np.zeros((3, 2))}, "a row for each of the 2 days, got 3"),
@@ -129,9 +129,9 @@ def test_a_model_that_knows_nothing_is_at_chance() -> None:
 
 def test_pools_that_do_not_fit_are_refused() -> None:
     sensor, text = embeddings(10, 1.0)
-    with pytest.raises(ValueError, match=r"None of the pools \[100\] fits 10 days"):
+    with pytest.raises(ValueError, match=r"All pool sizes \[100\] exceed the number of days \(10\)"):
         retrieval_curve(sensor, text, ["a"] * 10, pools=(100,))
     with pytest.raises(ValueError, match="between 2 and"):
         pool_ranks(sensor, text, 11)
-    with pytest.raises(ValueError, match="alike"):
+    with pytest.raises(ValueError, match="must both be"):
         pool_ranks(sensor, text[:5], 2)

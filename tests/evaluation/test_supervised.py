@@ -161,7 +161,7 @@ def test_boosting_learns_from_other_people() -> None:
     assert result["auroc"] > 0.65
     assert result["days"] == sum(task.class_of(day) is not None for day in test)
     assert result["train_days"] == sum(task.class_of(day) is not None for day in train)
-    with pytest.raises(ValueError, match="in `train_days` and in `days`"):
+    with pytest.raises(ValueError, match="in both `train_days` and `days`"):
         evaluate_gradient_boosting(test, task, train_days=days)
 
 

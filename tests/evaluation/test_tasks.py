@@ -51,5 +51,5 @@ def test_class_of_a_day() -> None:
 
 
 def test_unknown_task() -> None:
-    with pytest.raises(ValueError, match="there are activity"):
+    with pytest.raises(ValueError, match="available tasks are activity"):
         get_task("sleep")

@@ -118,7 +118,7 @@ def test_embeddings_that_are_there_already_are_taken() -> None:
 def test_days_without_labels_are_refused() -> None:
     model, processor = stubs(TEXTS)
     with pytest.raises(
-        ValueError, match=r"None of the 1 days has a label for task 'direction'; it reads labels\['way'\]"
+        ValueError, match=r"None of the 1 days has a label for task 'direction', which uses labels\['way'\]"
     ):
         evaluate_zero_shot(model, processor, [embedded_day(at(5), 0, way="down")], TASK)
 
@@ -126,11 +126,11 @@ def test_days_without_labels_are_refused() -> None:
 @pytest.mark.parametrize(
     ("phrases", "templates", "words"),
     [
-        ([["east"]], ["A day."], "must hold `{}` once, where the phrase goes, got 'A day.'"),
+        ([["east"]], ["A day."], "must contain `{}` exactly once, as the placeholder for the phrase, got 'A day.'"),
         ([["east"]], ["{} and {}"], "once"),
         ([["east"]], [], "at least one template"),
         ([], ["{}"], "one class"),
-        ([["east"], []], ["{}"], "one phrase for each class"),
+        ([["east"], []], ["{}"], "one phrase per class"),
     ],
 )
 def test_prompts_that_cannot_be(phrases: list[list[str]], templates: list[str], words: str) -> None:

@@ -81,28 +81,28 @@ def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
     page.get_by_label("A day with swimming").check()
     wait_for(page, "#day-status", "A day with swimming")
     page.locator("#labels textarea").fill("swimming, tennis, reading")
-    page.get_by_role("button", name="Score the labels").click()
-    text = wait_for(page, "#score-status", "Best of 3 labels")
+    page.get_by_role("button", name="Score labels").click()
+    text = wait_for(page, "#score-status", "Top of 3 labels")
     page.locator("#scores li").nth(2).wait_for()
     page.locator("#timeline img").wait_for()
     shown = page.locator("#scores").inner_text()
     assert all(label in shown for label in ("swimming", "tennis", "reading"))
-    assert re.search(r"Best of 3 labels: (swimming|tennis|reading), \d+%", text)
+    assert re.search(r"Top of 3 labels: (swimming|tennis|reading), \d+%", text)
     shoot(page, "labels")
     page.locator("#labels textarea").fill("swimming")
-    page.get_by_role("button", name="Score the labels").click()
+    page.get_by_role("button", name="Score labels").click()
     wait_for(page, "#score-status", "at least two labels")
     page.locator("#labels textarea").fill("swimming, Swimming")
-    page.get_by_role("button", name="Score the labels").click()
-    wait_for(page, "#score-status", "stands there twice")
+    page.get_by_role("button", name="Score labels").click()
+    wait_for(page, "#score-status", "occurs twice")
     shoot(page, "labels_refused")
 
 
 def test_captions_are_marked(open_page: OpenPage, shoot: Shoot) -> None:
     page = open_page()
     page.get_by_role("tab", name="Caption").click()
-    page.get_by_label("All of it").check()
-    page.get_by_role("button", name="Write captions").click()
+    page.get_by_label("All levels").check()
+    page.get_by_role("button", name="Generate captions").click()
     page.locator("#captions li").first.wait_for()
     assert page.locator("#captions h3").count() == 2
     assert page.locator("#captions li.confirmed").count() >= 3
@@ -117,7 +117,7 @@ def test_search(open_page: OpenPage, shoot: Shoot) -> None:
     page.get_by_role("tab", name="Search").click()
     page.locator("#query textarea, #query input").first.fill("a day with swimming")
     page.get_by_role("button", name="Search").click()
-    wait_for(page, "#search-status", "Nearest 6 of 200 days")
+    wait_for(page, "#search-status", "Top 6 of 200 days")
     assert page.locator("#found input[type=radio]").count() == 6
     shoot(page, "search")
     page.locator("#found input[type=radio]").first.check()
@@ -125,7 +125,7 @@ def test_search(open_page: OpenPage, shoot: Shoot) -> None:
     shoot(page, "search_opened")
     page.get_by_label("the days I uploaded").check()
     page.get_by_role("button", name="Search").click()
-    wait_for(page, "#search-status", "Nothing is uploaded yet")
+    wait_for(page, "#search-status", "There is no upload yet")
 
 
 def test_a_table_of_ones_own(open_page: OpenPage, shoot: Shoot, table: Path) -> None:
@@ -140,12 +140,12 @@ def test_a_table_of_ones_own(open_page: OpenPage, shoot: Shoot, table: Path) -> 
     page.get_by_label("Day of your file").click()
     page.get_by_role("option", name="Sat 02 Mar 2024").click()
     wait_for(page, "#day-status", "Sat 02 Mar 2024")
-    page.get_by_role("button", name="Score the labels").click()
-    wait_for(page, "#score-status", "Best of 6 labels")
+    page.get_by_role("button", name="Score labels").click()
+    wait_for(page, "#score-status", "Top of 6 labels")
     page.get_by_role("tab", name="Search").click()
     page.get_by_label("the days I uploaded").check()
     page.get_by_role("button", name="Search").click()
-    wait_for(page, "#search-status", "Nearest 2 of 2 days")
+    wait_for(page, "#search-status", "Top 2 of 2 days")
     assert page.strangers == []
 
 
@@ -172,7 +172,7 @@ def test_a_takeout_zip(open_page: OpenPage, real_data: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("holiday.jpg", b"\xff\xd8\xff", "is of a kind that cannot be read. Give a Fitbit"),
+        ("holiday.jpg", b"\xff\xd8\xff", "has an unsupported format. Upload a Fitbit"),
         ("empty.csv", b"", "empty.csv is empty"),
         ("broken.zip", b"PK\x03\x04 and then nothing", "broken.zip"),
         ("letters.csv", b"time,HR\n2024-03-01 00:00,fast\n", "HR"),
@@ -191,26 +191,26 @@ def test_bad_files_get_a_sentence(
     assert "/gradio/" not in text
     shoot(page, f"bad_{Path(name).stem}")
     # The day before stays, and can still be asked about.
-    page.get_by_role("button", name="Score the labels").click()
-    wait_for(page, "#score-status", "Best of 6 labels")
+    page.get_by_role("button", name="Score labels").click()
+    wait_for(page, "#score-status", "Top of 6 labels")
 
 
 def test_on_a_phone(open_page: OpenPage, shoot: Shoot, table: Path) -> None:
     page = open_page("narrow")
     upload(page, table)
     wait_for(page, "#read-status", "Read 2 days")
-    page.get_by_role("button", name="Score the labels").click()
+    page.get_by_role("button", name="Score labels").click()
     page.locator("#scores li").nth(5).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     shoot(page, "phone_labels")
     page.get_by_role("tab", name="Caption").click()
-    page.get_by_role("button", name="Write captions").click()
+    page.get_by_role("button", name="Generate captions").click()
     page.locator("#captions li").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     shoot(page, "phone_captions")
     page.get_by_role("tab", name="Search").click()
     page.get_by_role("button", name="Search").click()
-    wait_for(page, "#search-status", "Nearest")
+    wait_for(page, "#search-status", "Top")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     shoot(page, "phone_search")
     dark = open_page("narrow", "dark")
@@ -240,20 +240,20 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     press_until("A day with swimming", "Shift+Tab")
     page.keyboard.press("Space")
     wait_for(page, "#day-status", "A day with swimming")
-    press_until("Labels, with commas")
+    press_until("Labels, separated by commas")
     page.keyboard.press("Control+a")
     page.keyboard.type("swimming, golf")
-    press_until("Score the labels")
+    press_until("Score labels")
     shoot(page, "keyboard_focus")
     page.keyboard.press("Enter")
-    wait_for(page, "#score-status", "Best of 2 labels")
-    press_until("Labels, with commas", "Shift+Tab")
+    wait_for(page, "#score-status", "Top of 2 labels")
+    press_until("Labels, separated by commas", "Shift+Tab")
     press_until("Labels", "Shift+Tab")
     page.keyboard.press("ArrowRight")
     if page.get_by_role("tab", name="Caption").get_attribute("aria-selected") != "true":
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-    press_until("Write captions")
+    press_until("Generate captions")
     # Dropdowns that the focus has left are shut, so that nothing lies over the page.
     assert not any(found.is_visible() for found in page.locator("[role=listbox]").all())
     page.keyboard.press("Enter")
@@ -261,7 +261,7 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     shoot(page, "keyboard_captions")
     press_until("What was logged, with times", "Shift+Tab")
     page.keyboard.press("Space")
-    press_until("Write captions")
+    press_until("Generate captions")
     page.keyboard.press("Enter")
     page.locator("#captions ul").nth(1).filter(has_text=re.compile(r"\d\d:\d\d")).wait_for()
     press_until("Caption", "Shift+Tab")
@@ -269,9 +269,9 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     if page.get_by_role("tab", name="Search").get_attribute("aria-selected") != "true":
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-    press_until("A sentence that the day should fit")
+    press_until("Query sentence")
     page.keyboard.press("Enter")
-    wait_for(page, "#search-status", "Nearest 6 of 200 days")
+    wait_for(page, "#search-status", "Top 6 of 200 days")
     press_until("0.")
     page.keyboard.press("Space")
     wait_for(page, "#day-status", "Found: ")
@@ -301,17 +301,17 @@ def test_accessibility_rules(open_page: OpenPage, shoot: Shoot, scheme: str) -> 
     check("first page")
     page.get_by_text("What the model sees").click()
     page.locator("#model-view img").wait_for()
-    page.get_by_role("button", name="Score the labels").click()
+    page.get_by_role("button", name="Score labels").click()
     page.locator("#scores li").first.wait_for()
     check("labels")
     page.get_by_role("tab", name="Caption").click()
-    page.get_by_role("button", name="Write captions").click()
+    page.get_by_role("button", name="Generate captions").click()
     page.locator("#captions li").first.wait_for()
     check("captions")
     page.get_by_role("tab", name="Search").click()
     page.get_by_label("the days I uploaded").check()
     page.get_by_role("button", name="Search").click()
-    wait_for(page, "#search-status", "Nothing is uploaded yet")
+    wait_for(page, "#search-status", "There is no upload yet")
     check("a refused search")
     page.get_by_label("200 simulated days").check()
     page.get_by_role("button", name="Search").click()

@@ -97,14 +97,14 @@ def test_long_uploads_are_cut_and_say_so(
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.png", b"x", "of a kind that cannot be read. Give a Fitbit"),
+        ("a.png", b"x", "has an unsupported format. Upload a Fitbit"),
         ("a.csv", b"", "a.csv is empty"),
         ("a.csv", b"time,HR\n2024-03-01 00:00,fast\n", "a.csv, line 2: column 'HR'"),
         ("a.csv", b"time,pulsation\n2024-03-01 00:00,60\n", "pulsation|no column"),
         ("a.zip", b"PK\x03\x04 and then nothing", "a.zip"),
         ("a.parquet", b"PAR1 no more", "a.parquet: not a readable Parquet file"),
         ("a.npy", b"\x93NUMPY", "a.npy: not a readable"),
-        ("a.csv", b"time,HR\n2024-03-01 00:00,\n", "holds no minute with a value"),
+        ("a.csv", b"time,HR\n2024-03-01 00:00,\n", "contains no values of any channel"),
     ],
 )
 def test_bad_uploads_are_told_in_a_sentence(
@@ -181,12 +181,12 @@ def test_scores_captions_and_search(answers: Any, day: SensorDay) -> None:
     for arguments, words in (
         (("running", "A day with {}."), "at least two labels"),
         (("running, Running", "A day with {}."), "twice"),
-        (("running, yoga", "A day"), r"must hold \{\}"),
+        (("running, yoga", "A day"), r"must contain \{\}"),
         ((", ".join(map(str, range(60))), "{}"), "60 labels"),
     ):
         with pytest.raises(ValueError, match=words):
             model.score(day, *arguments)
-    with pytest.raises(ValueError, match="Type a sentence"):
+    with pytest.raises(ValueError, match="Enter a query sentence"):
         model.search("  ", days)
 
 

@@ -34,7 +34,7 @@ def test_noise_and_no_gain() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "losses", "message"),
-    [([1, 2], [0.1], "2 sizes, 1 losses"), ([5, 5], [1, 2], "two different"), ([1, 2], [0.1, 0], "above 0")],
+    [([1, 2], [0.1], "2 sizes, 1 losses"), ([5, 5], [1, 2], "two different"), ([1, 2], [0.1, 0], "positive")],
 )
 def test_bad_input(sizes: list, losses: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -125,8 +125,8 @@ def test_a_study_is_written_and_joins_a_report(tmp_path: Path) -> None:
 def test_a_page_says_how_its_models_were_trained() -> None:
     given = {"size": "tiny", "batch_size": 64, "epochs": 3, "seed": 1}
     assert recipe_text(overrides={}, max_steps=-1, muon_learning_rate=None, **given) == (
-        "3 passes over its days in batches of 64 by AdamW; size tiny; seed 1"
+        "3 epochs in batches of 64 by AdamW; size tiny; seed 1"
     )
     assert recipe_text(overrides={"hidden_size": 96}, max_steps=4000, muon_learning_rate=4e-3, **given) == (
-        "4,000 steps in batches of 64 by Muon (peak rate 0.004) and AdamW; size tiny, hidden_size 96; seed 1"
+        "4,000 steps in batches of 64 by Muon (peak learning rate 0.004) and AdamW; size tiny, hidden_size 96; seed 1"
     )

@@ -106,10 +106,10 @@ def test_baselines_join_the_table(tmp_path: Path) -> None:
     run("baselines.py", "--report", report, "--data", data, "--steps", 2, "--batch_size", 4, "--max_days", 24, "--llm",
         tmp_path / "llm", "--llm_minutes", 360, "--card_rows", tmp_path / "rows.json")  # fmt: skip
     text = (report / "report.md").read_text()
-    for name in ("same tower with labels", "SimCLR", "masked autoencoder", "model, prompted", "model, LoRA"):
+    for name in ("same tower, supervised", "SimCLR", "masked autoencoder", "model, prompted", "model, LoRA"):
         assert name in text
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert len(rows) == 5
     assert all(0 <= row["interval"][0] <= row["value"] <= row["interval"][1] <= 1 for row in rows)
     missing = run_and_fail("baselines.py", "--report", tmp_path / "none", "--data", data)
-    assert "holds no evaluation; make it first" in missing
+    assert "does not contain an evaluation; run" in missing

@@ -37,7 +37,7 @@ def test_a_variant_is_trained_once_and_remembered(
 def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Path) -> None:
     how: dict[str, Any] = {"max_steps": 1, "batch_size": 4}
     train_variant(options(cohort, "clip"), tmp_path / "clip", **how)
-    with pytest.raises(ValueError, match="holds a model of another study: objective was 'clip' and is 'siglip'"):
+    with pytest.raises(ValueError, match="contains a model of another study: objective was 'clip' and is 'siglip'"):
         train_variant(options(cohort, "siglip"), tmp_path / "clip", **how)
     with pytest.raises(ValueError, match="prompts was"):
         train_variant(options(cohort, "clip", prompts=("a run",)), tmp_path / "clip", **how)

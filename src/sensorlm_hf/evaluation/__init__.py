@@ -1,4 +1,4 @@
-"""Evaluation: zero-shot classification, probes, retrieval and captioning on labelled days, with baselines."""
+"""Evaluation on labelled days: zero-shot classification, probes, retrieval and captioning, with baselines."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ class ZeroShotCallback(TrainerCallback):
 
     The scores are logged as `eval_zero_shot_<task>_auroc` and so on, together with the evaluation loss, and added to
     the metrics of the evaluation, so that `metric_for_best_model` can name one of them. With several processes the
-    first one computes them, with all weights where FSDP shards them, while the others wait; all of them get the scores.
+    first one computes them, with the full weights under FSDP, while the others wait; all of them receive the scores.
 
     Args:
         processor: The processor of the model in training.
         days: Held-out days with labels.
-        tasks: Tasks or their names.
-        batch_size: Days embedded at once.
-        max_days: Use only the first days.
+        tasks: Tasks or task names.
+        batch_size: Number of days per batch.
+        max_days: Use at most this many days.
 
     Raises:
         ValueError: If a task is unknown or labels none of the days.
@@ -55,13 +55,13 @@ class ZeroShotCallback(TrainerCallback):
         for task in self.tasks:
             if not any(task.class_of(day) is not None for day in self.days):
                 raise ValueError(
-                    f"None of the {len(self.days)} held-out days has a label for task {task.name!r}; it reads"
-                    f" labels[{task.label_key!r}]. Leave the task out, or give labelled days."
+                    f"None of the {len(self.days)} held-out days has a label for task {task.name!r}, which uses"
+                    f" labels[{task.label_key!r}]. Omit the task, or pass labelled days."
                 )
         self._trainer: Any = None
 
     def set_trainer(self, trainer: Any) -> None:
-        """Takes the trainer whose log the scores go to.
+        """Sets the trainer that logs the scores.
 
         Raises:
             ValueError: If its model has no text embedding to compare with.
@@ -69,8 +69,8 @@ class ZeroShotCallback(TrainerCallback):
         objective = getattr(getattr(trainer.model, "config", None), "objective", None)
         if objective == "cap":
             raise ValueError(
-                "Objective 'cap' has no text embedding to compare days with. Leave this callback out, and score texts"
-                " with `model.score_text` afterwards."
+                "Objective 'cap' has no text embedding to compare days with. Remove this callback, and score texts with"
+                " `model.score_text` after training."
             )
         self._trainer = trainer
 
@@ -90,14 +90,14 @@ class ZeroShotCallback(TrainerCallback):
             finally:
                 model.train(was_training)
         if dist.is_available() and dist.is_initialized():
-            # Every process decides by its metrics which checkpoint is the best.
+            # Every process selects the best checkpoint from its own metrics.
             dist.broadcast_object_list(found, src=0, device=args.device)
         if metrics is not None:
             metrics.update(found[0])
         self._trainer.log(dict(found[0]))
 
     def _full_model(self) -> Any:
-        """Returns the model; under FSDP, on the first process, a copy with all weights."""
+        """Returns the model; under FSDP, on the first process, a copy with the full weights."""
         trainer = self._trainer
         model = trainer.accelerator.unwrap_model(trainer.model)
         if not trainer.is_fsdp_enabled:

@@ -1,4 +1,4 @@
-"""Generated captions compared with those of the caption builder."""
+"""Evaluation of generated captions against those of the caption builder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .metrics import caption_scores, fact_faithfulness
 
 
 def captioned_rows(days: int, count: int) -> np.ndarray:
-    """Returns the rows of the days that an evaluation captions: every n-th day, from the first.
+    """Returns the rows of the days to caption: every n-th day, starting with the first.
 
     Args:
         days: Number of days.
         count: Number of days to caption.
 
     Returns:
-        `(min(days, count),)` rows, `days // count` apart.
+        `(min(days, count),)` rows, spaced by `days // count`.
 
     Example:
         >>> captioned_rows(4000, 200)[:3].tolist()
@@ -48,23 +48,23 @@ def evaluate_captioning(
 
     Args:
         model: A [`SensorLMModel`] with a decoder, in evaluation mode.
-        processor: Its processor.
+        processor: The processor of the model.
         days: Days.
         references: The builder's caption of each day.
         seed: Seed of the chance scores.
-        batch_size: Days captioned at once.
-        max_new_tokens: Longest generated caption.
+        batch_size: Number of days per batch.
+        max_new_tokens: Maximum length of generated captions.
         progress: Whether to show a progress bar.
         meteor: Whether to compute METEOR; see [`meteor_scores`].
-        bertscore_model: Folder of a text encoder, for BERTScore; see [`bert_scores`].
-        language: Language of the captions, for their facts.
+        bertscore_model: Folder of a text encoder used for BERTScore; see [`bert_scores`].
+        language: Language of the captions.
 
     Returns:
         The scores of [`caption_scores`] and of [`fact_faithfulness`]; `chance`, the same scores for the builder's
         caption of another day drawn at random; and `days`.
 
     Raises:
-        ValueError: If there are fewer than two days, or not one reference per day.
+        ValueError: If there are fewer than two days, or not exactly one reference per day.
     """
     _check(days, references)
     predictions = caption_days(
@@ -91,7 +91,7 @@ def score_captions(
     bertscore_model: str | Path | None = None,
     language: str = "en",
 ) -> dict[str, Any]:
-    """Scores captions that were already generated; see [`evaluate_captioning`] for arguments and result.
+    """Scores existing captions; see [`evaluate_captioning`] for the result.
 
     Args:
         predictions: Generated captions, in lower case.
@@ -99,14 +99,14 @@ def score_captions(
         days: The days.
         seed: Seed of the chance scores.
         meteor: Whether to compute METEOR.
-        bertscore_model: Folder of a text encoder, for BERTScore.
+        bertscore_model: Folder of a text encoder used for BERTScore.
         language: Language of the captions.
 
     Raises:
-        ValueError: If there are fewer than two days, or not one reference and caption per day.
+        ValueError: If there are fewer than two days, or not exactly one reference and caption per day.
     """
     _check(days, references)
-    # Captions are matched lower-cased, as the tokenizer writes them.
+    # Captions are compared in lower case, since the tokenizer lowercases.
     lowered = [text.lower() for text in references]
     order = np.random.default_rng(seed).permutation(len(days))
     other_days = np.empty(len(days), dtype=object)
@@ -125,6 +125,6 @@ def score_captions(
 def _check(days: Sequence[SensorDay], references: Sequence[str]) -> None:
     if len(days) != len(references) or len(days) < 2:
         raise ValueError(
-            "Give one reference a day and at least two days (chance is the caption of another day), got"
+            "Pass one reference per day and at least two days (chance is the caption of another day), got"
             f" {len(days)} days and {len(references)} references."
         )

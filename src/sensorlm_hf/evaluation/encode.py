@@ -1,4 +1,4 @@
-"""The calls into a model: days and texts to embeddings, captions for days, shared among processes where there are."""
+"""Model inference: embeddings of days and texts, and generated captions, optionally distributed over processes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..processing.pairing import check_pair
 Item = TypeVar("Item")
 
 CAPTION_BATCH = 32
-"""Days captioned at once unless asked for otherwise."""
+"""Default batch size of caption generation."""
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Cuts an iterable into lists of `size` items; the last may be shorter.
+    """Splits an iterable into lists of `size` items; the last may be shorter.
 
     Raises:
         ValueError: If `size` is below 1.
@@ -39,20 +39,20 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def encode_days(
     model: Any, processor: Any, days: Sequence[SensorDay], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds days with a model and a processor that are checked to fit; see [`encode_sensor`].
+    """Embeds days after checking that model and processor match; see [`encode_sensor`].
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
-        processor: Its [`SensorLMProcessor`].
+        processor: The [`SensorLMProcessor`] of the model.
         days: The days.
-        batch_size: Days embedded at once.
+        batch_size: Number of days per batch.
         progress: Whether to show a progress bar.
 
     Returns:
-        `(N, D)` float32 rows of length 1.
+        `(N, D)` float32 embeddings of unit length.
 
     Raises:
-        ValueError: If the processor is not the model's, there are no days, or `batch_size` is below 1.
+        ValueError: If the processor does not match the model, there are no days, or `batch_size` is below 1.
     """
     check_pair(model, processor)
     return encode_sensor(model, processor, days, batch_size=batch_size, show_progress_bar=progress)
@@ -61,12 +61,12 @@ def encode_days(
 def encode_texts(
     model: Any, processor: Any, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
 ) -> np.ndarray:
-    """Embeds texts, `(N, D)` float32 rows of length 1; see [`encode_text`]."""
+    """Embeds texts as `(N, D)` float32 rows of unit length; see [`encode_text`]."""
     return encode_text(model, processor, texts, batch_size=batch_size, show_progress_bar=progress)
 
 
 def logit_scale(model: Any) -> float:
-    """Returns the factor by which a model multiplies cosines before a softmax."""
+    """Returns the factor that multiplies cosine similarities before the softmax."""
     return float(model.base_model.logit_scale.detach().exp())
 
 
@@ -81,14 +81,14 @@ def caption_days(
     progress: bool = False,
     **generate_options: Any,
 ) -> list[str]:
-    """Generates a caption for each day; `generate_options` go to `model.generate` (greedy search by default).
+    """Generates a caption for each day; `generate_options` are passed to `model.generate` (greedy search by default).
 
     Raises:
-        ValueError: If the processor is not the model's, there are no days, or `batch_size` is below 1.
+        ValueError: If the processor does not match the model, there are no days, or `batch_size` is below 1.
     """
     check_pair(model, processor)
     if len(days) == 0:
-        raise ValueError("There are no days; give at least one.")
+        raise ValueError("There are no days; pass at least one.")
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
     captions: list[str] = []
@@ -102,10 +102,10 @@ def caption_days(
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that evaluate together; results are those of a single process, to the last bit.
+    """The rank of this process in a distributed evaluation; results are bit-identical to those of a single process.
 
     Attributes:
-        rank: Number of this process.
+        rank: Rank of this process.
         world: Number of processes.
     """
 
@@ -114,7 +114,7 @@ class Ranks:
 
     @classmethod
     def start(cls) -> Ranks:
-        """Joins the processes that `torchrun` started, over gloo; alone, it is rank 0 of 1."""
+        """Joins the process group of `torchrun` with gloo; a single process is rank 0 of 1."""
         if not dist.is_available():
             return cls()
         if not dist.is_initialized() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -135,17 +135,17 @@ class Ranks:
         progress: bool = False,
         description: str = "",
     ) -> list[Any]:
-        """Applies a function to batches; entire batches are shared out, so each is what one process would compute.
+        """Applies a function to batches, distributed over processes; batches are the same as in a single process.
 
         Args:
             function: Takes a list of items and returns a result for each.
-            items: The items; the same in every process.
-            batch_size: Items in a batch.
+            items: The items, identical in every process.
+            batch_size: Number of items per batch.
             progress: Whether the first process shows a progress bar.
-            description: Label of the bar.
+            description: Label of the progress bar.
 
         Returns:
-            The results in the order of the items, in every process.
+            Results in the order of the items, in every process.
         """
         batches = list(batched(items, batch_size))
         own = range(self.rank, len(batches), self.world)
@@ -157,8 +157,8 @@ class Ranks:
             done = {number: rows for share in shares for number, rows in share.items()}
         return [row for number in range(len(batches)) for row in done[number]]
 
-    def agree(self, value: Any) -> Any:
-        """Returns the value of the first process, in every process."""
+    def broadcast(self, value: Any) -> Any:
+        """Broadcasts the value of the first process."""
         if self.world == 1:
             return value
         box = [value]
@@ -166,6 +166,6 @@ class Ranks:
         return box[0]
 
     def wait(self) -> None:
-        """Waits until every process is here."""
+        """Waits for all processes."""
         if self.world > 1:
             dist.barrier()

@@ -1,4 +1,4 @@
-"""The evaluator: a model and a dataset in, scores with confidence intervals and chance levels out."""
+"""Evaluates a model on a dataset and reports scores with confidence intervals and chance levels."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ from .zero_shot import evaluate_event_level, evaluate_zero_shot, event_crops, la
 logger = logging.getLogger(__name__)
 
 RETRIEVAL_POOL = 100
-"""Candidates in retrieval, unless there are fewer days."""
+"""Default number of retrieval candidates; capped at the number of days."""
 
 TEXT_LENGTH = 256
-"""Longest caption in tokens by default, unless the model reads fewer."""
+"""Default maximum caption length in tokens; capped at the maximum of the model."""
 
 SUMMARY_KEY = "high_level_summary_caption"
-"""Default kind of captions of the release."""
+"""Default caption key of the release."""
 
 MAP_POINTS = 1000
-"""Most days on the embedding map."""
+"""Maximum number of days on the embedding map."""
 
 
 def evaluate_model(
@@ -76,40 +76,40 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """Evaluates a model on labelled days.
 
-    The scores depend on the settings alone, not on whether there is an output folder: days are taken in the order of
-    the dataset, captions are generated for every n-th of them ([`captioned_rows`]), and retrieval draws its pools by
-    `seed` ([`pool_ranks`]). Started by `torchrun`, the processes share the batches, and the scores are those of one
-    process.
+    The scores depend only on the settings, not on whether `output_dir` is set: days are used in dataset order, captions
+    are generated for every n-th day ([`captioned_rows`]), and retrieval pools are drawn with `seed` ([`pool_ranks`]).
+    Under `torchrun`, the processes split the batches, and the scores equal those of a single process.
 
     Args:
         model_path: Model folder or Hub id.
-        data: Dataset of days, see [`load_sensor_days`], or the days themselves.
-        output_dir: Folder of the run. Each task writes `tasks/<name>.json` there when it is done, and an interrupted
-            run that is started again continues after the last one. A folder with the results of another run is refused.
-        tasks: Names of [`RUN_TASKS`] or [`GROUPS`]; by default zero-shot, retrieval and captioning, and with
-            `output_dir` all tasks. Of the default and of groups, tasks that the days' labels or the model do not allow
-            are left out.
+        data: Dataset of days (see [`load_sensor_days`]), or a sequence of days.
+        output_dir: Output folder of the run. Each task writes `tasks/<name>.json` when it finishes, so an interrupted
+            run resumes after the last finished task. A folder with the results of another run is rejected.
+        tasks: Names from [`RUN_TASKS`] or [`GROUPS`]; defaults to zero-shot, retrieval and captioning, or to all tasks
+            if `output_dir` is set. Tasks from the defaults or from groups that the labels or the model do not support
+            are skipped.
         split: Split of the dataset.
-        caption_key: Key of the captions for retrieval and captioning; by default the [`trained_key`] of the model.
-        max_text_length: Longest caption in tokens; by default as many as the model reads, at most [`TEXT_LENGTH`].
-        max_days: Use only the first days.
+        caption_key: Key of the captions for retrieval and captioning; defaults to the [`trained_key`] of the model.
+        max_text_length: Maximum caption length in tokens; defaults to the maximum of the model, capped at
+            [`TEXT_LENGTH`].
+        max_days: If set, use only the first `max_days` days.
         caption_days: Number of days to caption; generation is slow.
-        batch_size: Days embedded at once.
-        seed: Seed of captions, pools, folds and bootstrap.
-        device: Where to run.
-        num_proc: Processes that prepare a simulated cohort.
-        meteor: Whether to compute METEOR of captions.
-        bertscore_model: Folder of a text encoder, for BERTScore of captions.
+        batch_size: Number of days per batch.
+        seed: Seed for captions, pools, folds and bootstrap.
+        device: Device to run on.
+        num_proc: Number of processes that prepare a simulated cohort.
+        meteor: Whether to compute METEOR for captions.
+        bertscore_model: Folder of a text encoder used to compute BERTScore for captions.
         progress: Whether to show progress bars.
 
     Returns:
         `zero_shot`, `event_level`, `probes` and `few_shot` (by task), `baselines` (by kind, then task), `retrieval`
         with `pools`, `captioning`, `embedding_map`, and the settings of the run; parts that were not computed are
-        missing. With `output_dir`, classifiers have `curves`, which the report draws. Processes other than the first
-        return only their `rank`.
+        absent. With `output_dir`, classification results also have `curves`, which are plotted in the report.
+        Processes other than the first return only their `rank`.
 
     Raises:
-        ValueError: If a task is unknown, or was named and is not possible; if a number is out of range; or if
+        ValueError: If a task is unknown, or is requested by name but not possible; if a number is out of range; or if
             `output_dir` belongs to another run.
     """
     if tasks is None:
@@ -147,13 +147,13 @@ def evaluate_model(
     folder = None if output_dir is None else Path(output_dir)
     run = _Run(model, processor, days, settings, ranks, batch_size, progress, folder)
     held_out = training_options(model_path).get("held_out_activities", ())
-    chosen = _possible(run, chosen, tasks, held_out)
+    chosen = _supported_tasks(run, chosen, tasks, held_out)
     if folder is not None:
-        _claim(folder, {**settings, "fingerprint": _fingerprint(model, days)}, ranks)
+        _open_run_folder(folder, {**settings, "fingerprint": _fingerprint(model, days)}, ranks)
     entries: dict[str, dict[str, Any]] = {}
     for name in chosen:
         path = None if folder is None else folder / "tasks" / f"{name}.json"
-        if path is not None and ranks.agree(path.is_file()):
+        if path is not None and ranks.broadcast(path.is_file()):
             continue
         began = time.perf_counter()
         entry = run(name)
@@ -165,7 +165,7 @@ def evaluate_model(
     if not ranks.first:
         return {"rank": ranks.rank}
     if folder is None:
-        # As from a file, so that results do not depend on where they were kept.
+        # Same round trip as through a file, so that results do not depend on `output_dir`.
         return assemble(settings, {name: as_loaded(json.dumps(finite(entry))) for name, entry in entries.items()})
     results = collect(folder)
     save_results(results, folder / "results.json")
@@ -173,7 +173,7 @@ def evaluate_model(
 
 
 class _Run:
-    """What the tasks of a run share: embeddings, captions and features, computed when first needed."""
+    """State shared by the tasks of a run: embeddings, captions and features, computed on first use."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class _Run:
         self.ranks, self.batch_size, self.progress, self.folder = ranks, batch_size, progress, folder
         self.seed = int(settings["seed"])
         self.people = [day.subject_id for day in days]
-        self.max_tokens = int(settings["max_text_length"]) - 2  # without the tokens of start and end
+        self.max_tokens = int(settings["max_text_length"]) - 2  # excluding the start and end tokens
         self.captioner = CaptionBuilder(
             days[0].schema,
             key=settings["caption_key"],
@@ -199,13 +199,13 @@ class _Run:
             max_tokens=self.max_tokens,
         )
 
-    def obstacle(self, name: str, held_out: Sequence[str]) -> str:
-        """Returns why a task is not possible, or an empty string."""
+    def unsupported_reason(self, name: str, held_out: Sequence[str]) -> str:
+        """Returns the reason why a task is not possible, or an empty string."""
         part, task = RUN_TASKS[name]
         objective = self.model.config.objective
         if part == "captioning":
             if objective not in ("cap", "coca"):
-                return f"a {objective} model writes no captions"
+                return f"a {objective} model does not generate captions"
             return "" if min(len(self.days), self.settings["caption_days"]) > 1 else "at least two days are needed"
         if objective == "cap" and part in ("zero_shot", "event_level", "retrieval"):
             return "a cap model has no text embedding to compare days with"
@@ -224,7 +224,7 @@ class _Run:
         return "" if len(classes) > 1 and len(people) > 3 else "labels of two classes and four people are needed"
 
     def __call__(self, name: str) -> dict[str, Any]:
-        """Returns the result of a task. Every process must call it; only the result of the first one counts."""
+        """Returns the result of a task. Every process must call it; only the result of rank 0 is used."""
         part, task = RUN_TASKS[name]
         if task is None:
             return {"retrieval": self._retrieval, "captioning": self._captioning, "embedding_map": self._map}[part]()
@@ -263,7 +263,7 @@ class _Run:
 
     def _encode_captions(self) -> np.ndarray:
         captions = self.captioner.batch(self.days)
-        # Captions of similar length share a batch, as in `encode_texts`, whichever process embeds them.
+        # Batch captions of similar length, as in `encode_texts`, regardless of which process embeds them.
         order = sorted(range(len(captions)), key=lambda row: -len(captions[row]))
         rows = self.ranks.map(
             lambda batch: encode_texts(self.model, self.processor, batch, batch_size=self.batch_size),
@@ -279,7 +279,7 @@ class _Run:
         if self.folder is None:
             return compute()
         path = self.folder / "cache" / f"{name}.npy"
-        if self.ranks.agree(path.is_file()):
+        if self.ranks.broadcast(path.is_file()):
             return np.load(path)
         rows = compute()
         if self.ranks.first:
@@ -330,53 +330,55 @@ class _Run:
         return {"points": np.round(points, 4).tolist(), "labels": [labels[i] for i in rows], "method": "pca"}
 
 
-def _possible(
+def _supported_tasks(
     run: _Run, chosen: Sequence[str], named: Sequence[str] | None, held_out: Sequence[str]
 ) -> tuple[str, ...]:
-    """Returns the tasks that are possible; refuses one that was named itself, and logs which others are left out."""
+    """Returns the possible tasks; raises for impossible tasks requested by name, and logs the others as skipped."""
     left_out: dict[str, list[str]] = {}
     for name in chosen:
-        reason = run.obstacle(name, held_out)
+        reason = run.unsupported_reason(name, held_out)
         if reason and named is not None and name in named:
             raise ValueError(f"Task {name!r} is not possible here: {reason}.")
         if reason:
             left_out.setdefault(reason, []).append(name)
     for reason, names in left_out.items():
-        logger.warning("Left out %s: %s.", ", ".join(names), reason)
+        logger.warning("Skipping %s: %s.", ", ".join(names), reason)
     return tuple(name for name in chosen if not any(name in names for names in left_out.values()))
 
 
-def text_length(model: Any, model_path: str | Path, asked: int | None) -> int:
-    """Returns the longest caption in tokens: `asked`, or as many as the model reads up to [`TEXT_LENGTH`].
+def text_length(model: Any, model_path: str | Path, requested: int | None) -> int:
+    """Returns the maximum caption length in tokens: `requested`, or that of the model up to [`TEXT_LENGTH`].
 
     Args:
         model: The model.
-        model_path: Its name in messages.
-        asked: The length asked for, if any.
+        model_path: Name of the model in error messages.
+        requested: The requested length, if any.
 
     Raises:
-        ValueError: If the model reads fewer tokens than were asked for.
+        ValueError: If the requested length exceeds the maximum of the model.
     """
     positions = model.config.text_config.max_position_embeddings
-    if asked is None:
+    if requested is None:
         return min(positions, TEXT_LENGTH)
-    if asked > positions:
+    if requested > positions:
         raise ValueError(
-            f"`max_text_length` is {asked}, but {model_path} reads at most {positions} tokens; choose no more."
+            f"`max_text_length` is {requested}, but {model_path} supports at most {positions} tokens; choose a smaller"
+            " value."
         )
-    return asked
+    return requested
 
 
 def trained_key(model_path: str | Path) -> str:
-    """Returns the kind of captions that a model was trained on most, among those that it writes.
+    """Returns the caption key that a model was mainly trained on, among those that it learned to generate.
 
-    Its captions are compared with captions of that kind; compared with another, a faithful caption would score low.
+    Generated captions are compared with captions of that kind; compared with any other, even a faithful caption would
+    score low.
 
     Args:
         model_path: Model folder or Hub id.
 
     Returns:
-        A caption key; that of summaries for a model without a training record.
+        A caption key; [`SUMMARY_KEY`] for a model without a training record.
     """
     options = training_options(model_path)
     weights: dict[str, float] = options.get("caption_keys") or {SUMMARY_KEY: 1.0}
@@ -398,7 +400,7 @@ def _check_device(name: str) -> None:
 
 
 def _fingerprint(model: Any, days: Sequence[SensorDay]) -> str:
-    """Returns a digest of weights and days, so that results of others are never taken for those of this run."""
+    """Returns a digest of the weights and days, so that results of another model or dataset are never reused."""
     digest = hashlib.blake2b(digest_size=12)
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -409,7 +411,7 @@ def _fingerprint(model: Any, days: Sequence[SensorDay]) -> str:
     return digest.hexdigest()
 
 
-def _claim(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
+def _open_run_folder(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
     """Opens the run folder in the first process; an error is raised in all of them."""
     problem = ""
     if ranks.first:
@@ -417,6 +419,6 @@ def _claim(folder: Path, settings: dict[str, Any], ranks: Ranks) -> None:
             open_run(folder, settings)
         except ValueError as error:
             problem = str(error)
-    problem = ranks.agree(problem)
+    problem = ranks.broadcast(problem)
     if problem:
         raise ValueError(problem)

@@ -1,4 +1,4 @@
-"""The model card: what a model is, how it was trained, and its evaluation results."""
+"""Model cards: how a model was trained, how to use it, and its evaluation results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TASK_TYPES = {
     "retrieval": "sensor-text-retrieval",
     "captioning": "sensor-captioning",
 }
-"""Task types of the Hub by the beginning of a row's task."""
+"""Hub task types by the prefix of a row's task."""
 
 
 def model_card(name: str, training: dict[str, Any], results: dict[str, Any], command: str) -> str:
@@ -31,12 +31,12 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
 
     Args:
         name: Name of the model.
-        training: What [`pretrain`] returned.
-        results: What [`evaluate_model`] returned; `related` may hold further results, see [`related_result`].
+        training: Result of [`pretrain`].
+        results: Result of [`evaluate_model`]; `related` may contain additional results, see [`related_result`].
         command: The command that reproduces the model.
 
     Returns:
-        Markdown with the YAML metadata that the Hub reads, `model-index` included.
+        Markdown with the YAML metadata of the Hub, including `model-index`.
     """
     options = training["options"]
     simulated = str(options["data"]).startswith("simulated")
@@ -48,10 +48,10 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
         "tags": ["sensorlm", "wearables", "time-series", "zero-shot-classification", *(["simulated-data"] * simulated)],
         "model-index": [{"name": name, "results": _index(results, simulated)}],
     }
-    people = "**simulated people**" if simulated else "the people"
+    subjects = "days of **synthetic subjects**" if simulated else "recorded days"
     source = (
-        "All training and test days come from the simulator of sensorlm_hf; no real person's data was used. The numbers"
-        " say how well the model reads simulated days, not how well it reads yours."
+        "All training and test days come from the simulator of sensorlm_hf; no data of real people was used. The scores"
+        " show how well the model performs on simulated days, not on real recordings."
         if simulated
         else f"Training data: `{options['data']}`."
     )
@@ -81,10 +81,10 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
 
 # {name}
 
-A {size} SensorLM ({objective}, {training["parameters"] / 1e6:.1f} M parameters): it reads a day of
-minute-level wearable signals and text, and was trained on days of {people}. {source}
+A {size} SensorLM ({objective}, {training["parameters"] / 1e6:.1f} M parameters): it takes a day of
+minute-level wearable signals and text as input, and was trained on {subjects}. {source}
 
-It is not a medical device. Do not base a decision about anybody's health on it.
+It is not a medical device. Do not use it for medical decisions.
 
 ## Use
 
@@ -95,30 +95,31 @@ It is not a medical device. Do not base a decision about anybody's health on it.
 ## Evaluation
 
 On the `{results["split"]}` split of `{results["data"]}`: {results["days"]} days of {results["people"]}
-people{held_out}. Captions are of the kind `{results["caption_key"]}`, at most {results["max_text_length"]} tokens.
-"Chance" is a uniform guess for classes, a random order for retrieval, and the caption of another day for captioning.
+people{held_out}. Captions have the key `{results["caption_key"]}`, at most {results["max_text_length"]} tokens.
+Chance is a uniform guess for classification, a random ranking for retrieval, and the caption of another day for
+captioning.
 
 {markdown_table(results)}
 
 {_scales(results)}
 {_related(results)}
-## How it was trained
+## Training
 
 | | |
 |---|---|
 | command | `{command}` |
 | data | `{options["data"]}`: {training["train_days"]} training days, {training["days_seen"]} seen |
 | captions | {_captions(options)} |
-| modality dropped | with probability {options["modality_dropout"]:g} each |
-| day cropped to an event | with probability {options["event_crop"]:g} |
-| labels reworded | with probability {options.get("label_rewording", 0):g} |
-| activities held out | {", ".join(options.get("held_out_activities", ())) or "none"} |
+| modality dropout | probability {options["modality_dropout"]:g} per modality |
+| cropping to an event | probability {options["event_crop"]:g} |
+| label rewording | probability {options.get("label_rewording", 0):g} |
+| held-out activities | {", ".join(options.get("held_out_activities", ())) or "none"} |
 | seed | {training["seed"]} |
 {_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){total} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
 {evaluation_loss}| software | sensorlm_hf {__version__} |
 
-## Limits
+## Limitations
 
 {_limits(simulated)}
 """
@@ -138,7 +139,7 @@ def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
 
 
 def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
-    """Returns that the model was not trained on these people, if the splits of all its runs guarantee it."""
+    """States that the model was not trained on these people, if the splits of all its runs guarantee it."""
     for run in _lineage(training):
         if run is None or not _other_people(run["options"]["data"], results):
             return ""
@@ -146,7 +147,7 @@ def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
 
 
 def _other_people(trained_on: str, results: dict[str, Any]) -> bool:
-    """Whether a run certainly saw none of the people: another split of its data, or a cohort of another seed."""
+    """Whether a run cannot have seen these people: another split of its data, or a cohort with another seed."""
     if trained_on == results["data"]:
         return results["split"] != "train"
     cohorts = [re.fullmatch(r"simulated(?::\d+)?(?::(\d+))?", data) for data in (trained_on, results["data"])]
@@ -154,7 +155,7 @@ def _other_people(trained_on: str, results: dict[str, Any]) -> bool:
 
 
 def _started_from(training: dict[str, Any]) -> str:
-    """Returns a row for each run before the last one."""
+    """Returns a table row for each run before the last one."""
     rows = []
     for run in _lineage(training)[1:]:
         if run is None:
@@ -175,7 +176,7 @@ def given_options(
     """Returns command-line arguments for the options that differ from their defaults.
 
     Args:
-        parser: Parser that declares the options.
+        parser: Parser that defines the options.
         options: The parsed options.
         left_out: Names of options that do not affect the result.
     """
@@ -189,14 +190,14 @@ def given_options(
 def related_result(
     what: str, metric: str, value: float, how: str, *, chance: float, interval: Sequence[float] | None = None
 ) -> dict[str, Any]:
-    """Returns a result for the card that was not measured by [`evaluate_model`].
+    """Returns an additional result for the card, not measured by [`evaluate_model`].
 
     Args:
         what: What was measured, such as `"events of real people (MMASH)"`.
         metric: Name of the metric.
-        value: Its value.
-        how: The command that measures it.
-        chance: Value of a random guess.
+        value: Value of the metric.
+        how: Command that measures it.
+        chance: Value at chance level.
         interval: Lower and upper end of the 95 % confidence interval.
 
     Returns:
@@ -213,17 +214,17 @@ def related_result(
 
 
 def _related(results: dict[str, Any]) -> str:
-    """Returns the table of [`related_result`]s, or nothing."""
+    """Returns the table of [`related_result`]s, or an empty string."""
     if not results.get("related"):
         return ""
     lines = [
         "",
         "### Related results",
         "",
-        "Classifiers trained with labels on the same test days, and results on other days or of sister models; brackets"
-        " hold 95 % confidence intervals over people.",
+        "Supervised baselines on the same test days, and results on other days or for related models, with 95 %"
+        " confidence intervals over people in brackets.",
         "",
-        "| what | metric | value | chance | measured by |",
+        "| result | metric | value | chance | command |",
         "|---|---|---|---|---|",
     ]
     for row in results["related"]:
@@ -234,35 +235,35 @@ def _related(results: dict[str, Any]) -> str:
 
 
 def _scales(results: dict[str, Any]) -> str:
-    """Returns the scales of the numbers in the table."""
+    """Describes the scales of the metrics in the table."""
     sentences = []
     if "retrieval" in results:
-        sentences.append(f"Retrieval ranks {results['retrieval']['pool']} candidates.")
-    outliers = ["the median rank"] * ("retrieval" in results) + [
-        "BLEU-4, which runs to 100, and CIDEr-D, which runs to 10"
-    ] * ("captioning" in results)
-    sentences.append(f"All numbers run from 0 to 1{' but ' if outliers else ''}{' and '.join(outliers)}.")
+        sentences.append(f"Retrieval is among {results['retrieval']['pool']} candidates.")
+    outliers = ["the median rank"] * ("retrieval" in results) + ["BLEU-4 (0 to 100) and CIDEr-D (0 to 10)"] * (
+        "captioning" in results
+    )
+    sentences.append(f"Metrics range from 0 to 1{', except for ' if outliers else ''}{', '.join(outliers)}.")
     return " ".join(sentences)
 
 
 def _limits(simulated: bool) -> str:
     limits = [
-        "- It knows the phrases of the caption templates. A label in other words may mean nothing to it.",
-        "- Captions that it generates may name activities or numbers that are wrong; the caption builder of sensorlm_hf"
-        " computes them from the signals instead.",
+        "- Its vocabulary is limited to the caption templates. Labels in other words may not work.",
+        "- Generated captions may contain wrong activities or numbers; the caption builder of sensorlm_hf computes them"
+        " from the signals instead.",
     ]
     if simulated:
         limits.insert(
             0,
-            "- It has only seen simulated people. Real sensors have faults, habits and distributions that the simulator"
-            " lacks.",
+            "- It was trained on synthetic subjects only. Real sensors have faults and distributions that the"
+            " simulator does not model.",
         )
     return "\n".join(limits)
 
 
 def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
     dataset = {
-        "name": f"{results['data']}{' (simulated people)' if simulated else ''}",
+        "name": f"{results['data']}{' (synthetic subjects)' if simulated else ''}",
         "type": "sensor-days",
         "split": results["split"],
     }
@@ -272,8 +273,8 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
         if not math.isfinite(value):  # undefined on these days; the Hub takes numbers only
             continue
         kind = next(kind for prefix, kind in _TASK_TYPES.items() if task.startswith(prefix))
-        # huggingface_hub merges results that agree in task type and dataset, whatever the task's name; the
-        # configuration of the dataset keeps them apart.
+        # huggingface_hub merges results with the same task type and dataset, regardless of the task name; the dataset
+        # configuration keeps them separate.
         part = {**dataset, "config": task.partition(" ")[2] or task}
         entry = kinds.setdefault(task, {"task": {"type": kind, "name": task}, "dataset": part, "metrics": []})
         entry["metrics"].append({"type": metric.lower().replace(" ", "_"), "name": metric, "value": round(value, 4)})
@@ -281,16 +282,16 @@ def _index(results: dict[str, Any], simulated: bool) -> list[dict[str, Any]]:
 
 
 def write_model_card(folder: str | Path, name: str, results: dict[str, Any], command: str) -> Path:
-    """Writes `README.md` and `evaluation.json` into a model folder that [`pretrain`] filled.
+    """Writes `README.md` and `evaluation.json` to a model folder created by [`pretrain`].
 
     Args:
-        folder: The folder.
+        folder: Model folder.
         name: Name of the model.
-        results: What [`evaluate_model`] returned.
+        results: Result of [`evaluate_model`].
         command: The command that reproduces the model.
 
     Returns:
-        The path of the card.
+        Path of the card.
 
     Raises:
         FileNotFoundError: If the folder has no `training.json`.
@@ -299,7 +300,7 @@ def write_model_card(folder: str | Path, name: str, results: dict[str, Any], com
     training = training_record(folder)
     if training is None:
         path = folder / "training.json"
-        raise FileNotFoundError(f"{path} is missing; the card says how the model was trained, so train it first.")
+        raise FileNotFoundError(f"{path} is missing; the card describes how the model was trained, so train it first.")
     text = model_card(name, training, results, command)
     save_results(results, folder / "evaluation.json")
     card = folder / "README.md"

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one self-contained HTML file, and the same table as Markdown."""
+"""The report of an evaluation: a self-contained HTML file, and the same table as Markdown."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..plotting.pictures import picture
 from .results import check_run, collect, number_text, result_rows, save_results, table_markdown
 
 COLUMNS = ("task", "metric", "value", "95 % interval", "chance", "majority", "supervised")
-"""Columns of the table of results."""
+"""Columns of the results table."""
 
 _STUDY_KEYS = ("title", "made", "tables", "figures")
 
 
 def report_markdown(results: dict[str, Any]) -> str:
-    """Returns the report as Markdown: the table of results, then the studies."""
+    """Returns the report as Markdown: the results table, followed by the studies."""
     parts = [
         f"# {results['model']} on {results['days']} days of {results['people']} people",
         _settings(results),
@@ -37,7 +37,7 @@ def report_markdown(results: dict[str, Any]) -> str:
 
 
 def study_markdown(study: Mapping[str, Any]) -> str:
-    """Returns a study as Markdown: how it was made, its tables, and the captions of its figures.
+    """Returns a study as Markdown: its description, tables and figure captions.
 
     Args:
         study: See [`add_study`].
@@ -48,7 +48,7 @@ def study_markdown(study: Mapping[str, Any]) -> str:
 
 
 def study_figure(figure: Mapping[str, Any], theme: Any = "light", width: int = 800) -> Any:
-    """Draws a figure of a study.
+    """Plots a figure of a study.
 
     Args:
         figure: See [`add_study`].
@@ -74,34 +74,34 @@ def study_figure(figure: Mapping[str, Any], theme: Any = "light", width: int = 8
 
 
 def add_study(folder: str | Path, name: str, study: Mapping[str, Any]) -> Path:
-    """Adds a study of several models to the report of a run, as `studies/<name>.json`.
+    """Adds a study of several models to the report of a run and saves it as `studies/<name>.json`.
 
     Args:
         folder: Output folder of [`evaluate_model`].
-        name: Name of the study; an existing study of that name is replaced.
-        study: A record with `title`; `made`, how the models were made; `tables`, each with `head` and `rows` of
+        name: Name of the study; an existing study with this name is replaced.
+        study: A record with `title`; `made`, how the models were trained; `tables`, each with `head` and `rows` of
             strings; and `figures`, each with `lines` and `fits` (`{name: [x, y]}`), `x_label`, `y_label`, `title`,
-            `caption` and `alt`. Further keys are kept, but not shown.
+            `caption` and `alt`. Additional keys are stored but not shown.
 
     Returns:
-        The rewritten page.
+        Path of the rewritten page.
 
     Raises:
-        ValueError: If the folder holds no run, or the record lacks a key.
+        ValueError: If the folder does not contain a run, or the record lacks a key.
     """
     check_run(folder)
     missing = [key for key in _STUDY_KEYS if key not in study]
     if missing:
-        raise ValueError(f"The study {name!r} lacks {', '.join(missing)}; a study has {', '.join(_STUDY_KEYS)}.")
+        raise ValueError(f"The study {name!r} lacks {', '.join(missing)}; required keys are {', '.join(_STUDY_KEYS)}.")
     save_results(dict(study), Path(folder) / "studies" / f"{name}.json")
     return update_reports(folder)
 
 
 def update_reports(folder: str | Path) -> Path:
-    """Rewrites `results.json`, `report.md` and `report.html` of a run from its files, and returns the page.
+    """Rewrites `results.json`, `report.md` and `report.html` of a run from its files, and returns the path of the page.
 
     Raises:
-        ValueError: If the folder holds no run.
+        ValueError: If the folder does not contain a run.
     """
     results = collect(folder)
     save_results(results, Path(folder) / "results.json")
@@ -109,14 +109,14 @@ def update_reports(folder: str | Path) -> Path:
 
 
 def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Path]:
-    """Writes `report.md` and `report.html` into a folder, under temporary names first.
+    """Writes `report.md` and `report.html` to a folder, each atomically.
 
     Args:
         results: What [`evaluate_model`] returned.
         folder: Output folder; created if it does not exist.
 
     Returns:
-        The paths of the two.
+        Paths of the two files.
     """
     paths = Path(folder) / "report.md", Path(folder) / "report.html"
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -126,13 +126,13 @@ def write_reports(results: dict[str, Any], folder: str | Path) -> tuple[Path, Pa
 
 
 def report_html(results: dict[str, Any]) -> str:
-    """Returns the report as one HTML page with embedded pictures."""
+    """Returns the report as a single HTML page with embedded figures."""
     title = f"Evaluation of {Path(str(results['model'])).name}"
     notice = ""
     if str(results["data"]).startswith("simulated"):
         notice = (
-            '<p class="notice">These are <strong>simulated people</strong>. The numbers say how well the model reads'
-            " simulated days, not how well it reads yours.</p>"
+            '<p class="notice">All subjects are <strong>synthetic</strong>. The scores show how well the model'
+            " performs on simulated days, not on real recordings.</p>"
         )
     sections = [
         _table(results),
@@ -148,8 +148,8 @@ def report_html(results: dict[str, Any]) -> str:
         f' content="width=device-width, initial-scale=1"><title>{escape(title)}</title><style>{STYLE}</style></head>'
         f"<body><header><h1>{escape(title)}</h1><p>{escape(_settings(results))}</p>{notice}</header><main>"
         + "".join(sections)
-        + f'</main><footer><p class="muted">Made by sensorlm-hf {escape(__version__)}. Research software, not a medical'
-        " device: do not use it to diagnose, treat or decide anything.</p></footer></body></html>\n"
+        + f'</main><footer><p class="muted">Generated by sensorlm-hf {escape(__version__)}. Research software, not a'
+        " medical device: do not use it for diagnosis, treatment or medical decisions.</p></footer></body></html>\n"
     )
 
 
@@ -162,7 +162,7 @@ def _settings(results: dict[str, Any]) -> str:
 
 
 def _cells(results: dict[str, Any]) -> Iterator[list[str]]:
-    """Yields the rows of the table as text."""
+    """Yields the table rows as text."""
     for row in result_rows(results):
         interval = "" if row.interval is None else " to ".join(map(number_text, row.interval))
         others = map(number_text, (row.chance, row.majority, row.supervised))
@@ -174,7 +174,7 @@ def _section(title: str, *content: str) -> str:
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int, style: str = "") -> str:
-    """Returns a table whose first columns are words and whose others are numbers; repeated first cells are blank."""
+    """Returns a table with `words` text columns followed by numeric columns; repeated first cells are blank."""
     kinds = ["" if i < words else " class=number" for i in range(len(head))]
     top = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, head, strict=True))
     body, last = "", None
@@ -190,9 +190,9 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int, 
 def _table(results: dict[str, Any]) -> str:
     note = (
         "<p class=muted>Intervals are 95 % bootstrap confidence intervals over people. Chance is a uniform guess for"
-        " classes, a random order for retrieval, the caption of another day for captioning. Majority always predicts"
-        " the largest class. Supervised is gradient boosting with labels on summary features of the same days,"
-        " cross-validated over people.</p>"
+        " classification, a random ranking for retrieval, and the caption of another day for captioning. Majority"
+        " always predicts the largest class. Supervised is gradient boosting on summary features of the same days"
+        " with labels, cross-validated by person.</p>"
     )
     return _section("All scores", note, _html_table(COLUMNS, list(_cells(results)), 2))
 
@@ -251,17 +251,17 @@ def _retrieval(results: dict[str, Any]) -> str:
             theme,
             bands=bands,
             x_label="candidates",
-            y_label="share found",
+            y_label="recall",
             width=width,
-            title="Recall over the number of candidates",
+            title="Recall by number of candidates",
         ),
-        f"Recall at pools of {', '.join(map(str, sizes))}. {words}.",
+        f"Recall for pools of {', '.join(map(str, sizes))}. {words}.",
     )
     return _section("Retrieval", f"<figure>{draw}</figure>")
 
 
 def _few_shot_range(lines: dict[str, tuple[list[int], list[float]]]) -> tuple[float, float]:
-    """Returns the range of AUROC: from 0.4, or the tenth below the lowest, as few labels may do worse than chance."""
+    """Returns the AUROC axis range: from 0.4, or from below the minimum, since few-shot scores may be below chance."""
     lowest = min(value for _, values in lines.values() for value in values)
     return min(0.4, float(np.floor(lowest * 10)) / 10), 1.0
 
@@ -279,13 +279,13 @@ def _few_shot(results: dict[str, Any]) -> str:
         lambda theme, width: plot_lines(
             lines,
             theme,
-            x_label="labelled days of each class",
+            x_label="labelled days per class",
             y_label="AUROC",
             y_range=_few_shot_range(lines),
             width=width,
             title="Few-shot learning on frozen embeddings",
         ),
-        f"AUROC over labelled days. {words}.",
+        f"AUROC by number of labelled days. {words}.",
     )
     return _section("Few-shot", f"<figure>{draw}</figure>")
 
@@ -303,10 +303,10 @@ def _captions(results: dict[str, Any]) -> str:
         for scores in (captioning, captioning["chance"])
     )
     return _section(
-        "Generated captions against the facts",
-        f"<p>{captioning['days']} captions make {captioning['claims']} claims, of which the facts confirm {confirmed}"
-        f" (of the caption of another day: {chance}).</p>",
-        _html_table(("kind of claim", "claims", "confirmed"), rows, 1),
+        "Faithfulness of generated captions",
+        f"<p>{captioning['days']} captions contain {captioning['claims']} claims, of which the facts support"
+        f" {confirmed} (for the caption of another day: {chance}).</p>",
+        _html_table(("claim type", "claims", "supported"), rows, 1),
     )
 
 
@@ -319,7 +319,7 @@ def _map(results: dict[str, Any]) -> str:
         lambda theme, width: plot_points(points, entry["labels"], theme, method=entry["method"], width=width),
         f"Embeddings of {len(points)} days in two dimensions, by main activity.",
     )
-    return _section("Map of the embeddings", f"<figure>{draw}</figure>")
+    return _section("Embedding map", f"<figure>{draw}</figure>")
 
 
 def _study(study: Mapping[str, Any]) -> str:

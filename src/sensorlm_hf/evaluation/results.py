@@ -1,4 +1,4 @@
-"""Results of an evaluation: the tasks of a run, their files in its folder, and their numbers as rows of a table."""
+"""Evaluation results: the tasks of a run, their files in the run folder, and their scores as table rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class RunTask(NamedTuple):
     """A task of an evaluation run.
 
     Attributes:
-        part: Key of the results under which it is found, such as `"probes"`.
-        task: The classification task, if it is one.
+        part: Key of the results that holds the task, such as `"probes"`.
+        task: The classification task, or None for other parts.
     """
 
     part: str
@@ -36,7 +36,7 @@ RUN_TASKS: dict[str, RunTask] = {
     **{f"gradient_boosting_{name}": RunTask("baselines", task) for name, task in PROBE_TASKS.items()},
     "embedding_map": RunTask("embedding_map"),
 }
-"""All tasks of [`evaluate_model`] by name, in the order in which they run."""
+"""All tasks of [`evaluate_model`] by name, in execution order."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "zero_shot": tuple(TASKS),
@@ -53,21 +53,21 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Names that select several tasks."""
 
 DEFAULT_TASKS = (*GROUPS["zero_shot"], "retrieval", "captioning")
-"""Tasks of an evaluation without an output folder: the three uses that the paper reports."""
+"""Tasks of an evaluation without an output folder: the three uses reported in the paper."""
 
 BASELINES = {
     "gradient_boosting": "gradient boosting",
-    "supervised": "same tower with labels",
-    "simclr": "SimCLR, probe",
-    "mae": "masked autoencoder, probe",
-    "llm_lora": "language model, LoRA",
+    "supervised": "same tower, supervised",
+    "simclr": "SimCLR, linear probe",
+    "mae": "masked autoencoder, linear probe",
+    "llm_lora": "language model, LoRA fine-tuning",
     "llm": "language model, prompted",
 }
 """Baselines and their names in tables. All but the first are trained separately (`examples/studies/baselines.py`) and
-join the table as `tasks/<baseline>_<task>.json`."""
+added to the table as `tasks/<baseline>_<task>.json`."""
 
 CLASS_METRICS = (("auroc", "AUROC"), ("f1", "F1"), ("balanced_accuracy", "balanced accuracy"))
-"""Scores of classifiers in tables."""
+"""Classification metrics in tables."""
 
 CAPTION_METRICS = (
     ("bleu4", "BLEU-4"),
@@ -77,11 +77,11 @@ CAPTION_METRICS = (
     ("bertscore", "BERTScore"),
     ("faithfulness", "faithfulness"),
 )
-"""Scores of captions in tables, as far as they were computed."""
+"""Captioning metrics in tables, if computed."""
 
 
 def expand_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Returns tasks in the order in which they run, with groups expanded; all of them for None.
+    """Returns tasks in execution order, with groups expanded; all tasks for None.
 
     Raises:
         ValueError: If a name is neither a task nor a group.
@@ -92,7 +92,8 @@ def expand_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
     for name in names:
         if name not in RUN_TASKS and name not in GROUPS:
             raise ValueError(
-                f"Unknown task {name!r}; there are the groups {', '.join(GROUPS)} and the tasks {', '.join(RUN_TASKS)}."
+                f"Unknown task {name!r}; available groups are {', '.join(GROUPS)}, available"
+                f" tasks are {', '.join(RUN_TASKS)}."
             )
         wanted |= set(GROUPS.get(name, (name,)))
     return tuple(name for name in RUN_TASKS if name in wanted)
@@ -102,7 +103,7 @@ def expand_tasks(names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def finite(data: Any) -> Any:
-    """Returns nested results with None in place of nan and infinities, which JSON does not have."""
+    """Replaces nan and infinities in nested results, which JSON does not support, by None."""
     if isinstance(data, dict):
         return {key: finite(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
@@ -111,14 +112,14 @@ def finite(data: Any) -> Any:
 
 
 def save_results(results: dict[str, Any], path: str | Path) -> None:
-    """Writes results as JSON, under a temporary name first; undefined numbers become null."""
+    """Writes results as JSON, atomically; undefined numbers become null."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_text(path, json.dumps(finite(results), indent=2) + "\n")
 
 
 def as_loaded(text: str) -> dict[str, Any]:
-    """Returns saved results with nan in place of null; null inside lists of scores stays None."""
+    """Parses saved results, with null as nan; null inside lists of scores remains None."""
 
     def restored(data: Any) -> Any:
         if isinstance(data, dict):
@@ -129,7 +130,7 @@ def as_loaded(text: str) -> dict[str, Any]:
 
 
 def assemble(run: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Combines the results of tasks into those of a run.
+    """Combines task results into the results of a run.
 
     Args:
         run: Settings of the run.
@@ -154,10 +155,10 @@ def assemble(run: Mapping[str, Any], entries: Mapping[str, dict[str, Any]]) -> d
 
 
 def collect(folder: str | Path) -> dict[str, Any]:
-    """Reads the results of a run from its folder, with separately trained baselines and saved studies.
+    """Reads the results of a run from its folder, including separately trained baselines and saved studies.
 
     Raises:
-        ValueError: If the folder holds no run.
+        ValueError: If the folder does not contain a run.
     """
     check_run(folder)
     folder = Path(folder)
@@ -176,12 +177,12 @@ def collect(folder: str | Path) -> dict[str, Any]:
 
 
 def open_run(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Writes the settings of a new run into its folder, or checks that they are those of the run that it holds.
+    """Writes the settings of a new run to its folder, or checks that they match the run in the folder.
 
-    The model's name may differ, as long as its fingerprint does not.
+    The model path may differ, as long as the fingerprint is the same.
 
     Raises:
-        ValueError: If the folder holds another run, or something else.
+        ValueError: If the folder contains another run, or files other than a run.
     """
     path = folder / "run.json"
     if path.is_file():
@@ -189,39 +190,41 @@ def open_run(folder: Path, settings: Mapping[str, Any]) -> None:
         differing = [key for key in {**known, **given} if known.get(key) != given.get(key) and key != "model"]
         if differing:
             raise ValueError(
-                f"{folder} holds the results of another run ({', '.join(f'{key} differs' for key in differing)});"
+                f"{folder} contains the results of another run ({', '.join(f'{key} differs' for key in differing)});"
                 " choose another folder, or remove it."
             )
     elif folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} is not empty and holds no run; choose another folder.")
+        raise ValueError(f"{folder} is not empty and does not contain a run; choose another folder.")
     else:
         save_results(dict(settings), path)
 
 
 def check_run(folder: str | Path) -> None:
-    """Checks that a folder holds an evaluation run, before hours of training for its report.
+    """Checks that a folder contains an evaluation run, to fail early before training models for its report.
 
     Raises:
-        ValueError: If it holds none.
+        ValueError: If it does not.
     """
     if not (Path(folder) / "run.json").is_file():
-        raise ValueError(f"{folder} holds no evaluation; make it first: sensorlm-hf evaluate --output-dir {folder}")
+        raise ValueError(
+            f"{folder} does not contain an evaluation; run `sensorlm-hf evaluate --output-dir {folder}` first."
+        )
 
 
 # Tables
 
 
 class Row(NamedTuple):
-    """A row of the table of results.
+    """A row of the results table.
 
     Attributes:
-        task: What was done.
-        metric: What was measured.
-        value: The model's score; nan where undefined, as the AUROC of days that are all of one class.
-        chance: Score of a random guess.
+        task: Name of the task.
+        metric: Name of the metric.
+        value: Score of the model; nan if undefined, such as the AUROC if all days belong to one class.
+        chance: Score at chance level.
         interval: 95 % confidence interval over people, or None.
-        majority: Score of always predicting the largest class; nan where that makes no sense.
-        supervised: Score of gradient boosting with labels on the same days; nan where it was not computed.
+        majority: Score of always predicting the largest class; nan if not applicable.
+        supervised: Score of gradient boosting with labels on the same days; nan if not computed.
     """
 
     task: str
@@ -234,11 +237,11 @@ class Row(NamedTuple):
 
 
 def result_rows(results: Mapping[str, Any], *, headline: bool = False) -> Iterator[Row]:
-    """Yields the scores of [`evaluate_model`] as rows of a table.
+    """Yields the scores of [`evaluate_model`] as table rows.
 
     Args:
         results: The results.
-        headline: Whether to leave out baselines, few-shot learning and larger pools of retrieval.
+        headline: Whether to omit baselines, few-shot learning and larger retrieval pools.
     """
     boosted = results.get("baselines", {}).get("gradient_boosting", {})
     for part, name in (("zero_shot", "zero-shot"), ("event_level", "zero-shot events"), ("probes", "linear probe")):
@@ -289,7 +292,7 @@ def _retrieval_rows(entry: Mapping[str, Any], pool: str) -> Iterator[Row]:
 
 
 def number_text(value: float | None) -> str:
-    """Returns a number with three decimals, or a dash where it is undefined: nan, an infinity or None."""
+    """Formats a number with three decimals, or as a dash if undefined (nan, infinite or None)."""
     return f"{value:.3f}" if value is not None and math.isfinite(value) else "–"
 
 
@@ -300,7 +303,7 @@ def table_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(results: Mapping[str, Any]) -> str:
-    """Returns the headline scores as a Markdown table, next to chance."""
+    """Returns the headline scores and chance levels as a Markdown table."""
     rows = [
         (row.task, row.metric, number_text(row.value), number_text(row.chance))
         for row in result_rows(results, headline=True)

@@ -1,4 +1,4 @@
-"""Retrieval between days and captions, both ways, in pools of one size or of several."""
+"""Retrieval between days and captions in both directions, for one or several pool sizes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .metrics import interval, person_weights, retrieval_ranks, retrieval_scores
 from .tasks import RETRIEVAL_POOLS
 
 DIRECTIONS = ("sensor_to_text", "text_to_sensor")
-"""Days as queries for texts, and texts as queries for days."""
+"""Retrieval directions: days as queries for texts, and texts as queries for days."""
 
 _KS = (1, 5, 10)
 
@@ -30,27 +30,27 @@ def evaluate_retrieval(
     progress: bool = False,
     embeddings: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Ranks captions for days and days for captions, in pools of one size.
+    """Evaluates retrieval between days and captions in both directions, for one pool size.
 
     Args:
         model: A [`SensorLMModel`] with a text tower, in evaluation mode.
-        processor: Its processor.
+        processor: The processor of the model.
         days: Days.
         captions: One caption per day.
         pool: Number of candidates; see [`pool_ranks`].
-        seed: Seed of the pools and the bootstrap.
-        batch_size: Days or captions embedded at once.
+        seed: Seed for pools and bootstrap.
+        batch_size: Number of days or captions per batch.
         progress: Whether to show a progress bar.
-        embeddings: `(len(days), D)` embeddings of `days`, if already computed.
+        embeddings: `(len(days), D)` precomputed embeddings of `days`.
 
     Returns:
-        What [`retrieval_curve`] returns for the pool, and `pool`.
+        Result of [`retrieval_curve`] for this pool size, and `pool`.
 
     Raises:
-        ValueError: If there are fewer days than a pool takes, not one caption per day, or `embeddings` do not fit.
+        ValueError: If there are fewer days than `pool`, not exactly one caption per day, or `embeddings` do not match.
     """
     if len(days) != len(captions):
-        raise ValueError(f"Give one caption a day, got {len(days)} days and {len(captions)} captions.")
+        raise ValueError(f"Pass one caption per day, got {len(days)} days and {len(captions)} captions.")
     if not 2 <= pool <= len(days):
         raise ValueError(f"`pool` must be between 2 and the number of days ({len(days)}), got {pool}.")
     if embeddings is not None and len(embeddings) != len(days):
@@ -65,23 +65,23 @@ def evaluate_retrieval(
 def pool_ranks(
     sensor: np.ndarray, text: np.ndarray, pool: int, *, seed: int = 0
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Ranks the correct candidate of every day and text within pools of one size.
+    """Returns the rank of the correct candidate for every day and text within pools of one size.
 
     Args:
         sensor: `(N, D)` embeddings of days.
         text: `(N, D)` embeddings of their captions.
-        pool: Number of candidates. The items are shuffled and cut into pools; those that do not fill a last pool are
-            left out, since R@k depends on the pool's size.
+        pool: Number of candidates. The items are shuffled and split into pools; an incomplete last pool is dropped,
+            since R@k depends on the pool size.
         seed: Seed of the pools.
 
     Returns:
-        `(M,)` rows of the items, and for each of [`DIRECTIONS`] their `(M,)` ranks from 1.
+        `(M,)` rows of the items, and for each direction in [`DIRECTIONS`] their `(M,)` ranks, starting from 1.
 
     Raises:
-        ValueError: If the embeddings do not match, or a pool is larger than their number or below 2.
+        ValueError: If the embeddings differ in shape, or `pool` is below 2 or larger than their number.
     """
     if sensor.shape != text.shape or sensor.ndim != 2:
-        raise ValueError(f"`sensor` and `text` must be (N, D) alike, got {sensor.shape} and {text.shape}.")
+        raise ValueError(f"`sensor` and `text` must both be (N, D), got {sensor.shape} and {text.shape}.")
     if not 2 <= pool <= len(sensor):
         raise ValueError(f"`pool` must be between 2 and the number of items ({len(sensor)}), got {pool}.")
     order = np.random.default_rng(seed).permutation(len(sensor))
@@ -100,27 +100,27 @@ def retrieval_curve(
     seed: int = 0,
     resamples: int = 1000,
 ) -> dict[int, dict[str, Any]]:
-    """Scores retrieval both ways in pools of several sizes.
+    """Scores retrieval in both directions for several pool sizes.
 
     Args:
         sensor: `(N, D)` embeddings of days.
         text: `(N, D)` embeddings of their captions.
         people: `(N,)` person of each day.
-        pools: Numbers of candidates; those above N are left out.
-        seed: Seed of pools and bootstrap.
-        resamples: Resamples of people for the intervals.
+        pools: Pool sizes; those above N are skipped.
+        seed: Seed for pools and bootstrap.
+        resamples: Number of bootstrap resamples of people.
 
     Returns:
-        For each pool size `sensor_to_text` and `text_to_sensor`, each with R@1, R@5, R@10 and the median rank;
-        `chance` with the same for a random order; `intervals`, by direction, the 95 % confidence intervals of R@k over
-        people, given the ranks; and `days`.
+        For each pool size, `sensor_to_text` and `text_to_sensor` with R@1, R@5, R@10 and the median rank; `chance`, the
+        same for a random ranking; `intervals`, the 95 % confidence intervals of R@k over people by direction, given the
+        ranks; and `days`.
 
     Raises:
-        ValueError: If no pool fits.
+        ValueError: If all pool sizes exceed the number of days.
     """
     sizes = sorted({pool for pool in pools if 2 <= pool <= len(sensor)})
     if not sizes:
-        raise ValueError(f"None of the pools {list(pools)} fits {len(sensor)} days; give a smaller one.")
+        raise ValueError(f"All pool sizes {list(pools)} exceed the number of days ({len(sensor)}); pass a smaller one.")
     results: dict[int, dict[str, Any]] = {}
     for pool in sizes:
         rows, ranks = pool_ranks(sensor, text, pool, seed=seed)

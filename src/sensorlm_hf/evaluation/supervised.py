@@ -1,4 +1,4 @@
-"""Classifiers that are trained with labels: linear probes, few-shot learning, and gradient boosting as a baseline."""
+"""Supervised classifiers: linear probes, few-shot learning, and a gradient boosting baseline."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ with requires_extra("eval", "Probing"):
 logger = logging.getLogger(__name__)
 
 FOLDS = 5
-"""Folds of people in cross-validation; each is scored by a classifier fitted on the others."""
+"""Number of cross-validation folds; folds are split by person."""
 
 QUANTILES = (0.01, 0.1, 0.5, 0.9, 0.97, 0.99)
-"""Quantiles of a channel among the summary features."""
+"""Quantiles of each channel in the summary features."""
 
 
 def _two_classes(days: Sequence[SensorDay], task: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Returns what [`labelled_days`] does; refuses labels of fewer than two classes or two people."""
+    """Like [`labelled_days`], but raises if the labels cover fewer than two classes or two people."""
     rows, references, people = labelled_days(days, task, allow_none=True)
     if len(set(references.tolist())) < 2 or len(set(people)) < 2:
         raise ValueError(
-            f"Task {task.name!r} needs days of two classes and two people; labels[{task.label_key!r}] of the"
-            f" {len(days)} days gives {len(set(references.tolist()))} classes of {len(set(people))} people."
+            f"Task {task.name!r} needs days of at least two classes and two people; labels[{task.label_key!r}]"
+            f" of the {len(days)} days has {len(set(references.tolist()))} classes of {len(set(people))} people."
         )
     return rows, references, people
 
 
 def person_folds(references: np.ndarray, people: Sequence[str], folds: int = FOLDS, seed: int = 0) -> np.ndarray:
-    """Splits items into folds by person, with about the same class shares in each.
+    """Splits items into folds by person, stratified by class where possible.
 
     Args:
         references: `(N,)` classes.
@@ -51,16 +51,16 @@ def person_folds(references: np.ndarray, people: Sequence[str], folds: int = FOL
         seed: Seed.
 
     Returns:
-        `(N,)` fold of each item.
+        `(N,)` fold index of each item.
     """
     names, person = np.unique(np.asarray(people, dtype=str), return_inverse=True)
     folds = min(folds, len(names))
-    if np.bincount(references).max() < folds:  # no class has an item for every fold: split people at random
+    if np.bincount(references).max() < folds:  # no class has enough items to stratify: split people at random
         return np.random.default_rng(seed).permutation(len(names))[person] % folds
     part = np.empty(len(references), dtype=int)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class of few items cannot be in every fold
+        warnings.simplefilter("ignore", UserWarning)  # small classes cannot be in every fold
         for number, (_, test) in enumerate(splitter.split(np.zeros((len(references), 1)), references, list(people))):
             part[test] = number
     return part
@@ -76,16 +76,16 @@ def cross_validated(
     seed: int = 0,
     make: Any = None,
 ) -> np.ndarray:
-    """Predicts each item by a classifier that was fitted on other people.
+    """Predicts each item with a classifier fitted on other people.
 
     Args:
-        features: `(N, D)`, finite unless the classifier of `make` accepts NaN.
+        features: `(N, D)` features; must be finite unless the classifier accepts NaN.
         references: `(N,)` classes.
         people: `(N,)` person of each item.
         classes: Number of classes; those missing from the training folds get probability 0.
         folds: Number of folds.
         seed: Seed of the folds.
-        make: Makes a scikit-learn classifier; by default [`logistic_probe`].
+        make: Factory of a scikit-learn classifier; defaults to [`logistic_probe`].
 
     Returns:
         `(N, classes)` probabilities.
@@ -101,12 +101,12 @@ def cross_validated(
 
 
 def logistic_probe() -> Any:
-    """Makes the probe: logistic regression on standardised features, inverse penalty 1."""
+    """Creates the probe: logistic regression on standardised features with `C=1`."""
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
 
 
 def fit_predict(model: Any, seen: np.ndarray, labels: np.ndarray, new: np.ndarray, classes: int) -> np.ndarray:
-    """Fits a classifier and returns the probabilities of all classes, `(len(new), classes)`; 0 for unseen classes."""
+    """Fits a classifier and returns `(len(new), classes)` probabilities, 0 for classes missing from training."""
     scores = np.zeros((len(new), classes))
     known = np.unique(labels)
     if len(known) == 1:
@@ -125,20 +125,20 @@ def evaluate_probe(
     folds: int = FOLDS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Cross-validates a linear probe on frozen embeddings, with people kept apart.
+    """Cross-validates a linear probe on frozen embeddings, split by person.
 
     Args:
         embeddings: `(len(days), D)` embeddings of the days.
-        days: The days with labels.
-        task: What to predict.
-        folds: Number of folds of people.
+        days: Labelled days.
+        task: Task to predict.
+        folds: Number of folds, split by person.
         seed: Seed of the folds.
 
     Returns:
-        What [`score_classifier`] returns, with `days` and `people`.
+        Result of [`score_classifier`], with `days` and `people`.
 
     Raises:
-        ValueError: If embeddings do not fit the days, or the task labels too few.
+        ValueError: If the embeddings do not match the days, or too few days have labels.
     """
     _check(embeddings, days)
     rows, references, people = _two_classes(days, task)
@@ -158,28 +158,28 @@ def evaluate_few_shot(
     folds: int = 2,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Fits the probe on few labelled days of each class.
+    """Fits the probe on a few labelled days per class.
 
-    People are split into two halves (`folds` folds). The probe is fitted on `shots` days per class of all but one fold,
-    at most one per person and class where there are enough people, and scored on all days of that fold. This is
-    repeated with other draws.
+    People are split into `folds` folds. The probe is fitted on `shots` days per class from all but one fold, at most
+    one per person and class if there are enough people, and scored on all days of the remaining fold. This is repeated
+    with different draws.
 
     Args:
         embeddings: `(len(days), D)` embeddings.
-        days: The days with labels.
-        task: What to predict.
-        shots: Numbers of days per class.
-        repeats: Draws of each number.
-        folds: Number of folds of people, of which the first of each draw is tested.
+        days: Labelled days.
+        task: Task to predict.
+        shots: Numbers of labelled days per class.
+        repeats: Number of draws for each number of shots.
+        folds: Number of folds, split by person; the first fold of each draw is the test set.
         seed: Seed.
 
     Returns:
         `shots`, `{number: {"auroc", "f1", "balanced_accuracy", "auroc_std", "classes"}}`: means over the draws, the
-        standard deviation of the AUROC, and the number of classes that had as many days; numbers for which fewer than
-        two classes have enough days are left out. Also `days` and `chance`.
+        standard deviation of the AUROC, and the number of classes with enough days; numbers for which fewer than two
+        classes have enough days are omitted. Also `days` and `chance`.
 
     Raises:
-        ValueError: If a number is below 1, embeddings do not fit the days, or the task labels too few.
+        ValueError: If a number is below 1, the embeddings do not match the days, or too few days have labels.
     """
     _check(embeddings, days)
     if not shots or min(shots) < 1 or repeats < 1:
@@ -201,7 +201,7 @@ def evaluate_few_shot(
             scores = classification_scores(references[tested], probabilities)
             draws.append([scores["auroc"], scores["f1"], scores["balanced_accuracy"], len(known)])
         if not draws:
-            logger.warning("Task %s has too few days for %d per class; left out.", task.name, number)
+            logger.warning("Task %s has too few days for %d per class; skipped.", task.name, number)
             continue
         auroc, f1, balanced, known_classes = np.mean(draws, axis=0).tolist()
         results[number] = {
@@ -217,7 +217,7 @@ def evaluate_few_shot(
 def _draw(
     references: np.ndarray, people: np.ndarray, allowed: np.ndarray, number: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws `number` rows of each class that has as many, of different people first."""
+    """Draws `number` rows from each class with enough rows, from different people first."""
     chosen: list[int] = []
     for k in np.unique(references[allowed]):
         own = rng.permutation(np.flatnonzero(allowed & (references == k)))
@@ -238,14 +238,14 @@ def _check(embeddings: np.ndarray, days: Sequence[SensorDay]) -> None:
 
 
 def summary_features(day: SensorDay) -> np.ndarray:
-    """Summarises a day by statistics that ignore time.
+    """Summarises a day with time-independent statistics.
 
     Returns:
         `(9 * channels,)` float32: mean, standard deviation, [`QUANTILES`] and observed share of each channel; NaN where
         nothing was observed.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an absent channel has NaN for a mean
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of a missing channel is NaN
         quantiles = np.nanquantile(day.values, QUANTILES, axis=0)
         moments = [np.nanmean(day.values, axis=0), np.nanstd(day.values, axis=0)]
     return np.concatenate([*moments, *quantiles, day.mask.mean(axis=0)]).astype(np.float32)
@@ -255,21 +255,21 @@ def summary_table(days: Sequence[SensorDay]) -> np.ndarray:
     """Returns the summary features of days, `(days, 9 * channels)`.
 
     Raises:
-        ValueError: If there is no day, or the days differ in schema.
+        ValueError: If there are no days, or their schemas differ.
     """
     if not days:
-        raise ValueError("There are no days; give at least one.")
+        raise ValueError("There are no days; pass at least one.")
     for position, day in enumerate(days):
         if day.schema != days[0].schema:
             raise ValueError(
                 f"days[{position}] has schema {day.schema.name!r}, days[0] has {days[0].schema.name!r}; features of"
-                " different channels cannot be compared."
+                " different channels cannot be combined."
             )
     return np.stack([summary_features(day) for day in days])
 
 
 def gradient_boosting(classes: int = 20, *, iterations: int | None = None) -> HistGradientBoostingClassifier:
-    """Makes the gradient boosting classifier of the supervised baseline; smaller trees for few classes."""
+    """Creates the gradient boosting classifier of the supervised baseline, with smaller trees for few classes."""
     if classes > 2:
         return HistGradientBoostingClassifier(
             max_iter=iterations or 60, learning_rate=0.1, max_leaf_nodes=12, max_features=0.3, random_state=0
@@ -289,22 +289,22 @@ def evaluate_gradient_boosting(
     iterations: int | None = None,
     train_days: Sequence[SensorDay] | None = None,
 ) -> dict[str, Any]:
-    """Cross-validates gradient boosting on summary features with labels, with people kept apart.
+    """Cross-validates gradient boosting on summary features, split by person.
 
     Args:
-        days: Labelled days on which it is scored.
+        days: Labelled days to score.
         task: A [`Task`] or [`ProbeTask`].
-        folds: Number of folds of people.
+        folds: Number of folds, split by person.
         seed: Seed of the folds.
-        features: `(len(days), F)` features, by default [`summary_table`]; NaN is allowed.
-        iterations: Trees per class; by default those that calibrated the simulator's difficulty.
-        train_days: Days of other people to train on, instead of cross-validation.
+        features: `(len(days), F)` features, which may contain NaN; defaults to [`summary_table`].
+        iterations: Number of trees per class; defaults to the number used to calibrate the difficulty of the simulator.
+        train_days: Days of other people to train on instead of cross-validating.
 
     Returns:
-        What [`score_classifier`] returns, with `days`, `people` and, if given, the number of labelled `train_days`.
+        Result of [`score_classifier`], with `days`, `people` and, if given, the number of labelled `train_days`.
 
     Raises:
-        ValueError: If the task labels too few days, features do not fit them, or a person is also in `train_days`.
+        ValueError: If too few days have labels, features do not match the days, or a person is also in `train_days`.
     """
     rows, references, people = _two_classes(days, task)
     if features is None:
@@ -324,8 +324,8 @@ def evaluate_gradient_boosting(
         both = set(trained_on) & set(people)
         if both:
             raise ValueError(
-                f"{len(both)} people are in `train_days` and in `days` ({min(both)}); scores would reward"
-                " memorised people. Split by person."
+                f"{len(both)} people are in both `train_days` and `days` (such as {min(both)}), which would inflate the"
+                " scores. Split by person."
             )
         table = summary_table([train_days[row] for row in seen])
         scores = fit_predict(make(), table, labels, features[rows], count)

@@ -1,7 +1,7 @@
-"""The tasks: classes, the phrases and sentences that describe them, and which day or event belongs to which.
+"""Task definitions: classes, their prompts, and the mapping from labels to classes.
 
-The paper names its tasks but publishes neither class lists nor prompts; these are ours, all in this file, derived from
-the one table of activities (`sensorlm_hf.activities.ACTIVITIES`; [`activity_table`] prints it).
+The paper names its tasks but does not publish class lists or prompts; those in this file are our own, derived from the
+table of activities (`sensorlm_hf.activities.ACTIVITIES`; [`activity_table`] prints it).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ACTIVITY_TEMPLATES = (
     "Activities logged: {}.",
     "The main activity of the day was {}.",
 )
-"""Prompt ensemble of the tasks, with one `{}` for the phrase."""
+"""Prompt templates of the tasks, with one `{}` placeholder for the phrase."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Task:
     """A classification task over days.
 
     Attributes:
-        name: Name of the task, as the command line takes it.
-        description: One sentence.
-        class_names: The classes.
-        phrases: For each class the phrases that describe it in a prompt; their embeddings are averaged.
-        members: `{value of the day's label: class index}`.
-        label_key: Key of the day's label that is read.
-        templates: Prompt sentences.
+        name: Name of the task, as used on the command line.
+        description: One-sentence description.
+        class_names: Names of the classes.
+        phrases: Phrases that describe each class in a prompt; their embeddings are averaged.
+        members: `{label value: class index}`.
+        label_key: Key of the label of the day.
+        templates: Prompt templates.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Task:
     templates: tuple[str, ...] = ACTIVITY_TEMPLATES
 
     def class_of(self, day: SensorDay) -> int | None:
-        """Returns the class of a day, or None if the task does not label it."""
+        """Returns the class of a day, or None if it has no label for the task."""
         value = day.labels.get(self.label_key)
         return None if value is None else self.members.get(str(value))
 
 
 def _each(name: str, description: str, chosen: Callable[[Activity], bool]) -> Task:
-    """A task whose classes are activities."""
+    """Creates a task whose classes are activities."""
     names = tuple(activity.name for activity in ACTIVITIES if activity.benchmark and chosen(activity))
     return Task(name, description, names, tuple((n,) for n in names), {n: k for k, n in enumerate(names)})
 
 
 def _grouped(name: str, description: str, group_of: Callable[[Activity], str], classes: tuple[str, ...]) -> Task:
-    """A task whose classes are groups of activities; a group's phrases are the names of its members."""
+    """Creates a task whose classes are groups of activities; the phrases of a group are the names of its members."""
     chosen = [(activity.name, group_of(activity)) for activity in ACTIVITIES if activity.benchmark]
     phrases = tuple(tuple(n for n, group in chosen if group == wanted) for wanted in classes)
     members = {n: classes.index(group) for n, group in chosen if group in classes}
@@ -68,7 +68,7 @@ def _grouped(name: str, description: str, group_of: Callable[[Activity], str], c
 
 
 _TASKS = (
-    _each("activity", "Which of 20 kinds of exercise was the longest of the day.", lambda a: True),
+    _each("activity", "Which of 20 kinds of exercise took the most time that day.", lambda a: True),
     _grouped(
         "environment",
         "Whether the exercise happened indoors or outdoors.",
@@ -83,36 +83,36 @@ _TASKS = (
     ),
     _grouped(
         "locomotion",
-        "Whether the exercise moves the body from place to place.",
+        "Whether the exercise involves moving from place to place.",
         lambda a: "locomotion" if a.locomotion else "stationary",
         ("locomotion", "stationary"),
     ),
-    _each("gym_cardio", "Which of four machines of the gym.", lambda a: a.gym_cardio),
+    _each("gym_cardio", "Which of four gym machines.", lambda a: a.gym_cardio),
     _each("outdoor_sports", "Which of four outdoor sports.", lambda a: a.outdoor_sport),
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in _TASKS}
-"""The zero-shot tasks of the paper, by name."""
+"""Zero-shot tasks of the paper by name."""
 
 
 UNSEEN_ACTIVITIES = ("treadmill running", "hiking", "pilates", "football", "basketball")
-"""Activities held out of training for the task of unseen classes: pretrain with
-`PretrainOptions(held_out_activities=UNSEEN_ACTIVITIES)`, or `sensorlm-hf train --hold-out`. Each is a different
-combination of place and kind (indoor and outdoor cardio, indoor strength, outdoor and indoor sport), so that their
-attributes distinguish them."""
+"""Activities held out of training for the unseen-classes task: pretrain with
+`PretrainOptions(held_out_activities=UNSEEN_ACTIVITIES)`, or `sensorlm-hf train --hold-out`. Each has a
+different combination of environment and category (indoor and outdoor cardio, indoor strength, outdoor and indoor
+sport), so that they can be distinguished by their attributes."""
 
 
 def _unseen_task() -> Task:
-    """The task of unseen classes: a class is described by its attributes.
+    """Creates the unseen-classes task, whose classes are described by their attributes.
 
-    A model that never read their names can only know attributes, and those only if its captions contained attributes
-    (`PretrainOptions.label_rewording`).
+    A model that never saw the names of these activities can only recognize attributes, and only if its training
+    captions contained attributes (`PretrainOptions.label_rewording`).
     """
     activities = [ACTIVITY_BY_NAME[name] for name in UNSEEN_ACTIVITIES]
     phrases = tuple((*description_words(activity), *attribute_words(activity)) for activity in activities)
     return Task(
         "unseen",
-        "Which of five kinds of exercise that were held out of training.",
+        "Which of five kinds of exercise held out of training.",
         UNSEEN_ACTIVITIES,
         phrases,
         {name: k for k, name in enumerate(UNSEEN_ACTIVITIES)},
@@ -120,23 +120,23 @@ def _unseen_task() -> Task:
 
 
 UNSEEN_TASK = _unseen_task()
-"""The task of unseen classes. It is not part of [`TASKS`], since for a model that was trained on these activities it is
-a task like any other."""
+"""The unseen-classes task. It is not part of [`TASKS`], since it is only meaningful for models that were trained
+without these activities."""
 
 
 @dataclass(frozen=True)
 class EventTask:
-    """A classification task over events: days in which everything but one event is masked.
+    """A classification task over events: days with everything but one event masked.
 
     Attributes:
-        name: Name of the task, as the command line takes it.
-        description: One sentence.
-        class_names: The classes.
-        phrases: For each class the phrases that describe it in a prompt; their embeddings are averaged.
-        members: `{label of the event in lower case: class index}`.
+        name: Name of the task, as used on the command line.
+        description: One-sentence description.
+        class_names: Names of the classes.
+        phrases: Phrases that describe each class in a prompt; their embeddings are averaged.
+        members: `{lowercase event label: class index}`.
         kinds: Kinds of events that belong to the task.
-        templates: Prompt sentences.
-        min_minutes: Shortest part of an event inside the window that is classified, minutes.
+        templates: Prompt templates.
+        min_minutes: Minimum duration of an event inside the window, in minutes.
     """
 
     name: str
@@ -149,7 +149,7 @@ class EventTask:
     min_minutes: int = 10
 
     def class_of(self, event: Event) -> int | None:
-        """Returns the class of an event, or None if the task does not label it."""
+        """Returns the class of an event, or None if it has no class in the task."""
         return self.members.get(event.label.lower()) if event.kind in self.kinds else None
 
 
@@ -170,13 +170,13 @@ _VIGOROUS = tuple(a.name for a in ACTIVITIES if a.benchmark and a.met >= 3)
 
 
 def _intensity_task() -> EventTask:
-    """Sleep, sedentary, light and vigorous: the four classes of MMASH's diary, and of any log with our activities.
+    """Creates the intensity task: sleep, sedentary, light and vigorous, for MMASH diaries and logs with our activities.
 
-    MMASH's diary (Rossi et al. 2020) has codes, to which `read_mmash` gives words. A class takes these codes: sleep 0;
-    sedentary 2 (sitting), 7 (small screen) and 8 (large screen); light 3; vigorous 4 (medium: fast walking, cycling)
-    and 5 (heavy: gym, running). Lying down (1), meals (6) and the others belong to none. The phrases are the names of
-    our own activities, grouped by the METs of the Compendium: they are the words that captions teach a model, and were
-    chosen before any MMASH recording was scored.
+    `read_mmash` maps the codes of the MMASH diary (Rossi et al. 2020) to labels. The classes comprise these codes:
+    sleep 0; sedentary 2 (sitting), 7 (small screen) and 8 (large screen); light 3; vigorous 4 (medium: fast walking,
+    cycling) and 5 (heavy: gym, running). Lying down (1), meals (6) and all other codes are excluded. The phrases are
+    the names of our own activities, grouped by METs: models learn these words from captions, and they were fixed before
+    any MMASH recording was scored.
     """
     sleep = ("sleep", "nap")
     diary = (
@@ -209,19 +209,19 @@ def _exercise_events() -> EventTask:
 
 
 EVENT_TASKS: dict[str, EventTask] = {task.name: task for task in (_intensity_task(), _exercise_events())}
-"""Tasks over single events, which the paper does not have, by name."""
+"""Event-level tasks by name; they are not part of the paper."""
 
 
 @dataclass(frozen=True)
 class ProbeTask:
-    """What a linear probe, or another classifier that is trained with labels, predicts for a day.
+    """A classification task over days for linear probes and other supervised classifiers.
 
     Attributes:
         name: Name of the task.
-        description: One sentence.
-        label_key: Key of the day's label that is read.
-        class_names: The classes, in the order of their index.
-        members: `{value of the label as a string: class index}`.
+        description: One-sentence description.
+        label_key: Key of the label of the day.
+        class_names: Names of the classes, in order of their index.
+        members: `{label value as a string: class index}`.
     """
 
     name: str
@@ -231,7 +231,7 @@ class ProbeTask:
     members: dict[str, int]
 
     def class_of(self, day: SensorDay) -> int | None:
-        """Returns the class of a day, or None if the task does not label it."""
+        """Returns the class of a day, or None if it has no label for the task."""
         value = day.labels.get(self.label_key)
         return None if value is None else self.members.get(str(value))
 
@@ -254,37 +254,37 @@ PROBE_TASKS: dict[str, ProbeTask] = {
         _condition("hypertension", "Whether the person lives with hypertension."),
     )
 }
-"""Tasks of linear probes and few-shot learning, by name."""
+"""Tasks of linear probes and few-shot learning by name."""
 
 SHOTS = (1, 5, 10, 20, 50)
-"""Labelled days of each class in few-shot learning."""
+"""Numbers of labelled days per class in few-shot learning."""
 
 RETRIEVAL_POOLS = (100, 200, 500, 1000, 2000, 5000, 10_000)
-"""Numbers of candidates in retrieval; those above the number of days are left out."""
+"""Pool sizes in retrieval; those above the number of days are skipped."""
 
 
 def labelled_days(
     days: Sequence[SensorDay], task: Any, *, allow_none: bool = False
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Returns the days that a task labels.
+    """Selects the days with a label for a task.
 
     Args:
         days: Days.
         task: A [`Task`] or [`ProbeTask`].
-        allow_none: Whether there may be none.
+        allow_none: Whether to return empty results instead of raising if no day has a label.
 
     Returns:
-        `(N,)` rows of the days, their `(N,)` classes, and the N people.
+        `(N,)` rows of the days, their `(N,)` classes, and the person of each.
 
     Raises:
-        ValueError: If the task labels none of the days.
+        ValueError: If none of the days has a label for the task.
     """
     classes = [task.class_of(day) for day in days]
     rows = np.array([i for i, k in enumerate(classes) if k is not None], dtype=int)
     if not len(rows) and not allow_none:
         raise ValueError(
-            f"None of the {len(days)} days has a label for task {task.name!r}; it reads labels[{task.label_key!r}],"
-            f" which must be one of {', '.join(task.members)}."
+            f"None of the {len(days)} days has a label for task {task.name!r}, which uses labels[{task.label_key!r}];"
+            f" it must be one of {', '.join(task.members)}."
         )
     return rows, np.array([classes[i] for i in rows], dtype=int), [days[i].subject_id for i in rows]
 
@@ -305,13 +305,13 @@ def activity_table() -> str:
 
 
 def get_event_task(name: str) -> EventTask:
-    """Returns a task over events by name.
+    """Returns an event-level task by name.
 
     Raises:
         ValueError: If there is no such task.
     """
     if name not in EVENT_TASKS:
-        raise ValueError(f"Unknown event task {name!r}; there are {', '.join(EVENT_TASKS)}.")
+        raise ValueError(f"Unknown event task {name!r}; available tasks are {', '.join(EVENT_TASKS)}.")
     return EVENT_TASKS[name]
 
 
@@ -323,14 +323,14 @@ def get_task(name: str) -> Task:
     """
     if name not in TASKS:
         raise ValueError(
-            f"Unknown task {name!r}; there are {', '.join(TASKS)}. Events, probes, retrieval, captions and baselines"
-            " are tasks of evaluate_model."
+            f"Unknown task {name!r}; available tasks are {', '.join(TASKS)}. For event-level tasks, probes, retrieval,"
+            " captioning and baselines use evaluate_model."
         )
     return TASKS[name]
 
 
 def all_prompts() -> list[str]:
-    """Returns every prompt of every task, each once, in a fixed order."""
+    """Returns the unique prompts of all tasks, in a fixed order."""
     tasks: list[Task | EventTask] = [*TASKS.values(), UNSEEN_TASK, *EVENT_TASKS.values()]
     prompts = (
         template.format(phrase)

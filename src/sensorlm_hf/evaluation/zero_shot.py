@@ -1,4 +1,4 @@
-"""Zero-shot classification of days, and of single events within them, by descriptions of classes."""
+"""Zero-shot classification of days, and of single events, from descriptions of the classes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ def class_embeddings(
 
     Args:
         model: A [`SensorLMModel`] with a text tower.
-        processor: Its processor.
-        phrases: For each class the phrases that describe it.
-        templates: Sentences with one `{}` for the phrase.
+        processor: The processor of the model.
+        phrases: Phrases that describe each class.
+        templates: Sentences with one `{}` placeholder for the phrase.
 
     Returns:
-        `(classes, D)`; each row is the mean of the embeddings of all its prompts, scaled to length 1.
+        `(classes, D)`; each row is the mean embedding of all prompts of a class, normalized to unit length.
 
     Raises:
         ValueError: If a class has no phrase, or a template does not have exactly one `{}`.
     """
     for template in templates:
         if template.count("{}") != 1:
-            raise ValueError(f"A template must hold `{{}}` once, where the phrase goes, got {template!r}.")
+            raise ValueError(
+                f"A template must contain `{{}}` exactly once, as the placeholder for the phrase, got {template!r}."
+            )
     if not templates or not all(phrases) or not phrases:
-        raise ValueError("Give at least one template, one class, and one phrase for each class.")
+        raise ValueError("Pass at least one template, one class, and one phrase per class.")
     prompts = [[template.format(phrase) for phrase in group for template in templates] for group in phrases]
     embedded = encode_texts(model, processor, [prompt for group in prompts for prompt in group])
     ends = np.cumsum([len(group) for group in prompts])
@@ -47,8 +49,9 @@ def class_embeddings(
 def class_probabilities(model: Any, processor: Any, embeddings: np.ndarray, task: Task | EventTask) -> np.ndarray:
     """Returns the probability of each class of a task for embedded days or events, `(N, classes)`.
 
-    They are the probabilities that the zero-shot pipeline gives. A softmax over the classes keeps the order within a
-    day and makes days comparable: a day that is close to every text would otherwise outrank the rest for all classes.
+    They equal the probabilities of the zero-shot pipeline. The softmax over classes preserves the ranking within a day
+    and makes days comparable: otherwise, a day with high similarity to all texts would outrank the others for every
+    class.
     """
     cosine = embeddings @ class_embeddings(model, processor, task.phrases, task.templates).T
     return softmax(cosine * logit_scale(model), axis=1)
@@ -83,24 +86,24 @@ def evaluate_zero_shot(
     seed: int = 0,
     curves: bool = False,
 ) -> dict[str, Any]:
-    """Classifies the days that a task labels, without training on it.
+    """Classifies the days that have a label for a task, without training on it.
 
     Args:
         model: A [`SensorLMModel`] with a text tower, in evaluation mode.
-        processor: Its processor.
-        days: Days; those without a class of the task are left out.
-        task: The task.
-        batch_size: Days embedded at once.
+        processor: The processor of the model.
+        days: Days; those without a class of the task are skipped.
+        task: Classification task.
+        batch_size: Number of days per batch.
         progress: Whether to show a progress bar.
-        embeddings: `(len(days), D)` embeddings of `days`, if already computed.
-        seed: Seed of the bootstrap.
+        embeddings: `(len(days), D)` precomputed embeddings of `days`.
+        seed: Bootstrap seed.
         curves: Whether to add [`classification_curves`] under `curves`.
 
     Returns:
-        What [`score_classifier`] returns, and `days`, the number of days that were used.
+        Result of [`score_classifier`], and `days`, the number of days used.
 
     Raises:
-        ValueError: If the task labels none of the days, or `embeddings` do not fit them.
+        ValueError: If none of the days has a label for the task, or `embeddings` do not match the days.
     """
     rows, classes, people = labelled_days(days, task)
     if embeddings is not None and len(embeddings) != len(days):
@@ -113,12 +116,12 @@ def evaluate_zero_shot(
 
 
 class EventCrops(NamedTuple):
-    """Events of a task, each as a day in which everything else is masked.
+    """Events of a task, each as a day with everything else masked.
 
     Attributes:
         days: Days in which only the event is observed and logged.
-        classes: `(N,)` class of each.
-        rows: `(N,)` index of the day that each comes from.
+        classes: `(N,)` class of each event.
+        rows: `(N,)` index of the day of each event.
     """
 
     days: list[SensorDay]
@@ -127,17 +130,17 @@ class EventCrops(NamedTuple):
 
 
 def crop_to_event(day: SensorDay, event: Event) -> SensorDay:
-    """Returns a day with everything outside one event unobserved, and no other event.
+    """Returns a copy of a day with everything outside one event masked and all other events removed.
 
     Raises:
-        ValueError: If the event lies outside the window.
+        ValueError: If the event is outside the window.
     """
     start, end = max(event.start_minute, 0), min(event.end_minute, len(day))
     return replace(day.crop(start, end), events=(event,))
 
 
 def labelled_events(days: Sequence[SensorDay], task: EventTask) -> Iterator[tuple[int, Event, int]]:
-    """Yields row of the day, event and class of the events that a task labels, if long enough and ever observed."""
+    """Yields the day index, event and class of each labelled event that is long enough and at least partly observed."""
     for row, day in enumerate(days):
         for event in day.events:
             k = task.class_of(event)
@@ -147,7 +150,7 @@ def labelled_events(days: Sequence[SensorDay], task: EventTask) -> Iterator[tupl
 
 
 def event_crops(days: Sequence[SensorDay], task: EventTask) -> EventCrops:
-    """Crops days to the events that a task labels; see [`labelled_events`].
+    """Crops days to the events with a class of a task; see [`labelled_events`].
 
     Raises:
         ValueError: If there is no such event.
@@ -156,7 +159,7 @@ def event_crops(days: Sequence[SensorDay], task: EventTask) -> EventCrops:
     if not found:
         raise ValueError(
             f"None of the {len(days)} days has an event of task {task.name!r} of at least {task.min_minutes} observed"
-            f" minutes; the task knows the labels {', '.join(task.members)}."
+            f" minutes; the labels of the task are {', '.join(task.members)}."
         )
     crops = [crop_to_event(days[row], event) for row, event, _ in found]
     return EventCrops(crops, np.array([k for _, _, k in found]), np.array([row for row, _, _ in found]))
@@ -174,24 +177,25 @@ def evaluate_event_level(
     seed: int = 0,
     curves: bool = False,
 ) -> dict[str, Any]:
-    """Classifies the events that a task labels, without training on it.
+    """Classifies the events with a class of a task, without training on it.
 
     Args:
         model: A [`SensorLMModel`] with a text tower, in evaluation mode.
-        processor: Its processor.
-        days: Days with events, or what [`event_crops`] made of them.
-        task: The task.
-        batch_size: Events embedded at once.
+        processor: The processor of the model.
+        days: Days with events, or the result of [`event_crops`].
+        task: Classification task.
+        batch_size: Number of events per batch.
         progress: Whether to show a progress bar.
-        embeddings: `(events, D)` embeddings of the crops, if already computed.
-        seed: Seed of the bootstrap.
+        embeddings: `(events, D)` precomputed embeddings of the crops.
+        seed: Bootstrap seed.
         curves: Whether to add [`classification_curves`] under `curves`.
 
     Returns:
-        What [`score_classifier`] returns, `events`, the number of events, and `days`, the number of their days.
+        Result of [`score_classifier`], with `events`, the number of events, and `days`, the number of days with an
+        event.
 
     Raises:
-        ValueError: If the task labels no event of these days, or `embeddings` do not fit the crops.
+        ValueError: If no event has a class of the task, or `embeddings` do not match the crops.
     """
     crops = days if isinstance(days, EventCrops) else event_crops(days, task)
     if embeddings is None:

@@ -74,5 +74,5 @@ def test_interval_leaves_out_what_is_not_defined() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="0 rows"):
         person_weights([])
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="the same length"):
         classification_intervals(np.zeros(3, int), np.zeros((3, 2)), ["a"])

@@ -29,7 +29,7 @@ def test_every_module_loads_by_its_path() -> None:
     assert METRICS == ("caption_quality", "faithfulness", "recall_at_k", "zero_shot_classification")
     for name in METRICS:
         assert isinstance(evaluate.load(METRIC_MODULE, name), evaluate.EvaluationModule)
-    with pytest.raises(ValueError, match="give one of caption_quality, faithfulness"):
+    with pytest.raises(ValueError, match="use one of caption_quality, faithfulness"):
         evaluate.load(METRIC_MODULE)
 
 
@@ -61,5 +61,5 @@ def test_faithfulness() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(ValueError, match="there are caption_quality"):
+    with pytest.raises(ValueError, match="available metrics are caption_quality"):
         load_metric("bleu")

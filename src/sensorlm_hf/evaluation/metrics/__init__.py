@@ -1,4 +1,4 @@
-"""Metrics of the paper's tasks, as plain functions of arrays and strings, and as `evaluate` modules."""
+"""Metrics of the paper's tasks, as functions of arrays and strings and as `evaluate` modules."""
 
 from __future__ import annotations
 

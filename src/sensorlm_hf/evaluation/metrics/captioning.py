@@ -1,4 +1,4 @@
-"""Scores of generated captions against references: BLEU-4, ROUGE-L, CIDEr-D, METEOR and BERTScore."""
+"""Captioning metrics: BLEU-4, ROUGE-L, CIDEr-D, METEOR and BERTScore."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ with requires_extra("eval", "Scoring captions"):
     from rouge_score import rouge_scorer
 
 _WORDS = re.compile(r"\d+(?:[.,:]\d+)*|\w+")
-"""A word is a run of letters or digits; a number with its decimals is one word."""
+"""Matches words; a number with decimals is a single word."""
 
 MAX_NGRAM = 4
-"""Longest n-grams that CIDEr compares."""
+"""Maximum n-gram length in CIDEr."""
 
 LENGTH_SPREAD = 6.0
-"""Standard deviation of CIDEr's penalty on differing lengths, in words."""
+"""Standard deviation of the CIDEr length penalty, in words."""
 
 with requires_extra("eval", "Scoring captions"):
     import sacrebleu
@@ -38,18 +38,18 @@ def caption_scores(
     meteor: bool = False,
     bertscore_model: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Compares generated captions with one reference each.
+    """Scores generated captions with one reference each.
 
     Args:
         predictions: Generated captions.
-        references: What the caption builder wrote for the same days.
-        meteor: Whether to compute METEOR too; see [`meteor_scores`].
-        bertscore_model: Folder of a text encoder, for BERTScore; see [`bert_scores`].
+        references: Captions of the caption builder for the same days.
+        meteor: Whether to compute METEOR; see [`meteor_scores`].
+        bertscore_model: Folder of a text encoder used for BERTScore; see [`bert_scores`].
 
     Returns:
         `bleu4`, corpus BLEU with up to 4-grams from 0 to 100 (sacrebleu, 13a tokens, lower-cased); `rougeL`, the
         mean F1 of the longest common subsequence from 0 to 1 (rouge-score, no stemming); and `cider`, the mean CIDEr-D
-        from 0 to 10, for two captions or more. If asked for, `meteor` with `meteor_stages`, and `bertscore`.
+        from 0 to 10, for two or more captions. On request, `meteor` with `meteor_stages`, and `bertscore`.
 
     Raises:
         ValueError: If the lists differ in length or are empty.
@@ -73,41 +73,42 @@ def caption_scores(
 def _check_pairs(predictions: Sequence[str], references: Sequence[str]) -> None:
     if len(predictions) != len(references) or not predictions:
         raise ValueError(
-            f"Give as many predictions as references, at least one; got {len(predictions)}, {len(references)}."
+            f"`predictions` and `references` must have the same length, at least 1, got {len(predictions)} and"
+            f" {len(references)}."
         )
 
 
 def cider_scores(predictions: Sequence[str], references: Sequence[str | Sequence[str]]) -> np.ndarray:
-    """Scores captions by CIDEr-D, the variant of CIDEr that captioning benchmarks report.
+    """Computes CIDEr-D, the variant of CIDEr used by captioning benchmarks.
 
     Vedantam, Zitnick and Parikh, "CIDEr: Consensus-based Image Description Evaluation", CVPR 2015. For n-grams of 1 to
     4 words, a caption and a reference become vectors of counts, weighted by `log(captions) - log(captions whose
     references contain the n-gram)`; their cosine, with the caption's counts clipped to the reference's, is multiplied
-    by `exp(-(difference in words)^2 / (2 * 6^2))`. The four are averaged, then the references, times 10. Case and
-    punctuation are ignored, and nothing is stemmed.
+    by `exp(-(difference in words)^2 / (2 * 6^2))`. The result is averaged over n and the references and multiplied by
+    10. Case and punctuation are ignored, and words are not stemmed.
 
     Args:
         predictions: Generated captions.
-        references: For each, a reference or several.
+        references: One or several references per caption.
 
     Returns:
-        `(N,)` scores from 0 to 10. An n-gram that occurs in the references of every caption has no weight; where a
-        caption and its reference share only such n-grams, the score is 0. Texts shorter than n words have no n-gram of
-        that size, so they reach less than 10.
+        `(N,)` scores from 0 to 10. An n-gram that occurs in the references of every caption has zero weight; if a
+        caption and its reference share only such n-grams, the score is 0. Texts with fewer than n words have no n-grams
+        of that size, so their maximum score is below 10.
 
     Raises:
-        ValueError: If there are fewer than two captions (every n-gram would then be in all references and have no
-            weight), not one entry of references per caption, or an entry without a reference.
+        ValueError: If there are fewer than two captions (every n-gram would then have zero weight), `references`
+            differs in length, or an entry has no reference.
     """
     several = [[entry] if isinstance(entry, str) else list(entry) for entry in references]
     if len(predictions) != len(several) or len(predictions) < 2:
         raise ValueError(
-            "CIDEr weighs n-grams by how few captions they occur in; give at least two predictions and as many"
+            "CIDEr weights n-grams by inverse document frequency; pass at least two predictions and as many"
             f" references, got {len(predictions)} and {len(several)}."
         )
     for position, entry in enumerate(several):
         if not entry:
-            raise ValueError(f"references[{position}] is empty; give at least one reference.")
+            raise ValueError(f"references[{position}] is empty; pass at least one reference.")
     counted = [[_ngrams(text) for text in entry] for entry in several]
     occurrences: Counter[tuple[str, ...]] = Counter()
     for known in counted:
@@ -130,7 +131,7 @@ def _ngrams(text: str) -> Counter[tuple[str, ...]]:
 
 
 def _vectors(counts: Counter[tuple[str, ...]], weight: dict[tuple[str, ...], float], unseen: float) -> _Vectors:
-    """Returns a weighted vector for each n, their norms, and the number of words."""
+    """Returns a weighted vector for each n, the norms, and the number of words."""
     vectors: list[dict[tuple[str, ...], float]] = [{} for _ in range(MAX_NGRAM)]
     for ngram, count in counts.items():
         vectors[len(ngram) - 1][ngram] = count * weight.get(ngram, unseen)
@@ -149,18 +150,18 @@ def _similarity(own: _Vectors, other: _Vectors) -> float:
 
 
 class _NoWordNet:
-    """Stands in for WordNet: no word has synonyms, so METEOR ends after its stem stage."""
+    """Replacement for WordNet without synonyms, so that METEOR ends after the stem stage."""
 
     def synsets(self, word: str) -> Iterable[Any]:
         return ()
 
 
 def meteor_scores(predictions: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
-    """Scores captions by METEOR (Banerjee and Lavie 2005), as nltk computes it.
+    """Computes METEOR (Banerjee and Lavie 2005) with nltk.
 
-    Words are aligned in stages: equal, equal stem (Porter), synonyms. The last stage needs the WordNet data of nltk
-    (`python -m nltk.downloader wordnet`); without them only the first two run, which scores somewhat lower, and
-    `meteor_stages` says so. Compare only numbers of equal stages.
+    Words are aligned in stages: exact matches, Porter stems, synonyms. The last stage needs the WordNet data of nltk
+    (`python -m nltk.downloader wordnet`); without it, only the first two run, and scores are slightly lower.
+    `meteor_stages` reports the stages; only compare scores with the same stages.
 
     Args:
         predictions: Generated captions.
@@ -204,33 +205,35 @@ def bert_scores(
     batch_size: int = 32,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Scores captions by BERTScore (Zhang et al., "BERTScore: Evaluating Text Generation with BERT", ICLR 2020).
+    """Computes BERTScore (Zhang et al., "BERTScore: Evaluating Text Generation with BERT", ICLR 2020).
 
     Each token of a caption is matched with the most similar token of the reference, by the cosine of their contextual
-    embeddings, and vice versa; special tokens are left out. Scores are neither rescaled to a baseline nor weighted by
-    rarity, so compare only numbers of the same model and layer.
+    embeddings, and vice versa; special tokens are excluded. Scores are neither rescaled with a baseline nor weighted by
+    inverse document frequency, so only compare scores of the same model and layer.
 
     Args:
         predictions: Generated captions.
         references: One reference each.
-        model: Folder of a transformers text encoder with its tokenizer. There is no default: a named model would have
-            to be downloaded.
-        layer: Index of the hidden states; -1 is the last.
-        batch_size: Texts embedded at once.
-        device: Where to run.
+        model: Folder of a transformers text encoder with its tokenizer. There is no default, since it would have to
+            be downloaded.
+        layer: Layer of the hidden states; -1 is the last.
+        batch_size: Number of texts per batch.
+        device: Device to run on.
 
     Returns:
         `bertscore`, the mean F1; `precision`, `recall`; and `per_caption`, the list of F1s.
 
     Raises:
-        ValueError: If the lists differ in length or are empty, or a text has no token.
-        FileNotFoundError: If there is no such folder.
+        ValueError: If the lists differ in length or are empty, or a text has no tokens.
+        FileNotFoundError: If the folder does not exist.
     """
     from transformers import AutoModel, AutoTokenizer
 
     _check_pairs(predictions, references)
     if not Path(model).is_dir():
-        raise FileNotFoundError(f"BERTScore needs a folder with a text encoder and its tokenizer; {model} is none.")
+        raise FileNotFoundError(
+            f"BERTScore needs a folder with a text encoder and its tokenizer; {model} is not a folder."
+        )
     tokenizer = AutoTokenizer.from_pretrained(model)
     encoder = AutoModel.from_pretrained(model).to(device).eval()
     texts = list(dict.fromkeys([*predictions, *references]))
@@ -246,7 +249,7 @@ def bert_scores(
         kept = inputs["attention_mask"].bool() & ~special
         for text, own, keep in zip(batch, states, kept, strict=True):
             if not keep.any():
-                raise ValueError(f"{text!r} has no token of its own, so it cannot be compared.")
+                raise ValueError(f"{text!r} has no tokens other than special tokens, so it cannot be compared.")
             tokens[text] = torch.nn.functional.normalize(own[keep], dim=-1).cpu()
     rows = []
     for predicted, reference in zip(predictions, references, strict=True):

@@ -1,4 +1,4 @@
-"""The claims of a caption: its sentences parsed with the templates that the caption builder writes with."""
+"""Parses captions into claims, using the templates of the caption builder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...processing.captions.templates import TIME_FORMATS, prepare, prepare_time
 from ...schema import SensorSchema, get_schema
 
 STATISTICS = ("mean", "max", "min", "std")
-"""Statistics of a channel, as [`CaptionBuilder.facts`] names them."""
+"""Statistics of a channel, as named in [`CaptionBuilder.facts`]."""
 
 _SLOT = re.compile(r"%\((\w+)\)s")
 _ANYTHING = r"[^.;:!?]+?"
@@ -22,16 +22,16 @@ _EVENT_KINDS = ("activities", "sleeps")
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of a caption that facts can confirm.
+    """A statement of a caption that can be checked against the facts.
 
     Attributes:
         kind: `"number"`, `"trend"`, `"anomaly"`, `"event"`, `"mood"`, `"gap"`, `"absence"` (nothing was logged, nothing
-            stands out, nothing was recorded) or `"unread"` (a number in a sentence that no template explains).
-        subject: Key of the channel, or the phrase of an event or mood, in lower case; empty for the others.
-        what: The statistic, the type of trend or anomaly, or which absence; empty for the others.
+            stands out, nothing was recorded) or `"unread"` (a number in a sentence that matches no template).
+        subject: Key of the channel, or the lowercase phrase of an event or mood; empty for other kinds.
+        what: The statistic, or the type of trend, anomaly or absence; empty for other kinds.
         value: The number.
-        start: First minute, or clock time in minutes of the day if `clock`; None where no time is given.
-        end: Last minute, likewise.
+        start: First minute, or clock time in minutes of the day if `clock`; None if no time is given.
+        end: Last minute, in the same format.
         clock: Whether the times are wall-clock times.
     """
 
@@ -56,12 +56,12 @@ class _Pattern:
 class ClaimReader:
     """Parses claims from captions of one schema and language.
 
-    Case is ignored, as tokenizers may lower it. Text that several templates match is parsed by the one with the most
-    fixed words.
+    Case is ignored, since tokenizers may lowercase. Text that matches several templates is parsed by the one with the
+    longest literal text.
 
     Args:
-        schema: Schema whose channels the captions name.
-        language: Code of the language, or a [`Wording`].
+        schema: Schema of the channels in the captions.
+        language: Language code, or a [`Wording`].
     """
 
     def __init__(self, schema: str | SensorSchema = "sensorlm-26", language: str | Wording = "en") -> None:
@@ -77,7 +77,7 @@ class ClaimReader:
         self._between = re.compile("|".join(re.escape(s) for s in sorted(separators, key=len, reverse=True)))
 
     def __call__(self, caption: str) -> list[Claim]:
-        """Returns the claims of a caption, in the order of its text.
+        """Returns the claims of a caption, in order of occurrence.
 
         Raises:
             TypeError: If the caption is not a string.
@@ -158,16 +158,16 @@ class ClaimReader:
     def _pattern(self, text: str, kind: str, what: str = "", *, clock: bool = False) -> _Pattern:
         """Turns a `%` format into a regular expression with a group for each slot."""
         text = _SLOT.sub(lambda match: f"%({match[1][0].lower()}{match[1][1:]})s", text)
-        pieces: list[str] = []
+        parts: list[str] = []
         literal, last = 0, 0
         for match in _SLOT.finditer(text):
-            pieces.append(re.escape(text[last : match.start()].replace("%%", "%").lower()))
+            parts.append(re.escape(text[last : match.start()].replace("%%", "%").lower()))
             literal += match.start() - last
-            pieces.append(self._group(match[1], kind, clock))
+            parts.append(self._group(match[1], kind, clock))
             last = match.end()
-        pieces.append(re.escape(text[last:].replace("%%", "%").lower()))
+        parts.append(re.escape(text[last:].replace("%%", "%").lower()))
         literal += len(text) - last
-        return _Pattern(re.compile(rf"(?<!\w){''.join(pieces)}"), kind, what, literal, clock)
+        return _Pattern(re.compile(rf"(?<!\w){''.join(parts)}"), kind, what, literal, clock)
 
     def _group(self, slot: str, kind: str, clock: bool) -> str:
         if slot in STATISTICS:
@@ -183,7 +183,7 @@ class ClaimReader:
 
 @lru_cache(maxsize=8)
 def claim_reader(schema: SensorSchema, language: str = "en") -> ClaimReader:
-    """Returns the cached reader of a schema and language; building one takes a tenth of a second."""
+    """Returns the cached reader of a schema and language; building one takes about 0.1 s."""
     return ClaimReader(schema, language)
 
 

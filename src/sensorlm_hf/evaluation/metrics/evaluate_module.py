@@ -1,4 +1,4 @@
-"""The package's metrics as one module for `evaluate.load`, which picks a metric by its configuration name."""
+"""The metrics of the package as a module for `evaluate.load`, selected by configuration name."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _COMPUTE: dict[str, tuple[Callable[..., dict[str, Any]], str, str, dict[str, Any
     ),
     "faithfulness": (
         lambda predictions, **options: fact_faithfulness(predictions, **options),
-        "Share of the claims of captions (numbers, trends, events) that the facts of the days confirm.",
+        "Share of claims in captions (numbers, trends, events) that are supported by the facts of the days.",
         "predictions: captions. compute(days=..., language=...): the SensorDays, one per caption.",
         {"predictions": _TEXT},
     ),
-    # Ranks rather than similarity matrices, which would take two seconds per call to go through an Arrow table.
+    # Ranks rather than similarity matrices, which take two seconds per call to convert to an Arrow table.
     "recall_at_k": (
         lambda predictions, **options: retrieval_scores(np.asarray(predictions, dtype=float), **options),
         "Share of queries whose correct candidate is among the first k, and the median rank.",
-        "predictions: (N,) rank of the correct candidate of each query, from 1. compute(ks=...).",
+        "predictions: (N,) rank of the correct candidate of each query, starting from 1. compute(ks=...).",
         {"predictions": _NUMBER},
     ),
     "zero_shot_classification": (
         lambda predictions, references: classification_scores(
             np.asarray(references), np.asarray(predictions, dtype=float)
         ),
-        "AUROC (one-vs-rest, macro), F1 (macro), balanced accuracy and accuracy, as the SensorLM paper reports.",
-        "predictions: (N, classes) scores; references: (N,) class numbers.",
+        "AUROC (one-vs-rest, macro), F1 (macro), balanced accuracy and accuracy, as reported in the SensorLM paper.",
+        "predictions: (N, classes) scores; references: (N,) class indices.",
         {"predictions": datasets.Sequence(_NUMBER), "references": datasets.Value("int64")},
     ),
 }
@@ -51,7 +51,7 @@ class SensorLMMetric(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in _COMPUTE:
             raise ValueError(
-                f"Unknown metric {self.config_name!r}; give one of {', '.join(_COMPUTE)} as the configuration name."
+                f"Unknown metric {self.config_name!r}; use one of {', '.join(_COMPUTE)} as the configuration name."
             )
         _, description, inputs, features = _COMPUTE[self.config_name]
         return evaluate.MetricInfo(

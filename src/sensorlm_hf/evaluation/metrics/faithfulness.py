@@ -1,4 +1,4 @@
-"""Fact faithfulness: the share of the claims of captions that the facts of their days confirm."""
+"""Faithfulness: the share of claims in captions that are supported by the facts of the days."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from ...processing.captions import CaptionBuilder, Wording
 from .claims import Claim, ClaimReader, claim_reader
 
 _MIN_ACTIVITY = 20
-"""Shortest activity that captions mention, minutes; a day without one may be called a day without entries."""
+"""Minimum duration of activities in captions, in minutes; a day without any may be described as without entries."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """When a claim counts as confirmed.
+    """Tolerances within which a claim counts as confirmed.
 
-    A generated caption need not match to the last digit, but one that is merely plausible must not pass. The defaults
-    are ours; the score of another day's caption, which the evaluation reports as chance, shows how much they accept by
+    Generated captions need not match to the last digit, but merely plausible claims must be rejected. The defaults are
+    our own; the chance level in the evaluation (the caption of another day) shows how many claims they accept by
     chance.
 
     Attributes:
-        relative: A number may be off by this share of the true one,
-        spread: or by this share of the channel's population standard deviation, whichever is larger; never less than
-            0.05, as captions are written with one decimal.
-        overlap: A span (trend, event, gap) must overlap a true one of the same kind by at least this share of their
-            union, in minutes.
-        minutes: A moment (peak, drop, mood) may be off by this many minutes; 40 is one step of the pooled signal.
+        relative: Tolerance of a number as a fraction of the true value,
+        spread: or as a fraction of the population standard deviation of the channel, whichever is larger; at least
+            0.05, since captions have one decimal.
+        overlap: Minimum intersection over union of a span (trend, event, gap) and a true one of the same kind.
+        minutes: Tolerance of a point in time (peak, drop, mood), in minutes; 40 is one step of the pooled signal.
     """
 
     relative: float = 0.1
@@ -55,37 +54,37 @@ def fact_faithfulness(
 ) -> dict[str, Any]:
     """Checks the claims of captions against the facts of their days.
 
-    A caption is parsed into claims with the templates of its language (see [`ClaimReader`]), and each claim is looked
-    up in [`CaptionBuilder.facts`] and in the day's log:
+    Captions are parsed into claims with the templates of their language (see [`ClaimReader`]), and each claim is
+    checked against [`CaptionBuilder.facts`] and the log of the day:
 
     | claim | confirmed if |
     |---|---|
-    | number (mean, max, min, std of a channel; four per sentence) | it is close to the day's number |
+    | number (mean, max, min, std of a channel; four per sentence) | it is close to the number of the day |
     | trend of a channel | the day has one of the same direction in the same channel at about the same time |
     | peak or drop of a channel | the day has one of the same type in the same channel at about that time |
     | activity or sleep | the log has it; if times are given, at about those times |
     | mood | the log has it; if a time is given, at about that time |
     | gap | no channel was observed at about that time |
-    | absence ("nothing was logged") | there is indeed nothing |
-    | a number that no template explains | never |
+    | absence ("nothing was logged") | nothing was logged, detected or recorded |
+    | a number that matches no template | never |
 
     Args:
-        captions: Captions, one per day; upper or lower case.
-        days: The days, all of one schema.
+        captions: Captions, one per day, in any case.
+        days: The days, all with the same schema.
         language: Language of the captions.
-        tolerance: What counts as close enough; see [`Tolerance`].
+        tolerance: Tolerances; see [`Tolerance`].
 
     Returns:
-        `faithfulness`, confirmed claims of all claims over all captions (nan if there are none); `claims`, how many;
+        `faithfulness`, the share of confirmed claims over all captions (nan without claims); `claims`, their number;
         `by_kind`, `{kind: {"confirmed", "claims"}}`; `silent`, the share of captions without any claim; and
         `confirmed_per_caption` and `claims_per_caption`, lists for bootstrap confidence intervals.
 
     Raises:
-        ValueError: If there is not one caption per day, or the days differ in schema.
+        ValueError: If there is not exactly one caption per day, or the schemas of the days differ.
         TypeError: If a caption is not a string.
     """
     if len(captions) != len(days) or not days:
-        raise ValueError(f"Give one caption a day, at least one; got {len(captions)} captions and {len(days)} days.")
+        raise ValueError(f"Pass one caption per day, at least one, got {len(captions)} captions and {len(days)} days.")
     schema = days[0].schema
     for position, day in enumerate(days):
         if day.schema != schema:
@@ -195,7 +194,7 @@ class _FactChecker:
         return " ".join(word(label).lower().split()) == phrase
 
     def _span(self, claim: Claim) -> tuple[int, int]:
-        """Returns the claim's times in minutes from the window's start."""
+        """Returns the times of a claim in minutes from the start of the window."""
         start = claim.start if claim.start is not None else 0
         end = claim.end if claim.end is not None else start
         if claim.clock:
@@ -205,7 +204,7 @@ class _FactChecker:
         return start, end
 
     def _minute(self, clock: int, least: int) -> int:
-        """Returns the first minute, from `least` on, at which the wall clock shows a time; clock changes count."""
+        """Returns the first minute, at or after `least`, at a given wall-clock time, accounting for clock changes."""
         day = self.day
         if day.start.utcoffset() == day.end.utcoffset():
             first = day.start.hour * 60 + day.start.minute
@@ -214,7 +213,7 @@ class _FactChecker:
             shown = day.clock(minute)
             if shown.hour * 60 + shown.minute == clock:
                 return minute
-        return least  # a time that a clock change skips
+        return least  # a time skipped by a clock change
 
     def _overlaps(self, start: int, end: int, first: int, last: int) -> bool:
         both = min(end, last) - max(start, first)

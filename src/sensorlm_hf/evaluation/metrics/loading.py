@@ -1,4 +1,4 @@
-"""Loads the package's metrics as `evaluate` modules."""
+"""Loading of the metrics as `evaluate` modules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from ..._extras import requires_extra
 
 METRIC_MODULE = str(Path(__file__).resolve().parent / "evaluate_module.py")
-"""File that `evaluate.load` takes, with one of [`METRICS`] as the configuration name."""
+"""Path for `evaluate.load`, with one of [`METRICS`] as the configuration name."""
 
 METRICS = ("caption_quality", "faithfulness", "recall_at_k", "zero_shot_classification")
-"""Names that [`load_metric`] takes."""
+"""Names of the metrics."""
 
 
 def load_metric(name: str, **options: Any) -> Any:
-    """Loads a metric of the package as an `evaluate` module, offline.
+    """Loads a metric as an `evaluate` module, without network access.
 
     Args:
         name: One of [`METRICS`].
@@ -25,7 +25,7 @@ def load_metric(name: str, **options: Any) -> Any:
         An `evaluate.EvaluationModule` with `add_batch` and `compute`.
 
     Raises:
-        ValueError: If there is no such metric.
+        ValueError: If the metric is unknown.
         ImportError: If `evaluate` is not installed.
 
     Example:
@@ -37,5 +37,5 @@ def load_metric(name: str, **options: Any) -> Any:
         import evaluate
 
     if name not in METRICS:
-        raise ValueError(f"Unknown metric {name!r}; there are {', '.join(METRICS)}.")
+        raise ValueError(f"Unknown metric {name!r}; available metrics are {', '.join(METRICS)}.")
     return evaluate.load(METRIC_MODULE, name, **options)

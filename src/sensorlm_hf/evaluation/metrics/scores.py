@@ -1,4 +1,4 @@
-"""Scores of classifiers and of retrieval, and bootstrap confidence intervals that resample people."""
+"""Classification and retrieval metrics, with bootstrap confidence intervals over people."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ with requires_extra("eval", "Evaluation"):
     from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_score, roc_curve
 
 RESAMPLES = 1000
-"""Bootstrap resamples by default."""
+"""Default number of bootstrap resamples."""
 
 MAX_ROC_POINTS = 120
-"""Most points that are kept of a ROC curve."""
+"""Maximum number of points of a ROC curve."""
 
 
 def classification_scores(references: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-    """Scores a classifier as the paper does: one-vs-rest macro AUROC, macro F1 and balanced accuracy.
+    """Computes the classification metrics of the paper: one-vs-rest macro AUROC, macro F1 and balanced accuracy.
 
     Args:
         references: `(N,)` integer class of each item.
-        scores: `(N, K)` real scores, larger = more likely. Only their order matters for AUROC, and only the largest
-            of each row for the others (the first of equals).
+        scores: `(N, K)` scores, higher is more likely. AUROC depends only on their order, the other metrics only on
+            the argmax of each row (the first of ties).
 
     Returns:
-        `auroc`, `f1`, `balanced_accuracy`, `accuracy`; `auroc_per_class`, a list of K with None where a class has no
-        item or all of them; and `support`, the number of items per class. Macro averages run over the classes that
-        occur in the references. `auroc` is nan when there is only one.
+        `auroc`, `f1`, `balanced_accuracy`, `accuracy`; `auroc_per_class`, a list of K with None for a class with no
+        items or all items; and `support`, the number of items per class. Macro averages are over the classes that
+        occur in the references. `auroc` is nan if there is only one class.
 
     Raises:
-        ValueError: If shapes do not fit, a class is out of range or a score is not finite.
+        ValueError: If shapes do not match, a class is out of range or a score is not finite.
     """
     references, scores = np.asarray(references), np.asarray(scores, dtype=float)
     if scores.ndim != 2 or references.shape != scores.shape[:1] or len(references) == 0:
@@ -44,7 +44,7 @@ def classification_scores(references: np.ndarray, scores: np.ndarray) -> dict[st
         )
     classes = scores.shape[1]
     if not np.issubdtype(references.dtype, np.integer) or references.min() < 0 or references.max() >= classes:
-        raise ValueError(f"`references` must be whole numbers from 0 to {classes - 1}.")
+        raise ValueError(f"`references` must be integers from 0 to {classes - 1}.")
     if not np.isfinite(scores).all():
         raise ValueError(f"`scores` must be finite; row {int(np.argwhere(~np.isfinite(scores))[0][0])} is not.")
     support = np.bincount(references, minlength=classes)
@@ -69,14 +69,14 @@ def classification_scores(references: np.ndarray, scores: np.ndarray) -> dict[st
 def score_classifier(
     references: np.ndarray, scores: np.ndarray, people: Sequence[str], class_names: Sequence[str], *, seed: int = 0
 ) -> dict[str, Any]:
-    """Scores a classifier, with confidence intervals and what trivial classifiers reach.
+    """Scores a classifier, with confidence intervals and the scores of trivial baselines.
 
     Args:
         references: `(N,)` class of each item.
         scores: `(N, K)` scores.
         people: `(N,)` person of each item.
-        class_names: The classes.
-        seed: Seed of the bootstrap.
+        class_names: Names of the classes.
+        seed: Bootstrap seed.
 
     Returns:
         The scores of [`classification_scores`]; `intervals`, 95 % bootstrap confidence intervals over people;
@@ -109,11 +109,11 @@ def classification_curves(references: np.ndarray, scores: np.ndarray, class_name
     Args:
         references: `(N,)` classes.
         scores: `(N, K)` scores.
-        class_names: The classes.
+        class_names: Names of the classes.
 
     Returns:
-        `roc`, `{class: [false positive rates, true positive rates]}` of the classes for which it is defined, thinned
-        to [`MAX_ROC_POINTS`]; and `confusion`, `K` rows of counts: true class by predicted class.
+        `roc`, `{class: [false positive rates, true positive rates]}` of the classes for which it is defined,
+        with at most [`MAX_ROC_POINTS`] points; and `confusion`, a `K x K` list of counts, true by predicted class.
     """
     roc = {}
     for k, name in enumerate(class_names):
@@ -130,11 +130,12 @@ def retrieval_ranks(similarities: np.ndarray) -> np.ndarray:
     """Returns the rank of the correct candidate of each query.
 
     Args:
-        similarities: `(N, N)`; rows are queries, columns candidates; candidate i is the correct one of query i.
+        similarities: `(N, N)` similarities of queries (rows) and candidates (columns); candidate i is correct for query
+            i.
 
     Returns:
-        `(N,)` ranks from 1. Ties get their mean rank, so that a model which gives every candidate the same score is
-        ranked in the middle and not first.
+        `(N,)` ranks, starting from 1. Ties get their mean rank, so that a model with equal scores for all candidates
+        ranks in the middle rather than first.
 
     Raises:
         ValueError: If the matrix is not square or not finite.
@@ -154,7 +155,7 @@ def retrieval_scores(ranks: np.ndarray, ks: Sequence[int] = (1, 5, 10)) -> dict[
     """Returns `R@k` for each k, the share of queries whose rank is at most k, and `median_rank`.
 
     Raises:
-        ValueError: If there is no rank or a k is below 1.
+        ValueError: If `ranks` is empty or a k is below 1.
     """
     ranks = np.asarray(ranks, dtype=float)
     if ranks.ndim != 1 or len(ranks) == 0 or min(ks) < 1:
@@ -164,7 +165,7 @@ def retrieval_scores(ranks: np.ndarray, ks: Sequence[int] = (1, 5, 10)) -> dict[
 
 
 def person_weights(people: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Draws bootstrap resamples of people, since the days of one person are not independent observations.
+    """Draws bootstrap resamples of people, since days of the same person are not independent.
 
     Args:
         people: `(N,)` person of each row.
@@ -172,13 +173,13 @@ def person_weights(people: Sequence[str], resamples: int = RESAMPLES, seed: int 
         seed: Seed.
 
     Returns:
-        `(resamples, N)` int32: how often each row occurs in each resample; rows of one person share it.
+        `(resamples, N)` int32: the count of each row in each resample, the same for all rows of a person.
 
     Raises:
-        ValueError: If there is no row, or `resamples` is below 1.
+        ValueError: If there are no rows, or `resamples` is below 1.
     """
     if len(people) == 0 or resamples < 1:
-        raise ValueError(f"Give at least one row and one resample, got {len(people)} rows and {resamples}.")
+        raise ValueError(f"Pass at least one row and one resample, got {len(people)} rows and {resamples}.")
     names, person = np.unique(np.asarray(people, dtype=str), return_inverse=True)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
@@ -188,13 +189,13 @@ def person_weights(people: Sequence[str], resamples: int = RESAMPLES, seed: int 
 def interval(values: np.ndarray, level: float = 0.95) -> list[float]:
     """Returns the percentile confidence interval of bootstrap values, `[low, high]`.
 
-    Undefined resamples (nan) are left out; both ends are nan if there is nothing else.
+    Undefined values (nan) are ignored; both ends are nan if all values are undefined.
 
     Raises:
-        ValueError: If `level` does not lie between 0 and 1.
+        ValueError: If `level` is not between 0 and 1.
     """
     if not 0 < level < 1:
-        raise ValueError(f"`level` must lie between 0 and 1, such as 0.95, got {level}.")
+        raise ValueError(f"`level` must be between 0 and 1, such as 0.95, got {level}.")
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     if not len(values):
@@ -210,13 +211,13 @@ def bootstrap_by_person(
     level: float = 0.95,
     seed: int = 0,
 ) -> list[float]:
-    """Computes the bootstrap confidence interval of any statistic, resampling people.
+    """Computes the bootstrap confidence interval of a statistic, resampling people.
 
     Args:
-        statistic: Takes row numbers `(M,)`, repeated as often as drawn, and returns a number; nan where undefined.
+        statistic: Function of `(M,)` row indices, repeated as often as drawn; returns nan if undefined.
         people: `(N,)` person of each row.
         resamples: Number of resamples.
-        level: Share of the bootstrap values inside the interval.
+        level: Confidence level.
         seed: Seed.
 
     Returns:
@@ -243,16 +244,16 @@ def classification_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, list[float]]:
-    """Returns confidence intervals of the four scores of [`classification_scores`].
+    """Returns confidence intervals of the four metrics of [`classification_scores`].
 
-    Equal to [`bootstrap_by_person`] over `classification_scores`, but sorts each class once for all resamples.
+    Equivalent to [`bootstrap_by_person`] over `classification_scores`, but sorts each class only once.
 
     Args:
         references: `(N,)` classes.
         scores: `(N, K)` scores.
         people: `(N,)` person of each row.
         resamples: Number of resamples.
-        level: Share of the bootstrap values inside the interval.
+        level: Confidence level.
         seed: Seed.
 
     Returns:
@@ -261,7 +262,7 @@ def classification_intervals(
     references, scores = np.asarray(references), np.asarray(scores, dtype=float)
     if not len(references) == len(scores) == len(people):
         raise ValueError(
-            f"`references`, `scores` and `people` must be of one length, got {len(references)}, {len(scores)} and"
+            f"`references`, `scores` and `people` must have the same length, got {len(references)}, {len(scores)} and"
             f" {len(people)}."
         )
     weights = person_weights(people, resamples, seed).astype(float)
@@ -288,7 +289,7 @@ def classification_intervals(
 
 
 def _weighted_auroc(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of a class in each resample, `(R,)`; a tie counts half, nan where a side is empty."""
+    """Returns the AUROC of a class in each resample, `(R,)`; ties count half, nan if a side is empty."""
     place = rankdata(scores, method="dense").astype(int) - 1
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
