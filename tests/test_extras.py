@@ -188,6 +188,6 @@ def test_every_import_is_declared() -> None:
                 guarded |= names
         part = path.relative_to(ROOT / "src" / "sensorlm_hf").parts[0]
         of_the_package = {"plotting": extras["plot"], "training": extras["train"]}.get(part, set())
-        if "modules" in path.parts:  # `evaluate` runs these files itself
+        if path.name == "evaluate_module.py":  # `evaluate` runs these files itself
             of_the_package = extras["eval"]
         assert imports_of(tree) - guarded - hard - of_the_package == set(), path

@@ -23,5 +23,6 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         patch_minutes=120,
         sensor_config={"num_hidden_layers": 1},
         text_config={"num_hidden_layers": 1},
-        decoder_config={"num_hidden_layers": 1, "num_caption_queries": 4},
+        num_decoder_layers=1,
+        num_caption_queries=4,
     )

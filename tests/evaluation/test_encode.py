@@ -73,7 +73,7 @@ def test_nothing_to_do_and_impossible_batches_are_refused(work: Callable[..., An
     with pytest.raises(ValueError, match="pass at least one"):
         work(model, processor, [])
     items = ["east"] if work is encode_texts else [embedded_day(at(0))]
-    with pytest.raises(ValueError, match=r"`batch_size` must be (a whole number of )?at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"`batch_size` must be (an integer of )?at least 1, got 0"):
         work(model, processor, items, batch_size=0)
 
 

@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="Caption key for retrieval and captioning (default: the one used most in training).",
     )
+    option(
+        parser,
+        "--max-text-length",
+        type=int,
+        metavar="N",
+        help="Maximum caption length in tokens (default: up to 256).",
+    )
     option(parser, "--max-days", type=int, metavar="N", help="Use only the first N days.")
     option(
         parser,
