@@ -351,7 +351,7 @@ def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str,
         ({"modality_dropout": 1.5}, "`modality_dropout` must be a probability"),
         ({"max_text_length": 4}, "max_length"),
         ({"contrast_only": ("high_low_caption",)}, "must list keys of `caption_keys`"),
-        ({"vocab_size": 100}, "`vocab_size` must be a whole number, at least 259"),
+        ({"vocab_size": 100}, "`vocab_size` must be an integer of at least 259"),
         ({"config_overrides": {"width": 3}}, "No part of SensorLMConfig has a value named 'width'"),
     ],
 )
