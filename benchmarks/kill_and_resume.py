@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorlm_hf.data import write_cohort
-from sensorlm_hf.training import last_whole_checkpoint
+from sensorlm_hf.training import last_complete_checkpoint
 
 
 def command(data: Path, output: Path, steps: int) -> list[str]:
@@ -39,7 +39,7 @@ def start(words: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 def losses(output: Path) -> dict[int, float]:
     """Returns the loss by step from the last checkpoint."""
-    checkpoint = last_whole_checkpoint(output)
+    checkpoint = last_complete_checkpoint(output)
     if checkpoint is None:
         return {}
     state: dict[str, Any] = json.loads((checkpoint / "trainer_state.json").read_text())

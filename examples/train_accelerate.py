@@ -25,7 +25,7 @@ from sensorlm_hf.training import (
     RsqrtSchedule,
     clamp_logit_scale,
     compute_losses,
-    last_whole_checkpoint,
+    last_complete_checkpoint,
     load_checkpoint,
     model_writer,
     parameter_groups,
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> list[float]:
     options = parser.parse_args(argv)
 
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=options.cpu)
-    checkpoint = last_whole_checkpoint(options.output_dir)
+    checkpoint = last_complete_checkpoint(options.output_dir)
     shared = ("objective", "size", "data", "max_text_length", "vocab_size")
     parts = prepare(
         PretrainOptions(**{name: getattr(options, name) for name in shared}),

@@ -87,7 +87,7 @@ def test_bad_timelines() -> None:
         plot_timeline(day, make_timeline(missing=range(144)))
     with pytest.raises(TypeError, match="return_timeline=True"):
         plot_timeline(day, [])
-    with pytest.raises(ValueError, match="runs to minute 1440"):
+    with pytest.raises(ValueError, match="ends at minute 1440"):
         plot_timeline(SensorDay(day.values[:700], day.start, "p"), make_timeline())
 
 

@@ -170,7 +170,7 @@ def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
         for stored, made in zip(loaded, built, strict=True):
             day = SensorDay.from_row(made)
             assert SensorDay.from_row(stored) == dataclasses.replace(day, values=round_values(day.values, day.schema))
-    with pytest.raises(ValueError, match="would put the cache into the dataset"):
+    with pytest.raises(ValueError, match="is inside the dataset"):
         load_sensor_days(tmp_path / "set", cache_dir=tmp_path)
     with pytest.raises(FileExistsError, match="already contains a dataset"):
         write_cohort(tmp_path / "set", people=20)

@@ -234,5 +234,5 @@ def test_other_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="10 batches on this process, so 11 cannot be skipped"):
         stream.skip_batches(11)
     loader = torch.utils.data.DataLoader(stream, batch_size=4, num_workers=2, collate_fn=identity)
-    with pytest.raises(ValueError, match="made for 0 workers, but its loader has 2"):
+    with pytest.raises(ValueError, match="created for 0 workers, but its loader has 2"):
         next(iter(loader))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.pipelines.sensor_pipeline_items import DayLoader, ResultStream, arrange, load_items
+from sensorlm_hf.pipelines.sensor_pipeline_items import DayLoader, ResultStream, classify_inputs, load_items
 from sensorlm_hf.processing import SensorLMFeatureExtractor
 from sensorlm_hf.schema import get_schema
 
@@ -73,13 +73,13 @@ class Squares:
     ],
 )
 def test_inputs_are_arranged_by_what_they_are(inputs, form):
-    assert arrange(inputs, SensorLMFeatureExtractor)[0] == form
+    assert classify_inputs(inputs, SensorLMFeatureExtractor)[0] == form
 
 
 @pytest.mark.parametrize("wrong", [None, 5, 7.5, b"bytes", True, object()])
 def test_what_holds_no_day_is_a_type_error_that_says_what_is_allowed(wrong):
     with pytest.raises(TypeError, match=r"takes a SensorDay.*DataFrame.*got"):
-        arrange(wrong, SensorLMFeatureExtractor)
+        classify_inputs(wrong, SensorLMFeatureExtractor)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_inputs_are_never_changed(loader):
         ([np.zeros((2, 1440, 26))], ValueError, r"^item 4: part 0 of the list"),
         ([values(), values()[:7]], ValueError, r"^item 4, day 1: .*1440"),
         (np.stack([values(), np.full((1440, 26), np.inf)]), ValueError, r"^item 4, day 1: the day is infinite"),
-        ({"subject_id": "p"}, ValueError, r"^item 4: a row must hold a day in `values`.*'subject_id'"),
-        ({}, ValueError, r"^item 4: a row must hold.*nothing"),
+        ({"subject_id": "p"}, ValueError, r"^item 4: a row must contain a day in `values`.*'subject_id'"),
+        ({}, ValueError, r"^item 4: a row must contain.*nothing"),
         (3, TypeError, r"^item 4: a day is a SensorDay.*got int"),
         (None, TypeError, r"^item 4: .*got None"),
         ("no/such/file.csv", FileNotFoundError, r"^item 4: 'no/such/file.csv' does not exist"),

@@ -47,7 +47,7 @@ def test_fit_ignores_implausible_values(tiny):
     with pytest.warns(UserWarning, match="keep their constants"), pytest.warns(UserWarning, match="pulse: 1 value"):
         fitted = tiny.fit_normalization([ring(pulse=[60, 80, 60, 80, 999, np.nan])])
     assert fitted.channel_means[0] == 70.0
-    with pytest.raises(ValueError, match="no day"):
+    with pytest.raises(ValueError, match="`days` is empty"):
         tiny.fit_normalization([])
     with pytest.raises(TypeError, match="is a str"):
         tiny.fit_normalization("days")
@@ -104,7 +104,7 @@ def test_schema_objects_files_and_dicts(tmp_path):
     ("options", "match"),
     [
         ({"schema": "sensorlm-27"}, "Unknown schema"),
-        ({"window_minutes": 0}, "`window_minutes` must be a whole number"),
+        ({"window_minutes": 0}, "`window_minutes` must be an integer"),
         ({"window_minutes": 1440.0}, "`window_minutes`"),
         ({"clip": 0}, "`clip`"),
         ({"clip": float("nan")}, "`clip`"),
@@ -116,7 +116,7 @@ def test_schema_objects_files_and_dicts(tmp_path):
         ({"channels": [{**SCHEMA["HR"].to_dict(), "std": 0}]}, r"channels\[0\] \('HR'\).*`std` above 0"),
         ({"channels": [{**SCHEMA["HR"].to_dict(), "std": "wide"}]}, "needs numbers"),
         ({"channels": [{**SCHEMA["HR"].to_dict(), "valid_range": [3]}]}, "two as `valid_range`"),
-        ({"channels": [{**SCHEMA["HR"].to_dict(), "valid_range": [3, 2]}]}, "that rises"),
+        ({"channels": [{**SCHEMA["HR"].to_dict(), "valid_range": [3, 2]}]}, "increasing `valid_range`"),
         ({"channels": [SCHEMA["HR"].to_dict()], "schema": SCHEMA}, "must be the name"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_short_representation(extractor):
 def test_check_channels(extractor):
     extractor.check_channels(tuple(KEYS), MEAN, STD)
     for keys, match in [
-        (KEYS[::-1], "another order"),
+        (KEYS[::-1], "a different order"),
         (KEYS[:-1], r"\(25\): it adds altim_std"),
         (["pulse", *KEYS[1:]], "it lacks pulse; it adds HR"),
     ]:

@@ -212,11 +212,11 @@ def test_another_unit_under_the_same_name_is_refused(extractor):
         (7, TypeError, "is a int"),
         ([ring(), None], TypeError, r"sensor\[1\] is a NoneType"),
         ([[]], TypeError, "is a list"),
-        (np.zeros(6), ValueError, r"shape \(6,\); allowed is \(6, 3\)"),
-        (np.zeros((1, 1, 6, 3)), ValueError, "allowed is"),
+        (np.zeros(6), ValueError, r"shape \(6,\); expected \(6, 3\)"),
+        (np.zeros((1, 1, 6, 3)), ValueError, "expected"),
         (ring().T, ValueError, r"\(3, 6\).*transposed.*swapaxes"),
         (np.zeros((4, 3, 6)), ValueError, "transposed"),
-        (np.zeros((6, 4)), ValueError, r"\(6, 4\).*allowed is \(6, 3\).*no names here"),
+        (np.zeros((6, 4)), ValueError, r"\(6, 4\).*expected \(6, 3\).*no names here"),
         (np.zeros((5, 3)), ValueError, r"\(5, 3\).*Pad a shorter day with NaN"),
         ([ring(), np.zeros((5, 3))], ValueError, r"sensor\[1\] has days of shape \(5, 3\)"),
         ([[1.0, 2.0], [3.0]], ValueError, "unequal length"),
@@ -253,14 +253,17 @@ def table(**columns) -> pd.DataFrame:
         (table(bpm=70.0), r"'bpm' \(closest: pulse\)"),
         (pd.DataFrame(ring()), "columns have no names"),
         (pd.concat([table(), table()], axis=1), "'pulse', 'steps', 'warmth' more than once"),
-        (table()[:5], "DataFrame of 5 rows; allowed are 6"),
+        (table()[:5], "DataFrame of 5 rows; expected 6"),
         (pd.DataFrame({"minute": range(6)}), "no signal column"),
-        (table(minute=[0, 1, 2, 3, 5, 4]), "'minute' must rise by one minute a row, but rows 3 and 4 are 3 and 5"),
-        (table(time="noon"), "column 'time' is no time"),
-        (table().set_index(pd.date_range("2024-03-01", periods=6, freq="s")), "the index must rise by one minute"),
-        (table().set_index(pd.date_range("2024-03-01", periods=6, freq="-1min")), "the index must rise"),
+        (
+            table(minute=[0, 1, 2, 3, 5, 4]),
+            "'minute' must increase by one minute per row, but rows 3 and 4 are 3 and 5",
+        ),
+        (table(time="noon"), "column 'time' is not a time"),
+        (table().set_index(pd.date_range("2024-03-01", periods=6, freq="s")), "the index must increase by one minute"),
+        (table().set_index(pd.date_range("2024-03-01", periods=6, freq="-1min")), "the index must increase"),
         (table().set_index(pd.DatetimeIndex(["2024-03-01"] * 5 + [None])), "no time in row 5"),
-        (table(timestamp=pd.Timestamp("2024-03-01")), "column 'timestamp' must rise"),
+        (table(timestamp=pd.Timestamp("2024-03-01")), "column 'timestamp' must increase"),
     ],
 )
 def test_refused_tables(tiny, frame, match):
@@ -269,7 +272,7 @@ def test_refused_tables(tiny, frame, match):
 
 
 def test_tables_with_text(tiny):
-    with pytest.raises(TypeError, match=r"column 'pulse' holds.*must be numbers"):
+    with pytest.raises(TypeError, match=r"column 'pulse' contains.*must be numbers"):
         tiny(table(pulse="70"))
     with pytest.raises(TypeError, match="column 'pulse'"):
         tiny(table(pulse=pd.Series(["70"] * 6, dtype="string")))
@@ -282,7 +285,7 @@ def test_refused_columns(tiny):
         tiny(ring(), columns=["pulse", "pulse", "steps"])
     with pytest.raises(TypeError, match="list of channel keys"):
         tiny(ring(), columns="pulse")
-    with pytest.raises(ValueError, match=r"allowed is \(6, 2\)"):
+    with pytest.raises(ValueError, match=r"expected \(6, 2\)"):
         tiny(ring(), columns=["pulse", "steps"])
 
 

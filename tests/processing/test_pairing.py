@@ -47,10 +47,10 @@ def test_other_channels_are_named() -> None:
 
 def test_another_window() -> None:
     check_pair(a_model(), a_processor(window_minutes=720))  # positions are interpolated
-    with pytest.raises(ValueError, match=r"windows of 725 minutes, which the model cannot cut into patches"):
+    with pytest.raises(ValueError, match=r"windows of 725 minutes, which the model cannot split into patches"):
         check_pair(a_model(), a_processor(window_minutes=725))
 
 
 def test_a_larger_vocabulary() -> None:
-    with pytest.raises(ValueError, match=r"The tokenizer has 270 pieces, but the model knows 260"):
+    with pytest.raises(ValueError, match=r"The tokenizer has 270 tokens, but the model's vocabulary size is 260"):
         check_pair(a_model(vocab_size=260), a_processor())

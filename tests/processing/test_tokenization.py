@@ -165,7 +165,7 @@ def test_few_texts_give_few_tokens():
         (["a", None], {}, TypeError, r"texts\[1\]"),
         ([], {}, ValueError, "no text"),
         (["", "  "], {}, ValueError, "no text"),
-        (["a"], {"vocab_size": 258}, ValueError, "`vocab_size` must be a whole number, at least 259"),
+        (["a"], {"vocab_size": 258}, ValueError, "`vocab_size` must be an integer of at least 259"),
         (["a"], {"max_length": 2}, ValueError, "`max_length`"),
         (["a"], {"min_frequency": 0}, ValueError, "`min_frequency`"),
         (["a"], {"vocab_size": True}, ValueError, "`vocab_size`"),

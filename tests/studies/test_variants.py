@@ -14,7 +14,7 @@ from training_cases import options
 from variants import SETTINGS, train_variant
 
 from sensorlm_hf.data.collator import SensorLMCollator
-from sensorlm_hf.training import last_whole_checkpoint
+from sensorlm_hf.training import last_complete_checkpoint
 
 
 def test_a_variant_is_trained_once_and_remembered(
@@ -23,7 +23,7 @@ def test_a_variant_is_trained_once_and_remembered(
     given, how = options(cohort, "clip"), {"epochs": 1, "batch_size": 10, "seed": 3}
     first = train_variant(given, tmp_path / "clip", **how)
     assert (first["days_seen"], first["seed"]) == (20, 3)
-    assert last_whole_checkpoint(tmp_path / "clip") == tmp_path / "clip" / "checkpoint-2"
+    assert last_complete_checkpoint(tmp_path / "clip") == tmp_path / "clip" / "checkpoint-2"
     assert (tmp_path / "clip" / "model.safetensors").is_file()
 
     def again(*args: object, **kwargs: object) -> None:

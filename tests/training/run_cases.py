@@ -26,7 +26,7 @@ from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
-from sensorlm_hf.training.checkpoints import last_whole_checkpoint
+from sensorlm_hf.training.checkpoints import last_complete_checkpoint
 from sensorlm_hf.training.distributed import restore_scalars, unwrap_sensorlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
@@ -184,7 +184,7 @@ def run(
     if die is not None and die[0] == "term":
         trainer.add_callback(Terminate(die[1]))
     result: dict[str, Any] = {"error": None}
-    checkpoint = last_whole_checkpoint(Path(folder)) if resume else None
+    checkpoint = last_complete_checkpoint(Path(folder)) if resume else None
     try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except Exception as error:

@@ -14,7 +14,7 @@ from sensorlm_hf.data import write_days
 from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.processing import SensorLMProcessor
-from sensorlm_hf.training import last_whole_checkpoint
+from sensorlm_hf.training import last_complete_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
 @pytest.mark.parametrize("name", ["coca", "coca FSDP2"])
 def test_a_checkpoint_of_several_processes_is_a_whole_model_with_its_processor(runs: dict[str, Any], name: str) -> None:
     result = runs[name][2][0]
-    checkpoint = last_whole_checkpoint(result["folder"])
+    checkpoint = last_complete_checkpoint(result["folder"])
     assert checkpoint is not None
     model = AutoModelForMultimodalLM.from_pretrained(checkpoint)
     processor = AutoProcessor.from_pretrained(checkpoint)

@@ -19,7 +19,7 @@ from sensorlm_hf import SensorLMForConditionalGeneration, SensorLMProcessor, wri
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.training import PretrainOptions, pretrain, save_model
-from sensorlm_hf.training.pretrain import last_whole_checkpoint
+from sensorlm_hf.training.pretrain import last_complete_checkpoint
 
 RUN: dict[str, Any] = {"save_strategy": "steps", "save_steps": 3, "eval_strategy": "epoch", "num_train_epochs": 4}
 
@@ -32,7 +32,7 @@ def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 def history(folder: Path) -> list[dict[str, float]]:
-    checkpoint = last_whole_checkpoint(folder)
+    checkpoint = last_complete_checkpoint(folder)
     assert checkpoint is not None
     return json.loads((checkpoint / "trainer_state.json").read_text())["log_history"]
 
@@ -145,13 +145,13 @@ def test_resuming_without_a_checkpoint_begins(cohort: Path, tmp_path: Path) -> N
     assert metrics["days_seen"] == 4
 
 
-def test_the_last_whole_checkpoint_is_that_of_the_latest_step(tmp_path: Path) -> None:
-    assert last_whole_checkpoint(tmp_path) is None
+def test_the_last_complete_checkpoint_is_that_of_the_latest_step(tmp_path: Path) -> None:
+    assert last_complete_checkpoint(tmp_path) is None
     for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11", "checkpoint-best", "checkpoint-12.old"):
         (tmp_path / name).mkdir()
         if name != "checkpoint-11":
             (tmp_path / name / "trainer_state.json").write_text("{}")
-    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap"])
@@ -351,7 +351,7 @@ def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str,
         ({"modality_dropout": 1.5}, "`modality_dropout` must be a probability"),
         ({"max_text_length": 4}, "max_length"),
         ({"contrast_only": ("high_low_caption",)}, "must list keys of `caption_keys`"),
-        ({"vocab_size": 100}, "`vocab_size` must be a whole number, at least 259"),
+        ({"vocab_size": 100}, "`vocab_size` must be an integer of at least 259"),
         ({"config_overrides": {"width": 3}}, "No part of SensorLMConfig has a value named 'width'"),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from run_cases import DAYS, curve, days, make_processor, train
 
 from sensorlm_hf.data import write_days
-from sensorlm_hf.training.checkpoints import PARTIAL, last_whole_checkpoint
+from sensorlm_hf.training.checkpoints import PARTIAL, last_complete_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
     uninterrupted: dict[str, Any], processor: Path, tmp_path: Path, where: str, step: int, goes_on_from: int | None
 ) -> None:
     assert train(tmp_path, processor, die=(where, step), **DROPOUT) == [], "it was not killed"
-    checkpoint = last_whole_checkpoint(tmp_path)
+    checkpoint = last_complete_checkpoint(tmp_path)
     assert checkpoint == (None if goes_on_from is None else tmp_path / f"checkpoint-{goes_on_from}")
     if where == "checkpoint":
         assert list((tmp_path / PARTIAL).glob("checkpoint-4/*.safetensors")), "nothing was being written"
@@ -80,7 +80,7 @@ def test_a_run_that_is_asked_to_end_saves_and_goes_on(
     (result,) = train(tmp_path, processor, die=("term", 3), **DROPOUT)
     assert result["reason"] == "SIGTERM"
     assert result["step"] == 3
-    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
     (result,) = train(tmp_path, processor, resume=True, **DROPOUT)
     assert_same_run(result, uninterrupted)
 
@@ -98,7 +98,7 @@ def test_a_run_whose_time_is_up_saves_and_goes_on(
 @pytest.mark.parametrize("strategy", ["steps", "epoch"])
 def test_the_last_of_max_steps_is_saved(processor: Path, tmp_path: Path, strategy: str) -> None:
     train(tmp_path, processor, max_steps=1, save_strategy=strategy, save_steps=100)
-    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-1"
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-1"
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_before_its_gradients_are_used(
@@ -140,7 +140,7 @@ def full_disk_run(rank: int, folder: str, processor: str) -> None:
     run_cases.run(0, 1, 0, folder, processor, dropout=0.1)
 
 
-def test_a_full_disk_ends_the_run_and_names_the_last_good_state(
+def test_a_full_disk_ends_the_run_and_names_the_last_checkpoint(
     uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
 ) -> None:
     from distributed_parity import start
@@ -151,7 +151,7 @@ def test_a_full_disk_ends_the_run_and_names_the_last_good_state(
     assert f"The last checkpoint is {tmp_path / 'checkpoint-2'}" in result["error"]
     assert "--save_total_limit" in result["error"]
     assert not (tmp_path / PARTIAL).exists()
-    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+    assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
     (result,) = train(tmp_path, processor, resume=True, **DROPOUT)
     assert_same_run(result, uninterrupted)
 

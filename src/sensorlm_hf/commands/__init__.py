@@ -1,1 +1,1 @@
-"""What the commands of `sensorlm-hf` do that nothing else in the package does; `cli.py` parses their arguments."""
+"""Implementation of the `sensorlm-hf` commands; `cli.py` parses their arguments."""

@@ -1,4 +1,4 @@
-"""`sensorlm-hf doctor`: what is installed, on what it can run, and what is missing."""
+"""`sensorlm-hf doctor`: reports installed packages, devices and problems."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .._version import __version__
 from .command import Command, json_option, print_json
 
 OLDEST, NEWEST = (3, 10), (3, 13)
-"""Versions of Python that are tested."""
+"""Oldest and newest tested Python versions."""
 
 MIN_FREE_GB = 2.0
-"""Free disk space under which the cache is likely to run full while a dataset is prepared."""
+"""Minimum free disk space, below which the cache is likely to run full while a dataset is prepared."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something that was looked at.
+    """Result of a check.
 
     Attributes:
-        name: What.
+        name: Subject of the check.
         state: `"ok"`, `"note"` (worth knowing) or `"problem"` (something will not work).
-        message: What was found and, for a problem, how to mend it.
+        message: Finding and, for a problem, how to fix it.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Check:
 
 @dataclass
 class Diagnosis:
-    """The findings.
+    """Results of all checks.
 
     Attributes:
         versions: `{package: version}`, Python and the package itself first.
         devices: A line for each device that torch can use.
-        checks: What was looked at.
-        extras: `{extra: {"installed", "missing", "install"}}` of the package's optional parts.
+        checks: Results of the checks.
+        extras: `{extra: {"installed", "missing", "install"}}` of the optional extras.
     """
 
     versions: dict[str, str] = field(default_factory=dict)
@@ -68,23 +68,23 @@ class Diagnosis:
         return all(check.state != "problem" for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the findings as plain JSON types."""
+        """Returns the results as plain JSON types."""
         return {**asdict(self), "healthy": self.healthy}
 
 
 def diagnose() -> Diagnosis:
-    """Looks at versions, devices, the demo model, the cache and the optional parts. Reaches no network."""
+    """Checks versions, devices, the demo model, the cache and the extras, without network access."""
     found = Diagnosis()
     found.versions = {"python": platform.python_version(), PACKAGE: __version__}
     needed, extras = requirements()
     found.checks.append(_check_python())
-    unfit = 0
+    mismatched = 0
     for requirement in needed:
         version, fits = _installed(requirement)
         if version is not None:
             found.versions[requirement.name] = version
         if not fits:
-            unfit += 1
+            mismatched += 1
             have = "is not installed" if version is None else f"is {version}, but {requirement.specifier} is needed"
             found.checks.append(
                 Check(requirement.name, "problem", f"{requirement.name} {have}: pip install '{requirement}'.")
@@ -93,8 +93,8 @@ def diagnose() -> Diagnosis:
         found.checks.append(
             Check("metadata", "note", "The package runs from a folder without being installed; extras are unknown.")
         )
-    elif not unfit:
-        found.checks.append(Check("requirements", "ok", f"All {len(needed)} required packages fit."))
+    elif not mismatched:
+        found.checks.append(Check("requirements", "ok", f"All {len(needed)} required packages have suitable versions."))
     for extra, parts in sorted(extras.items()):
         missing = [str(requirement) for requirement in parts if not _installed(requirement)[1]]
         found.extras[extra] = {
@@ -102,26 +102,26 @@ def diagnose() -> Diagnosis:
             "missing": missing,
             "install": install_command(extra),
         }
-    for look in (_devices, _check_model, _check_cache):
+    for check in (_devices, _check_model, _check_cache):
         try:
-            seen = look()
-        except ImportError as error:  # what is missing is among the problems above; this says what it breaks
-            found.checks.append(Check(look.__name__.lstrip("_").removeprefix("check_"), "problem", _reason(error)))
+            outcome = check()
+        except ImportError as error:  # reported above as a missing package; this shows the consequence
+            found.checks.append(Check(check.__name__.lstrip("_").removeprefix("check_"), "problem", _reason(error)))
             continue
-        if isinstance(seen, Check):
-            found.checks.append(seen)
+        if isinstance(outcome, Check):
+            found.checks.append(outcome)
         else:
-            found.devices = seen
+            found.devices = outcome
     found.checks.append(_check_offline())
     return found
 
 
 def _reason(error: ImportError) -> str:
-    return f"Could not look: {' '.join(str(error).split()).rstrip('.')}."
+    return f"Could not check: {' '.join(str(error).split()).rstrip('.')}."
 
 
 def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
-    """Returns what the installed package needs, and what each of its extras needs."""
+    """Returns the requirements of the installed package and of each extra."""
     try:
         lines = importlib.metadata.requires(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -135,30 +135,30 @@ def requirements() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
         except InvalidRequirement:
             continue
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            needed.append(_bare(requirement))
+            needed.append(_without_marker(requirement))
             continue
         for name in names:
             if requirement.marker.evaluate({"extra": name}):
-                extras.setdefault(name, []).append(_bare(requirement))
-    return needed, {name: _without_references(name, extras) for name in extras}
+                extras.setdefault(name, []).append(_without_marker(requirement))
+    return needed, {name: _resolve_references(name, extras) for name in extras}
 
 
-def _without_references(
+def _resolve_references(
     extra: str, extras: dict[str, list[Requirement]], seen: tuple[str, ...] = ()
 ) -> list[Requirement]:
-    """Returns what an extra needs, with the packages of other extras in place of `sensorlm-hf[other]`."""
+    """Returns the requirements of an extra, with references to other extras (`sensorlm-hf[other]`) resolved."""
     found: dict[str, Requirement] = {}
     for requirement in extras.get(extra, []):
         parts = [requirement]
         if canonicalize_name(requirement.name) == PACKAGE:
             others = sorted(requirement.extras - {extra, *seen})
-            parts = [part for other in others for part in _without_references(other, extras, (*seen, extra))]
+            parts = [part for other in others for part in _resolve_references(other, extras, (*seen, extra))]
         found.update({str(part): part for part in parts})
     return list(found.values())
 
 
 def install_command(extra: str) -> str:
-    """Returns what to type to get an extra: from the checkout if that is where the package was installed from."""
+    """Returns the command that installs an extra, from the checkout if the package was installed from one."""
     try:
         origin = importlib.metadata.distribution(PACKAGE).read_text("direct_url.json") or "{}"
     except importlib.metadata.PackageNotFoundError:
@@ -170,15 +170,15 @@ def install_command(extra: str) -> str:
     return f"cd {shlex.quote(str(folder))} && pip install -c constraints.txt -e '.[{extra}]'"
 
 
-def _bare(requirement: Requirement) -> Requirement:
-    """Returns the requirement without its marker, as pip takes it on the command line."""
+def _without_marker(requirement: Requirement) -> Requirement:
+    """Returns the requirement without its marker, as accepted by pip on the command line."""
     copy = Requirement(str(requirement))
     copy.marker = None
     return copy
 
 
 def _installed(requirement: Requirement) -> tuple[str | None, bool]:
-    """Returns the version that is installed, and whether it fits."""
+    """Returns the installed version, and whether it satisfies the requirement."""
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
@@ -190,10 +190,10 @@ def _check_python() -> Check:
     version = sys.version_info[:2]
     text = ".".join(map(str, version))
     if OLDEST <= version <= NEWEST:
-        return Check("python", "ok", f"Python {text} is among those tested.")
+        return Check("python", "ok", f"Python {text} is a tested version.")
     tested = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
     state = "problem" if version < OLDEST else "note"
-    return Check("python", state, f"Python {text} is not among those tested, {tested}.")
+    return Check("python", state, f"Python {text} is not a tested version ({tested}).")
 
 
 def _devices() -> list[str]:
@@ -208,7 +208,7 @@ def _devices() -> list[str]:
             half = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
             lines.append(f"cuda:{index}: {properties.name}, {properties.total_memory / 1e9:.0f} GB, {half}")
     elif torch.version.cuda:
-        lines.append(f"cuda: torch was built for CUDA {torch.version.cuda}, but no GPU answers")
+        lines.append(f"cuda: torch was built for CUDA {torch.version.cuda}, but no GPU is available")
     if torch.backends.mps.is_available():
         lines.append("mps: Apple GPU")
     return lines
@@ -217,7 +217,7 @@ def _devices() -> list[str]:
 def _memory_gb() -> float | None:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    except (ValueError, OSError, AttributeError):  # not every system tells
+    except (ValueError, OSError, AttributeError):  # not available on every system
         return None
 
 
@@ -246,12 +246,12 @@ def _check_cache() -> Check:
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not os.access(place, os.W_OK):
         return Check(
-            "cache", "problem", f"{place} cannot be written; name another folder in the environment variable HF_HOME."
+            "cache", "problem", f"{place} is not writable; set the environment variable HF_HOME to another folder."
         )
     free = shutil.disk_usage(place).free / 1e9
     if free < MIN_FREE_GB:
         return Check("cache", "note", f"Only {free:.1f} GB are free at {folder}, where datasets are prepared.")
-    return Check("cache", "ok", f"{folder} can be written; {free:.0f} GB are free.")
+    return Check("cache", "ok", f"{folder} is writable; {free:.0f} GB are free.")
 
 
 def _check_offline() -> Check:
@@ -261,7 +261,7 @@ def _check_offline() -> Check:
 
 
 def print_diagnosis(found: Diagnosis) -> None:
-    """Prints the findings as tables."""
+    """Prints the results as tables."""
     from .output import console, print_table
 
     out = console()
@@ -285,7 +285,7 @@ def print_diagnosis(found: Diagnosis) -> None:
         print_table(("extra", "installed", "to install it"), rows, title="Optional parts", to=out)
     out.print()
     problems = sum(check.state == "problem" for check in found.checks)
-    ending = "Everything that is needed is there." if not problems else f"{problems} problem(s): see the checks above."
+    ending = "Everything required is available." if not problems else f"{problems} problem(s): see the checks above."
     out.print(ending, markup=False)
 
 
@@ -295,7 +295,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    """Prints the findings; returns 1 if something is wrong."""
+    """Prints the results; returns 1 if there is a problem."""
     found = diagnose()
     if arguments.json:
         print_json(found.to_dict())
@@ -306,7 +306,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="doctor",
-    help="Say which versions and devices there are, and what is missing and how to install it.",
+    help="Report versions, devices and problems, and how to install what is missing.",
     example="sensorlm-hf doctor --json",
     add_arguments=add_arguments,
     run=run,

@@ -99,8 +99,8 @@ def parse_caption_keys(text: str) -> dict[str, float]:
     from ..processing.captions import CAPTION_KEYS
 
     weights: dict[str, float] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        key, _, weight = (piece.strip() for piece in part.partition("="))
+    for part in filter(None, (field.strip() for field in text.split(","))):
+        key, _, weight = (field.strip() for field in part.partition("="))
         if key not in CAPTION_KEYS:
             raise ValueError(f"Unknown caption key {key!r}; there are {', '.join(CAPTION_KEYS)}.")
         if key in weights:
@@ -122,7 +122,7 @@ def parse_config(words: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for word in words:
-        name, sign, text = (piece.strip() for piece in word.partition("="))
+        name, sign, text = (field.strip() for field in word.partition("="))
         if not (name and sign and text):
             raise ValueError(f"--config takes NAME=VALUE, such as embed_statistics=true; got {word!r}.")
         if name in values:

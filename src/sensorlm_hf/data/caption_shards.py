@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 256
 
 
 _METADATA = b"sensorlm_captions"
-_PIECES, _PIECE_BYTES = 32, 32 * 1024
+_BLOCKS, _BLOCK_BYTES = 32, 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class ShardCounts:
 
 
 Results = Iterator[tuple[str, ShardCounts]]
-"""Shards with what was written, as they get done."""
+"""Names of shards and their results, in order of completion."""
 
 
 def caption_shard(job: ShardJob) -> ShardCounts:
@@ -119,7 +119,7 @@ def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
     return counts
 
 
-def finished(path: Path, rows: int) -> ShardCounts | None:
+def read_result(path: Path, rows: int) -> ShardCounts | None:
     """Returns the result of a shard written by an earlier run; None unless it is complete and has `rows` rows."""
     try:
         with pq.ParquetFile(path) as shard:
@@ -188,9 +188,9 @@ def shard_digest(path: Path) -> tuple[int, str]:
     with path.open("rb") as file:
         file.seek(-8, os.SEEK_END)
         footer = int.from_bytes(file.read(4), "little")
-        pieces = [(max(size - 8 - footer, 0), footer)]
-        pieces += [(size * i // _PIECES, min(_PIECE_BYTES, size // _PIECES + 1)) for i in range(_PIECES)]
-        for start, length in pieces:
+        blocks = [(max(size - 8 - footer, 0), footer)]
+        blocks += [(size * i // _BLOCKS, min(_BLOCK_BYTES, size // _BLOCKS + 1)) for i in range(_BLOCKS)]
+        for start, length in blocks:
             file.seek(start)
             digest.update(file.read(length))
     return rows, digest.hexdigest()
@@ -226,21 +226,21 @@ def output_schema(schema: pa.Schema, keys: tuple[str, ...], drop_values: bool) -
 
 def row_batches(shard: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     """Yields all rows, [`ROWS_AT_ONCE`] at a time."""
-    waiting: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     count = 0
     for batch in shard.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False):
         while count + len(batch) >= ROWS_AT_ONCE:
             need = ROWS_AT_ONCE - count
-            yield _joined([*waiting, batch.slice(0, need)])
-            batch, waiting, count = batch.slice(need), [], 0
+            yield _concat([*pending, batch.slice(0, need)])
+            batch, pending, count = batch.slice(need), [], 0
         if len(batch):
-            waiting.append(batch)
+            pending.append(batch)
             count += len(batch)
-    if waiting:
-        yield _joined(waiting)
+    if pending:
+        yield _concat(pending)
 
 
-def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+def _concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
@@ -268,8 +268,8 @@ def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
     kind = column.type
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
-    minutes, inner = _unfold(column, kind)
-    channels, flat = _unfold(inner, kind)
+    minutes, inner = _flatten(column, kind)
+    channels, flat = _flatten(inner, kind)
     if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
         raise ValueError(f"`values` must contain numbers, got {kind}.")
     numbers = flat.to_numpy(zero_copy_only=False)
@@ -284,13 +284,13 @@ def arrays_of(column: pa.Array) -> list[np.ndarray | None]:
             raise ValueError(
                 f"`values` of row {row} of a batch has minutes of {widths.min()} and of {widths.max()} channels."
             )
-        piece = numbers[bounds[end - count] : bounds[end]]
-        arrays.append(piece.reshape(count, int(widths[0]) if len(widths) else 0))
+        row_values = numbers[bounds[end - count] : bounds[end]]
+        arrays.append(row_values.reshape(count, int(widths[0]) if len(widths) else 0))
     return arrays
 
 
-def _unfold(array: pa.Array, kind: Any) -> tuple[np.ndarray, pa.Array]:
-    """Returns the lengths of the lists in an array, 0 where there is none, and all their items."""
+def _flatten(array: pa.Array, kind: Any) -> tuple[np.ndarray, pa.Array]:
+    """Returns the lengths of the lists in an array, 0 for missing ones, and the flattened items."""
     if not (
         pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
     ):

@@ -30,8 +30,8 @@ from .caption_shards import (
     ShardJob,
     caption_shard,
     find_shards,
-    finished,
     open_shard,
+    read_result,
     shard_digest,
 )
 
@@ -109,8 +109,8 @@ def caption_folder(
     """
     source, target = Path(source), Path(target)
     if isinstance(num_proc, bool) or not isinstance(num_proc, int) or num_proc < 1:
-        raise ValueError(f"`num_proc` must be a whole number of at least 1, got {num_proc!r}.")
-    _check_apart(source, target)
+        raise ValueError(f"`num_proc` must be an integer of at least 1, got {num_proc!r}.")
+    _check_disjoint(source, target)
     names = find_shards(source)
     inputs = {name: _digest(source, name) for name in names}
     if builder is None:
@@ -133,16 +133,16 @@ def caption_folder(
         _check_manifest(target, _manifest(job, inputs))
         for partial in target.rglob(f".*{PARTIAL}"):
             partial.unlink()
-        counts = {name: finished(target / name, rows) for name, (rows, _) in inputs.items()}
+        counts = {name: read_result(target / name, rows) for name, (rows, _) in inputs.items()}
         resumed = sum(count.rows for count in counts.values() if count)
         jobs = [replace(job, name=name) for name in names if counts[name] is None]
         total = sum(rows for rows, _ in inputs.values())
         if ray_address is not None:
-            from .captioning_ray import on_ray
+            from .captioning_ray import caption_on_ray
 
-            results = on_ray(jobs, ray_address, num_proc)
+            results = caption_on_ray(jobs, ray_address, num_proc)
         else:
-            results = in_processes(jobs, num_proc) if num_proc > 1 and len(jobs) > 1 else map(_run, jobs)
+            results = caption_in_processes(jobs, num_proc) if num_proc > 1 and len(jobs) > 1 else map(_run, jobs)
         with tqdm(total=total, initial=resumed, unit="day", desc="Captioning", disable=not progress) as bar:
             for name, count in results:
                 counts[name] = count
@@ -188,7 +188,7 @@ def _run(job: ShardJob) -> tuple[str, ShardCounts]:
 # Processes
 
 
-def in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Results:
+def caption_in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Results:
     """Captions shards in local processes and yields the results in order of completion."""
     # Spawned, not forked: pyarrow already has threads, whose locks a fork would inherit.
     pool = ProcessPoolExecutor(
@@ -209,10 +209,10 @@ def in_processes(jobs: Sequence[ShardJob], num_proc: int) -> Results:
 def _start_worker() -> None:
     pa.set_cpu_count(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _die_with_parent() -> None:
+def _exit_with_parent() -> None:
     # A killed parent does not shut down its workers, which would wait forever or write concurrently with the next run.
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -220,14 +220,14 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-# What the output is made of
+# Provenance
 
 
-def _check_apart(source: Path, target: Path) -> None:
+def _check_disjoint(source: Path, target: Path) -> None:
     a, b = source.resolve(), target.resolve()
     if a == b or a in b.parents or b in a.parents:
         raise ValueError(
-            f"The output must be outside the input, got {str(target)!r} for {str(source)!r}; choose a folder beside it."
+            f"The output must be outside the input, got {str(target)!r} for {str(source)!r}; choose another folder."
         )
 
 

@@ -10,7 +10,7 @@ from .caption_shards import Results, ShardCounts, ShardJob, caption_shard
 from .ray_session import import_ray, ray_session
 
 
-def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
+def caption_on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
     """Captions shards on a Ray cluster and yields the results in order of completion.
 
     Args:
@@ -41,7 +41,7 @@ def on_ray(jobs: Sequence[ShardJob], address: str, num_proc: int) -> Results:
 
 
 def _caption_row(row: dict[str, Any], template: ShardJob) -> dict[str, Any]:
-    # Data errors are returned as rows: Ray would wrap them in its own traceback and retry in vain.
+    # Data errors are returned as rows: Ray would wrap them in its own traceback and retry pointlessly.
     try:
         counts, error = caption_shard(replace(template, name=row["name"])), None
     except (ValueError, TypeError) as caught:

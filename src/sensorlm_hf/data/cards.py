@@ -137,7 +137,7 @@ def card_text(
     """Returns a dataset card.
 
     Args:
-        statistics: Of all days.
+        statistics: Statistics of all days.
         features: Columns of the dataset.
         name: Name of the dataset.
         source: Source of the data, in one sentence.

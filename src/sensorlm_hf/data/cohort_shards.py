@@ -1,4 +1,4 @@
-"""The shards of a cohort of simulated people: each is written from its own description, in any process."""
+"""Shards of a cohort of synthetic subjects, each of which can be written independently in any process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .shards import days_table, write_shard
 from .simulate import iter_simulated_days
 
 DAYS_PER_SHARD = 512
-"""Days of a shard, rounded down to whole people."""
+"""Maximum days per shard; a person's days are never split."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class CohortShard:
     """A shard of a cohort: everything that a process needs to write it.
 
     Attributes:
-        folder: Folder of the dataset while it is being written; seen by all processes.
+        folder: Folder in which the dataset is being written; accessible to all processes.
         split: Split of its people.
         number: Number of the shard in its split.
-        start_person: First of its people.
-        people: Number of its people.
-        days_per_person: Days of each.
+        start_person: Index of its first person.
+        people: Number of people.
+        days_per_person: Days per person.
         seed: Seed of the cohort.
-        schema: Name of the channel set.
+        schema: Name of the schema.
     """
 
     folder: str
@@ -41,7 +41,7 @@ class CohortShard:
     schema: str
 
     def write(self) -> DayStatistics:
-        """Writes the shard, and returns what it holds. Writing it twice does no harm."""
+        """Writes the shard and returns its statistics. Writing it again is harmless."""
         days = list(
             iter_simulated_days(
                 self.people * self.days_per_person,

@@ -17,8 +17,8 @@ from .simulate import iter_simulated_days
 Runner = Callable[[Sequence[CohortShard]], Iterator[DayStatistics]]
 
 
-def one_by_one(shards: Sequence[CohortShard]) -> Iterator[DayStatistics]:
-    """Writes shards in this process, one at a time in memory."""
+def write_serially(shards: Sequence[CohortShard]) -> Iterator[DayStatistics]:
+    """Writes shards in this process, with one shard in memory at a time."""
     for shard in shards:
         yield shard.write()
 
@@ -45,7 +45,7 @@ def write_cohort(
         days_per_person: Days per person.
         seed: Seed of the cohort.
         schema: Name of the schema.
-        days_per_shard: Days per file, which are held in memory together.
+        days_per_shard: Days per file, which are all in memory at the same time.
         ray_address: Writes the shards on Ray (extra `[ray]`): `"local"` for this machine, `"auto"` or an address for a
             cluster, whose machines must all have access to the folder. The files are identical.
         num_proc: Maximum number of shards written concurrently on Ray.
@@ -63,31 +63,31 @@ def write_cohort(
         raise ValueError(f"`days_per_shard` and `num_proc` must be at least 1, got {days_per_shard} and {num_proc}.")
     if any((Path(folder) / "data").glob("*.parquet")):
         raise FileExistsError(f"{folder} already contains a dataset; remove it or choose another folder.")
-    run: Runner = one_by_one
+    run: Runner = write_serially
     if ray_address is not None:
-        from .cohorts_ray import on_ray
+        from .cohorts_ray import write_on_ray
 
-        run = partial(on_ray, address=ray_address, num_proc=num_proc)
-    with atomic_folder(folder) as hidden:
-        whole = DayStatistics()
-        for statistics in run(cohort_shards(hidden.resolve(), config, days_per_shard)):
-            whole.merge(statistics)
-        whole.days = {split: whole.days[split] for split in SPLITS if split in whole.days}
+        run = partial(write_on_ray, address=ray_address, num_proc=num_proc)
+    with atomic_folder(folder) as staging:
+        total = DayStatistics()
+        for statistics in run(cohort_shards(staging.resolve(), config, days_per_shard)):
+            total.merge(statistics)
+        total.days = {split: total.days[split] for split in SPLITS if split in total.days}
         example = next(iter_simulated_days(1, seed=seed, schema=schema))
         features = sensor_day_features(schema, len(example), example.labels)
         sizes = {
-            split: sum(path.stat().st_size for path in (hidden / "data").glob(f"{split}-*.parquet"))
-            for split in whole.days
+            split: sum(path.stat().st_size for path in (staging / "data").glob(f"{split}-*.parquet"))
+            for split in total.days
         }
         text = card_text(
-            whole,
+            total,
             features,
             name="Simulated days",
             source="The data are simulated and contain no recordings of real people.",
             license="apache-2.0",
             provenance={"people": str(people), "days per person": str(days_per_person), "seed": str(seed)},
             data_bytes=sizes,
-            fingerprint=fingerprint(hidden),
+            fingerprint=fingerprint(staging),
         )
-        write_card(hidden, text)
-    return whole.days
+        write_card(staging, text)
+    return total.days

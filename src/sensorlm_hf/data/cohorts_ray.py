@@ -12,7 +12,7 @@ from .cohort_shards import CohortShard
 from .ray_session import import_ray, ray_session
 
 
-def on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterator[DayStatistics]:
+def write_on_ray(shards: Sequence[CohortShard], address: str, num_proc: int) -> Iterator[DayStatistics]:
     """Writes shards on a Ray cluster and yields their statistics in order of completion.
 
     Args:

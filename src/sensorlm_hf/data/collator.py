@@ -171,7 +171,7 @@ class SensorLMCollator:
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
                 described = reword_events(day, self.label_rewording, rng)
             if self.training and self.channel_omission:
-                described = _leave_out_channels(described, self.channel_omission, rng)
+                described = _omit_channels(described, self.channel_omission, rng)
             text = self._builder(day.schema)(described, sample_id=caption_id, key=key)
             # Positives are determined by what happened, not by its wording.
             content = _content(day, key, text)
@@ -222,8 +222,8 @@ def _content(day: SensorDay, key: str, text: str) -> Any:
     """Returns a caption's content, independent of its wording: days with the same log have the same summary."""
     if any(character.isdigit() for character in text):
         return text
-    # Without a number it tells names alone, if its key speaks of the log; and of the signals that there are none, or
-    # that nothing stands out in them.
+    # A caption without numbers contains only names, if its key describes the log, and for the signals at most the
+    # statement that there are none, or none with a trend or anomaly.
     logged, moods = summary_labels(day.events, len(day)) if key.startswith("high") else ([], [])
     described = None if key.startswith("high_level") else bool(day.mask.any())
     return sorted(set(logged)), sorted(set(moods)), described
@@ -247,13 +247,13 @@ def _crop_to_event(day: SensorDay, rng: np.random.Generator) -> SensorDay:
     return day.crop(start, end).with_events([event])
 
 
-def _leave_out_channels(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
+def _omit_channels(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
     """Returns the day without some channels; at least one observed channel is always kept."""
-    lost = rng.random(len(day.schema)) < probability
+    omitted = rng.random(len(day.schema)) < probability
     observed = np.flatnonzero(day.mask.any(axis=0))
-    if len(observed) and lost[observed].all():
-        lost[observed[int(rng.integers(len(observed)))]] = False
-    return day.without(lost)
+    if len(observed) and omitted[observed].all():
+        omitted[observed[int(rng.integers(len(observed)))]] = False
+    return day.without(omitted)
 
 
 def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:

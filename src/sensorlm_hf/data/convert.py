@@ -20,7 +20,7 @@ from .cards import DayStatistics, card_text, write_card
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
-from .readers.recordings import PartItem, Recording, merge_items, one_by_one, people_in
+from .readers.recordings import PartItem, Recording, merge_items, people_in, read_serially
 from .readers.table_mapping import TableMapping
 from .rows import split_of
 from .sensor_days import SPLITS
@@ -116,7 +116,7 @@ def convert_recording(
     """Converts a recording to a folder that `datasets.load_dataset` can read.
 
     The folder contains Parquet shards under `data/`, a card `README.md` and [`QUALITY_FILE`]. It appears once
-    everything is written; an error leaves nothing behind.
+    everything is written; an error leaves no partial output.
 
     Args:
         source: Anything accepted by [`read_any`].
@@ -239,10 +239,10 @@ Runner = Callable[[Recording, Sequence[str]], Iterator[PartItem]]
 
 def _runner(ray_address: str | None, num_proc: int) -> Runner:
     if ray_address is None:
-        return one_by_one
-    from .recordings_ray import on_ray
+        return read_serially
+    from .recordings_ray import read_on_ray
 
-    return partial(on_ray, address=ray_address, num_proc=num_proc)
+    return partial(read_on_ray, address=ray_address, num_proc=num_proc)
 
 
 def _safe(days: Iterable[SensorDay], allow: Iterable[str], *, names: bool) -> Iterator[SensorDay]:

@@ -92,7 +92,7 @@ def load_sensor_days(
     else:
         # `datasets` names its cache after the folder, and would read cached files there as further data.
         if cache is not None and (Path(cache) / Path(source).name).resolve() == Path(source).resolve():
-            raise ValueError(f"`cache_dir` {cache!r} would put the cache into the dataset {source}; choose another.")
+            raise ValueError(f"`cache_dir` {cache!r} is inside the dataset {source}; choose another folder.")
         loaded = _load_folder_or_repository(str(source), split, cache)
     columns = loaded.column_names if split else next(iter(loaded.column_names.values()))
     if "values" not in columns:
@@ -100,7 +100,7 @@ def load_sensor_days(
             f"{source} is not a dataset of days: it has the columns {', '.join(columns)}, but no `values`. Write it"
             " with sensorlm_hf.data.write_days."
         )
-    # Only the signals as arrays: numpy format would turn every label and event into an array of its own.
+    # Only the signals are arrays: with the numpy format for all columns, every label and event would be one too.
     return loaded.with_format("numpy", columns=["values"], output_all_columns=True)
 
 

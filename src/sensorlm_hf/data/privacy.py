@@ -65,16 +65,16 @@ def column_names(features: Mapping[str, Any]) -> list[str]:
     """Returns the columns of a dataset and their nested fields, as `labels.age`."""
     names = []
 
-    def walk(prefix: str, feature: Any) -> None:
+    def collect(prefix: str, feature: Any) -> None:
         inner = getattr(feature, "feature", feature)
         if isinstance(inner, list):
             inner = inner[0] if inner else None
         if isinstance(inner, Mapping):
             for key, value in inner.items():
                 names.append(f"{prefix}{key}")
-                walk(f"{prefix}{key}.", value)
+                collect(f"{prefix}{key}.", value)
 
-    walk("", dict(features))
+    collect("", dict(features))
     return names
 
 
@@ -89,7 +89,7 @@ def identifying_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
 
-    def look(column: str, value: Any) -> None:
+    def search(column: str, value: Any) -> None:
         if isinstance(value, str) and column not in ("start", "timezone", "schema"):
             for what, pattern in (
                 ("an e-mail address", _EMAIL),
@@ -101,13 +101,13 @@ def identifying_texts(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
                     return
         elif isinstance(value, Mapping):
             for key, inner in value.items():
-                look(f"{column}.{key}" if column else str(key), inner)
+                search(f"{column}.{key}" if column else str(key), inner)
         elif isinstance(value, (list, tuple)):
             for inner in value:
-                look(column, inner)
+                search(column, inner)
 
     for row in rows:
-        look("", {key: value for key, value in row.items() if key != "values"})
+        search("", {key: value for key, value in row.items() if key != "values"})
     return found
 
 
@@ -126,10 +126,10 @@ def check_identity(
     """
     allowed = set(allow)
     named = [name for name in column_names(features) if looks_like_identity(name) and name not in allowed]
-    held = {name: what for name, what in identifying_texts(rows).items() if name not in allowed}
-    if named or held:
+    texts = {name: what for name, what in identifying_texts(rows).items() if name not in allowed}
+    if named or texts:
         reasons = [f"{name} (its name)" for name in named] + [
-            f"{name} (contains {what})" for name, what in held.items()
+            f"{name} (contains {what})" for name, what in texts.items()
         ]
         raise ValueError(
             f"The dataset has columns that look identifying: {', '.join(reasons)}. Remove or rename them, or pass their"

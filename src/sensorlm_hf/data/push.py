@@ -35,7 +35,7 @@ def check_folder(folder: str | os.PathLike, allow: Iterable[str] = ()) -> list[s
         The files to upload, relative to the folder: the card and the shards.
 
     Raises:
-        FileNotFoundError: If there is no shard or no card.
+        FileNotFoundError: If there are no shards or there is no card.
         ValueError: If a column or its content looks identifying, or the card does not specify a licence.
     """
     root = Path(folder)
@@ -81,7 +81,7 @@ def push_folder(
         The uploaded files.
 
     Raises:
-        FileNotFoundError: If there is no shard or no card.
+        FileNotFoundError: If there are no shards or there is no card.
         ValueError: If the folder appears to contain identifying information.
     """
     files = check_folder(folder, allow)

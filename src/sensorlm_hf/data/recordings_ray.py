@@ -17,7 +17,7 @@ BLOCK_BYTES = 16 << 20
 """Target size of Ray blocks. The default would buffer most people's entire recording."""
 
 
-def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: int) -> Iterator[PartItem]:
+def read_on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: int) -> Iterator[PartItem]:
     """Reads the parts of a recording on a Ray cluster and yields their items in the order of a single process.
 
     Days are streamed while their part is still being read, with back-pressure, so neither a worker nor the caller holds
@@ -61,27 +61,27 @@ def on_ray(recording: Recording, parts: Sequence[str], address: str, num_proc: i
 
 
 def _read_part(batch: pa.Table, recording: bytes) -> Iterator[pa.Table]:
-    # Data errors are returned as items: Ray would wrap them in its own traceback and retry in vain.
-    given: Recording = pickle.loads(recording)
-    held: list[PartItem | Exception] = []
+    # Data errors are returned as items: Ray would wrap them in its own traceback and retry pointlessly.
+    source: Recording = pickle.loads(recording)
+    batch_items: list[PartItem | Exception] = []
     for part in batch.column("part").to_pylist():
         try:
-            for item in given.items(part):
-                held.append(item)
-                if len(held) >= ITEMS_PER_BATCH:
-                    yield _packed(held)
-                    held = []
+            for item in source.items(part):
+                batch_items.append(item)
+                if len(batch_items) >= ITEMS_PER_BATCH:
+                    yield _serialise(batch_items)
+                    batch_items = []
         except (ValueError, TypeError, OSError, ImportError) as error:
-            held.append(_plain(error))
-    if held:
-        yield _packed(held)
+            batch_items.append(_to_builtin_error(error))
+    if batch_items:
+        yield _serialise(batch_items)
 
 
-def _packed(items: list[PartItem | Exception]) -> pa.Table:
+def _serialise(items: list[PartItem | Exception]) -> pa.Table:
     return pa.table({"items": pa.array([pickle.dumps(items)], type=pa.large_binary())})
 
 
-def _plain(error: Exception) -> Exception:
+def _to_builtin_error(error: Exception) -> Exception:
     """Converts an error to a type that the command line reports in one sentence and that can be serialised."""
     for kind in (FileNotFoundError, ImportError, TypeError, OSError):
         if isinstance(error, kind):

@@ -15,14 +15,14 @@ from ..activities import ACTIVITIES, ACTIVITY_BY_NAME, Activity, canonical_activ
 from ..days import Event, SensorDay
 
 SEDENTARY_MET, LIGHT_MET, MODERATE_MET = 1.5, 3.0, 6.0
-"""Upper limits of sedentary, light and moderate activity, METs (Compendium of Physical Activities; sedentary up to and
-including its limit, the others below it)."""
+"""Upper limits of sedentary, light and moderate activity, METs (Compendium of Physical Activities; the sedentary limit
+is inclusive, the others are exclusive)."""
 
 _RUNNING_CADENCE, _NARROW_CADENCE = 140, 40
-"""Steps per minute: the threshold of running (Tudor-Locke et al. 2018 put vigorous walking at 130), and the limits of
-an even rather than a changing pace; a match or a class has slow and fast minutes."""
+"""Steps per minute: the threshold of running (vigorous walking is about 130, Tudor-Locke et al. 2018), and the limits
+of a steady rather than a changing pace; matches and classes have slow and fast minutes."""
 _HILLY = 0.05
-"""Within-minute altitude variation, in the unit of the table, above which an exercise goes up and down."""
+"""Within-minute altitude variation, in the unit of the table, above which an exercise counts as going up and down."""
 _HOURS = 90
 """Typical minimum bout in minutes above which an exercise is described as lasting for hours."""
 

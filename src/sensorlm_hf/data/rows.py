@@ -69,7 +69,7 @@ def dataset_row(day: SensorDay, features: datasets.Features) -> dict[str, Any]:
     unknown = set(row["labels"]) - set(known)
     if unknown:
         raise ValueError(
-            f"Day {day.sample_id} has labels {sorted(unknown)} that the first day lacks; give every day the same label"
+            f"Day {day.sample_id} has labels {sorted(unknown)} that the first day lacks; give all days the same label"
             " names, or pass `label_types`."
         )
     row["labels"] = {key: row["labels"].get(key) for key in known}

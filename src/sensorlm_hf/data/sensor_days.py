@@ -34,7 +34,7 @@ def simulator_fingerprint() -> str:
 
     It covers the package's version and the source code of the simulator, the schemas, the day record and this file. It
     is part of the `datasets` cache path of a prepared cohort, so that days from an older simulator are never reused. A
-    changed comment also invalidates the cache, which costs seconds; the opposite error would silently mix versions.
+    changed comment also invalidates the cache, which costs seconds; not doing so could silently mix versions.
     """
     digest = hashlib.blake2b(__version__.encode(), digest_size=8)
     sources = [*_PACKAGE.glob("data/simulate/**/*.py"), *(_PACKAGE / name for name in _SOURCES)]
@@ -93,7 +93,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         self.check()
 
     def check(self) -> None:
-        """Checks the numbers; the builder calls it too, since `datasets` sets attributes after construction.
+        """Validates the numbers; the builder also calls it, since `datasets` sets attributes after construction.
 
         Raises:
             ValueError: If a number is out of range.
@@ -122,7 +122,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         if kind not in SOURCES:
             return None
         if not self.recording:
-            raise ValueError(f"The configuration {kind!r} needs `recording`, the path of what to read.")
+            raise ValueError(f"The configuration {kind!r} needs `recording`, the path of the recording.")
         if not self.keep_ids and not self.salt:
             raise ValueError(
                 "Give `salt`, the secret from which pseudonyms are derived, so that rebuilding gives the same ones; or"
@@ -177,7 +177,7 @@ class SensorDays(datasets.GeneratorBasedBuilder):
 
     BUILDER_CONFIG_CLASS = SensorDaysConfig
     BUILDER_CONFIGS = [  # noqa: RUF012 - `datasets` reads a list
-        SensorDaysConfig(name=SIMULATED, description="Simulated people; no real person's data."),
+        SensorDaysConfig(name=SIMULATED, description="Synthetic subjects; no data of real people."),
         *(SensorDaysConfig(name=source, description=f"Days of a recording: {source}.") for source in SOURCES),
     ]
     DEFAULT_CONFIG_NAME = SIMULATED
@@ -210,7 +210,7 @@ class SensorDays(datasets.GeneratorBasedBuilder):
             )
         example = next(iter_simulated_days(1, seed=self.config.seed, schema=self.config.schema))
         return datasets.DatasetInfo(
-            description="Simulated days of minute-level wearable signals with logged events. No real person's data.",
+            description="Simulated days of minute-level wearable signals with logged events. No data of real people.",
             features=sensor_day_features(self.config.schema, len(example), example.labels),
             license="apache-2.0",
         )

@@ -70,9 +70,9 @@ def days_table(days: list[SensorDay], features: datasets.Features, precision: st
     schema = features.arrow_schema
     count, minutes, channels = len(days), len(days[0]), len(days[0].schema)
     values = np.empty((count, minutes, channels), dtype=np.float32)
-    for place, row in enumerate(rows):  # one at a time: rounding needs several times a day's memory
+    for position, row in enumerate(rows):  # one at a time: rounding needs several times a day's memory
         exact = row.pop("values")
-        values[place] = round_values(exact, days[0].schema) if precision == "compact" else exact
+        values[position] = round_values(exact, days[0].schema) if precision == "compact" else exact
     flat = pa.array(values.reshape(-1))
     inner = pa.ListArray.from_arrays(np.arange(0, values.size + 1, channels, dtype=np.int32), flat)
     outer = pa.ListArray.from_arrays(np.arange(0, count * minutes + 1, minutes, dtype=np.int32), inner)
@@ -106,14 +106,14 @@ def write_shard(table: pa.Table, path: Path) -> None:
 def _leaves(field: pa.Field) -> list[str]:
     """Paths of the leaf columns of a field, as Parquet names them."""
 
-    def walk(kind: pa.DataType, path: str) -> list[str]:
+    def collect(kind: pa.DataType, path: str) -> list[str]:
         if pa.types.is_list(kind):
-            return walk(kind.value_type, f"{path}.list.element")
+            return collect(kind.value_type, f"{path}.list.element")
         if pa.types.is_struct(kind):
-            return [leaf for child in kind for leaf in walk(child.type, f"{path}.{child.name}")]
+            return [leaf for child in kind for leaf in collect(child.type, f"{path}.{child.name}")]
         return [path]
 
-    return walk(field.type, field.name)
+    return collect(field.type, field.name)
 
 
 class DayWriter:
@@ -163,7 +163,7 @@ class DayWriter:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None:
-            self._staging.__exit__(kind, error, trace)  # throws the shards away
+            self._staging.__exit__(kind, error, trace)  # discards the shards
             return
         with self._staging:
             for split in list(self._held):
@@ -197,7 +197,7 @@ class DayWriter:
         if day.schema != first.schema or len(day) != len(first):
             raise ValueError(
                 f"days[{sum(self.counts.values())}] ({day.sample_id}) has schema {day.schema.name!r} and {len(day)}"
-                f" minutes, the first day has {first.schema.name!r} and {len(first)}; a dataset holds one of each."
+                f" minutes, the first day has {first.schema.name!r} and {len(first)}; all days of a dataset must agree."
             )
         if split not in self.counts:
             self.start_split(split)
@@ -226,6 +226,6 @@ def fingerprint(folder: str | os.PathLike) -> str:
     for path in sorted(Path(folder).glob("data/*.parquet")):
         digest.update(path.name.encode())
         with path.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
     return digest.hexdigest()

@@ -20,7 +20,7 @@ from ..schema import SensorSchema
 
 logger = logging.getLogger(__name__)
 
-MOST_GROWTH = 4
+MAX_GROWTH = 4
 """Maximum growth factor of a buffer to avoid repeating people in a batch."""
 
 
@@ -116,7 +116,7 @@ class SensorDayStream(torch.utils.data.IterableDataset):
     def first_days(self, count: int) -> list[SensorDay]:
         """Returns the first days of the split in the order of its shards, at most `count`."""
         days: list[SensorDay] = []
-        pages = _Pages(self._system, self.shards)
+        pages = _ShardCache(self._system, self.shards)
         for shard, rows in enumerate(self.rows_of_shard):
             for row in range(min(rows, count - len(days))):
                 days.append(self._day(pages.row(shard, row)))
@@ -153,9 +153,9 @@ class SensorDayStream(torch.utils.data.IterableDataset):
         worker = 0 if info is None else info.id
         # Loaders take batches from their workers in round-robin order.
         skipped = len(range(worker, self._skip, workers))
-        pages = _Pages(self._system, self.shards)
+        pages = _ShardCache(self._system, self.shards)
         for number, (batch, buffered) in enumerate(self._batches(worker)):
-            pages.keep(-(-buffered // max(1, min(self.rows_of_shard))) + 2)
+            pages.resize(-(-buffered // max(1, min(self.rows_of_shard))) + 2)
             for shard, row in batch:
                 yield None if number < skipped else {"day": self._day(pages.row(shard, row)), "epoch": self.epoch}
 
@@ -222,7 +222,7 @@ class _Reader:
     def fill(self, size: int, batch_size: int) -> bool:
         """Fills the buffer to `size` days.
 
-        It continues, up to [`MOST_GROWTH`] times as many, as long as one person has at least as many days in the buffer
+        It continues, up to [`MAX_GROWTH`] times as many, as long as one person has at least as many days in the buffer
         as there are batches, and would therefore be repeated in a batch at the end.
 
         Returns:
@@ -234,7 +234,7 @@ class _Reader:
                 self._take(wanted - len(self.people))
             # The following people may have as many days, so the buffer never shrinks.
             self._most = max(self._most, int(np.unique(self.people, return_counts=True)[1].max(initial=0)))
-            wanted = max(size, min(MOST_GROWTH * size, (self._most + 1) * batch_size))
+            wanted = max(size, min(MAX_GROWTH * size, (self._most + 1) * batch_size))
             if not self._coming or len(self.people) >= wanted:
                 return not self._coming
 
@@ -324,14 +324,14 @@ def _people_of_shards(system: Any, shards: list[str]) -> list[np.ndarray]:
         ]
 
 
-class _Pages:
+class _ShardCache:
     """Cache of the most recently read shards, as tables."""
 
     def __init__(self, system: Any, shards: list[str], limit: int = 1) -> None:
         self._system, self._shards, self._limit = system, shards, limit
         self._tables: OrderedDict[int, tuple[pa.Table, np.ndarray]] = OrderedDict()
 
-    def keep(self, limit: int) -> None:
+    def resize(self, limit: int) -> None:
         """Sets the number of cached shards."""
         self._limit = limit
 

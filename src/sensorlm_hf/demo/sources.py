@@ -88,10 +88,10 @@ def read_source(
     if len(named) > 1:
         raise ValueError(f"Give one source, not {' and '.join(named)}.")
     if not named:
-        useless = [name for name, value in (("timezone", timezone), ("date", date)) if value is not None]
-        if useless:
-            verb, them = ("applies", "it") if len(useless) == 1 else ("apply", "them")
-            raise ValueError(f"{' and '.join(useless)} {verb} to a recording only; pass one, or omit {them}.")
+        unused = [name for name, value in (("timezone", timezone), ("date", date)) if value is not None]
+        if unused:
+            verb, pronoun = ("applies", "it") if len(unused) == 1 else ("apply", "them")
+            raise ValueError(f"{' and '.join(unused)} {verb} to a recording only; pass one, or omit {pronoun}.")
         return Chosen(built_in_day(schema), "simulated", ())
     kind, path = next(iter(named.items()))
     report = ReadReport()
@@ -125,7 +125,7 @@ def choose_day(days: Iterable[SensorDay], on: str | date | None = None) -> Senso
         seen.add(day.start.date())
         if wanted is not None and day.start.date() != wanted:
             continue
-        if best is None or _worth(day) > _worth(best):
+        if best is None or _rank(day) > _rank(best):
             best = day
     if best is not None:
         return best
@@ -134,7 +134,7 @@ def choose_day(days: Iterable[SensorDay], on: str | date | None = None) -> Senso
     raise ValueError(f"The recording has no day starting on {wanted}; it has {_ranges(seen)}.")
 
 
-def _worth(day: SensorDay) -> tuple[bool, int]:
+def _rank(day: SensorDay) -> tuple[bool, int]:
     names = (canonical_activity(event.label) for event in day.events_of("activity"))
     exercised = any(name is not None and ACTIVITY_BY_NAME[name].benchmark for name in names)
     return exercised, int(day.mask.sum())

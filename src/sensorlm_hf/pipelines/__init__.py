@@ -51,7 +51,7 @@ def register_pipelines() -> None:
     from .zero_shot_sensor_classification import ZeroShotSensorClassificationPipeline
 
     SensorPipeline._demo_model = DEFAULT_MODEL[0]
-    # The second is tried where the first fails: an adapter of the model with its decoder only fits that model.
+    # The second class is tried if the first fails: adapters of the model with a decoder only fit that class.
     either = (AutoModel, AutoModelForMultimodalLM)
     tasks = {
         "zero-shot-sensor-classification": (ZeroShotSensorClassificationPipeline, either),

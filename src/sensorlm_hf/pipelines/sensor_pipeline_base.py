@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForMultimodalLM, AutoTokenizer, Pipeline
 
-from .sensor_pipeline_items import DayLoader, ResultStream, arrange, load_items
+from .sensor_pipeline_items import DayLoader, ResultStream, classify_inputs, load_items
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class SensorPipeline(Pipeline):
     _demo_model: str | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.pop("local_files_only", None)  # `pipeline()` hands its own loading option on
+        kwargs.pop("local_files_only", None)  # `pipeline()` passes on its own loading option
         super().__init__(*args, **kwargs)
         if not hasattr(self.model, "get_sensor_features"):
             raise TypeError(
@@ -94,17 +94,17 @@ class SensorPipeline(Pipeline):
         except Exception as error:
             raise ValueError(
                 f"The task {self.task!r} needs a {name.replace('_', ' ')}: give `{name}=` or `processor=`. None could"
-                f" be loaded from {source!r}, where the model came from: {error}"
+                f" be loaded from {source!r}, the source of the model: {error}"
             ) from error
 
     def _load_decoder(self) -> Any:
-        """Returns the model that adds to the pipeline's base model the decoder from where that came from.
+        """Returns a generative model: the pipeline's base model with the decoder loaded from the same source.
 
         Raises:
-            ValueError: If there is no decoder, or the base model has an adapter that may have one for the decoder, too.
+            ValueError: If there is no decoder, or the base model has an adapter that may also adapt the decoder.
         """
         needs = f"The task {self.task!r} needs the model with its decoder, a SensorLMForConditionalGeneration"
-        # What peft wraps is the base model with the adapter inside.
+        # PEFT wraps the base model, which contains the adapter.
         base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
         if getattr(base, "_hf_peft_config_loaded", False):
             raise ValueError(
@@ -124,10 +124,10 @@ class SensorPipeline(Pipeline):
             raise ValueError(f"{needs}: give it as `model`. It could not be loaded from {source!r}: {error}") from error
         if any(name.startswith("decoder.") for name in report["missing_keys"]):
             raise ValueError(
-                f"{needs}: give it as `model`. {source!r}, where this model came from, holds no decoder, as a"
-                f" {type(base).__name__} saves none."
+                f"{needs}: give it as `model`. {source!r}, the source of this model, has no decoder, because a"
+                f" {type(base).__name__} does not save one."
             )
-        # The base model stays the one that was given: its weights, mode or quantisation may differ from the files.
+        # The given base model is kept: its weights, mode or quantisation may differ from the files.
         model.sensorlm = base
         model.tie_weights()
         model.decoder.to(base.device).train(base.training)
@@ -155,14 +155,14 @@ class SensorPipeline(Pipeline):
             TypeError: If an input has an unsupported type, or an option is unknown.
             ValueError: If a day or an option is malformed; messages give the item and the day within it.
         """
-        batch_size = _count("batch_size", batch_size, self._batch_size, default=1, least=1)
-        num_workers = _count("num_workers", num_workers, self._num_workers, default=0, least=0)
+        batch_size = _check_count("batch_size", batch_size, self._batch_size, default=1, least=1)
+        num_workers = _check_count("num_workers", num_workers, self._num_workers, default=0, least=0)
         preprocess_params, forward_params, postprocess_params = self._sanitize_parameters(**kwargs)
         forward_params, postprocess_params = self._prepare(
             {**self._forward_params, **forward_params}, {**self._postprocess_params, **postprocess_params}
         )
         loader = DayLoader(self.feature_extractor, **{**self._preprocess_params, **preprocess_params})
-        form, items = arrange(inputs, self.feature_extractor)
+        form, items = classify_inputs(inputs, self.feature_extractor)
 
         def start() -> Iterator[Any]:
             named = form != "item"
@@ -179,19 +179,19 @@ class SensorPipeline(Pipeline):
         self, loaded: Iterator[Any], batch_size: int, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
     ) -> Iterator[Any]:
         """Runs days in full batches across items and regroups the results by item."""
-        waiting: list[dict[str, np.ndarray]] = []
-        open_items: list[tuple[int, bool]] = []  # days that each item still to be answered has, and whether it is one
+        pending: list[dict[str, np.ndarray]] = []
+        open_items: list[tuple[int, bool]] = []  # number of days of each pending item, and whether it is a single day
         done: list[Any] = []
         for features, single in loaded:
-            waiting.extend(features)
+            pending.extend(features)
             open_items.append((len(features), single))
-            while len(waiting) >= batch_size:
-                done += self._run(waiting[:batch_size], forward_params, postprocess_params)
-                del waiting[:batch_size]
+            while len(pending) >= batch_size:
+                done += self._run(pending[:batch_size], forward_params, postprocess_params)
+                del pending[:batch_size]
             while open_items and len(done) >= open_items[0][0]:
                 yield _take(done, *open_items.pop(0))
-        if waiting:
-            done += self._run(waiting, forward_params, postprocess_params)
+        if pending:
+            done += self._run(pending, forward_params, postprocess_params)
         while open_items:
             yield _take(done, *open_items.pop(0))
 
@@ -270,7 +270,7 @@ class SensorPipeline(Pipeline):
 def _length(items: Any) -> int | None:
     try:
         return len(items)
-    except (TypeError, NotImplementedError):  # loaders of streams have a length that refuses to be asked
+    except (TypeError, NotImplementedError):  # data loaders of streams define `__len__` but raise
         return None
 
 
@@ -280,8 +280,8 @@ def _take(done: list[Any], size: int, single: bool) -> Any:
     return results[0] if single else results
 
 
-def _count(name: str, given: Any, at_start: Any, *, default: int, least: int) -> int:
-    value = given if given is not None else at_start if at_start is not None else default
+def _check_count(name: str, given: Any, from_constructor: Any, *, default: int, least: int) -> int:
+    value = given if given is not None else from_constructor if from_constructor is not None else default
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"`{name}` must be an integer of at least {least}, got {value!r}.")
     return value

@@ -27,12 +27,12 @@ ALLOWED = (
 _NAMED_ERRORS = (FileNotFoundError, ImportError, TypeError, ValueError, OSError)
 
 
-def arrange(inputs: Any, feature_extractor: Any) -> tuple[str, Any]:
+def classify_inputs(inputs: Any, feature_extractor: Any) -> tuple[str, Any]:
     """Determines how to iterate over the argument of a pipeline.
 
     Args:
         inputs: The caller's argument.
-        feature_extractor: A [`SensorLMFeatureExtractor`], which recognises days.
+        feature_extractor: A [`SensorLMFeatureExtractor`], which detects days.
 
     Returns:
         `("item", inputs)` for a single item (a day, a path), `("list", items)` for a sequence, whose result is a list,
@@ -53,7 +53,7 @@ def arrange(inputs: Any, feature_extractor: Any) -> tuple[str, Any]:
     is_sequence = hasattr(inputs, "__len__") and hasattr(inputs, "__getitem__")
     if not isinstance(inputs, (bytes, bytearray)) and (is_sequence or isinstance(inputs, Iterable)):
         return "stream", inputs
-    raise TypeError(f"A sensor pipeline takes {ALLOWED}; got {_kind(inputs)}.")
+    raise TypeError(f"A sensor pipeline takes {ALLOWED}; got {_describe_type(inputs)}.")
 
 
 @dataclass
@@ -91,14 +91,14 @@ class DayLoader:
         try:
             days, single = self._days(item)
         except _NAMED_ERRORS as error:
-            raise _rename(error, *where) from error
+            raise _with_location(error, *where) from error
         options = {"columns": self.columns, "allow_empty": self.allow_empty}
         features = []
         for position, day in enumerate(days):
             try:
                 encoded = self.feature_extractor(day, return_tensors="np", **options)
             except _NAMED_ERRORS as error:
-                raise _rename(error, *where, *([] if single else [f"day {position}"])) from error
+                raise _with_location(error, *where, *([] if single else [f"day {position}"])) from error
             features.append({key: np.asarray(encoded[key]) for key in ("sensor_values", "sensor_mask")})
         return features, single
 
@@ -113,7 +113,7 @@ class DayLoader:
             return self._array(item), False
         if isinstance(item, (list, tuple)):
             return self._list(item), False
-        raise TypeError(f"a day is {ALLOWED}; got {_kind(item)}.")
+        raise TypeError(f"a day is {ALLOWED}; got {_describe_type(item)}.")
 
     def _list(self, items: list[Any] | tuple[Any, ...]) -> list[Any]:
         if not items:
@@ -141,7 +141,7 @@ class DayLoader:
         wanted, given = self.feature_extractor.schema, row.get("schema")
         if isinstance(given, str) and given and wanted and given != wanted:
             # Columns of another schema have another meaning: a SensorDay carries their names.
-            day_class = _package("sensorlm_hf.days", "rows of another schema need").SensorDay
+            day_class = _import_package("sensorlm_hf.days", "rows of another schema need").SensorDay
             return [day_class.from_row(row)], True
         return self._days(row["values"])
 
@@ -149,7 +149,7 @@ class DayLoader:
         path = Path(path).expanduser()
         if not path.exists():
             raise FileNotFoundError(f"{str(path)!r} does not exist; strings are interpreted as paths of recordings.")
-        readers = _package("sensorlm_hf.data.readers", "paths need")
+        readers = _import_package("sensorlm_hf.data.readers", "paths need")
         days = list(readers.read_any(path, timezone=self.timezone, schema=self.feature_extractor.to_schema()))
         if not days:
             raise ValueError(f"{str(path)!r} contains no day of data.")
@@ -173,7 +173,7 @@ def load_items(items: Any, loader: DayLoader, num_workers: int = 0, named: bool 
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # as in transformers: a fork warns otherwise
         data = _ItemDataset(items, loader) if positional else _ItemStream(items, loader)
         workers = num_workers if positional else 1
-        yield from DataLoader(data, batch_size=None, num_workers=workers, collate_fn=_as_is)
+        yield from DataLoader(data, batch_size=None, num_workers=workers, collate_fn=_identity)
         return
     walk = (items[position] for position in range(len(items))) if positional else items
     for index, item in enumerate(walk):
@@ -222,15 +222,15 @@ class _ItemStream(IterableDataset):
         return (self.loader(item, index) for index, item in enumerate(self.items))
 
 
-def _as_is(item: Any) -> Any:
+def _identity(item: Any) -> Any:
     return item
 
 
-def _kind(value: Any) -> str:
+def _describe_type(value: Any) -> str:
     return "None" if value is None else f"{type(value).__name__} ({str(value)[:60]})"
 
 
-def _rename(error: Exception, *where: str) -> Exception:
+def _with_location(error: Exception, *where: str) -> Exception:
     """Returns an error of the same type with its location."""
     kind = next(kind for kind in _NAMED_ERRORS if isinstance(error, kind))
     # The feature extractor gets one day at a time, so its own item number is meaningless.
@@ -238,7 +238,7 @@ def _rename(error: Exception, *where: str) -> Exception:
     return kind(f"{', '.join(where)}: {reason}" if where else reason[:1].upper() + reason[1:])
 
 
-def _package(module: str, purpose: str) -> Any:
+def _import_package(module: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -61,7 +61,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.model.config.objective == "cap" and not self.model.can_generate():
-            # Labels are scored as captions, which takes the decoder that `AutoModel` leaves out.
+            # Labels are scored as captions, which requires the decoder that `AutoModel` does not load.
             self.model = self._load_decoder()
 
     def __call__(self, inputs: Any, candidate_labels: Any = None, **kwargs: Any) -> Any:
@@ -231,7 +231,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         )
         if multi_label and self.model.config.objective != "siglip":
             return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
-        # Not `base_model`, which means something else on a model that peft wraps.
+        # Not `base_model`, which has another meaning for models wrapped by PEFT.
         contrastive = getattr(self.model, "sensorlm", self.model)
         logits = contrastive.similarity_logits(embeds, label_embeds)
         return logits.sigmoid() if multi_label else logits.softmax(dim=-1)

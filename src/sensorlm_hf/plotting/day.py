@@ -115,7 +115,7 @@ def _check_channels(day: SensorDay, channels: Sequence[str]) -> tuple[str, ...]:
         raise ValueError(f"`channels` is empty; give some of {', '.join(day.schema.keys)}.")
     repeated = sorted({key for key in channels if list(channels).count(key) > 1})
     if repeated:
-        raise ValueError(f"`channels` repeats {', '.join(repeated)}; name each channel once.")
+        raise ValueError(f"`channels` repeats {', '.join(repeated)}; list each channel once.")
     return _by_modality(day, channels)
 
 

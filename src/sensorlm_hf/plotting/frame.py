@@ -45,7 +45,7 @@ def check_width(width: int) -> int:
         ValueError: If it is outside [`WIDTHS`].
     """
     if isinstance(width, bool) or not isinstance(width, int):
-        raise TypeError(f"`width` must be a whole number of pixels, got {width!r}.")
+        raise TypeError(f"`width` must be an integer number of pixels, got {width!r}.")
     if not WIDTHS[0] <= width <= WIDTHS[1]:
         raise ValueError(f"`width` must be between {WIDTHS[0]} and {WIDTHS[1]} pixels, got {width}.")
     return width

@@ -27,7 +27,7 @@ class Tick(NamedTuple):
 
 
 def date_text(day: SensorDay, minute: int = 0, *, year: bool = False) -> str:
-    """Returns the local date of a minute, `"Thu 24 Mar"`, in English whatever the locale."""
+    """Returns the local date of a minute, `"Thu 24 Mar"`, in English regardless of the locale."""
     clock = day.clock(minute)
     text = f"{_WEEKDAYS[clock.weekday()]} {clock.day} {_MONTHS[clock.month - 1]}"
     return f"{text} {clock.year}" if year else text
@@ -106,7 +106,7 @@ def hatch_missing(axes: Axes, observed: np.ndarray, theme: Theme, rows: tuple[fl
         axes: Axes with x in minutes.
         observed: `(minutes,)` bool.
         theme: Colours.
-        rows: Lower edge and height in data coordinates; the whole height by default.
+        rows: Lower edge and height in data coordinates; the full height by default.
     """
     runs = missing_runs(observed)
     if runs:

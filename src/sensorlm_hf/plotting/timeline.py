@@ -89,7 +89,7 @@ def _table(
     entries = timeline.get("timeline") if isinstance(timeline, Mapping) else timeline
     if not isinstance(entries, Sequence) or not entries or not isinstance(entries[0], Mapping):
         raise TypeError(
-            "`timeline` must be what the zero-shot pipeline returns for one day with return_timeline=True, got"
+            "`timeline` must be the zero-shot pipeline's output for one day with return_timeline=True, got"
             f" {type(timeline).__name__}."
         )
     known = next((list(entry["scores"]) for entry in entries if entry["scores"] is not None), [])
@@ -99,12 +99,12 @@ def _table(
         raise ValueError(f"The timeline has no scores of {', '.join(missing)}; it has {', '.join(known) or 'none'}.")
     if not names or len(names) > MAX_LABELS:
         raise ValueError(
-            f"A timeline shows 1 to {MAX_LABELS} labels, got {len(names)}; name some with `labels`, or give a day with"
-            " anything observed."
+            f"A timeline shows 1 to {MAX_LABELS} labels, got {len(names)}; select some with `labels`, or give a"
+            " day with observed values."
         )
     edges = [(int(entry["start_minute"]), int(entry["end_minute"])) for entry in entries]
     if edges[-1][1] > len(day):
-        raise ValueError(f"The timeline runs to minute {edges[-1][1]}, but the day has {len(day)} minutes.")
+        raise ValueError(f"The timeline ends at minute {edges[-1][1]}, but the day has {len(day)} minutes.")
     scores = [
         [np.nan if entry["scores"] is None else float(entry["scores"][name]) for entry in entries] for name in names
     ]
@@ -149,7 +149,7 @@ def _draw_scores(
 
 
 def _draw_log(axes: Axes, events: Sequence[Any], minutes: int, room: float, theme: Theme) -> None:
-    """Draws logged events as boxes with their names, where these fit."""
+    """Draws logged events as boxes with their names if there is space."""
     axes.set_xlim(0, minutes)
     axes.set_ylim(0, 1)
     axes.set_facecolor(theme.background)

@@ -1,4 +1,4 @@
-"""Feature extractor: signals in physical units with gaps in, normalised arrays and the mask of observed values out.
+"""Feature extractor: converts signals in physical units, with gaps, to normalised arrays and a mask of observed values.
 
 This file is uploaded to the Hub as remote code. The saved configuration contains all
 required information about the channels, so that a saved extractor works where the package is not installed.
@@ -32,9 +32,9 @@ _ENOUGH_TO_JUDGE = 30  # minimum minutes of a channel to infer a wrong unit from
 class SensorLMFeatureExtractor(FeatureExtractionMixin):
     """Converts days of wearable signals to `sensor_values` and `sensor_mask`.
 
-    Values are z-scored per channel with the population constants of the schema and cut at ±`clip`. Missing values are
-    not interpolated: they are 0 (the population mean), and the mask tells them apart. The model reads the mask and
-    ignores what is under it.
+    Values are z-scored per channel with the population constants of the schema and clipped at ±`clip`. Missing values
+    are not interpolated: they are 0 (the population mean), and the mask distinguishes them. The model reads the mask
+    and ignores masked values.
 
     Args:
         schema: Name of a built-in schema, a dict, a path, or a `SensorSchema`. If `channels` are given, their schema's
@@ -80,7 +80,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.window_minutes = _whole(window_minutes, "window_minutes")
+        self.window_minutes = _check_minutes(window_minutes, "window_minutes")
         if isinstance(clip, bool) or not isinstance(clip, (int, float)) or not 0 < clip < float("inf"):
             raise ValueError(f"`clip` must be a number of standard deviations above 0, got {clip!r}.")
         self.clip = float(clip)
@@ -93,7 +93,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         if channels is None:
             schema, channels = _resolve_schema(schema)
         elif not isinstance(schema, str) or not schema:
-            raise ValueError(f"With `channels`, `schema` must be the name under which they go, got {schema!r}.")
+            raise ValueError(f"With `channels`, `schema` must be the name of their schema, got {schema!r}.")
         self.schema: str = schema
         self.channels = _check_channel_dicts(channels)
         self.model_channels = None if model_channels is None else list(model_channels)
@@ -148,12 +148,12 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
         """
         if kwargs.get("schema", saved := feature_extractor_dict.get("schema")) != saved:
             raise ValueError(
-                "A saved extractor holds its channels, which a model was trained with: `schema` cannot replace them."
+                "A saved extractor contains the channels that a model was trained with: `schema` cannot replace them."
                 " Build a new one with SensorLMFeatureExtractor(schema=...), or convert the data: days and tables of"
                 " another schema are matched by channel name."
             )
         saved_options = copy.deepcopy(feature_extractor_dict)
-        saved_options.pop("max_gap_fill", None)  # of versions that interpolated under the mask, which no model read
+        saved_options.pop("max_gap_fill", None)  # of versions that interpolated masked values, which models ignored
         return super().from_dict(saved_options, **kwargs)
 
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **kwargs: Any) -> list[str]:
@@ -177,7 +177,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             saved = json.loads(processor_file.read_text(encoding="utf-8"))
             if "feature_extractor" in saved:
                 own = json.loads(self.to_json_string())
-                if "auto_map" in (saved["feature_extractor"] or {}):  # where a folder's remote code lies
+                if "auto_map" in (saved["feature_extractor"] or {}):  # location of the folder's remote code
                     own.setdefault("auto_map", saved["feature_extractor"]["auto_map"])
                 saved["feature_extractor"] = own
                 _write_text(processor_file, json.dumps(saved, indent=2, sort_keys=True) + "\n")
@@ -237,7 +237,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             self._check_not_empty(mask)
         dropped.warn()
         if self.model_channels is not None:
-            values, mask = self._placed(values), self._placed(mask)
+            values, mask = self._reorder(values), self._reorder(mask)
         return BatchFeature({"sensor_values": values, "sensor_mask": mask}, tensor_type=return_tensors)
 
     @staticmethod
@@ -288,7 +288,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
                 f" model reads {', '.join(self.model_channels)}. Leave the unknown channels out of the schema."
             )
 
-    def _placed(self, array: np.ndarray) -> np.ndarray:
+    def _reorder(self, array: np.ndarray) -> np.ndarray:
         """Moves the columns of `(days, minutes, channels)` to the model's positions; other columns are 0 or False."""
         placed = np.zeros((*array.shape[:2], len(self.output_keys)), dtype=array.dtype)
         placed[:, :, [self.output_keys.index(key) for key in self.channel_keys]] = array
@@ -405,7 +405,7 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             )
             raise ValueError(
                 f"The processor's channels ({self.schema!r}, {self.num_channels}) are not those of the model"
-                f" ({len(keys)}): {how or 'they are in another order'}. Use the processor saved with the model, or"
+                f" ({len(keys)}): {how or 'they are in a different order'}. Use the processor saved with the model, or"
                 " `for_model`, which matches channels by name."
             )
         for what, given, own in [("mean", channel_means, self.channel_means), ("std", channel_stds, self.channel_stds)]:
@@ -486,12 +486,12 @@ def _iterate(days: Any) -> Iterable[Any]:
         return [days]
     if isinstance(days, Iterable) and not isinstance(days, (str, bytes, Mapping)):
         return days
-    return [days]  # the reader explains what is wrong with it
+    return [days]  # the reader raises an error that explains the problem
 
 
-def _whole(value: Any, name: str) -> int:
+def _check_minutes(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of minutes, at least 1, got {value!r}.")
+        raise ValueError(f"`{name}` must be an integer number of minutes, at least 1, got {value!r}.")
     return int(value)
 
 
@@ -527,7 +527,7 @@ def _check_channel_dicts(channels: Any) -> list[dict[str, Any]]:
                 f"{name} needs numbers as `mean` and `std`, two as `valid_range`, got {channel!r}."
             ) from None
         if not (np.isfinite([mean, std, low, high]).all() and std > 0 and low < high):
-            raise ValueError(f"{name} needs finite numbers, a `std` above 0 and a `valid_range` that rises.")
+            raise ValueError(f"{name} needs finite numbers, a `std` above 0 and an increasing `valid_range`.")
         checked.append({**channel, "mean": mean, "std": std, "valid_range": [low, high]})
     keys = [channel["key"] for channel in checked]
     if len(set(keys)) != len(keys):

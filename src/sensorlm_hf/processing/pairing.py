@@ -1,4 +1,4 @@
-"""Whether a model and a processor belong together."""
+"""Checks that a model and a processor are compatible."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any
 
 
 def check_pair(model: Any, processor: Any) -> None:
-    """Raises unless a processor prepares what a model was made for.
+    """Checks that a processor prepares the inputs that a model expects.
 
     Args:
         model: A [`SensorLMModel`].
         processor: A [`SensorLMProcessor`].
 
     Raises:
-        ValueError: If their channels or vocabularies differ, or the model cannot cut the windows into patches.
+        ValueError: If their channels or vocabularies do not match, or the model cannot split the windows into patches.
     """
     sensor, extractor = model.config.sensor_config, processor.feature_extractor
     if sensor.channel_keys is not None:
         extractor.check_channels(sensor.channel_keys)
     if extractor.window_minutes % sensor.patch_minutes:
         raise ValueError(
-            f"The processor prepares windows of {extractor.window_minutes} minutes, which the model cannot cut into"
+            f"The processor prepares windows of {extractor.window_minutes} minutes, which the model cannot split into"
             f" patches of {sensor.patch_minutes}. Use the processor saved with the model."
         )
     if len(processor.tokenizer) > model.config.text_config.vocab_size:
         raise ValueError(
-            f"The tokenizer has {len(processor.tokenizer)} pieces, but the model knows"
-            f" {model.config.text_config.vocab_size}. Use the processor saved with the model."
+            f"The tokenizer has {len(processor.tokenizer)} tokens, but the model's vocabulary"
+            f" size is {model.config.text_config.vocab_size}. Use the processor saved with the model."
         )

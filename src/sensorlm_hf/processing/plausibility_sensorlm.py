@@ -46,7 +46,7 @@ _CONVERSIONS: dict[str, list[Conversion]] = {
     ],
 }
 
-# Raw sensor registers, only considered if no unit explains the values: 310 is kelvin rather than 31.0.
+# Raw sensor registers, only considered if no unit explains the values: 310 is more likely kelvin than 31.0.
 _SCALES: dict[str, list[Conversion]] = {
     "degC": [
         ("tenths of a degree (divide by 10)", lambda x: x / 10),
@@ -71,7 +71,7 @@ def guess_unit_mistake(
     such as tenths of a degree, are tried after all units.
 
     Args:
-        values: `(n,)` observed values of one channel, in the order of time.
+        values: `(n,)` observed values of one channel, in chronological order.
         unit: Unit that the channel should have, such as `"degC"`.
         mean: Population mean in that unit.
         std: Population standard deviation in that unit.
@@ -89,7 +89,7 @@ def guess_unit_mistake(
     if code in _MISSING_CODES and np.mean(outside == code) >= 0.9:
         return f"The value {code:g} looks like a code for 'missing': replace it with NaN."
     if unit.endswith("/min") and outside.size > 10 and np.all(np.diff(values) >= 0):
-        return "The values never fall, as a running total does: give the count of each minute."
+        return "The values never decrease, like a running total: give the count of each minute."
     z_scores = ("z-scores (give physical units; the extractor normalises)", _z_decoder(mean, std))
     units = [*_CONVERSIONS.get(unit, ()), z_scores]
     if unit == "ms" and low > 0:

@@ -22,8 +22,8 @@ class SensorLMProcessor(ProcessorMixin):
 
     Args:
         feature_extractor: A `SensorLMFeatureExtractor`.
-        tokenizer: A fast tokenizer, such as `train_tokenizer` makes, or `load_text_tokenizer` for a model with a
-            pretrained language model inside.
+        tokenizer: A fast tokenizer, such as that of `train_tokenizer`, or of `load_text_tokenizer` for a model with a
+            pretrained language model.
 
     Raises:
         TypeError: If one of them has the wrong type, for example if they are swapped.

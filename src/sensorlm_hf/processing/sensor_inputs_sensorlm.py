@@ -23,8 +23,8 @@ _ACCEPTED = (
 def is_one_day(value: Any) -> bool:
     """Returns whether something is a single day, rather than several days or no day at all.
 
-    This is the one place that decides it: other files call it, by way of the feature extractor where they travel as
-    remote code and cannot import it.
+    All other files use this function; those that are uploaded as remote code and cannot import it call it through the
+    feature extractor.
 
     Args:
         value: A `SensorDay`, a table, an array, tensor or nested list `(minutes, channels)`, or anything else.
@@ -33,7 +33,7 @@ def is_one_day(value: Any) -> bool:
 
 
 def _is_record(value: Any) -> bool:
-    """Whether this is a `SensorDay`, by its parts; a dataset of days may have a schema, too."""
+    """Returns whether this is a `SensorDay`, by its attributes; a dataset of days may also have a schema."""
     return hasattr(value, "schema") and isinstance(getattr(value, "values", None), np.ndarray)
 
 
@@ -42,7 +42,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_matrix(value: Any) -> bool:
-    """Whether this is `(minutes, channels)`: an array, a tensor, or a list of minutes as unformatted datasets give."""
+    """Returns whether this is an array, tensor or list (as in unformatted datasets) of shape `(minutes, channels)`."""
     if isinstance(value, (list, tuple)):
         minute = value[0] if value else None
         if isinstance(minute, (list, tuple)):
@@ -64,7 +64,7 @@ def read_items(
 
     Args:
         sensor: A `SensorDay`, array, tensor, DataFrame, or a list or tuple of them.
-        keys: Channel keys, which give the order of the columns.
+        keys: Channel keys, which define the order of the columns.
         labels: Human-readable names of the channels, used to suggest a channel for an unknown column.
         units: Units of the channels; a `SensorDay` whose schema has a different unit for a channel is rejected.
         window_minutes: Required number of rows of a day.
@@ -129,7 +129,7 @@ class _Reader:
         self.absent.update(set(self.keys) - set(names))
         return [(source, self.column[name]) for source, name in enumerate(names)]
 
-    def place(self, columns: Iterable[tuple[int, np.ndarray]]) -> np.ndarray:
+    def fill(self, columns: Iterable[tuple[int, np.ndarray]]) -> np.ndarray:
         """Returns `(minutes, channels)` with the given columns set and the others missing."""
         values = np.full((self.minutes, len(self.keys)), np.nan, dtype=np.float32)
         for target, column in columns:
@@ -152,7 +152,7 @@ class _Reader:
         values = as_float32(day.values, where)
         if values.ndim != 2 or len(values) != self.minutes or values.shape[1] != len(keys):
             raise ValueError(
-                f"{where} is a day of shape {values.shape}; allowed is ({self.minutes}, {len(keys)}): a window of"
+                f"{where} is a day of shape {values.shape}; expected ({self.minutes}, {len(keys)}): a window of"
                 f" {self.minutes} minutes."
             )
         for channel in schema:
@@ -164,7 +164,7 @@ class _Reader:
         if keys == self.keys:
             return values
         plan = self.plan(keys, f"{where} (schema {schema.name!r})")
-        return self.place((target, values[:, source]) for source, target in plan)
+        return self.fill((target, values[:, source]) for source, target in plan)
 
     def _array(self, item: Any, where: str, plan: list[tuple[int, int]] | None) -> np.ndarray:
         if isinstance(item, (str, bytes)) or hasattr(item, "keys") or not hasattr(item, "__array__"):
@@ -177,7 +177,7 @@ class _Reader:
             values = values[None]
         elif values.ndim != 3:
             raise ValueError(
-                f"{where} has shape {values.shape}; allowed is ({self.minutes}, {width}) or (days, {self.minutes},"
+                f"{where} has shape {values.shape}; expected ({self.minutes}, {width}) or (days, {self.minutes},"
                 f" {width})."
             )
         if values.shape[1:] != (self.minutes, width):
@@ -190,7 +190,7 @@ class _Reader:
 
     def _shape_message(self, shape: tuple[int, ...], where: str, width: int, plan: Any) -> str:
         message = (
-            f"{where} has days of shape {shape[1:]}; allowed is ({self.minutes}, {width}), minutes by channels"
+            f"{where} has days of shape {shape[1:]}; expected ({self.minutes}, {width}), minutes by channels"
             f" ({', '.join(self.keys) if plan is None else 'as named by `columns`'})."
         )
         if shape[1:] == (width, self.minutes):
@@ -198,7 +198,7 @@ class _Reader:
         if shape[2] != width and shape[1] == self.minutes:
             return f"{message} Columns have no names here: name them with `columns=[...]` or give a DataFrame."
         if shape[1] != self.minutes and shape[2] == width:
-            return f"{message} Pad a shorter day with NaN, cut a longer one into windows of {self.minutes} minutes."
+            return f"{message} Pad a shorter day with NaN, split a longer one into windows of {self.minutes} minutes."
         return message
 
     def _frame(self, frame: Any, where: str) -> np.ndarray:
@@ -213,7 +213,7 @@ class _Reader:
         plan = self.plan(signals, f"{where} (DataFrame)")
         if len(frame) != self.minutes:
             raise ValueError(
-                f"{where} is a DataFrame of {len(frame)} rows; allowed are {self.minutes}, one a minute. Use"
+                f"{where} is a DataFrame of {len(frame)} rows; expected {self.minutes}, one per minute. Use"
                 " `frame.resample('1min').mean()` and `reindex` to the minutes of one window."
             )
         index = getattr(frame, "index", None)
@@ -223,10 +223,10 @@ class _Reader:
             if name not in self.column:
                 _check_minutes(_times(frame[name], f"{where}: column {name!r}"), f"{where}: column {name!r}")
         if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):  # in one step if possible
-            values = self.place([])
+            values = self.fill([])
             values[:, [target for _, target in plan]] = as_float32(frame[signals].to_numpy(), where)
             return values
-        return self.place(
+        return self.fill(
             (target, _column(frame[signals[source]], f"{where}: column {signals[source]!r}")) for source, target in plan
         )
 
@@ -250,12 +250,12 @@ def as_float32(item: Any, where: str) -> np.ndarray:
         wrong = next((v for v in array.flat if not _is_number(v)), None)
         if wrong is not None:
             raise TypeError(
-                f"{where} holds {wrong!r} ({type(wrong).__name__}); values must be numbers, NaN if missing."
+                f"{where} contains {wrong!r} ({type(wrong).__name__}); values must be numbers, NaN if missing."
             )
         array = np.array([np.nan if _is_none(v) else float(v) for v in array.flat]).reshape(array.shape)
     elif array.dtype.kind not in "fiub":
         raise TypeError(
-            f"{where} holds values of type {array.dtype}; values must be numbers in physical units, NaN if missing."
+            f"{where} contains values of type {array.dtype}; values must be numbers in physical units, NaN if missing."
         )
     with np.errstate(over="ignore"):  # overflow is reported as infinite, with its location
         return array.astype(np.float32)
@@ -304,7 +304,7 @@ def _column(series: Any, where: str) -> np.ndarray:
 
 
 def _times(series: Any, where: str) -> np.ndarray:
-    """Returns a time column as `datetime64[ns]`, or whole numbers of minutes as they are."""
+    """Returns a time column as `datetime64[ns]`, or integer minutes unchanged."""
     kind = getattr(series.dtype, "kind", "O")
     if kind in "iu":
         return series.to_numpy()
@@ -322,7 +322,7 @@ def _check_minutes(times: np.ndarray, where: str) -> None:
     if wrong.size:
         row = int(wrong[0])
         raise ValueError(
-            f"{where} must rise by one minute a row, but rows {row} and {row + 1} are {times[row]} and"
+            f"{where} must increase by one minute per row, but rows {row} and {row + 1} are {times[row]} and"
             f" {times[row + 1]}. Sort it, drop repeated rows and use `frame.resample('1min').mean()`; missing minutes"
             " become NaN."
         )

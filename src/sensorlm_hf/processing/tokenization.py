@@ -61,11 +61,11 @@ def train_tokenizer(
         ("min_frequency", min_frequency, 1),
     ]:
         if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise ValueError(f"`{name}` must be a whole number, at least {lowest}, got {value!r}.")
+            raise ValueError(f"`{name}` must be an integer of at least {lowest}, got {value!r}.")
     if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
         raise TypeError(f"`texts` must be an iterable of strings, got {type(texts).__name__}.")
 
-    counter = _Checked(texts)
+    counter = _CheckedTexts(texts)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.NFC()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -150,11 +150,11 @@ def load_text_tokenizer(
         end = tokenizer.eos_token or tokenizer.sep_token
         if beginning is None or end is None:
             raise ValueError(
-                f"Captions need a token to start from and one to end with; this tokenizer has {beginning!r}, {end!r}."
+                f"Captions need a start and an end token; this tokenizer has {beginning!r}, {end!r}."
                 " Set `tokenizer.bos_token` and `tokenizer.eos_token` first."
             )
         tokenizer.bos_token, tokenizer.eos_token = beginning, end
-        for name in ("add_bos_token", "add_eos_token"):  # what its class goes by when it is loaded again
+        for name in ("add_bos_token", "add_eos_token"):  # read by its class when it is loaded again
             setattr(tokenizer, name, True)
             tokenizer.init_kwargs[name] = True
         tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
@@ -170,7 +170,7 @@ def load_text_tokenizer(
     return tokenizer
 
 
-class _Checked:
+class _CheckedTexts:
     """Yields texts, raising an error for anything that is not a string, and counts the non-empty ones."""
 
     def __init__(self, texts: Iterable[str]) -> None:

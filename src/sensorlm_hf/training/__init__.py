@@ -7,7 +7,7 @@ with requires_extra("train", "Training"):
     import peft  # noqa: F401
 
 from .arguments import SensorLMTrainingArguments
-from .checkpoints import last_whole_checkpoint, load_checkpoint, save_checkpoint
+from .checkpoints import last_complete_checkpoint, load_checkpoint, save_checkpoint
 from .distributed import GlobalLosses, clamp_logit_scale, compute_losses, prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
 from .lora import lora_config
@@ -30,7 +30,7 @@ __all__ = [
     "cached_backward",
     "clamp_logit_scale",
     "compute_losses",
-    "last_whole_checkpoint",
+    "last_complete_checkpoint",
     "load_checkpoint",
     "lora_config",
     "model_writer",

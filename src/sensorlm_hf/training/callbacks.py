@@ -19,7 +19,7 @@ from .distributed import world_size
 class GracefulStopCallback(TrainerCallback):
     """Saves a checkpoint and stops after a time limit, after the last step, or on SIGTERM.
 
-    Processes agree on the step at which to stop, since a signal or the time limit may reach one of them first.
+    All processes stop at the same step, although a signal or the time limit may reach one of them first.
 
     Args:
         max_hours: Time limit in hours, counted from the last start; unlimited by default.
@@ -28,30 +28,30 @@ class GracefulStopCallback(TrainerCallback):
     def __init__(self, max_hours: float | None = None) -> None:
         self.max_hours = max_hours
         self.reason: str | None = None
-        self._asked = False
-        self._began = 0.0
-        self._former: Any = None
+        self._stop_requested = False
+        self._start_time = 0.0
+        self._previous_handler: Any = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Starts the timer and installs the SIGTERM handler."""
-        self._began, self._asked, self.reason = time.monotonic(), False, None
+        self._start_time, self._stop_requested, self.reason = time.monotonic(), False, None
         # Python only allows the main thread to set signal handlers.
         if threading.current_thread() is threading.main_thread():
-            self._former = signal.signal(signal.SIGTERM, self._on_signal) or signal.SIG_DFL
+            self._previous_handler = signal.signal(signal.SIGTERM, self._on_signal) or signal.SIG_DFL
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Restores the previous SIGTERM handler."""
-        if self._former is not None:
-            signal.signal(signal.SIGTERM, self._former)
-            self._former = None
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGTERM, self._previous_handler)
+            self._previous_handler = None
 
     def _on_signal(self, *_: Any) -> None:
-        self._asked = True
+        self._stop_requested = True
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Requests a checkpoint and a stop if a stop condition is met."""
-        late = self.max_hours is not None and time.monotonic() - self._began >= 3600 * self.max_hours
-        code = 2 if self._asked else 1 if late else 0
+        timed_out = self.max_hours is not None and time.monotonic() - self._start_time >= 3600 * self.max_hours
+        code = 2 if self._stop_requested else 1 if timed_out else 0
         if world_size() > 1:
             code_of_all = torch.tensor(code, device=args.device)
             dist.all_reduce(code_of_all, op=dist.ReduceOp.MAX)
@@ -62,7 +62,7 @@ class GracefulStopCallback(TrainerCallback):
             )
             control.should_training_stop = True
         done = args.max_steps > 0 and state.global_step >= state.max_steps
-        # A run that is cut short is saved even with `save_strategy="no"`.
+        # An interrupted run is saved even with `save_strategy="no"`.
         if code or (done and args.save_strategy != "no"):
             control.should_save = True
 
@@ -139,8 +139,8 @@ class RichProgress(TrainerCallback):
 
 def _numbers(logs: dict[str, Any], names: tuple[str, ...]) -> str:
     """Formats the metrics that are present as `name value`."""
-    pieces = []
+    parts = []
     for name in names:
         if isinstance(logs.get(name), (int, float)):
-            pieces.append(f"{name.replace('_per_second', '/s').replace('eval_', '')} {logs[name]:.4g}")
-    return ", ".join(pieces)
+            parts.append(f"{name.replace('_per_second', '/s').replace('eval_', '')} {logs[name]:.4g}")
+    return ", ".join(parts)

@@ -21,7 +21,7 @@ PARTIAL = ".checkpoint.partial"
 _CHECKPOINT = re.compile(r"checkpoint-\d+$")
 
 
-def last_whole_checkpoint(folder: Path) -> Path | None:
+def last_complete_checkpoint(folder: Path) -> Path | None:
     """Returns the latest complete checkpoint, or None.
 
     `Trainer` writes `trainer_state.json` last; a folder without it is incomplete.
@@ -41,9 +41,9 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def last_good_state(folder: Path) -> str:
-    """Returns a sentence that names the checkpoint from which a run can be resumed."""
-    checkpoint = last_whole_checkpoint(folder)
+def last_checkpoint_message(folder: Path) -> str:
+    """Returns a sentence about the checkpoint from which a run can be resumed."""
+    checkpoint = last_complete_checkpoint(folder)
     if checkpoint is None:
         return f"There is no checkpoint in {folder} yet, so the run has to be restarted from the beginning."
     return f"The last checkpoint is {checkpoint}; --resume continues from there."
@@ -85,7 +85,7 @@ def load_checkpoint(accelerator: Accelerator, checkpoint: Path) -> int:
     return int(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"])
 
 
-def writing_failed(target: Path, error: BaseException) -> OSError:
+def checkpoint_write_error(target: Path, error: BaseException) -> OSError:
     """Returns the error to raise when a checkpoint could not be written.
 
     Args:
@@ -96,5 +96,5 @@ def writing_failed(target: Path, error: BaseException) -> OSError:
     return OSError(
         f"{target.name} could not be written to {target.parent} ({type(error).__name__}: {str(error).splitlines()[0]});"
         f" {free / 2**20:.0f} MiB are free on this disk. The incomplete checkpoint was removed."
-        f" {last_good_state(target.parent)} Free some space, or keep fewer checkpoints with --save_total_limit."
+        f" {last_checkpoint_message(target.parent)} Free some space, or keep fewer checkpoints with --save_total_limit."
     )

@@ -27,12 +27,12 @@ class _RandomState:
         self._cpu = torch.get_rng_state()
         self._devices, self._states = get_device_states(*tensors)
 
-    def restored(self) -> AbstractContextManager[None]:
+    def restore(self) -> AbstractContextManager[None]:
         """Returns a context with this state; the generators' current state is restored on exit."""
-        return _Restored(self)
+        return _RestoredState(self)
 
 
-class _Restored(AbstractContextManager[None]):
+class _RestoredState(AbstractContextManager[None]):
     def __init__(self, state: _RandomState) -> None:
         self._state = state
         self._fork = torch.random.fork_rng(devices=state._devices)
@@ -70,12 +70,12 @@ class _Cache:
             rows: Rows of the mini-batch.
             parts: Number of mini-batches.
         """
-        by_sensor, by_text, by_scale, *by_bias = self.gradients
-        scalar = (outputs["sensor_embeds"] * by_sensor[rows]).sum() + (outputs["text_embeds"] * by_text[rows]).sum()
+        grad_sensor, grad_text, grad_scale, *grad_bias = self.gradients
+        scalar = (outputs["sensor_embeds"] * grad_sensor[rows]).sum() + (outputs["text_embeds"] * grad_text[rows]).sum()
         # Temperature and bias are shared by all mini-batches, so each contributes a part of their gradient.
-        scalar = scalar + (outputs["logit_scale"] * by_scale).sum() / parts
-        if by_bias:
-            scalar = scalar + (outputs["logit_bias"] * by_bias[0]).sum() / parts
+        scalar = scalar + (outputs["logit_scale"] * grad_scale).sum() / parts
+        if grad_bias:
+            scalar = scalar + (outputs["logit_bias"] * grad_bias[0]).sum() / parts
         return scalar - scalar.detach() + self.loss / parts
 
 
@@ -125,7 +125,7 @@ def cached_backward(
     total = Losses(torch.zeros(()))
     for number, (part, batch) in enumerate(zip(parts, batches, strict=True)):
         with nullcontext() if number == len(parts) - 1 else no_sync():
-            with nullcontext() if cache is None else cache.states[number].restored(), context():
+            with nullcontext() if cache is None else cache.states[number].restore(), context():
                 outputs = model(**batch, return_loss=False, num_items_in_batch=num_items)
                 contrastive = None if cache is None else cache.surrogate(outputs, part, len(parts))
                 result = weighted_losses(config, outputs, contrastive, losses)

@@ -9,7 +9,7 @@ import torch
 
 from .schedule import parameter_groups
 
-_OUTSIDE = ("embedding", "lm_head", "classifier", "language_model", "statistics")
+_NOT_HIDDEN = ("embedding", "lm_head", "classifier", "language_model", "statistics")
 """Input and output layers; Muon is meant for hidden matrices."""
 
 
@@ -65,7 +65,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         if not hidden:
             raise ValueError("There is no hidden matrix to train with Muon; leave `muon_learning_rate` unset.")
         hidden_ids = {id(parameter) for _, parameter in hidden}
-        rest = [(name, parameter) for name, parameter in named if id(parameter) not in hidden_ids]
+        others = [(name, parameter) for name, parameter in named if id(parameter) not in hidden_ids]
         self._muon = torch.optim.Muon(
             [parameter for _, parameter in hidden],
             lr=muon_learning_rate,
@@ -73,29 +73,29 @@ class MuonWithAdamW(torch.optim.Optimizer):
             adjust_lr_fn="match_rms_adamw",
         )
         self._adamw: torch.optim.AdamW | None = None
-        if rest:
-            groups = parameter_groups(rest, weight_decay)
+        if others:
+            groups = parameter_groups(others, weight_decay)
             self._adamw = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=eps)
-        super().__init__([group for part in self._parts for group in part.param_groups], {})
-        self._share()
+        super().__init__([group for optimizer in self._optimizers for group in optimizer.param_groups], {})
+        self._share_state()
 
     @property
-    def _parts(self) -> list[torch.optim.Optimizer]:
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
         # AdamW's groups come first: trainers log the learning rate of the first group.
         return [*([] if self._adamw is None else [self._adamw]), self._muon]
 
-    def _share(self) -> None:
+    def _share_state(self) -> None:
         """Shares the parameter groups and the state of this optimizer with both."""
         start = 0
-        for part in self._parts:
-            end = start + len(part.param_groups)
-            part.param_groups, part.state = self.param_groups[start:end], self.state
+        for optimizer in self._optimizers:
+            end = start + len(optimizer.param_groups)
+            optimizer.param_groups, optimizer.state = self.param_groups[start:end], self.state
             start = end
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Loads the result of `state_dict`."""
         super().load_state_dict(state_dict)
-        self._share()
+        self._share_state()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -104,14 +104,14 @@ class MuonWithAdamW(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for part in self._parts:
-            part.step()
+        for optimizer in self._optimizers:
+            optimizer.step()
         return loss
 
 
 def _is_hidden(name: str, parameter: torch.nn.Parameter) -> bool:
     grouped = parameter_groups([(name, parameter)], 1.0)  # excludes tables of vectors, which are 2-dimensional too
-    return parameter.ndim == 2 and grouped[0]["weight_decay"] > 0 and not any(word in name for word in _OUTSIDE)
+    return parameter.ndim == 2 and grouped[0]["weight_decay"] > 0 and not any(word in name for word in _NOT_HIDDEN)
 
 
 __all__ = ["MuonWithAdamW", "check_torch"]

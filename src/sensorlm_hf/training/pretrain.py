@@ -27,7 +27,7 @@ from ..modeling.configuration_sensorlm import OBJECTIVES, SIZES
 from ..processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from ..processing.pairing import check_pair
 from .arguments import SensorLMTrainingArguments
-from .checkpoints import last_whole_checkpoint
+from .checkpoints import last_complete_checkpoint
 from .corpus import tokenizer_corpus
 from .distributed import restore_scalars
 from .trainer import SensorLMTrainer
@@ -179,13 +179,13 @@ def pretrain(
             from.
     """
     output = Path(arguments.output_dir)
-    checkpoint = last_whole_checkpoint(output)
-    finished = any(output.glob("model*.safetensors*"))
-    if not resume and (checkpoint or finished):
+    checkpoint = last_complete_checkpoint(output)
+    has_model = any(output.glob("model*.safetensors*"))
+    if not resume and (checkpoint or has_model):
         raise FileExistsError(
             f"{output} already contains a model or checkpoints. Resume the run (--resume), or choose another folder."
         )
-    if resume and finished and not checkpoint:
+    if resume and has_model and not checkpoint:
         raise FileExistsError(
             f"{output} contains a model, but no checkpoint to resume from, and training would overwrite it. Choose"
             " another folder; to train the model further, use --init-from."
@@ -208,7 +208,7 @@ def pretrain(
         logger.warning("%s has no `validation` split, so no evaluation loss is computed.", options.data)
         arguments.eval_strategy = "no"
     trainer = SensorLMTrainer(
-        model=_adapted(model, options.lora) if options.lora else model,
+        model=_with_lora(model, options.lora) if options.lora else model,
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
@@ -528,30 +528,30 @@ def _new_config(options: PretrainOptions, processor: SensorLMProcessor) -> Senso
 
 def _check_same_model(config: SensorLMConfig, checkpoint: Path) -> None:
     """Raises if a checkpoint has another configuration, with a clearer message than that of `load_state_dict`."""
-    here, there = (_flat(part.to_dict()) for part in (config, SensorLMConfig.from_pretrained(checkpoint)))
+    current, saved = (_flatten(part.to_dict()) for part in (config, SensorLMConfig.from_pretrained(checkpoint)))
     # Top-level values first: the objective explains differences in nested ones.
-    names = sorted({*here, *there}, key=lambda name: (name.count("."), name))
-    other = [name for name in names if here.get(name) != there.get(name)]
-    if other:
-        changes = ", ".join(f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in other[:3])
+    names = sorted({*current, *saved}, key=lambda name: (name.count("."), name))
+    changed = [name for name in names if current.get(name) != saved.get(name)]
+    if changed:
+        changes = ", ".join(f"{name} was {saved.get(name)!r} and is {current.get(name)!r}" for name in changed[:3])
         raise ValueError(
-            f"{checkpoint} is of a model with another configuration: {changes}{', ...' if len(other) > 3 else ''}."
+            f"{checkpoint} is of a model with another configuration: {changes}{', ...' if len(changed) > 3 else ''}."
             " Resume with the options of the original run, or choose another folder."
         )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns a flattened configuration, without the values added when saving."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{name}."))
+            flat.update(_flatten(value, f"{prefix}{name}."))
         elif name not in ("architectures", "dtype", "transformers_version", "_name_or_path"):
             flat[f"{prefix}{name}"] = value
     return flat
 
 
-def _adapted(model: Any, parts: Sequence[str]) -> Any:
+def _with_lora(model: Any, parts: Sequence[str]) -> Any:
     """Returns the model with LoRA adapters on the given parts."""
     from peft import get_peft_model
 

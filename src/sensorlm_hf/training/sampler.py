@@ -59,12 +59,12 @@ class PersonSampler(torch.utils.data.Sampler[int]):
         persons = self._person[by_person]
         starts = np.flatnonzero(np.r_[True, persons[1:] != persons[:-1]])
         rounds = np.arange(len(by_person)) - np.repeat(starts, np.diff(np.r_[starts, len(by_person)]))
-        pieces: list[np.ndarray] = []
+        ordered_rounds: list[np.ndarray] = []
         for number in range(int(rounds.max()) + 1):
             rows = rng.permutation(by_person[rounds == number])
-            if pieces:
-                recent = np.concatenate(pieces)[-self.batch_size :]
-                late = np.isin(self._person[rows], self._person[recent])
-                rows = np.concatenate([rows[~late], rows[late]])
-            pieces.append(rows)
-        return np.concatenate(pieces)
+            if ordered_rounds:
+                recent = np.concatenate(ordered_rounds)[-self.batch_size :]
+                recently_used = np.isin(self._person[rows], self._person[recent])
+                rows = np.concatenate([rows[~recently_used], rows[recently_used]])
+            ordered_rounds.append(rows)
+        return np.concatenate(ordered_rounds)

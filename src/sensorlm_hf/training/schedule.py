@@ -62,12 +62,12 @@ def parameter_groups(
         Parameter groups for a torch optimizer: with weight decay, then without; empty groups are omitted.
     """
     decay: list[torch.nn.Parameter] = []
-    plain: list[torch.nn.Parameter] = []
+    no_decay: list[torch.nn.Parameter] = []
     for name, parameter in named_parameters:
         if parameter.requires_grad:
             is_matrix = parameter.ndim >= 2 and not any(word in name for word in _TABLES)
-            (decay if is_matrix else plain).append(parameter)
-    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+            (decay if is_matrix else no_decay).append(parameter)
+    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 
 

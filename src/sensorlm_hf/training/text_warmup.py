@@ -42,9 +42,9 @@ def warm_up_text_tower(
 ) -> dict[str, Any]:
     """Trains the text tower to match captions to days by the numbers they contain.
 
-    Two randomly initialized towers hold each other up: as long as the sensor embeddings carry no means, the text tower
-    has no incentive to read means from captions. With `embed_statistics` the sensor tower has a linear map of the
-    channel statistics, which carries them from the first step. The warm-up contrasts captions with this map instead of
+    Two randomly initialized towers depend on each other: as long as the sensor embeddings do not encode means, the text
+    tower has no incentive to read means from captions. With `embed_statistics` the sensor tower has a linear map of the
+    channel statistics, which encodes them from the first step. The warm-up contrasts captions with this map instead of
     the complete sensor tower, so a step costs little more than the forward and backward pass of the text tower. Only
     the text tower, the map of the statistics, the temperature and the bias are trained.
 

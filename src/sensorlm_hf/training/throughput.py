@@ -14,27 +14,27 @@ from torch.utils.flop_counter import FlopCounterMode
 class ForwardFlops:
     """FLOPs of a forward pass for one day with a caption of a given length.
 
-    torch counts them on the meta device for three caption lengths. Others follow from the parabola through these
-    points: attention grows quadratically with the length, everything else linearly.
+    They are counted on the meta device for three caption lengths and interpolated by the parabola through these points:
+    attention grows quadratically with the length, everything else linearly.
 
     Args:
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`]; only its class and configuration are used.
     """
 
     def __init__(self, model: Any) -> None:
-        self._kind, self._config = type(model), model.config
-        self._parabola: Any = None
+        self._model_class, self._config = type(model), model.config
+        self._coefficients: Any = None
 
     def __call__(self, text_tokens: int) -> float:
         """Returns the FLOPs for one day with a caption of `text_tokens` tokens."""
-        if self._parabola is None:
-            self._parabola = self._fit()
-        a, b, c = self._parabola
+        if self._coefficients is None:
+            self._coefficients = self._fit()
+        a, b, c = self._coefficients
         return a + b * text_tokens + c * text_tokens**2
 
     def _fit(self) -> tuple[float, float, float]:
         with torch.device("meta"):
-            model = self._kind(self._config).requires_grad_(False)
+            model = self._model_class(self._config).requires_grad_(False)
         longest = self._config.text_config.max_position_embeddings
         x1, x2, x3 = sorted({1, max(2, longest // 2), max(3, longest)})
         y1, y2, y3 = (self._count(model, min(x, longest)) for x in (x1, x2, x3))
@@ -64,19 +64,19 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, clock: Callable[[], fl
         FLOP/s, the best of five measurements.
     """
     size = 8192 if device.type == "cuda" else 1024
-    # A separate generator: a resumed run measures at another step, which must not change its random numbers.
+    # A separate generator: a resumed run measures at a different step, which must not change its random numbers.
     generator = torch.Generator(device).manual_seed(0)
     left, right = (torch.randn(size, size, device=device, generator=generator).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(5):
-        _wait(device)
-        began = clock()
+        _synchronize(device)
+        start = clock()
         left @ right
-        _wait(device)
-        best = min(best, clock() - began)
+        _synchronize(device)
+        best = min(best, clock() - start)
     return 2 * size**3 / best
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -23,7 +23,7 @@ from ..data.collator import SensorDayDataset
 from ..data.stream import SensorDayStream
 from ..io import atomic_replace
 from .callbacks import GracefulStopCallback, RichProgress
-from .checkpoints import PARTIAL, last_good_state, writing_failed
+from .checkpoints import PARTIAL, checkpoint_write_error, last_checkpoint_message
 from .distributed import (
     EvaluationLosses,
     GlobalLosses,
@@ -83,9 +83,9 @@ class SensorLMTrainer(Trainer):
         self.callback_handler.processing_class = self.processing_class
         self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in _PARTS}
         self._hits: dict[str, list[torch.Tensor]] = {}
-        self._began = time.perf_counter()
+        self._start_time = time.perf_counter()
         self._seconds_before: float | None = None
-        self._work = _Work()
+        self._throughput = _Throughput()
         self._flops = ForwardFlops(unwrap_sensorlm(self.model))
         self._sampler: PersonSampler | SensorDayStream | None = None
         self._warned_of_waiting = False
@@ -96,7 +96,7 @@ class SensorLMTrainer(Trainer):
         prepare_for_fsdp2(self.model, self.accelerator)
         self.stops = GracefulStopCallback(self.args.max_hours)
         self.add_callback(self.stops)
-        self.add_callback(_EpochOfSampler(self))
+        self.add_callback(_SetSamplerEpoch(self))
         self.add_callback(_ClampLogitScale())
         for callback in kwargs.get("callbacks") or ():
             if hasattr(callback, "set_trainer"):
@@ -181,7 +181,7 @@ class SensorLMTrainer(Trainer):
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Takes the next batches from the dataloader and measures the time for `data_wait`."""
-        with self._work.waiting():
+        with self._throughput.waiting():
             return super().get_batch_samples(*args, **kwargs)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> torch.utils.data.DataLoader:
@@ -247,8 +247,8 @@ class SensorLMTrainer(Trainer):
             FloatingPointError: If the loss is not finite; the message names the last checkpoint.
             OSError: If a checkpoint cannot be written, for example because the disk is full.
         """
-        self._began, self._seconds_before = time.perf_counter(), None
-        self._work = _Work()
+        self._start_time, self._seconds_before = time.perf_counter(), None
+        self._throughput = _Throughput()
         result = super().train(*args, **kwargs)
         return result._replace(training_loss=result.metrics["train_loss"])
 
@@ -259,7 +259,7 @@ class SensorLMTrainer(Trainer):
             FloatingPointError: If the loss is not finite.
         """
         size = self.args.contrastive_mini_batch_size
-        self._work.add(len(inputs["input_ids"]), self._flops(inputs["input_ids"].shape[1]))
+        self._throughput.add(len(inputs["input_ids"]), self._flops(inputs["input_ids"].shape[1]))
         if size is None or size >= len(inputs["input_ids"]):
             loss = super().training_step(model, inputs, num_items_in_batch)
         else:
@@ -270,15 +270,15 @@ class SensorLMTrainer(Trainer):
         if not finite.item():
             raise FloatingPointError(
                 f"The loss became {float(loss)} in step {self.state.global_step + 1}; its gradients were discarded."
-                f" {last_good_state(Path(self.args.output_dir))} Lower --learning_rate, increase --warmup_steps, or"
-                " check the data for extreme values."
+                f" {last_checkpoint_message(Path(self.args.output_dir))} Lower --learning_rate, increase"
+                " --warmup_steps, or check the data for extreme values."
             )
         return loss
 
     def _cached_step(self, model: Any, inputs: dict[str, Any], size: int) -> torch.Tensor:
         model.train()
         steps = self.current_gradient_accumulation_steps
-        outcome = cached_backward(
+        result = cached_backward(
             model,
             self._prepare_inputs(inputs),
             mini_batch_size=size,
@@ -287,8 +287,8 @@ class SensorLMTrainer(Trainer):
             no_sync=lambda: self.accelerator.no_sync(model),
             context=self.compute_loss_context_manager,
         )
-        self._keep_parts(outcome)
-        return outcome.loss / steps
+        self._record_losses(result)
+        return result.loss / steps
 
     def compute_loss(
         self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
@@ -304,7 +304,7 @@ class SensorLMTrainer(Trainer):
         else:
             parts = compute_losses(model, inputs, self.losses)
         if model.training:
-            self._keep_parts(parts)
+            self._record_losses(parts)
         else:
             self._count_hits(parts.outputs, inputs.get("text_group_ids"), EvaluationLosses())
         return (parts.loss, parts.outputs) if return_outputs else parts.loss
@@ -324,7 +324,7 @@ class SensorLMTrainer(Trainer):
         self._count_hits(result.outputs, inputs.get("text_group_ids"), losses)
         return (result.loss, result.outputs) if return_outputs else result.loss
 
-    def _keep_parts(self, outputs: Any) -> None:
+    def _record_losses(self, outputs: Any) -> None:
         for name in _PARTS:
             value = getattr(outputs, name, None)
             if value is not None:
@@ -342,7 +342,7 @@ class SensorLMTrainer(Trainer):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluates; see `Trainer.evaluate`. Adds R@1 within batches, e.g. `eval_r1_sensor_to_text`."""
-        with self._work.paused():
+        with self._throughput.paused():
             return super().evaluate(*args, **kwargs)
 
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
@@ -372,7 +372,7 @@ class SensorLMTrainer(Trainer):
         if self._seconds_before is None:
             # At the first call after a start, the history is that of the checkpoint.
             self._seconds_before = max([entry.get("seconds", 0.0) for entry in self.state.log_history], default=0.0)
-        return self._seconds_before + time.perf_counter() - self._began
+        return self._seconds_before + time.perf_counter() - self._start_time
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Adds parts of the loss, temperature, throughput and R@1 to training and evaluation logs."""
@@ -386,7 +386,7 @@ class SensorLMTrainer(Trainer):
             if scale is not None:
                 full = scale.full_tensor() if hasattr(scale, "full_tensor") else scale
                 logs["logit_scale"] = round(float(full.detach().exp()), 4)
-            logs.update(self._work.rates(self.args.device, self._compute_type(), self.args.world_size))
+            logs.update(self._throughput.rates(self.args.device, self._compute_type(), self.args.world_size))
             if logs["data_wait"] > 0.2 and not self._warned_of_waiting:
                 self._warned_of_waiting = True
                 logger.warning(
@@ -423,7 +423,7 @@ class SensorLMTrainer(Trainer):
 
         `Trainer` has no public hook for writing checkpoints.
         """
-        with self._work.paused():
+        with self._throughput.paused():
             run = Path(self._get_output_dir(trial))
             target = run / f"checkpoint-{self.state.global_step}"
             if self.args.should_save:
@@ -431,7 +431,7 @@ class SensorLMTrainer(Trainer):
             self.accelerator.wait_for_everyone()
             before = self.state.best_model_checkpoint
             try:
-                with self._redirected_to(run / PARTIAL):
+                with self._redirect_output(run / PARTIAL):
                     super()._save_checkpoint(model, trial)
                     written = Path(self._get_output_dir(trial)) / target.name
                 self.accelerator.wait_for_everyone()
@@ -444,7 +444,7 @@ class SensorLMTrainer(Trainer):
             except (OSError, RuntimeError, SafetensorError) as error:
                 # torch raises RuntimeError for a full disk, safetensors its own error.
                 shutil.rmtree(run / PARTIAL, ignore_errors=True)
-                raise writing_failed(target, error) from error
+                raise checkpoint_write_error(target, error) from error
             if self.args.should_save:
                 shutil.rmtree(run / PARTIAL, ignore_errors=True)
                 rotate_checkpoints(
@@ -458,7 +458,7 @@ class SensorLMTrainer(Trainer):
                 self._push_from_checkpoint(str(target))
 
     @contextmanager
-    def _redirected_to(self, folder: Path) -> Iterator[None]:
+    def _redirect_output(self, folder: Path) -> Iterator[None]:
         """Makes `Trainer` write to another folder without pushing to the Hub."""
         before = self.args.output_dir, self.args.push_to_hub
         self.args.output_dir, self.args.push_to_hub = str(folder), False
@@ -489,7 +489,7 @@ class _ClampLogitScale(TrainerCallback):
         clamp_logit_scale(model)
 
 
-class _EpochOfSampler(TrainerCallback):
+class _SetSamplerEpoch(TrainerCallback):
     """Sets the epoch of the sampler, which `accelerate` does through some of its wrappers only."""
 
     def __init__(self, trainer: SensorLMTrainer) -> None:
@@ -508,7 +508,7 @@ class _EpochOfSampler(TrainerCallback):
             sampler.skip_batches(min(max(0, done), batches))
 
 
-class _Work:
+class _Throughput:
     """Throughput since the last log entry."""
 
     def __init__(self) -> None:
@@ -523,20 +523,20 @@ class _Work:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Counts the enclosed time as waiting for data."""
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             yield
         finally:
-            self._waited += time.perf_counter() - began
+            self._waited += time.perf_counter() - start
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Excludes the enclosed time from the training time."""
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             yield
         finally:
-            self._since += time.perf_counter() - began
+            self._since += time.perf_counter() - start
 
     def rates(self, device: torch.device, dtype: torch.dtype, processes: int) -> dict[str, float]:
         """Returns `days_per_second` of all processes, `mfu` and `data_wait` of this one, and resets the counters."""

@@ -210,7 +210,7 @@ def test_the_zone_may_be_found_or_overruled(tmp_path: Path) -> None:
     yoga = workout("Yoga", "2024-05-01 09:00:00", "2024-05-01 10:00:00", zoned(TOKYO, typed=True))
     typed = write(tmp_path, heart(60, "2024-05-01 08:00:05"), yoga)
     assert read_one(typed).start.isoformat() == "2024-05-01T00:00:00+02:00"
-    with pytest.raises(ValueError, match=r"no sleep or workout in this file names the zone.*IANA name"):
+    with pytest.raises(ValueError, match=r"no sleep or workout in this file contains the time zone.*IANA name"):
         list(read_apple_health(typed))
 
 
@@ -247,7 +247,7 @@ def test_the_folder_and_the_zip_give_the_same_days_whatever_the_language(tmp_pat
     [
         (heart("fast", "2024-05-01 08:00:00"), TAIL, r"export\.xml, line 9: `value` must be a number, got 'fast'"),
         (heart(60, "05/01/2024 08:00 AM"), TAIL, r"line 9: `startDate` must be a time YYYY-MM-DD"),
-        (heart(60, "2024-13-01 08:00:00"), TAIL, r"line 9: `startDate` is no date"),
+        (heart(60, "2024-13-01 08:00:00"), TAIL, r"line 9: `startDate` is not a date"),
         (
             heart(60, "2024-05-01 08:00:00"),
             "",
@@ -269,7 +269,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
         read_apple_health(tmp_path, BERLIN)
     with pytest.raises(ValueError, match=r"line 1: not an Apple Health export: it starts with <Other>"):
         list(read_apple_health(tmp_path / "other.xml", BERLIN))
-    with pytest.raises(ValueError, match="the offset that the phone had"):
+    with pytest.raises(ValueError, match="the phone's offset at the time of the export"):
         list(read_apple_health(write(tmp_path)))
     archive = tmp_path / "cut.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -283,7 +283,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
 
 def test_memory_does_not_follow_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apple_health, "_BATCH", 500)
-    monkeypatch.setattr(apple_health_files, "_PIECE", 1 << 14)
+    monkeypatch.setattr(apple_health_files, "_CHUNK_BYTES", 1 << 14)
 
     def peak(days: int, repeats: int) -> int:
         path = write(

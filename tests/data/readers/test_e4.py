@@ -98,7 +98,7 @@ def test_windows_start_where_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"EDA": f"{START:f}\r\n4.000000\r\n0.1\r\nwet"}, r"EDA\.csv, line 4: must hold 1 number, got 'wet'"),
+        ({"EDA": f"{START:f}\r\n4.000000\r\n0.1\r\nwet"}, r"EDA\.csv, line 4: must contain 1 number, got 'wet'"),
         ({"ACC": f"{START:f},{START:f},{START:f}\r\n32,32,32\r\n1,2,3\r\n1,2"}, r"ACC\.csv, line 4: .*truncated"),
         ({"TEMP": "31.61\r\n4.0\r\n31.6"}, r"TEMP\.csv, line 1: must be the start in UTC seconds"),
         ({"HR": f"{START:f}"}, r"HR\.csv, line 2: must be the rate"),

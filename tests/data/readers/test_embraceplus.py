@@ -46,7 +46,7 @@ def test_minutes_are_local_and_reasons_are_counted(tmp_path: Path) -> None:
     assert report.count("implausible-HR") == 1
     assert report.count("missing-pulse-rate-worn_during_motion") == 1
     assert report.count("missing-pulse-rate-device_not_recording") == 1437
-    assert report.files_unused == {"P/2026-05-16/met.csv": "no channel holds it"}
+    assert report.files_unused == {"P/2026-05-16/met.csv": "no channel for it"}
 
 
 def test_minutes_hardly_worn_are_missing(tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ def test_hrv_rows_are_local_and_hold_for_five_minutes(tmp_path: Path) -> None:
     rmssd = day.channel("rmssd_percentile_0595")
     assert rmssd[120:130].tolist() == [38.5] * 5 + [41.25] * 5
     assert int((~np.isnan(rmssd)).sum()) == 10
-    assert report.files_unused == {f"{TREE}/calories-2021-07-05.json": "no channel holds it"}
+    assert report.files_unused == {f"{TREE}/calories-2021-07-05.json": "no channel for it"}
 
 
 def test_stages_and_oxygen_fill_the_34_channel_schema(tmp_path: Path) -> None:

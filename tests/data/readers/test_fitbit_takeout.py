@@ -62,7 +62,7 @@ def test_tables_are_read_where_there_is_no_json(tmp_path: Path) -> None:
     assert np.isnan(day.channel("sdnn0595")[185])
     assert day.channel("spo2")[180] == np.float32(96.5)
     assert np.isnan(day.channel("spo2")[181])
-    assert report.files_unused == {f"{GOOGLE}/gps_location_2024-05-01.csv": "it tells where the person was"}
+    assert report.files_unused == {f"{GOOGLE}/gps_location_2024-05-01.csv": "reveals where the person was"}
 
 
 def test_json_goes_before_the_table_of_the_same_day(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_calories_go_to_a_schema_that_has_them(tmp_path: Path) -> None:
     assert read_one(folder, schema=schema).values[720].tolist() == pytest.approx([60.0, 1.43])
     report = ReadReport()
     read_one(folder, report=report)
-    assert list(report.files_unused.values()) == ["no channel holds it"]
+    assert list(report.files_unused.values()) == ["no channel for it"]
 
 
 def test_the_zip_gives_the_same_days(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_store_skips_nan_and_forgets() -> None:
     assert store.add("a", np.array([5, 3000]), np.array([np.nan, 2.0])) == 0
     assert store.span() == (3000, 3000)
     store.add("a", np.array([5]), np.array([1.0]))
-    store.forget_before(1440)
+    store.discard_before(1440)
     assert store.span() == (3000, 3000)
-    store.forget_before(10_000)
+    store.discard_before(10_000)
     assert store.span() is None

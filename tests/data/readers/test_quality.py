@@ -33,7 +33,7 @@ def test_days_and_notes_become_text_and_json() -> None:
     report = ReadReport()
     report.add_day(SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc), "p1", events=events))
     report.files_read.append("a.json")
-    report.files_unused["b.json"] = "no channel holds it"
+    report.files_unused["b.json"] = "no channel for it"
     report.note("gone", "dropped", "lost things", "this one", 3)
     (day,) = report.days
     assert day.observed_minutes == {"HR": 10}
@@ -41,7 +41,7 @@ def test_days_and_notes_become_text_and_json() -> None:
     text = report.summary()
     assert text.splitlines()[0] == "1 days from 1 files"
     assert "3 x lost things" in text
-    assert "1 x no channel holds it" in text
+    assert "1 x no channel for it" in text
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["days"][0]["observed_minutes"] == {"HR": 10}
     assert plain["notes"][0] == {

@@ -143,7 +143,7 @@ def test_arguments_go_before_the_mapping(tmp_path: Path) -> None:
         ("layout: long", "needs `variable`"),
         ("variable: x", "belong to `layout: long`"),
         ("time: {column: a, unit: hours}", "must be one of s, ms"),
-        ("day_start: 18:00", "day_start` must be text, got 1080"),
+        ("day_start: 18:00", "day_start` must be a string, got 1080"),
         ("columns: {pulse: HR", r"mapping\.yaml, line 1: not valid YAML"),
         ("- a", "must be a YAML mapping"),
     ],
@@ -154,7 +154,7 @@ def test_wrong_mappings_are_refused(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_mappings_that_do_not_fit_the_table_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'pulse' to 'heart', which is no channel"):
+    with pytest.raises(ValueError, match="'pulse' to 'heart', not a channel"):
         read_table(wide(), mapping={"columns": {"pulse": "heart"}})
     with pytest.raises(ValueError, match="names 'puls', but its columns are at"):
         read_table(wide(), mapping={"columns": {"puls": "HR"}})

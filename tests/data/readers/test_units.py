@@ -39,7 +39,7 @@ def test_units_are_converted(value: float, given: str, wanted: str, expected: fl
 def test_what_cannot_be_converted_is_named() -> None:
     with pytest.raises(ValueError, match=r"column 'pulse': 'm/s' cannot be converted to 'bpm'"):
         convert_units(np.zeros(1), "m/s", "bpm", "column 'pulse'")
-    with pytest.raises(ValueError, match="cannot read the unit 'furlongz'"):
+    with pytest.raises(ValueError, match="cannot parse the unit 'furlongz'"):
         convert_units(np.zeros(1), "furlongz", "bpm", "x")
 
 

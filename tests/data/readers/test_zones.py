@@ -62,7 +62,7 @@ def test_hours_after_the_24th_are_left_out_and_counted() -> None:
     [
         ("Europe/Berlin, tomorrow America/New_York", "local time of arrival"),
         ("Europe/Berlin, 2024-05-03T14:00 America/New_Yrk", "Did you mean 'America/New_York'"),
-        ("Europe/Berlin, 2024-05-03T14:00 America/New_York, 2024-05-01T14:00 Asia/Tokyo", "in order of time"),
+        ("Europe/Berlin, 2024-05-03T14:00 America/New_York, 2024-05-01T14:00 Asia/Tokyo", "in chronological order"),
     ],
 )
 def test_wrong_itineraries_are_refused(text: str, message: str, tmp_path: Path) -> None:

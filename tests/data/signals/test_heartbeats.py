@@ -104,7 +104,7 @@ def test_minutes_with_too_few_beats_are_missing_and_silence_is_missing_altogethe
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="equal length"):
         hrv_per_minute(np.zeros(3), np.zeros(2), 5)
     with pytest.raises(ValueError, match="beat 2 comes before beat 1"):
         hrv_per_minute(np.array([1.0, 2.0, 1.5]), np.full(3, 800.0), 5)

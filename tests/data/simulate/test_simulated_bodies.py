@@ -9,7 +9,7 @@ import pytest
 
 from sensorlm_hf.activities import ACTIVITIES
 from sensorlm_hf.data.simulate.channels import SENSOR_OF, simulate_channels
-from sensorlm_hf.data.simulate.layout import LEAD, SPAN, Minutes, Window, lay_out, plan_window
+from sensorlm_hf.data.simulate.layout import LEAD, SPAN, Minutes, Window, expand_windows, plan_window
 from sensorlm_hf.data.simulate.people import Person, simulate_person
 from sensorlm_hf.data.simulate.physiology import Body, _follow, autoregressive, simulate_bodies
 from sensorlm_hf.data.simulate.plan import CODE, DEEP, LIGHT, REM, WAKE, simulate_night
@@ -26,7 +26,7 @@ class Simulation:
 @pytest.fixture(scope="module")
 def simulation() -> Simulation:
     windows = [plan_window(7, simulate_person(7, number), 0) for number in range(300)]
-    minutes = lay_out(7, windows)
+    minutes = expand_windows(7, windows)
     body = simulate_bodies(windows, minutes)
     return Simulation(windows, minutes, body, simulate_channels(tuple(SENSOR_OF), windows, minutes, body))
 

@@ -188,7 +188,7 @@ class TestArguments:
             "name": "odd",
             "channels": [{"key": "HR", "mean": 70, "std": 9}, {"key": "mood_ring", "mean": 0, "std": 1}],
         }
-        with pytest.raises(ValueError, match=r"mood_ring.*Channels that can: HR"):
+        with pytest.raises(ValueError, match=r"mood_ring.*Supported channels: HR"):
             simulate_days(1, schema=schema)
 
     def test_every_shipped_channel_can_be_simulated(self):

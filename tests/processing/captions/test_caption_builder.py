@@ -431,7 +431,7 @@ def test_input_is_not_changed() -> None:
         ({"key": "low"}, ValueError, "`key` must be one of low_level_caption"),
         ({"key": None}, ValueError, "`key`"),
         ({"schema": "nope"}, ValueError, "nope"),
-        ({"language": "xx"}, ValueError, "'xx'; there are de, en"),
+        ({"language": "xx"}, ValueError, "'xx', only in de, en"),
         ({"time_format": "utc"}, ValueError, "minutes, clock"),
         ({"seed": 1.5}, TypeError, "`seed`"),
         ({"max_tokens": 3}, ValueError, "at least 16"),

@@ -125,7 +125,7 @@ def test_filling_templates() -> None:
         ({"moment": {"minutes": "at {time}"}}, "`moment` lacks clock"),
         ({"moment": {"minutes": "at {time}", "clock": "then"}}, r"moment\[clock\] 'then' lacks the slots \['time'\]"),
         ({"moods": ("{label",)}, "malformed"),
-        ({"moods": ("{} at {time}",)}, "no name"),
+        ({"moods": ("{} at {time}",)}, "invalid slot"),
         ({"groups": {"Heart": "Heart"}}, "`groups` lacks Activity, Sleep, EDA"),
         ({"trend_words": {}}, "`trend_words` lacks|unknown slots"),
         ({"span": {"minutes": "{start}", "clock": "{start} {end}"}}, r"lacks the slots \['end'\]"),

@@ -3,12 +3,12 @@
 | record | used for |
 |---|---|
 | `HeartRate` | channel `HR`: mean of a minute's samples |
-| `StepCount` | channel `steps`: spread evenly over the record's time; of two devices in a minute the larger counts |
-| `HeartRateVariabilitySDNN` | SDNN, in the minutes that it was measured over |
-| `OxygenSaturation` | channel `spo2`, where the schema has it |
+| `StepCount` | channel `steps`: spread evenly over the record; the larger count if two devices cover a minute |
+| `HeartRateVariabilitySDNN` | SDNN, in the minutes over which it was measured |
+| `OxygenSaturation` | channel `spo2`, if the schema has it |
 | `ElectrodermalActivity` | skin conductance level |
 | `RestingHeartRate` | label `resting_heart_rate` (bpm) |
-| `SleepAnalysis` | sleep events; stages, where the schema has channels for them |
+| `SleepAnalysis` | sleep events; stages, if the schema has channels for them |
 | workouts | activity events |
 
 Dates in the file carry the phone's UTC offset at the time of the export, not that of the recording. Days use the time
@@ -32,7 +32,7 @@ import numpy as np
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
-from .apple_health_zones import METADATA_KEY, ZoneTrail
+from .apple_health_zones import METADATA_KEY, TimeZoneCollector
 from .logs import Span, activity_label, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
 from .quality import ReadReport, finish
@@ -48,7 +48,7 @@ CHANNELS = {
     f"{_QUANTITY}OxygenSaturation": (("spo2",), "%"),
     f"{_QUANTITY}ElectrodermalActivity": (("eda_level_real",), "mcS"),
 }
-"""Records that fill channels: the channels of the shipped schemas, and the unit that they are read in."""
+"""Records that fill channels: the channels of the shipped schemas, and the unit in which they are read."""
 
 _STEPS = f"{_QUANTITY}StepCount"
 _RESTING = f"{_QUANTITY}RestingHeartRate"
@@ -59,19 +59,19 @@ MAX_STEPS_MINUTES = 60
 """Step records longer than this are dropped, because the time of the steps is unknown."""
 
 MAX_SAMPLE_MINUTES = 10
-"""Other samples apply to the minutes of their record, up to this duration."""
+"""Maximum duration in minutes over which other samples apply to their record."""
 
 WORN_MINUTES = 15
-"""The watch counts as worn between heart rates at most this far apart; at rest it measures about every five minutes."""
+"""Maximum time between heart rates while the watch counts as worn; at rest it measures about every five minutes."""
 
 SLEEP_PAUSE_MINUTES = 30
-"""Sleep periods at most this far apart belong to one night."""
+"""Maximum time between sleep periods of the same night."""
 
 _BATCH = 50_000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}")
 _WHY_ZONE = (
-    "Apple Health writes every date with the offset that the phone had when it exported, and no sleep or workout in"
-    " this file names the zone that it was recorded in."
+    "Apple Health writes every date with the phone's offset at the time of the export, and no sleep or workout in"
+    " this file contains the time zone in which it was recorded."
 )
 
 
@@ -86,21 +86,22 @@ def read_apple_health(
 ) -> Iterator[SensorDay]:
     """Reads one person's Apple Health export as local days.
 
-    The XML is streamed: memory follows the minutes held, a few kB a channel and day, not the size of the file, which
-    lists its records by kind and not by time. A minute without a step record counts 0 steps where the watch was worn
-    (heart rates at most 15 minutes apart around it) and the window has steps elsewhere, and is missing otherwise.
+    The XML is streamed: memory grows with the number of recorded days, a few kB per channel and day, not with the size
+    of the file, whose records are sorted by kind rather than time. A minute without a step record counts 0 steps if the
+    watch was worn (heart rates at most 15 minutes apart around it) and the window has steps elsewhere; otherwise it is
+    missing.
 
     Args:
-        export: `export.xml`, the folder that holds it, or the zip.
-        timezone: IANA time zone of the person until a sleep or workout record names another; by default that of the
+        export: `export.xml`, the folder that contains it, or the zip.
+        timezone: IANA time zone of the person until a sleep or workout record has another; by default that of the
             first such record, so it is required if there is none. An itinerary takes precedence over records.
         schema: Schema of the days.
-        subject_id: Name of the person; by default `"apple-"` and a hash of the file's first mebibyte.
+        subject_id: Subject id; by default `"apple-"` and a hash of the file's first mebibyte.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
 
     Yields:
-        Days in order of time; days without any observed minute are left out.
+        Days in chronological order; days without any observed minute are omitted.
 
     Raises:
         FileNotFoundError: If the path does not exist or contains no export.
@@ -129,8 +130,8 @@ class _AppleHealth:
         self.schema, self.given_zone, self.day_start, self.report = schema, zone, day_start, report
         self.person = PersonDays(
             "apple", schema, UTC, day_start, report
-        )  # the zone is only known once everything is read
-        self.trail = ZoneTrail(report)
+        )  # the time zone is only known once everything has been read
+        self.time_zones = TimeZoneCollector(report)
         self.resting: list[tuple[int, float]] = []
         self.person.finish = self._finish
         self.samples: dict[str, tuple[list[int], list[float]]] = {}
@@ -144,7 +145,7 @@ class _AppleHealth:
         self.keys = {kind: next((key for key in keys if key in schema), None) for kind, (keys, _) in CHANNELS.items()}
 
     def days(self, folder: Path, name: str, subject_id: str | None) -> Iterator[SensorDay]:
-        """Reads the whole file, then yields its days."""
+        """Reads the complete file, then yields its days."""
         with Source(folder) as source:
             label = source.label(name)
             if subject_id is None:
@@ -155,23 +156,23 @@ class _AppleHealth:
                 for element in iter_elements(stream, label):
                     self._take(element, f"{label}, line {element.line}")
         self.report.files_read.append(name)
-        self.person.zone = resolve_timezone(self.trail.follow(self.given_zone), _WHY_ZONE)
+        self.person.zone = resolve_timezone(self.time_zones.follow(self.given_zone), _WHY_ZONE)
         for key in list(self.samples):
             self._flush(key)
         for minute, bpm in self.resting:
             local = local_day_of(minute, self.day_start or 0, self.person.zone)
             self.person.labels.setdefault(local, {})["resting_heart_rate"] = bpm
         for kind, count in sorted(self.unused.items()):
-            self.report.note("records-unused", "info", "records that no channel holds", f"{count} x {kind}", count)
+            self.report.note("records-unused", "info", "records without a channel", f"{count} x {kind}", count)
         self.person.spans += self._nights()
         self.person.check_logs()
         yield from self.person.emit()
 
     def _take(self, element: Element, where: str) -> None:
         zone = element.metadata.get(METADATA_KEY)
-        # Manual entries may be made anywhere.
+        # Manual entries may be made in any time zone.
         if zone and element.metadata.get("HKWasUserEntered") != "1":
-            self.trail.add(int(self._time(element, "startDate", where) // 60), zone)
+            self.time_zones.add(int(self._time(element, "startDate", where) // 60), zone)
         if element.tag == "Workout":
             self._workout(element, where)
             return
@@ -190,7 +191,7 @@ class _AppleHealth:
             self.unused[short] = self.unused.get(short, 0) + 1
 
     def _time(self, element: Element, name: str, where: str) -> float:
-        """Seconds since 1970. Days are looked up, as parsing a date costs more than all the rest."""
+        """Seconds since 1970. Dates are cached, because parsing them would dominate the run time."""
         text = element.attributes.get(name, "")
         if not _DATE.fullmatch(text):
             raise ValueError(f"{where}: `{name}` must be a time YYYY-MM-DD HH:MM:SS +HHMM, got {text!r}.")
@@ -202,7 +203,7 @@ class _AppleHealth:
             clock = int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
             offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
         except ValueError:
-            raise ValueError(f"{where}: `{name}` is no date: {text!r}.") from None
+            raise ValueError(f"{where}: `{name}` is not a date: {text!r}.") from None
         return midnight + clock - (offset if text[20] == "+" else -offset)
 
     def _span(self, element: Element, where: str) -> tuple[float, float]:
@@ -231,7 +232,7 @@ class _AppleHealth:
             return
         start, end = self._span(element, where)
         first = int(start // 60)
-        # A sample's end is exclusive, but most begin and end in one second.
+        # A sample's end is exclusive, but most samples begin and end in the same second.
         last = max(first, min(int(-(-end // 60)) - 1, first + MAX_SAMPLE_MINUTES - 1))
         self._hold(key, range(first, last + 1), [value] * (last - first + 1))
 
@@ -253,19 +254,21 @@ class _AppleHealth:
         name = element.attributes.get("sourceName", "")
         known = hash((name, start, end))
         if known in self.seen_steps:
-            self.report.note("steps-listed-twice", "dropped", "step records that are listed twice")
+            self.report.note("steps-listed-twice", "dropped", "step records listed twice")
             return
         self.seen_steps.add(known)
         what = f"{count:g} steps in {(end - start) / 60:.0f} min"
         if not 0 <= end - start <= MAX_STEPS_MINUTES * 60:
-            message = f"step records that end before they start, or span over {MAX_STEPS_MINUTES} minutes"
+            message = f"step records that end before they start, or last over {MAX_STEPS_MINUTES} minutes"
             self.report.note("steps-long-record", "dropped", message, what)
             return
         minutes, shares = _shares(start, end)
         if count * max(shares) > self.schema["steps"].valid_range[1]:
-            self.report.note("implausible-steps", "dropped", "step records of more steps than a minute can hold", what)
+            self.report.note(
+                "implausible-steps", "dropped", "step records with implausibly many steps per minute", what
+            )
             return
-        # By number, because source names contain the names of people.
+        # Numbered, because source names contain people's names.
         number = self.sources.setdefault(name, len(self.sources))
         self._hold(f"steps of source {number}", minutes, [count * share for share in shares])
 
@@ -274,7 +277,7 @@ class _AppleHealth:
         state = element.attributes.get("value", "").removeprefix("HKCategoryValueSleepAnalysis")
         first, last = int(start // 60), int(-(-end // 60))
         if not 0 < last - first <= MINUTES_PER_DAY:
-            message = "sleep records that end before they start, or over 24 h"
+            message = "sleep records that end before they start, or last over 24 h"
             self.report.note("sleep-impossible", "dropped", message, f"{state} of {last - first} min")
             return
         (self.in_bed if state == "InBed" else self.asleep).append((first, last))
@@ -286,10 +289,12 @@ class _AppleHealth:
             self._hold(f"share of {key}", minutes, [share * (end - start) / 60.0 for share in shares])
 
     def _nights(self) -> list[Span]:
-        """Sleeps of all devices together; time in bed counts where no device knows of any sleep."""
+        """Merges the sleeps of all devices; time in bed is used if no device recorded any sleep."""
         asleep = _merge(self.asleep, SLEEP_PAUSE_MINUTES)
         overlapping = sum(a < last for (a, _), last in zip(sorted(self.asleep)[1:], _ends(self.asleep), strict=False))
-        self.report.note("overlapping-sleep", "kept", "sleep records of two devices at once, merged", count=overlapping)
+        self.report.note(
+            "overlapping-sleep", "kept", "sleep records of two devices that overlap, merged", count=overlapping
+        )
         beds = [
             bed
             for bed in _merge(self.in_bed, SLEEP_PAUSE_MINUTES)
@@ -314,7 +319,7 @@ class _AppleHealth:
             self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
         else:
             if element.metadata.get("HKWasUserEntered") == "1":
-                message = "exercises entered by hand, their times are a claim"
+                message = "exercises entered manually, with unverified times"
                 self.report.note("exercise-manual", "kept", message, what)
             label = activity_label(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType")))
             self.person.spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
@@ -329,7 +334,7 @@ class _AppleHealth:
             self.report.note(
                 "steps-two-trackers",
                 "dropped",
-                "minutes whose steps two devices counted; the larger is kept",
+                "minutes with steps from two devices; the larger count is kept",
                 self.person.subject_id,
                 int((known > 1).sum()),
             )
@@ -346,7 +351,7 @@ class _AppleHealth:
                 values[:, self.schema.index(key)] = np.where(known, held, np.nan)
 
     def _worn(self, start: int) -> np.ndarray:
-        """Minutes between heart rates that are close to one another."""
+        """Minutes between heart rates that are close together."""
         seen = np.flatnonzero(self.person.store.window("HR", start)[1] > 0)
         worn = np.zeros(MINUTES_PER_DAY, dtype=bool)
         for before, after in pairwise(seen):
@@ -376,7 +381,7 @@ def _merge(spans: list[tuple[int, int]], pause: int) -> list[tuple[int, int]]:
 
 
 def _ends(spans: list[tuple[int, int]]) -> list[int]:
-    """Latest end so far after each span, in order of start."""
+    """Latest end of each span and those before it, in order of start."""
     ends: list[int] = []
     for _, end in sorted(spans):
         ends.append(max(end, ends[-1]) if ends else end)

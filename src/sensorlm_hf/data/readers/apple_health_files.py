@@ -10,9 +10,9 @@ from xml.parsers import expat
 from .sources import Source
 
 ELEMENTS = ("Record", "Workout")
-"""Elements that are yielded."""
+"""Elements to yield."""
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 _HEAD = 4096
 
 
@@ -44,10 +44,10 @@ def find_export(source: Source) -> str | None:
 
 
 def iter_elements(stream: IO[bytes], label: str) -> Iterator[Element]:
-    """Yields the records and workouts of an export, in the order of the file.
+    """Yields the records and workouts of an export, in file order.
 
-    Records inside of others (a blood pressure's two halves) are listed by Apple once more at the top, so only the top
-    level counts. Memory does not grow with the file: expat is fed a mebibyte at a time and nothing is kept.
+    Records nested in others (the two values of a blood pressure) are also listed at the top level, so only that level
+    is read. Memory does not grow with the file: expat is fed a mebibyte at a time and nothing is kept.
 
     Args:
         stream: The file.
@@ -83,21 +83,21 @@ def iter_elements(stream: IO[bytes], label: str) -> Iterator[Element]:
     parser.EndElementHandler = end
     while True:
         try:
-            piece = stream.read(_PIECE)
+            chunk = stream.read(_CHUNK_BYTES)
         except (OSError, EOFError, RuntimeError) as error:
             raise ValueError(
                 f"{label}: cannot be read further: {error}. The zip may be truncated; export it again."
             ) from None
-        except Exception as error:  # zlib and zipfile raise their own
+        except Exception as error:  # zlib and zipfile have their own errors
             raise ValueError(f"{label}: cannot be read from the zip: {error}. Export it again.") from None
         try:
-            parser.Parse(piece, not piece)
+            parser.Parse(chunk, not chunk)
         except expat.ExpatError as error:
-            cut = " The file seems to be truncated; export it again." if not piece else ""
+            cut = " The file seems to be truncated; export it again." if not chunk else ""
             raise ValueError(
                 f"{label}, line {error.lineno}: not valid XML: {expat.ErrorString(error.code)}.{cut}"
             ) from None
         yield from ready
         ready.clear()
-        if not piece:
+        if not chunk:
             return

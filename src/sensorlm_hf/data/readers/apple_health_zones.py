@@ -16,10 +16,10 @@ from .quality import ReadReport
 from .zones import Itinerary
 
 METADATA_KEY = "HKTimeZone"
-"""Key of the metadata entry that names a record's zone."""
+"""Key of the metadata entry with a record's time zone."""
 
 
-class ZoneTrail:
+class TimeZoneCollector:
     """Collects the time zones of records, in any order, and builds an itinerary.
 
     A zone applies from the start of the first record with it: the person was certainly there by then, but the time of
@@ -43,7 +43,7 @@ class ZoneTrail:
                 self._zones[name] = None
         zone = self._zones[name]
         if zone is None:
-            self.report.note("zone-unknown", "kept", "records that name a zone that is none; it is ignored", name)
+            self.report.note("zone-unknown", "kept", "records with an invalid time zone, which is ignored", name)
         else:
             self._seen[minute] = zone
 
@@ -61,7 +61,7 @@ class ZoneTrail:
             for minute, zone in self._seen.items():
                 moment = EPOCH + timedelta(minutes=minute)
                 if moment.astimezone(given.at(moment)).utcoffset() != moment.astimezone(zone).utcoffset():
-                    message = "records that name a zone of another offset than the itinerary, which is followed"
+                    message = "records whose time zone differs from the itinerary, which takes precedence"
                     self.report.note("zone-contradicts", "kept", message, f"{_local(minute, zone)} {zone.key}")
             return given
         if not self._seen:
@@ -69,7 +69,7 @@ class ZoneTrail:
         home = given or self._seen[min(self._seen)]
         changes = list(self._changes(home))
         for arrival, zone in changes:
-            message = "changes of zone that sleeps and workouts name; days follow them"
+            message = "time zone changes in sleep and workout records, followed by the days"
             self.report.note("zone-changes", "info", message, f"{arrival.isoformat(timespec='minutes')} {zone.key}")
         return Itinerary(home, changes) if changes else home
 

@@ -167,7 +167,7 @@ def read_any(
 
 
 def _read_tables(source: Any, skip_bad: bool, **options: Any) -> Iterator[SensorDay]:
-    """Days of a table, or of all tables below a folder, one after the other."""
+    """Days of a table, or of all tables below a folder, one after another."""
     if not isinstance(source, (str, os.PathLike)):
         return read_table(source, **options)
     path = Path(source)

@@ -1,7 +1,8 @@
-"""Empatica E4: raw sessions, a folder or zip each, of `ACC`, `BVP`, `EDA`, `TEMP`, `HR`, `IBI` and `tags` CSV files.
+"""Empatica E4: raw sessions, each a folder or zip of `ACC`, `BVP`, `EDA`, `TEMP`, `HR`, `IBI` and `tags` CSV files.
 
-The first row of a file is its start in UTC seconds, the second its rate; ACC counts 1/64 g. `IBI.csv` has a start and
-rows of offset and duration, in seconds, of the beats that the device could time. The files carry no local time.
+The first row of a file is its start in UTC seconds, the second its rate; ACC is in units of 1/64 g. `IBI.csv` has a
+start and rows with offset and duration, in seconds, of the beats that the device detected. The files contain no local
+time.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .sources import Source
 from .windows import PersonDays, add_features, parse_window_start
 
 SIGNAL_FILES = ("ACC.csv", "BVP.csv", "EDA.csv", "HR.csv", "IBI.csv", "TEMP.csv")
-"""Files of a session that fill channels."""
+"""Files of a session that are used for channels."""
 
 ACC_COUNTS_PER_G = 64.0
 
@@ -39,7 +40,7 @@ _DEVICE = re.compile(r"(?:\d{9,11})_([A-Za-z0-9]{4,})")
 
 @dataclass(frozen=True)
 class _Session:
-    """The files of a session: their folder, or zip, and the prefix of their names in it."""
+    """The files of a session: their folder or zip, and the prefix of their names in it."""
 
     path: Path
     prefix: str
@@ -47,11 +48,11 @@ class _Session:
 
 
 def find_sessions(path: str | os.PathLike) -> list[tuple[Path, str, str]]:
-    """Finds the E4 sessions at a path: one folder, one zip, or any of them below a folder.
+    """Finds the E4 sessions at a path: a folder, a zip, or any number of them below a folder.
 
     Returns:
-        `(folder or zip, prefix of its files' names, person)` of each; sessions named `<start>_<device>`, as Empatica
-        names them, belong to their device's wearer, and others to the folder or zip that holds them.
+        `(folder or zip, prefix of its files' names, person)` of each; sessions named `<start>_<device>`, as by
+        Empatica, belong to the device's wearer, and others to the folder or zip that contains them.
     """
     root = Path(path)
     if root.is_file():
@@ -90,7 +91,7 @@ def read_e4(
     """Reads raw Empatica E4 sessions as local days.
 
     Channels: `HR` is the device's own, averaged over a minute; the `hrv_*` channels come from beats; the accelerometer,
-    skin conductance and temperature are described by [`sensorlm_hf.data.signals`]. A minute counts if half of it is
+    skin conductance and temperature are described by [`sensorlm_hf.data.signals`]. At least half of a minute must be
     recorded. Button presses (`tags.csv`) are only counted in the report.
 
     Args:
@@ -165,7 +166,7 @@ def _skip(report: ReadReport, error: ValueError, skip_bad: bool) -> None:
 
 
 class _E4Session:
-    """One session; reads the starts of its files at once and the rest when asked."""
+    """A session; reads the file headers immediately and everything else on demand."""
 
     def __init__(self, session: _Session, beats: str, report: ReadReport) -> None:
         self.session, self.beats, self.report = session, beats, report
@@ -177,7 +178,7 @@ class _E4Session:
         return source.label(self.session.prefix + name)
 
     def _header(self, source: Source, name: str) -> tuple[float, float]:
-        """Start in UTC seconds and rate in Hz; of IBI, which has no rate, 0."""
+        """Start in UTC seconds and rate in Hz; 0 for IBI, which has no rate."""
         lines = source.read_text(self.session.prefix + name).split("\n", 2)
         label = self._label(source, name)
         start = _number(lines[0].split(",")[0], f"{label}, line 1", "the start in UTC seconds", _EARLIEST, _LATEST)
@@ -252,7 +253,7 @@ class _E4Session:
         name = self.session.prefix + "tags.csv"
         if name in source.names and source.read_bytes(name).strip():
             count = len(source.read_text(name).split())
-            self.report.note("tags", "info", "button presses, which say nothing by themselves", name, count)
+            self.report.note("tags", "info", "button presses, which have no meaning by themselves", name, count)
 
 
 def _number(text: str, where: str, what: str, low: float, high: float) -> float:
@@ -285,7 +286,7 @@ def _rows(text: str, skip: int, columns: int, label: str) -> np.ndarray:
         if not good:
             cut = " The file seems to be truncated." if place == len(lines) - 1 else ""
             raise ValueError(
-                f"{label}, line {place + skip + 1}: must hold {columns} number{'s' if columns > 1 else ''}, got"
+                f"{label}, line {place + skip + 1}: must contain {columns} number{'s' if columns > 1 else ''}, got"
                 f" {line.strip()!r}.{cut}"
             )
-    raise ValueError(f"{label}: must hold rows of {columns} numbers.")
+    raise ValueError(f"{label}: must contain rows of {columns} numbers.")

@@ -1,7 +1,7 @@
-"""Empatica EmbracePlus: the digital biomarkers of a minute, one CSV file a biomarker and UTC date.
+"""Empatica EmbracePlus: digital biomarkers per minute, one CSV file per biomarker and UTC date.
 
-Files are found by the end of their names (`eda.csv`, or `<participant>_<date>_eda.csv` as the Care Lab writes it)
-anywhere below the folder; times are UTC, people are distinguished by `participant_full_id`.
+Files are found by the end of their names (`eda.csv`, or `<participant>_<date>_eda.csv` from the Care Lab) anywhere
+below the folder; times are UTC, people are distinguished by `participant_full_id`.
 
 | file | used for |
 |---|---|
@@ -10,12 +10,12 @@ anywhere below the folder; times are UTC, people are distinguished by `participa
 | `eda` | skin conductance level |
 | `temperature` | skin temperature |
 | `step-counts` | channel `steps` |
-| `wearing-detection` | minutes worn under half are missing in every channel |
-| `sleep-detection` | sleep events: stage codes from 100 on are inside a sleep period, 102 an interruption of it |
-| `activity-classification` | walks and runs of ten minutes or more |
+| `wearing-detection` | minutes worn less than half are missing in all channels |
+| `sleep-detection` | sleep events: stage codes of at least 100 are part of a sleep period, 102 is an interruption |
+| `activity-classification` | walks and runs of at least ten minutes |
 
-Counts, METs, body position and the standard deviation of the accelerometer have no channel to go to: the reference's
-accelerometer features describe the raw signal.
+Counts, METs, body position and the standard deviation of the accelerometer are not used, because the reference's
+accelerometer features are computed from the raw signal.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ BIOMARKERS = {
     "temperature": ("temperature_celsius", ("wrist_temperatures",)),
     "step-counts": ("step_counts", ("steps",)),
 }
-"""Biomarkers that fill channels: their column, and the channels of the shipped schemas."""
+"""Biomarkers used for channels: their column, and the channels of the shipped schemas."""
 
 LOGS = {
     "sleep-detection": "sleep_detection_stage",
     "activity-classification": "activity_class",
     "wearing-detection": "wearing_detection_percentage",
 }
-"""Biomarkers that make events or tell when the device was worn."""
+"""Biomarkers used for events or to detect when the device was worn."""
 
 UNUSED = (
     "accelerometers-std",
@@ -64,21 +64,21 @@ UNUSED = (
     "met",
     "respiratory-rate",
 )
-"""Biomarkers that no channel holds."""
+"""Biomarkers without a channel."""
 
 MIN_WORN_PERCENT = 50.0
-"""A minute worn less is missing."""
+"""Minimum worn percentage of a minute; otherwise it is missing."""
 
 MIN_ACTIVITY_MINUTES = 10
-"""Shorter walks and runs are no event."""
+"""Minimum duration of a walk or run to become an event."""
 
 MIN_SLEEP_MINUTES = 20
-"""Shorter sleep periods are no event."""
+"""Minimum duration of a sleep period to become an event."""
 
 _ACTIVITIES = {"walking": "walking", "running": "running"}
 _NAME = re.compile(
     rf"(?:.*[_/])?({'|'.join([*BIOMARKERS, *LOGS, *UNUSED])})(?:[_-](\d{{4}}-\d{{2}}-\d{{2}}))?\.csv"
-)  # in lower case: EDA.csv is a file of the E4
+)  # lower case only: EDA.csv is an E4 file
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHY_ZONE = "The EmbracePlus records in UTC, and its files do not contain the wearer's time zone."
 
@@ -101,14 +101,14 @@ def read_embraceplus(
 ) -> Iterator[SensorDay]:
     """Reads Empatica EmbracePlus digital biomarkers as local days.
 
-    Minutes that the device leaves out are missing, and its reasons (`device_not_recording`, `worn_during_motion`, ...)
-    are counted in the report by biomarker.
+    Minutes without a value are missing; the device's reasons (`device_not_recording`, `worn_during_motion`, ...) are
+    counted in the report by biomarker.
 
     Args:
-        folder_or_zip: Any folder above the files, or a zip of it; may hold several participants.
+        folder_or_zip: Any folder above the files, or a zip of it; may contain several participants.
         timezone: IANA time zone of the wearers. Required.
         schema: Schema of the days.
-        subject_id: Name of the person, if all files are one person's; by default what `participant_full_id` says.
+        subject_id: Subject id, if all files are from one person; by default `participant_full_id`.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
         skip_bad: Whether to skip and note unreadable files instead of raising.
@@ -127,12 +127,12 @@ def read_embraceplus(
         for name in source.names:
             kind = classify(name)
             if kind in UNUSED:
-                used.files_unused[name] = "no channel holds it"
+                used.files_unused[name] = "no channel for it"
             elif kind:
                 wanted[kind].append(name)
         if not any(kind in wanted for kind in BIOMARKERS):
             raise FileNotFoundError(
-                f"No EmbracePlus biomarker in or below {source.path}: looked for {', '.join(BIOMARKERS)} .csv among"
+                f"No EmbracePlus biomarkers in or below {source.path}: looked for {', '.join(BIOMARKERS)} .csv among"
                 f" {len(source.names)} files."
             )
     reader = _Embrace(zone, get_schema(schema), subject_id, start, used, skip_bad)
@@ -155,7 +155,7 @@ class _Embrace:
         self.day_start, self.report, self.skip_bad = day_start, report, skip_bad
 
     def days(self, path: str | os.PathLike, wanted: dict[str, list[str]]) -> Iterator[SensorDay]:
-        """Yields the days of each person. Two dates of a person are held at a time, however many there are."""
+        """Yields the days of each person, with at most two dates in memory at a time."""
         with Source(path) as source:
             people: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(dict))
             for kind, names in wanted.items():
@@ -189,8 +189,8 @@ class _Embrace:
                 f"{source.label(name)}, line 1: lacks the column participant_full_id; it has {', '.join(columns)}."
             )
         cells = rest.partition("\n")[0].split(",")
-        place = columns.index("participant_full_id")
-        return cells[place].strip() if len(cells) > place and cells[place].strip() else "unknown"
+        position = columns.index("participant_full_id")
+        return cells[position].strip() if len(cells) > position and cells[position].strip() else "unknown"
 
     def _skip(self, error: ValueError) -> None:
         if not self.skip_bad:
@@ -198,7 +198,7 @@ class _Embrace:
         self.report.note("bad-file", "dropped", "files that could not be read", str(error))
 
     def _table(self, source: Source, name: str, column: str) -> tuple[np.ndarray, pd.DataFrame, str] | None:
-        """Epoch minutes and rows of a file; None, and a note, if it is bad and that is to be passed over."""
+        """Epoch minutes and rows of a file; None, with a note, if it is damaged and is to be skipped."""
         label = source.label(name)
         try:
             frame = load_csv(source.read_text(name), label, ("timestamp_unix", column))
@@ -245,7 +245,10 @@ class _Embrace:
                 spans.append(Span(start, end, "sleep", sleep_label(start, end, self.zone)))
             else:
                 self.report.note(
-                    "sleep-short", "dropped", f"sleep periods under {MIN_SLEEP_MINUTES} minutes", f"{end - start} min"
+                    "sleep-short",
+                    "dropped",
+                    f"sleep periods below {MIN_SLEEP_MINUTES} minutes",
+                    f"{end - start} min",
                 )
         return spans
 
@@ -277,7 +280,7 @@ class _Embrace:
                 self.report.note(
                     "not-worn",
                     "dropped",
-                    f"values of minutes worn under {MIN_WORN_PERCENT:.0f} %",
+                    f"values of minutes worn less than {MIN_WORN_PERCENT:.0f} %",
                     name,
                     int(off.sum()),
                 )
@@ -301,7 +304,7 @@ class _Embrace:
 
 
 def _runs(parts: list[tuple[np.ndarray, np.ndarray]], state_of: Any) -> Iterator[tuple[int, int, str]]:
-    """Yields `(start, end, state)` of the runs of consecutive minutes in one state; `""` is no state."""
+    """Yields `(start, end, state)` of the runs of consecutive minutes in the same state; `""` means no state."""
     if not parts:
         return
     minutes = np.concatenate([part[0] for part in parts])

@@ -2,20 +2,20 @@
 
 Files are found by name anywhere below the folder:
 
-| file | used for | its time |
+| file | used for | times |
 |---|---|---|
 | `heart_rate[-YYYY-MM-DD].json` | channel `HR` | UTC |
 | `steps[-YYYY-MM-DD].json` | channel `steps` | UTC |
 | `exercise[-N].json` | activity events | UTC |
 | `sleep[-YYYY-MM-DD].json` | sleep events; stages, where the schema has channels for them | local |
 | `resting_heart_rate[-YYYY-MM-DD].json` | label `resting_heart_rate` (bpm) | local date |
-| `Heart Rate Variability Details - YYYY-MM-DD.csv` | RMSSD, five minutes a row, asleep only | local |
+| `Heart Rate Variability Details - YYYY-MM-DD.csv` | RMSSD, one row per five minutes, asleep only | local |
 | `Minute SpO2 - YYYY-MM-DD.csv` | channel `spo2`, where the schema has it | UTC |
 
-The newer tree's further files (tables of `*_GoogleData`, altitude, temperature, skin conductance, moods) are listed in
-[`sensorlm_hf.data.readers.fitbit_takeout`]. Known, but without a channel to go to, and named in the report: calories
-and distance, unless a schema of your own has channels of those names; the red to infrared ratio, which is no oxygen
-saturation.
+Additional files of the newer tree (tables of `*_GoogleData`, altitude, temperature, skin conductance, moods) are listed
+in [`sensorlm_hf.data.readers.fitbit_takeout`]. Some known files have no channel and are listed in the report: calories
+and distance, unless a custom schema has channels with those names; and the red to infrared ratio, which is not an
+oxygen saturation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
-from .fitbit_takeout import PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles, drop_twins
+from .fitbit_takeout import PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles, drop_csv_duplicates
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source
@@ -51,7 +51,7 @@ _WHY_ZONE = (
     "Fitbit writes heart rate, steps and exercises in UTC, but sleep in local time, and its files do not contain the"
     " time zone; a wrong guess would shift the night into the day."
 )
-# Which values a file named after a date may hold: from two days before it on. Fitbit cuts files at local or at UTC
+# A file named after a date may contain values from up to two days before it. Fitbit splits files at local or at UTC
 # midnight; local time is at most 14 hours ahead of UTC.
 _MARGIN = timedelta(days=2)
 
@@ -63,7 +63,7 @@ def classify(name: str) -> tuple[str, date | None] | None:
         name: Path inside the export.
 
     Returns:
-        `(kind, date in the name or None)`, or None if it is no file that the reader uses.
+        `(kind, date in the name or None)`, or None if the reader does not use the file.
     """
     return classify_classic(name, PATTERNS) or classify_classic(name)
 
@@ -81,34 +81,34 @@ def read_fitbit(
     """Reads one person's Fitbit export as local days.
 
     Heart rate is the mean of a minute's samples. Samples of confidence 0 are Fitbit's placeholders (often 70 bpm) and
-    are dropped, unless a file holds no others. Steps are as listed; Fitbit leaves most minutes without steps out, so a
-    minute that is not listed counts 0 where heart rate shows that the device was worn and the export lists steps
-    elsewhere in the window, and is missing otherwise. RMSSD of a five-minute row holds for its five minutes. Sleep
-    stages, where the schema has them, are the shares of a minute; outside logged sleep they are 0 while the device was
+    are dropped, unless a file contains no others. Fitbit does not list most minutes without steps, so a minute that is
+    not listed counts 0 if heart rate shows that the device was worn and the export lists steps elsewhere in the window;
+    otherwise it is missing. The RMSSD of a five-minute row applies to all five minutes. Sleep
+    stages, if the schema has them, are fractions of a minute; outside logged sleep they are 0 while the device was
     worn, in windows with a staged sleep log.
 
-    Events keep their true start and end. Logs under a minute or over 24 hours are dropped; logs that a person entered
-    by hand are kept and counted.
+    Events keep their true start and end. Logs under a minute or over 24 hours are dropped; manual
+    entries are kept and counted.
 
-    Minutes are held only as long as a window needs them, so an export of many years takes little memory.
+    Minutes are only kept in memory while a window needs them, so an export of many years needs little memory.
 
     Args:
-        folder_or_zip: The export: any folder above its files, or the zip as downloaded.
+        folder_or_zip: The export: any folder above its files, or the downloaded zip.
         timezone: IANA time zone of the person. Required.
         schema: Schema of the days.
-        subject_id: Name of the person; by default `"fitbit-"` and a hash of the first file's content, so that folder
-            and zip agree and no name of a person gets in.
+        subject_id: Subject id; by default `"fitbit-"` and a hash of the first file's content, which is the same for
+            folder and zip and reveals no name.
         day_start: Local time `"HH:MM"` at which windows of 1440 minutes start, or `"first"`: at the first observed
-            minute. Where clocks go back, the 25th hour lies in no window and is noted; windows from the first minute
-            follow one another, whatever clocks do.
+            minute. Where clocks go back, the 25th hour is not part of any window and is noted; windows from the first
+            minute are consecutive, regardless of clock changes.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
         skip_bad: Whether to skip and note unreadable files instead of raising.
 
     Yields:
-        Days in order of time; days without any observed minute are left out.
+        Days in chronological order; days without any observed minute are omitted.
 
     Raises:
-        FileNotFoundError: If the folder or zip does not exist, or holds no Fitbit file.
+        FileNotFoundError: If the folder or zip does not exist, or contains no Fitbit file.
         ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and line.
     """
     zone = resolve_timezone(timezone, _WHY_ZONE)
@@ -140,7 +140,7 @@ class _FitbitReader:
         self.logs = self.parser.logs
 
     def find(self, source: Source) -> dict[str, list[tuple[str, date | None]]]:
-        """Sorts the export's files by kind; within a kind by date, files without one first."""
+        """Sorts the export's files by kind, then by date; files without a date come first."""
         files: dict[str, list[tuple[str, date | None]]] = defaultdict(list)
         for name in source.names:
             known = classify(name)
@@ -151,10 +151,10 @@ class _FitbitReader:
                 if pattern.match(name.rsplit("/", 1)[-1]):
                     self.report.files_unused[name] = reason
                     break
-        drop_twins(files, self.report.files_unused)
+        drop_csv_duplicates(files, self.report.files_unused)
         dated = Counter(name.rsplit("/", 1)[-1] for entries in files.values() for name, day in entries if day)
         for base, count in dated.items():
-            message = "more files of one name, read as one person's; for several people there is --folder-of-people"
+            message = "additional files of the same name, read as one person's; use --folder-of-people for several"
             self.report.note("file-name-twice", "kept", message, base, count - 1)
         if not any(files.get(kind) for kind in _CHANNELS):
             raise FileNotFoundError(
@@ -229,7 +229,7 @@ class _FitbitReader:
             if not self.skip_bad:
                 raise
             for entries, length in zip(lists, before, strict=True):
-                del entries[length:]  # discard the partial file: which part was read would be unknown
+                del entries[length:]  # discard the partial file: it would be unknown which part was read
             self.report.note("bad-file", "dropped", "files that could not be read", str(error))
             return
         self.report.files_read.append(name)
@@ -240,7 +240,7 @@ class _FitbitReader:
             self.report.note(
                 "late-samples",
                 "dropped",
-                "samples over two days older than the date in their file's name",
+                "samples more than two days older than the date in the file name",
                 self.parser.current,
                 int(late.sum()),
             )
@@ -265,7 +265,7 @@ class _FitbitReader:
             logged[max(first - start, 0) : max(last - start, 0)] = True
         if not logged.any():
             return
-        # Stages start on half minutes, so two slots a minute hold them exactly.
+        # Stages start on half minutes, so two slots per minute represent them exactly.
         slots = np.full(2 * MINUTES_PER_DAY, "", dtype="U5")
         for begin, end, name, _ in sorted(self.logs.stages, key=lambda stage: stage[3]):
             low, high = (min(max(round((edge - start) * 2), 0), len(slots)) for edge in (begin, end))

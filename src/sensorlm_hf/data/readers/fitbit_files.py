@@ -35,18 +35,18 @@ CHANNELS_OF_FILE = {
     "hrv": ("rmssd_percentile_0595", "rmssd0595"),
     "spo2": ("spo2",),
 }
-"""Channels that need each kind of file of minute values."""
+"""Channels filled by each kind of file with minute values."""
 
 MINUTE_FILES = tuple(CHANNELS_OF_FILE)
-"""Kinds of files that hold minute values."""
+"""Kinds of files with minute values."""
 
 UNUSED = (
-    (re.compile(r"estimated_oxygen_variation", re.IGNORECASE), "a red to infrared ratio is no oxygen saturation"),
-    (re.compile(r"(calories|distance|altitude|floors|live_pace)", re.IGNORECASE), "no channel holds it"),
-    (re.compile(r"(gps_location|.*\.tcx$)", re.IGNORECASE), "it tells where the person was"),
-    (re.compile(r"(Profile|Your Profile|Account)", re.IGNORECASE), "it tells who the person is"),
+    (re.compile(r"estimated_oxygen_variation", re.IGNORECASE), "a red to infrared ratio is not an oxygen saturation"),
+    (re.compile(r"(calories|distance|altitude|floors|live_pace)", re.IGNORECASE), "no channel for it"),
+    (re.compile(r"(gps_location|.*\.tcx$)", re.IGNORECASE), "reveals where the person was"),
+    (re.compile(r"(Profile|Your Profile|Account)", re.IGNORECASE), "reveals who the person is"),
 )
-"""Files of an export that fill no channel, and why."""
+"""Files of an export that are not used, and why."""
 
 STAGES = ("wake", "light", "deep", "rem")
 """Stages of a staged sleep log."""
@@ -60,10 +60,10 @@ def classify(name: str, patterns: Mapping[str, re.Pattern[str]] = PATTERNS) -> t
 
     Args:
         name: Path inside the export.
-        patterns: `{kind: pattern of the file's name}`; the first group of one, if it has any, is a date.
+        patterns: `{kind: pattern of the file's name}`; the first group, if there is one, is the date.
 
     Returns:
-        `(kind, date in the name or None)`, or None if it is no file that the reader uses.
+        `(kind, date in the name or None)`, or None if the reader does not use the file.
     """
     base = name.rsplit("/", 1)[-1]
     for kind, pattern in patterns.items():
@@ -82,8 +82,8 @@ class Logs:
 
     Attributes:
         spans: Exercises and sleeps.
-        stages: `(start, end, stage, short)` in epoch minutes, which may be halves; short awakenings overlay the rest.
-        staged: Epoch minutes of the sleeps that have stages, end exclusive.
+        stages: `(start, end, stage, short)` in epoch minutes or half minutes; short awakenings override the rest.
+        staged: Start and end (exclusive) of sleeps with stages, epoch minutes.
         resting: Resting heart rate by local date, bpm.
     """
 
@@ -96,15 +96,15 @@ class Logs:
 class FitbitFiles:
     """Parses the files of one export.
 
-    Call a method only if the schema has one of the file's [`CHANNELS_OF_FILE`]. Each takes a file's text and the label
-    by which errors name the file, and raises ValueError with file and line where it is damaged.
+    Only call a method if the schema has one of the file's [`CHANNELS_OF_FILE`]. Each takes a file's text and its label
+    for error messages, and raises a ValueError with file and line if the file is damaged.
 
     Args:
         zone: The person's local zone.
-        schema: Schema of the days: what of a file is wanted, and plausible ranges.
+        schema: Schema of the days, which defines the wanted channels and plausible ranges.
         report: Collects what is dropped or unusual.
-        add: Takes a channel, `(n,)` epoch minutes and `(n,)` values, NaN for none, of any number of samples; returns
-            how many of them repeat a minute.
+        add: Takes a channel, `(n,)` epoch minutes and `(n,)` values, NaN if missing; returns how many samples repeat a
+            minute.
 
     Attributes:
         logs: Logs of the files parsed so far.
@@ -146,7 +146,7 @@ class FitbitFiles:
                 values[place] = to_float(pick(entry["value"]))
             except (KeyError, TypeError, ValueError):
                 raise ValueError(
-                    f"{label}, {line_of(text, place, _STAMP)}: `value` must hold a number, got {entry.get('value')!r}."
+                    f"{label}, {line_of(text, place, _STAMP)}: `value` must be a number, got {entry.get('value')!r}."
                 ) from None
         return values
 
@@ -169,7 +169,7 @@ class FitbitFiles:
         self._add("HR", minutes, bpm)
 
     def _plausible(self, key: str, values: np.ndarray) -> np.ndarray:
-        # Heart rate tells whether the device was worn even where the schema has no channel for it.
+        # Heart rate indicates whether the device was worn, even if the schema has no channel for it.
         channel = self.schema[key] if key in self.schema else get_schema("sensorlm-26")[key]
         kept, outside = within(values, *channel.valid_range)
         message = f"{channel.label} values outside {channel.valid_range} {channel.unit}"
@@ -185,13 +185,13 @@ class FitbitFiles:
         self.report.note(
             "steps-listed-twice",
             "dropped",
-            "minutes whose steps are listed twice; the larger is kept",
+            "minutes with steps listed twice; the larger count is kept",
             self.current,
             repeated,
         )
 
     def hrv(self, text: str, label: str) -> None:
-        """Parses `Heart Rate Variability Details*.csv`: five minutes a row, local time, RMSSD in ms."""
+        """Parses `Heart Rate Variability Details*.csv`: one row per five minutes, local time, RMSSD in ms."""
         key = next(name for name in CHANNELS_OF_FILE["hrv"] if name in self.schema)
         frame = load_csv(text, label, ("timestamp", "rmssd"))
         values = self._plausible(key, numbers(frame, "rmssd", label).to_numpy())
@@ -205,7 +205,7 @@ class FitbitFiles:
 
     def _add_spo2(self, frame: pd.DataFrame, column: str, label: str) -> None:
         values = numbers(frame, column, label).to_numpy()
-        # 50.0 stands for "could not be measured".
+        # 50.0 means "could not be measured".
         placeholder = values <= 50.0
         self.report.note(
             "spo2-placeholder", "dropped", "SpO2 values of 50 %, placeholders", self.current, int(placeholder.sum())
@@ -214,10 +214,10 @@ class FitbitFiles:
         self._add("spo2", self._csv_minutes(frame, label, local=False), values)
 
     def _csv_minutes(self, frame: pd.DataFrame, label: str, *, local: bool, column: str = "timestamp") -> np.ndarray:
-        """Epoch minutes of a column; ISO 8601. An offset or Z in a cell overrules `local`."""
+        """Epoch minutes of a column in ISO 8601. An offset or Z in a cell takes precedence over `local`."""
         cells = frame[column].str.strip()
         if not local and len(cells) and cells.str.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?Z").all():
-            # A year of samples every few seconds: all at once, which is a hundred times faster.
+            # All cells at once: a hundred times faster for a year of samples every few seconds.
             times = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
             if not times.isna().any():
                 return times.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64) // 60
@@ -260,13 +260,13 @@ class FitbitFiles:
             else:
                 if entry.get("logType") == "manual":
                     self.report.note(
-                        "exercise-manual", "kept", "exercises entered by hand, their times are a claim", what
+                        "exercise-manual", "kept", "exercises entered manually, with unverified times", what
                     )
                 end = int(np.ceil(start + length))
                 self.logs.spans.append(Span(int(np.floor(start)), end, "activity", activity_label(name)))
 
     def sleeps(self, text: str, label: str) -> None:
-        """Parses `sleep*.json`: sleeps in local time, with stages where the device gives them."""
+        """Parses `sleep*.json`: sleeps in local time, with stages if the device provides them."""
         for place, entry in enumerate(load_json_list(text, label)):
             where = f"{label}, {line_of(text, place, _START)}"
             start = _local_time(entry.get("startTime"), "startTime", where)
@@ -275,11 +275,11 @@ class FitbitFiles:
             if not 0 < span[1] - span[0] <= MINUTES_PER_DAY:
                 length = f"sleep of {span[1] - span[0]} min"
                 self.report.note(
-                    "sleep-impossible", "dropped", "sleep logs that end before they start, or over 24 h", length
+                    "sleep-impossible", "dropped", "sleep logs that end before they start, or last over 24 h", length
                 )
                 continue
             if entry.get("logType") == "manual":
-                self.report.note("sleep-manual", "kept", "sleep logs entered by hand")
+                self.report.note("sleep-manual", "kept", "sleep logs entered manually")
             main = entry.get("mainSleep")
             main = main if isinstance(main, bool) else None
             self.logs.spans.append(Span(*span, "sleep", sleep_label(*span, self.zone, main=main)))
@@ -305,7 +305,7 @@ class FitbitFiles:
                 ) from None
 
     def resting(self, text: str, label: str) -> None:
-        """Parses `resting_heart_rate*.json`: one estimate a local date, bpm."""
+        """Parses `resting_heart_rate*.json`: one estimate per local date, bpm."""
         for place, entry in enumerate(load_json_list(text, label)):
             value = entry.get("value")
             if not isinstance(value, dict) or not value.get("date") or not value.get("value"):
@@ -315,7 +315,7 @@ class FitbitFiles:
                 self.logs.resting[day] = round(to_float(value["value"], finite=True), 1)
             except (ValueError, TypeError):
                 raise ValueError(
-                    f"{label}: entry {place} must hold a date MM/DD/YY and a number, got {value!r}."
+                    f"{label}: entry {place} must contain a date MM/DD/YY and a number, got {value!r}."
                 ) from None
 
 

@@ -1,21 +1,21 @@
 """Files that only the newer Google Takeout tree has: `*_GoogleData` tables, temperature, skin conductance, moods.
 
 Takeout writes most streams twice: as JSON under `Global Export Data`, and as CSV under `Physical Activity_GoogleData`,
-with the device of each row. Where both hold a day or month, the JSON is read, as it has what the CSV lacks (the
-confidence of a heart rate); the CSV fills the rest.
+with the device of each row. If both cover a day or month, the JSON is read, because it contains more (the confidence of
+a heart rate); the CSV is used for everything else.
 
-| file | used for | its time |
+| file | used for | times |
 |---|---|---|
 | `heart_rate_YYYY-MM-DD.csv` | channel `HR` | UTC |
-| `steps_YYYY-MM-DD.csv` | channel `steps`; of two devices in a minute the larger counts | UTC |
+| `steps_YYYY-MM-DD.csv` | channel `steps`; the larger count if two devices cover a minute | UTC |
 | `oxygen_saturation_YYYY-MM-DD.csv` | channel `spo2` | UTC |
-| `heart_rate_variability_YYYY-MM-DD.csv` | RMSSD, SDNN; five minutes a row | UTC |
-| `altitude-YYYY-MM-DD.json` | channel `altim_std`, from the climb of a minute | UTC |
+| `heart_rate_variability_YYYY-MM-DD.csv` | RMSSD, SDNN; one row per five minutes | UTC |
+| `altitude-YYYY-MM-DD.json` | channel `altim_std`, from the climb per minute | UTC |
 | `calories-YYYY-MM-DD.json`, `distance-YYYY-MM-DD.json` | channels of those names, if a schema has them | UTC |
 | `Wrist Temperature - YYYY-MM-DD.csv`, `Device Temperature - ...` | skin temperature | local |
 | `Computed Temperature - YYYY-MM-DD.csv` | the baseline that the two above are relative to | local |
 | `Mindfulness Eda Data Sessions*.csv` | skin conductance level | UTC |
-| `*Mood*.csv` | mood events | UTC, or as the cells say |
+| `*Mood*.csv` | mood events | UTC, or the offset in the cells |
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PATTERNS = {
     "eda": re.compile(rf"mindfulness[ _]eda[ _]data[ _]sessions(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
     "mood": re.compile(rf"(?:.*[ _])?(?:User)?Moods?(?:[ _]?Logs?)?(?:[_ -]+[\d-]+)?{_COPY}\.csv", re.IGNORECASE),
 }
-"""Names of the files, by kind; the group is the date."""
+"""File name patterns by kind; the group is the date."""
 
 TAKEOUT_CHANNELS = {
     "heart_rate_csv": CHANNELS_OF_FILE["heart_rate"],
@@ -60,45 +60,45 @@ TAKEOUT_CHANNELS = {
     "temperature": ("wrist_temperatures",),
     "eda": ("eda_level_real",),
 }
-"""Channels that need each kind of file of minute values."""
+"""Channels filled by each kind of file with minute values."""
 
-TWINS = {"heart_rate_csv": "heart_rate", "steps_csv": "steps", "spo2_csv": "spo2", "hrv_csv": "hrv"}
-"""Kinds of CSV files, and the kind of file that holds the same."""
+JSON_KIND_OF_CSV = {"heart_rate_csv": "heart_rate", "steps_csv": "steps", "spo2_csv": "spo2", "hrv_csv": "hrv"}
+"""Kinds of CSV files, and the kind of JSON file with the same data."""
 
 CLIMB_UNIT_M = 0.3048
-"""Metres of one unit of `altitude*.json`: its values are multiples of 10, and a floor of Fitbit's is 10 feet."""
+"""Metres per unit of `altitude*.json`: its values are multiples of 10, and Fitbit counts 10 feet as a floor."""
 
 _MOOD_TIMES = ("timestamp", "log_time", "logged_time", "mood_time", "recorded_time", "date_time", "datetime", "time")
 _MOOD_NAMES = ("mood", "mood_name", "mood_value", "feeling", "name", "value", "label")
 
 
-def drop_twins(files: dict[str, list[tuple[str, date | None]]], unused: dict[str, str]) -> None:
-    """Takes CSV files out of the list whose day or month a JSON file holds too, and names them as unused.
+def drop_csv_duplicates(files: dict[str, list[tuple[str, date | None]]], unused: dict[str, str]) -> None:
+    """Removes CSV files whose day or month is also covered by a JSON file, and records them as unused.
 
     Args:
-        files: `{kind: [(name, date in the name or None)]}`, changed in place.
-        unused: `{name: reason}`, added to.
+        files: `{kind: [(name, date in the name or None)]}`, modified in place.
+        unused: `{name: reason}`, extended in place.
     """
 
     def period(kind: str, day: date) -> tuple[int, ...]:
-        # Heart rate comes in a file a day, the rest in a file a month.
+        # There is one heart rate file per day, and one file per month for everything else.
         return (day.year, day.month, day.day) if kind == "heart_rate_csv" else (day.year, day.month)
 
-    for kind, twin in TWINS.items():
-        held = files.get(twin, [])
-        whole = any(dated is None for _, dated in held)
-        periods = {period(kind, dated) for _, dated in held if dated is not None}
+    for kind, json_kind in JSON_KIND_OF_CSV.items():
+        json_files = files.get(json_kind, [])
+        covers_everything = any(dated is None for _, dated in json_files)
+        periods = {period(kind, dated) for _, dated in json_files if dated is not None}
         kept = []
         for name, dated in files.get(kind, []):
-            if whole or (dated is not None and period(kind, dated) in periods):
-                unused[name] = f"the export holds the same as {twin} files, which say more"
+            if covers_everything or (dated is not None and period(kind, dated) in periods):
+                unused[name] = f"the export contains the same data in {json_kind} files, with more detail"
             else:
                 kept.append((name, dated))
         files[kind] = kept
 
 
 class TakeoutFiles(FitbitFiles):
-    """Parses the files of the newer tree too; see [`FitbitFiles`]."""
+    """Also parses the files of the newer tree; see [`FitbitFiles`]."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -111,7 +111,7 @@ class TakeoutFiles(FitbitFiles):
         self._add("HR", self._csv_minutes(frame, label, local=False), bpm)
 
     def steps_csv(self, text: str, label: str) -> None:
-        """Parses `steps_YYYY-MM-DD.csv`: minutes of each device, UTC; watch and phone count the same steps."""
+        """Parses `steps_YYYY-MM-DD.csv`: minutes of each device, UTC; watch and phone both count the same steps."""
         frame = load_csv(text, label, ("timestamp", "steps"))
         frame["minute"] = self._csv_minutes(frame, label, local=False)
         frame["count"] = numbers(frame, "steps", label)
@@ -121,7 +121,7 @@ class TakeoutFiles(FitbitFiles):
         self.report.note(
             "steps-two-trackers",
             "dropped",
-            "minutes whose steps two devices counted; the larger is kept",
+            "minutes with steps from two devices; the larger count is kept",
             self.current,
             int((per_minute.count() > 1).sum()),
         )
@@ -130,7 +130,7 @@ class TakeoutFiles(FitbitFiles):
         self.report.note(
             "steps-listed-twice",
             "dropped",
-            "minutes whose steps are listed twice; the larger is kept",
+            "minutes with steps listed twice; the larger count is kept",
             self.current,
             repeated,
         )
@@ -141,7 +141,7 @@ class TakeoutFiles(FitbitFiles):
         self._add_spo2(frame, "oxygen saturation percentage", label)
 
     def hrv_csv(self, text: str, label: str) -> None:
-        """Parses `heart_rate_variability_YYYY-MM-DD.csv`: five minutes a row, UTC, RMSSD and SDNN in ms."""
+        """Parses `heart_rate_variability_YYYY-MM-DD.csv`: one row per five minutes, UTC, RMSSD and SDNN in ms."""
         columns = {
             "root mean square of successive differences milliseconds": CHANNELS_OF_FILE["hrv"],
             "standard deviation milliseconds": ("sdnn_percentile_0595", "sdnn0595"),
@@ -155,22 +155,23 @@ class TakeoutFiles(FitbitFiles):
                     self._add(key, minutes, np.repeat(values, 5))
 
     def altitude(self, text: str, label: str) -> None:
-        """Parses `altitude*.json`: feet climbed in a minute, UTC; only minutes with a climb are listed.
+        """Parses `altitude*.json`: feet climbed per minute, UTC; only minutes with a climb are listed.
 
-        The channel holds the standard deviation of altitude within a minute; that of a steady climb of `h` metres is
-        `h / sqrt(12)`. An approximation: descents are not listed, and a floor that two minutes share goes to one.
+        The channel is the standard deviation of altitude within a minute, which is `h / sqrt(12)` for a steady climb of
+        `h` metres. This is an approximation: descents are not listed, and a floor climbed over two minutes is assigned
+        to one of them.
         """
         minutes, climbed = self._json_minutes(text, label)
         spread = self._plausible("altim_std", climbed * CLIMB_UNIT_M / math.sqrt(12.0))
         self._add("altim_std", minutes, spread)
 
     def calories(self, text: str, label: str) -> None:
-        """Parses `calories*.json`: kcal of a minute, UTC."""
+        """Parses `calories*.json`: kcal per minute, UTC."""
         minutes, values = self._json_minutes(text, label)
         self._add("calories", minutes, self._plausible("calories", values))
 
     def distance(self, text: str, label: str) -> None:
-        """Parses `distance*.json`: centimetres of a minute, UTC."""
+        """Parses `distance*.json`: centimetres per minute, UTC."""
         minutes, values = self._json_minutes(text, label)
         self._add("distance", minutes, self._plausible("distance", values))
 
@@ -180,9 +181,9 @@ class TakeoutFiles(FitbitFiles):
         return self._utc_minutes(entries, text, label), values
 
     def night_temperature(self, text: str, label: str) -> None:
-        """Parses `Computed Temperature*.csv`: of each night the mean temperature in degC, and its sum over baseline.
+        """Parses `Computed Temperature*.csv`: nightly mean temperature in degC, and sum relative to the baseline.
 
-        Their difference is the baseline that a minute's temperature is relative to.
+        Their difference is the baseline of the temperatures per minute.
         """
         columns = ("sleep_start", "temperature_samples", "nightly_temperature", "baseline_relative_sample_sum")
         frame = load_csv(text, label, columns)
@@ -193,7 +194,7 @@ class TakeoutFiles(FitbitFiles):
                 self._baselines.append((int(start), float(mean - total / count)))
 
     def temperature(self, text: str, label: str) -> None:
-        """Parses `Wrist Temperature*.csv`: minutes in local time, degC over the baseline of the nearest night."""
+        """Parses `Wrist Temperature*.csv`: local minutes, degC relative to the baseline of the nearest night."""
         frame = load_csv(text, label, ("recorded_time", "temperature"))
         minutes = self._csv_minutes(frame, label, local=True, column="recorded_time")
         relative = numbers(frame, "temperature", label).to_numpy()
@@ -208,7 +209,7 @@ class TakeoutFiles(FitbitFiles):
             self.report.note(
                 "temperature-without-baseline",
                 "dropped",
-                "wrist temperatures relative to a baseline that no night within a day tells",
+                "wrist temperatures relative to an unknown baseline, without a night within a day",
                 self.current,
                 len(minutes),
             )
@@ -228,13 +229,16 @@ class TakeoutFiles(FitbitFiles):
         if "valid_data" in frame.columns:
             invalid = frame["valid_data"].str.strip().str.lower().isin(("false", "0", "no")).to_numpy()
             self.report.note(
-                "eda-invalid", "dropped", "skin conductances that the device calls invalid", count=int(invalid.sum())
+                "eda-invalid",
+                "dropped",
+                "skin conductance marked as invalid by the device",
+                count=int(invalid.sum()),
             )
             level[invalid] = np.nan
         self._add("eda_level_real", (seconds // 60).astype(np.int64), self._plausible("eda_level_real", level))
 
     def mood(self, text: str, label: str) -> None:
-        """Parses a table of moods: one column of times (UTC unless the cells say otherwise) and one of names."""
+        """Parses a table of moods: a column of times (UTC unless the cells contain an offset) and a column of names."""
         frame = load_csv(text, label, ())
         lowered = {str(name).lower().replace(" ", "_"): str(name) for name in frame.columns}
         when = next((lowered[name] for name in _MOOD_TIMES if name in lowered), None)

@@ -141,8 +141,8 @@ def local_windows(first: int, last: int, day_start: int, zone: tzinfo) -> Iterat
         zone: The zone.
 
     Yields:
-        `(start, left_out)`: epoch minute of the window's start, and how many minutes between its end and the next
-        window's start lie in no window.
+        `(start, left_out)`: epoch minute of the window's start, and the number of minutes between its end and the next
+        window's start that are not part of any window.
     """
     day = local_day_of(first, day_start, zone)
     start = window_start(day, day_start, zone)
@@ -154,7 +154,7 @@ def local_windows(first: int, last: int, day_start: int, zone: tzinfo) -> Iterat
 
 
 class MinuteStore:
-    """Sums and counts per minute and channel, kept in blocks of a UTC day, so that memory follows the days held.
+    """Sums and counts per minute and channel, in blocks of one UTC day, so that memory grows with the number of days.
 
     Args:
         keep_largest: Channels that a device reports at most once per minute: a second value for the same minute
@@ -198,7 +198,7 @@ class MinuteStore:
         return repeated
 
     def window(self, key: str, start: int, length: int = MINUTES_PER_DAY) -> tuple[np.ndarray, np.ndarray]:
-        """Returns sums `(length,)` float64 and counts `(length,)` int32 from epoch minute `start` on."""
+        """Returns sums `(length,)` float64 and counts `(length,)` int32, starting at epoch minute `start`."""
         total, count = np.zeros(length), np.zeros(length, dtype=np.int32)
         for day in range(start // MINUTES_PER_DAY, (start + length - 1) // MINUTES_PER_DAY + 1):
             part = self._blocks.get(day, {}).get(key)
@@ -211,17 +211,17 @@ class MinuteStore:
         return total, count
 
     def mean(self, key: str, start: int, length: int = MINUTES_PER_DAY) -> np.ndarray:
-        """Returns means per minute, `(length,)` float64, NaN where there is no sample."""
+        """Returns means per minute, `(length,)` float64, NaN without samples."""
         total, count = self.window(key, start, length)
         return np.divide(total, count, out=np.full(length, np.nan), where=count > 0)
 
     def sum(self, key: str, start: int, length: int = MINUTES_PER_DAY) -> np.ndarray:
-        """Returns sums per minute, `(length,)` float64, NaN where there is no sample."""
+        """Returns sums per minute, `(length,)` float64, NaN without samples."""
         total, count = self.window(key, start, length)
         return np.where(count > 0, total, np.nan)
 
-    def holds(self, start: int, length: int = MINUTES_PER_DAY) -> bool:
-        """Returns whether any block of a window is held: False means that the window is empty."""
+    def overlaps(self, start: int, length: int = MINUTES_PER_DAY) -> bool:
+        """Returns whether any block of a window exists: False means that the window is empty."""
         days = range(start // MINUTES_PER_DAY, (start + length - 1) // MINUTES_PER_DAY + 1)
         return any(day in self._blocks for day in days)
 
@@ -237,7 +237,7 @@ class MinuteStore:
             edges.append(day * MINUTES_PER_DAY + int(np.flatnonzero(held)[pick]))
         return edges[0], edges[1]
 
-    def forget_before(self, minute: int) -> None:
+    def discard_before(self, minute: int) -> None:
         """Frees the blocks that end at or before an epoch minute."""
         for day in [d for d in self._blocks if (d + 1) * MINUTES_PER_DAY <= minute]:
             del self._blocks[day]

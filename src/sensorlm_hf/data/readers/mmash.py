@@ -1,21 +1,21 @@
 """MMASH, the Multilevel Monitoring of Activity and Sleep in Healthy people (PhysioNet, Rossi et al. 2020).
 
-A folder per person: beat-to-beat intervals (`RR.csv`), a wrist monitor at one row a second (`Actigraph.csv`: heart
-rate, steps, accelerometer counts), a diary (`Activity.csv`), a sleep log (`sleep.csv`), questionnaires with the mood of
-five moments (`questionnaire.csv`) and the person (`user_info.csv`). Times are local, in Italy; days have numbers, no
-dates.
+A folder per person: beat-to-beat intervals (`RR.csv`), a wrist monitor with one row per second (`Actigraph.csv`:
+heart rate, steps, accelerometer counts), a diary (`Activity.csv`), a sleep log (`sleep.csv`), questionnaires including
+the mood at five times (`questionnaire.csv`) and personal data (`user_info.csv`). Times are local, in Italy; days are
+numbered and have no dates.
 
-What the reader does with the traps of the data set:
+How the reader handles the peculiarities of the dataset:
 
 * The recording runs from a morning to the next, so the window starts at its first minute.
-* Day numbers at or below 0 (two people have -29, the difference of two days of the month) are the second day.
-* Some people's diary lists a night under the day on which it ended, others under that on which it began: an entry that
-  ends before it starts crosses midnight if that makes it at most 12 hours long, and belongs to the night before if it
-  would otherwise start after the recording's end. Longer ones are slips of the pen and are dropped.
-* Entries without an end, of zero minutes or of activity 12 (unknown) are dropped, overlapping ones kept, and all are
-  counted in the report. So is a sleep in the diary that the sleep log holds too.
+* Day numbers at or below 0 (two people have -29, the difference of two days of the month) are read as day 2.
+* Some diaries list a night under the day on which it ended, others under the day on which it began: an entry that ends
+  before it starts is taken to cross midnight if it is then at most 12 hours long, and is moved to the previous night if
+  it would otherwise start after the end of the recording. Longer ones are considered typing errors and are dropped.
+* Entries without an end, of zero minutes or of activity 12 (unknown) are dropped, overlapping ones are kept, and all of
+  them are counted in the report, as are sleeps in the diary that are also in the sleep log.
 * Intervals outside 0.3 to 2 s are artefacts; see [`sensorlm_hf.data.signals.heartbeats`].
-* The accelerometer's counts are on another scale than the reference's device codes, so they fill no channel.
+* The scale of the accelerometer counts differs from that of the reference's device codes, so they are not used.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from .quality import ReadReport, finish
 from .sources import numbers
 
 ARBITRARY_DATE = "2020-01-01"
-"""Date given to day 1, as MMASH publishes none: only clock times mean something."""
+"""Date assigned to day 1. It is arbitrary, since MMASH does not publish dates."""
 
 MIN_SECONDS = 30
-"""Seconds of a minute that must be recorded for its steps to count."""
+"""Minimum number of recorded seconds in a minute for its steps to count."""
 
 
 def is_mmash_folder(folder: Path) -> bool:
-    """Returns whether a folder holds one MMASH person."""
+    """Returns whether a folder contains a single MMASH person."""
     return (folder / "Actigraph.csv").is_file() or (folder / "RR.csv").is_file()
 
 
@@ -59,30 +59,30 @@ def read_mmash(
     report: ReadReport | None = None,
     skip_bad: bool = False,
 ) -> Iterator[SensorDay]:
-    """Reads MMASH: for each person, one window of 1440 minutes from the first minute of the recording.
+    """Reads MMASH as one window of 1440 minutes per person, from the first minute of the recording.
 
-    Channels: `HR` is the mean of the monitor's rows of a minute (0 is missing), or 60 s over the mean of the valid RR
-    intervals where it has none. `steps` is the sum of a minute's rows; as the recorder lost about six seconds in
-    thirty, it is a lower bound, and missing where under 30 seconds were recorded. The `hrv_*` channels come from RR,
-    see [`hrv_per_minute`]. All else is missing.
+    Channels: `HR` is the mean of the monitor's rows in a minute (0 is missing), or 60 s divided by the mean of the
+    valid RR intervals if there is none. `steps` is the sum of a minute's rows. It is a lower bound, because the
+    recorder lost about six seconds in thirty, and is missing if less than 30 seconds were recorded. The `hrv_*`
+    channels are computed from RR, see [`hrv_per_minute`]. All other channels are missing.
 
     Events: the diary, the sleep log (from in bed to out of bed) and a mood at 10, 14, 18 and 22 h and at 9 h of the
-    next day: `"positive"` or `"negative"` where that affect of PANAS is ahead by at least 5 points, else
-    `"neutral"`. Labels: age, gender and the questionnaires' scores.
+    next day: `"positive"` or `"negative"` if that PANAS affect is higher by at least 5 points, otherwise `"neutral"`.
+    Labels: age, gender and the questionnaire scores.
 
     Args:
-        folder: A person's folder, or the folder above them.
+        folder: A person's folder, or the folder that contains them.
         timezone: Zone of the clock times.
         first_date: Date of day 1. Arbitrary, since MMASH publishes no dates.
         schema: Schema of the days.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to go on without people whose files are unreadable, noting them, instead of raising.
+        skip_bad: Whether to skip and note people with unreadable files instead of raising.
 
     Yields:
-        One day a person, people in order of their numbers.
+        One day per person, in order of their numbers.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no MMASH person in it.
+        FileNotFoundError: If the folder does not exist or contains no MMASH person.
         ValueError: If a file is damaged; the message names file and line.
     """
     root = Path(folder)
@@ -103,12 +103,12 @@ def read_mmash(
     except ValueError:
         raise ValueError(f"`first_date` must be a date YYYY-MM-DD, got {first_date!r}.") from None
     used = report or ReadReport()
-    days = _people(sorted(people, key=natural), zone, day_one, get_schema(schema), used, skip_bad)
+    days = _people(sorted(people, key=natural_sort_key), zone, day_one, get_schema(schema), used, skip_bad)
     return finish(days, used, warn=report is None, source="read_mmash")
 
 
-def natural(path: Path) -> list[int | str]:
-    """Sorts `user_2` before `user_10`."""
+def natural_sort_key(path: Path) -> list[int | str]:
+    """Returns a sort key that puts `user_2` before `user_10`."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
@@ -191,7 +191,7 @@ class _Person:
             self.report.note(
                 "accelerometer-scale",
                 "info",
-                "people whose accelerometer counts fill no channel: another scale than the device codes",
+                "people whose accelerometer counts are not used: their scale differs from the device codes",
                 self.name,
             )
         return pd.DataFrame(
@@ -220,7 +220,7 @@ class _Person:
             self.report.note(
                 "steps-short-minute",
                 "dropped",
-                f"minutes with under {MIN_SECONDS} recorded seconds, steps left missing",
+                f"minutes with less than {MIN_SECONDS} recorded seconds, whose steps are missing",
                 self.name,
                 int(short.sum()),
             )

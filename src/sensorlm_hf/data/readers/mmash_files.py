@@ -1,4 +1,4 @@
-"""The files of one MMASH person: tables with clock times, and what the diary, sleep log and questionnaires say."""
+"""Parses the files of one MMASH person: tables with clock times, diary, sleep log and questionnaires."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ ACTIVITIES = {
     10: "smoking",
     11: "alcohol",
 }
-"""Diary codes with a meaning; 0 is sleep and 12 is unknown. MMASH describes them; the signals bear it out."""
+"""Diary codes with a meaning; 0 is sleep and 12 is unknown. They are defined by MMASH and agree with the signals."""
 
 _SLEEP, _UNKNOWN = 0, 12
 
 MOOD_MARGIN = 5
-"""Points by which positive and negative affect (PANAS, 10 to 50 each) must differ to name a mood."""
+"""Minimum difference of positive and negative affect (PANAS, 10 to 50 points each) for a non-neutral mood."""
 
 LONGEST_ENTRY = 12 * 60
-"""Longest diary entry that crosses midnight, minutes."""
+"""Maximum duration of a diary entry that crosses midnight, minutes."""
 
 _MOOD_HOURS = {"10": 10, "14": 14, "18": 18, "22": 22, "9+1": 24 + 9}
 _LABELS = {
@@ -49,22 +49,22 @@ _LABELS = {
     "Pittsburgh": ("sleep_quality_index", 0, 21),
     "Daily_stress": ("daily_stress", 0, 406),
 }
-"""Columns, their labels and the scales' bounds; a score outside was not answered."""
+"""Columns, their labels and the bounds of the scales; a score outside means that the question was not answered."""
 
 SCORES = tuple(label for label, _, _ in _LABELS.values())
-"""Labels that are numbers."""
+"""Numeric labels."""
 
 
 @dataclass
 class _Entry:
-    """A diary entry in minutes from the midnight that begins day 1."""
+    """A diary entry in minutes from the midnight at which day 1 begins."""
 
     start: int
     end: int
 
 
 def _clock_seconds(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of clock times `HH:MM:SS`, and which cells are none; by columns of digits, as there are 100,000."""
+    """Seconds of clock times `HH:MM:SS`, and which cells are invalid; vectorised over 100,000 cells."""
     texts = cells.str.strip().to_numpy(dtype="U9")
     letters = texts.view("U1").reshape(-1, 9)
     pairs = [np.char.add(letters[:, i], letters[:, i + 1]) for i in (0, 3, 6)]
@@ -92,11 +92,11 @@ class MmashFolder:
         self._midnight = local_epoch_minute(datetime(day_one.year, day_one.month, day_one.day), zone)
 
     def epoch(self, minute: int) -> int:
-        """Epoch minute of a minute counted from the midnight that begins day 1."""
+        """Epoch minute of a minute counted from the midnight at which day 1 begins."""
         return self._midnight + minute
 
     def table(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
-        """A file as text cells, with at least `columns`; None, and a note, if the person has none."""
+        """A file as text cells, with at least `columns`; None, with a note, if the person does not have it."""
         if name not in self.source.names:
             self.report.note(f"no-{name}", "info", f"people without {name}", self.name)
             return None
@@ -105,7 +105,7 @@ class MmashFolder:
         return frame
 
     def seconds(self, frame: pd.DataFrame, name: str) -> np.ndarray:
-        """Seconds since the midnight that begins day 1, from the columns `day` and `time`."""
+        """Seconds since the midnight at which day 1 begins, from the columns `day` and `time`."""
         label = self.source.label(name)
         times, wrong = _clock_seconds(frame["time"])
         if wrong.any():
@@ -119,7 +119,7 @@ class MmashFolder:
         return seconds
 
     def days(self, days: pd.Series, name: str) -> np.ndarray:
-        """Day numbers, those at or below 0 as 2."""
+        """Day numbers; those at or below 0 are replaced by 2."""
         if days.isna().any():
             label = self.source.label(name)
             raise ValueError(f"{label}, line {int(days.isna().to_numpy().argmax()) + 2}: the day number is missing.")
@@ -132,7 +132,7 @@ class MmashFolder:
 
 
 class MmashLogs:
-    """What a person logged.
+    """Logs of one person.
 
     Args:
         folder: The person's tables.
@@ -142,7 +142,7 @@ class MmashLogs:
         self.folder, self.report, self.name = folder, folder.report, folder.name
 
     def _clock(self, cell: str, where: str) -> int | None:
-        """Minutes of a clock time `HH:MM`, `24:00` included; None where empty."""
+        """Minutes of a clock time `HH:MM`, including `24:00`; None if empty."""
         if not cell.strip():
             return None
         match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})(?::\d{2})?\s*", cell)
@@ -156,7 +156,7 @@ class MmashLogs:
         columns = ("In Bed Date", "In Bed Time", "Out Bed Date", "Out Bed Time")
         frame = self.folder.table("sleep.csv", columns)
         if frame is None or frame.empty:
-            self.report.note("no-sleep-log", "info", "people whose sleep log is empty", self.name)
+            self.report.note("no-sleep-log", "info", "people with an empty sleep log", self.name)
             return []
         label = self.folder.source.label("sleep.csv")
         sides = ("In Bed", "Out Bed")
@@ -173,13 +173,13 @@ class MmashLogs:
         return spans
 
     def _entry(self, start: int | None, end: int | None, what: str, last: int | None = None) -> _Entry | None:
-        """Mends the edges of an entry, in minutes from day 1, or notes why it is dropped.
+        """Corrects the start and end of an entry, in minutes from day 1, or notes why it is dropped.
 
         Args:
             start: First minute.
             end: End, exclusive.
-            what: The entry, for the note.
-            last: Last recorded minute; an entry across midnight that would start after it belongs to the night before.
+            what: Description of the entry for the note.
+            last: Last recorded minute; an entry across midnight that would start later belongs to the previous night.
         """
         if start is None or end is None:
             self.report.note("log-without-end", "dropped", "log entries without a start or an end", what)
@@ -193,7 +193,7 @@ class MmashLogs:
                 self.report.note(
                     "log-ends-before-start",
                     "dropped",
-                    "log entries that end before they start, and would be over 12 hours long across midnight",
+                    "log entries that end before they start and would last over 12 hours across midnight",
                     f"{what}, {end - start} min",
                 )
                 return None
@@ -213,8 +213,8 @@ class MmashLogs:
         """Entries of `Activity.csv`.
 
         Args:
-            sleep_log: The sleeps of `sleep.csv`; a sleep that they cover by half or more is left out.
-            last: Last recorded minute, from the midnight that begins day 1.
+            sleep_log: The sleeps of `sleep.csv`; a diary sleep that is at least half covered by them is dropped.
+            last: Last recorded minute, from the midnight at which day 1 begins.
         """
         frame = self.folder.table("Activity.csv", ("Activity", "Start", "End", "Day"))
         if frame is None or frame.empty:
@@ -226,7 +226,7 @@ class MmashLogs:
         for row, code in enumerate(codes):
             where = f"{label}, line {row + 2}"
             if code == _UNKNOWN:
-                self.report.note("activity-unknown", "dropped", "diary entries of the code for unknown", self.name)
+                self.report.note("activity-unknown", "dropped", "diary entries with the code for unknown", self.name)
                 continue
             if code not in ACTIVITIES and code != _SLEEP:
                 raise ValueError(
@@ -246,14 +246,14 @@ class MmashLogs:
             shared = sum(max(min(s.end, span.end) - max(s.start, span.start), 0) for s in sleep_log)
             if 2 * shared >= span.end - span.start:
                 self.report.note(
-                    "sleep-in-both-logs", "dropped", "sleeps in the diary that the sleep log holds", self.name
+                    "sleep-in-both-logs", "dropped", "sleeps in the diary that are also in the sleep log", self.name
                 )
             else:
                 spans.append(span)
         return spans
 
     def moods(self) -> list[Span]:
-        """A mood for each of the five moments at which PANAS was filled in."""
+        """A mood for each of the five times at which PANAS was filled in."""
         frame = self.folder.table("questionnaire.csv", ())
         if frame is None or frame.empty:
             return []
@@ -264,12 +264,12 @@ class MmashLogs:
             if not all(name in frame.columns for name in names):
                 continue
             positive, negative = (float(numbers(frame, name, label).iloc[0]) for name in names)
-            # Each scale sums ten answers from 1 to 5.
+            # Each scale is the sum of ten answers from 1 to 5.
             if not (10 <= positive <= 50 and 10 <= negative <= 50):
                 self.report.note("mood-missing", "dropped", "moods without two PANAS scores from 10 to 50", self.name)
                 continue
-            ahead = positive - negative
-            mood = "positive" if ahead >= MOOD_MARGIN else "negative" if ahead <= -MOOD_MARGIN else "neutral"
+            difference = positive - negative
+            mood = "positive" if difference >= MOOD_MARGIN else "negative" if difference <= -MOOD_MARGIN else "neutral"
             minute = self.folder.epoch(hour * 60)
             spans.append(Span(minute, minute, "mood", mood))
         return spans
@@ -290,7 +290,7 @@ class MmashLogs:
                     if low <= value <= high:
                         labels[key] = value
                     else:
-                        message = "questionnaire scores outside their scale, not answered"
+                        message = "questionnaire scores outside the scale, treated as unanswered"
                         self.report.note("score-out-of-scale", "dropped", message, f"{self.name}: {column}")
             if "Gender" in frame.columns and frame["Gender"].iloc[0].strip():
                 gender = frame["Gender"].iloc[0].strip()

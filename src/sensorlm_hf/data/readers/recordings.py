@@ -17,7 +17,7 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from ..privacy import pseudonym
 from .detect import LABEL_TYPES, detect_source, read_any, tables_below
-from .mmash import is_mmash_folder, natural
+from .mmash import is_mmash_folder, natural_sort_key
 from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
 from .table_mapping import TableMapping
@@ -84,7 +84,7 @@ class Recording:
             raise FileNotFoundError(f"There is no folder or file at {root}.")
         if self.kind == "mmash" and root.is_dir() and not is_mmash_folder(root):
             people = [path for path in root.iterdir() if path.is_dir() and is_mmash_folder(path)]
-            return [str(path) for path in sorted(people, key=natural)] or [str(root)]
+            return [str(path) for path in sorted(people, key=natural_sort_key)] or [str(root)]
         if self.kind == "table" and root.is_dir():
             return [str(path) for path in tables_below(root)] or [str(root)]
         return [str(root)]
@@ -167,7 +167,7 @@ def merge_items(items: Iterable[PartItem], report: ReadReport) -> Iterator[Senso
             yield day
 
 
-def one_by_one(recording: Recording, parts: Iterable[str]) -> Iterator[PartItem]:
+def read_serially(recording: Recording, parts: Iterable[str]) -> Iterator[PartItem]:
     """Reads parts in this process."""
     for part in parts:
         yield from recording.items(part)
@@ -186,7 +186,7 @@ def people_in(folder: Path) -> list[str]:
         raise FileNotFoundError(f"There is no folder of people's recordings at {folder}.")
     entries = [
         path
-        for path in sorted(folder.iterdir(), key=natural)
+        for path in sorted(folder.iterdir(), key=natural_sort_key)
         if not path.name.startswith(".") and (path.is_dir() or path.name.lower().endswith(ENTRY_SUFFIXES))
     ]
     if not entries:

@@ -28,7 +28,7 @@ TableLike = Union[str, os.PathLike, pd.DataFrame, np.ndarray]
 
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy")
-"""File names that the reader takes."""
+"""Supported file name suffixes."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_table(
 ) -> Iterator[SensorDay]:
     """Reads a table of measurements, a table of finished days, or an array.
 
-    * A table with a time column: samples of any rate are averaged per minute (`steps` are added) and cut into local
+    * A table with a time column: samples of any rate are averaged per minute (`steps` are summed) and cut into local
       days. It may be wide (a column per channel) or long (a row per measurement); `mapping` defines the columns and
       their units, which are converted to the schema's. A table without times must have 1440 rows, the minutes of one
       day with unknown date.
@@ -67,24 +67,24 @@ def read_table(
         source: Path of a `.csv`, `.tsv` (also gzipped), `.parquet` or `.npy` file, a DataFrame, a `datasets` dataset or
             an array.
         schema: Schema of the days. Channels without a column are missing; other columns are noted and ignored.
-        mapping: What the columns mean: a [`TableMapping`], a dict or a YAML file, see
+        mapping: Meaning of the columns: a [`TableMapping`], a dict or a YAML file, see
             [`sensorlm_hf.data.readers.table_mapping`]. The arguments below take precedence.
         timezone: Local time zone. Required if the times do not contain one; otherwise times are converted to it or,
             by default, keep the zone or offset of the first.
         columns: `{column: channel key}` for columns that are not named after their channel.
-        time_column: Column of times: ISO 8601, or seconds since 1970. By default `time`, `timestamp` and the like.
+        time_column: Column of times: ISO 8601, or seconds since 1970. By default `time`, `timestamp` and similar.
         subject_column: Column of subject ids; by default `subject_id`, `user_id` and similar, if present.
         subject_id: Subject id if there is no such column; `"unknown"` by default.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at each person's first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
 
     Yields:
-        Days by person, then by time; days without any observed minute are left out.
+        Days by person, then by time; days without any observed minute are omitted.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or its columns do not fit; the message names column and line.
-        TypeError: If `source` is none of the forms above.
+        TypeError: If `source` has an unsupported type.
     """
     used = report or ReadReport()
     asked = with_overrides(
@@ -109,7 +109,7 @@ def read_table(
 def _dataset_days(dataset: Any, options: _Options) -> Iterator[SensorDay]:
     """Days of a `datasets.Dataset` or `IterableDataset`, without importing the library."""
     if "values" in (dataset.column_names or []):
-        if hasattr(dataset, "num_rows"):  # streams have none and return rows unchanged
+        if hasattr(dataset, "num_rows"):  # streams do not have it and return rows unchanged
             dataset = dataset.with_format("numpy", columns=["values"], output_all_columns=True)
         return _row_days(dataset, options.schema, "the dataset")
     frame = dataset.to_pandas() if hasattr(dataset, "to_pandas") else pd.DataFrame(list(dataset))
@@ -153,7 +153,7 @@ def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
 
 
 def _line_of_byte(path: Path) -> str:
-    """The line of the first byte that is no UTF-8, as `", line N"`; nothing for packed files."""
+    """Returns the line of the first byte that is not UTF-8, as `", line N"`; empty for compressed files."""
     if path.suffix == ".gz":
         return ""
     with path.open("rb") as stream:
@@ -168,7 +168,7 @@ def _line_of_byte(path: Path) -> str:
 def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None, label: str) -> Iterator[SensorDay]:
     if array.ndim not in (2, 3) or array.dtype.kind not in "fiu":
         raise ValueError(
-            f"{label}: an array must hold numbers of shape (minutes, {len(schema)}) or (days, minutes, {len(schema)}),"
+            f"{label}: an array must have numbers of shape (minutes, {len(schema)}) or (days, minutes, {len(schema)}),"
             f" got {array.dtype} of shape {array.shape}."
         )
     if array.shape[-1] != len(schema) or array.shape[-2] != MINUTES_PER_DAY:
@@ -190,7 +190,7 @@ def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None,
 
 
 def _parquet_rows(parquet: pq.ParquetFile) -> Iterator[dict[str, Any]]:
-    """Rows of a Parquet file of days; `values` goes by way of NumPy, as lists of lists take 100 times as long."""
+    """Rows of a Parquet file of days; `values` are read as NumPy arrays, since lists of lists are 100 times slower."""
     for batch in parquet.iter_batches(batch_size=32):
         column = batch.column("values")
         if isinstance(column, pa.ExtensionArray):
@@ -211,11 +211,11 @@ def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: st
     for position, row in enumerate(rows):
         stored = str(row.get("schema") or schema.name)
         try:
-            # Rows of earlier versions tell only the name of a schema that does not ship.
+            # Rows written by earlier versions only contain the name of a schema that is not built in.
             named = get_schema(stored).name if stored != schema.name else stored
             if named != schema.name:
                 raise ValueError(
-                    f"has schema {named!r}, but {schema.name!r} was asked for; pass"
+                    f"has schema {named!r}, but {schema.name!r} was requested; pass"
                     f" {f'schema={named!r}' if stored == named else 'its file or dict as `schema`'}."
                 )
             day = SensorDay.from_row(row, schema)

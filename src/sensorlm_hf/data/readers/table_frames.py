@@ -35,7 +35,7 @@ class Series:
     Attributes:
         key: The channel.
         values: `(rows,)` float64 in the channel's unit; NaN in rows without it.
-        summed: Whether the samples of a minute are added.
+        summed: Whether the samples of a minute are summed.
     """
 
     key: str
@@ -53,7 +53,7 @@ class TableFrame:
         mapping: Column mapping.
         subject_id: Subject id if there is no column for it.
         report: Collects what is dropped or unusual.
-        first_line: Line of the file on which the first row stands, for messages; None for tables without lines.
+        first_line: Line of the first row in the file, for messages; None for tables without lines.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class TableFrame:
         """Yields the days, by person and time.
 
         Raises:
-            ValueError: If the columns do not fit; the message names column and row. Checked at once, not lazily.
+            ValueError: If the columns do not fit; the message names column and row. Checked immediately, not lazily.
         """
         if self.frame.empty:
             raise ValueError(f"{self.label} has no rows.")
@@ -88,7 +88,7 @@ class TableFrame:
         for name in self.frame.columns:
             if name not in used and name is not time_name and name != subject_name and name != time_name:
                 self.report.note(
-                    "column-unused", "info", f"columns that are no channel of {self.schema.name}", str(name)
+                    "column-unused", "info", f"columns that are not channels of {self.schema.name}", str(name)
                 )
         series = [self._plausible(part) for part in series]
         people = self._people(subject_name)
@@ -147,7 +147,7 @@ class TableFrame:
         return series, set(matched)
 
     def _long(self) -> tuple[list[Series], set[Any]]:
-        """Measurements of a table with one row a measurement, and the columns used."""
+        """Measurements of a table with one row per measurement, and the columns used."""
         mapping, frame = self.mapping, self.frame
         named = [name for name in (mapping.variable, mapping.value, mapping.unit) if name is not None]
         for name in named:
@@ -168,7 +168,7 @@ class TableFrame:
                 self.report.note(
                     "variable-unused",
                     "info",
-                    f"rows of variables that are no channel of {self.schema.name}",
+                    f"rows of variables that are not channels of {self.schema.name}",
                     name,
                     int(rows.sum()),
                 )
@@ -208,7 +208,7 @@ class TableFrame:
             self.report.note(
                 f"implausible-{series.key}",
                 "kept",
-                f"{channel.label} values outside {low:g} to {high:g} {channel.unit}; models read them as missing",
+                f"{channel.label} values outside {low:g} to {high:g} {channel.unit}; models treat them as missing",
                 self.label,
                 int(outside.sum()),
             )
@@ -217,7 +217,7 @@ class TableFrame:
     def _numbers(self, name: Any, key: str) -> np.ndarray:
         cells = self.frame[name]
         if pd.api.types.is_bool_dtype(cells):
-            raise ValueError(f"{self.label}: column {name!r} ({key}) must be numbers, got true and false.")
+            raise ValueError(f"{self.label}: column {name!r} ({key}) must contain numbers, got booleans.")
         parsed = pd.to_numeric(cells, errors="coerce")
         wrong = (parsed.isna() & cells.notna()).to_numpy()
         if wrong.any():
@@ -257,7 +257,7 @@ class TableFrame:
             for start, left_out in windows(*span, day_start, zone):
                 if left_out:
                     self._note_left_out(store, start, left_out, zone)
-                if not store.holds(start):
+                if not store.overlaps(start):
                     continue
                 grid = np.full((MINUTES_PER_DAY, len(self.schema)), np.nan)
                 for part in series:
@@ -273,7 +273,7 @@ class TableFrame:
         self.report.note(
             "clock-change",
             "dropped",
-            "observed minutes after the 24th hour of a day on which clocks or the zone went back",
+            "observed minutes after the 24th hour of a day on which clocks or the time zone went back",
             moment_of(start, zone).date().isoformat(),
             int(seen.sum()),
         )
@@ -282,8 +282,8 @@ class TableFrame:
         for who, rows in people:
             if len(rows) != MINUTES_PER_DAY:
                 raise ValueError(
-                    f"{self.label}: has no time column (looked for {', '.join(TIME_COLUMNS)}), so it must hold"
-                    f" {MINUTES_PER_DAY} rows, one a minute; {who!r} has {len(rows)}. Name it with time_column=..."
+                    f"{self.label}: has no time column (looked for {', '.join(TIME_COLUMNS)}), so it must have"
+                    f" {MINUTES_PER_DAY} rows, one per minute; {who!r} has {len(rows)}. Name it with time_column=..."
                 )
             grid = np.full((MINUTES_PER_DAY, len(self.schema)), np.nan)
             for part in series:

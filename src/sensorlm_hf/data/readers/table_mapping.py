@@ -1,18 +1,18 @@
 """Column mappings for tables, in Python or YAML.
 
 ```yaml
-time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of texts
+time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of strings
 subject: participant                        # column of people
 timezone: Europe/Rome                       # local zone, or an itinerary
 day_start: "18:00"
-columns:                                    # a column, or in long tables a name among the values of `variable`
+columns:                                    # a column, or in long tables a value of the `variable` column
   pulse: HR                                 # in the channel's own unit
   skin_temp: {channel: wrist_temperatures, unit: degF}
   cadence: {channel: steps, aggregate: mean}
-layout: long                                # one row a measurement; `wide`, a column each, by default
-variable: metric                            # long: the column that names what was measured
-value: reading                              # long: the column of numbers
-unit: unit                                  # long, if there: the column that names each row's unit
+layout: long                                # one row per measurement; by default `wide`, one column per channel
+variable: metric                            # long: the column with the name of the variable
+value: reading                              # long: the column with the numbers
+unit: unit                                  # long, optional: the column with each row's unit
 ```
 """
 
@@ -33,7 +33,7 @@ TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
 """Units of numbers in a time column, in seconds since 1970."""
 
 AGGREGATES = ("mean", "sum")
-"""How the samples of a minute become one value."""
+"""How the samples of a minute are aggregated."""
 
 LAYOUTS = ("wide", "long")
 
@@ -70,15 +70,15 @@ class TableMapping:
     Attributes:
         columns: `{column: content}`; in long tables `{value of the variable column: content}`.
         time: Column of times.
-        time_unit: Unit of times that are numbers, one of [`TIME_UNITS`].
-        time_format: `strptime` format of times that are texts; ISO 8601 by default.
+        time_unit: Unit of numeric times, one of [`TIME_UNITS`].
+        time_format: `strptime` format of times that are strings; ISO 8601 by default.
         subject: Column of people.
         timezone: Local zone.
         day_start: Local time at which windows start.
         layout: `"wide"` or `"long"`.
-        variable: Long tables: the column that names what was measured.
-        value: Long tables: the column of numbers.
-        unit: Long tables: the column that names the unit of each row.
+        variable: Long tables: the column with the name of the variable.
+        value: Long tables: the column with the numbers.
+        unit: Long tables: the column with the unit of each row.
     """
 
     columns: dict[str, ColumnMapping] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class TableMapping:
             given = getattr(self, name)
             if given is not None and not isinstance(given, str):
                 raise ValueError(
-                    f"`{name}` must be text, got {given!r}; YAML needs quotes around times such as '06:00'."
+                    f"`{name}` must be a string, got {given!r}; YAML needs quotes around times such as '06:00'."
                 )
         if self.layout == "long" and not (self.variable and self.value):
             raise ValueError("A long table needs `variable`, the column of names, and `value`, the column of numbers.")
@@ -113,12 +113,12 @@ class TableMapping:
         """Checks that the channels are those of a schema.
 
         Raises:
-            ValueError: If one is not; the message names the column and the channels there are.
+            ValueError: If one is not; the message gives the column and the available channels.
         """
         for name, column in self.columns.items():
             if column.channel not in schema:
                 raise ValueError(
-                    f"{label}: `columns` maps {name!r} to {column.channel!r}, which is no channel of {schema.name!r};"
+                    f"{label}: `columns` maps {name!r} to {column.channel!r}, not a channel of {schema.name!r};"
                     f" it has {', '.join(schema.keys)}."
                 )
 

@@ -19,7 +19,7 @@ _FAR = "{}: the time is centuries away from 1970; correct its year."
 _WHY_ZONE = "The table's times do not contain a time zone, and a day begins at local midnight."
 
 At = Callable[[int], str]
-"""Names a row for a message, such as `"day.csv, line 7"`."""
+"""Returns a row's label for messages, such as `"day.csv, line 7"`."""
 
 
 def table_minutes(
@@ -28,11 +28,11 @@ def table_minutes(
     """Returns the rows' epoch minutes and the zone of the days.
 
     Args:
-        cells: Times: stamps with or without zone, texts in ISO 8601 or of a given format, or numbers since 1970.
-        at: Names a row for messages.
-        timezone: Local zone; needed if the times say none.
+        cells: Times: timestamps with or without a zone, strings in ISO 8601 or a given format, or numbers since 1970.
+        at: Returns a row's label for messages.
+        timezone: Local zone; required if the times do not contain one.
         unit: Unit of numbers, one of [`TIME_UNITS`].
-        form: `strptime` format of texts.
+        form: `strptime` format of strings.
 
     Raises:
         ValueError: If a time is missing, unreadable or implausible, or the zone is missing; the message gives the row.
@@ -56,7 +56,7 @@ def _minutes(
             row = int((~(np.abs(seconds) < 1e10)).argmax())
             raise ValueError(
                 f"{at(row)}: numbers in the time column must be seconds since 1970, got {seconds[row]:g}; divide"
-                " milliseconds by 1000, or name the unit in a column mapping."
+                " milliseconds by 1000, or specify the unit in a column mapping."
             )
         return np.floor(seconds / 60.0).astype(np.int64), resolve_timezone(zone, _WHY_ZONE)
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
@@ -72,7 +72,7 @@ def _minutes(
     if zoned.any() != zoned.all():
         row = int((zoned != zoned[0]).argmax())
         raise ValueError(
-            f"{at(row)}: either all times name their zone or none, but the first row has {first!r} and this one"
+            f"{at(row)}: either all times or none must contain a zone, but the first row has {first!r} and this one"
             f" {cells.iloc[row]!r}."
         )
     if moment.tzinfo is None:
@@ -97,7 +97,7 @@ def _formatted(cells: pd.Series, at: At, zone: tzinfo | None, form: str) -> tupl
 
 
 def _unreadable(row: str, cell: Any, rule: str, form: str | None = None) -> ValueError:
-    """Returns the error of a time that pandas did not read; the nanoseconds of pandas 2 hold 1678 to 2261 alone."""
+    """Returns the error for a time that pandas cannot parse; in pandas 2, nanoseconds only cover 1678 to 2261."""
     try:
         moment = datetime.fromisoformat(str(cell)) if form is None else datetime.strptime(str(cell), form)
     except ValueError:

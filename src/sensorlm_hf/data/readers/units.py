@@ -70,9 +70,9 @@ def convert_units(values: np.ndarray, given: str, wanted: str, where: str) -> np
     registry = _registry()
     try:
         source, target = registry.parse_units(have), registry.parse_units(want)
-    except Exception as error:  # pint raises its own kinds, tokenizer errors and more
-        raise ValueError(f"{where}: cannot read the unit {given!r} or {wanted!r}: {error}") from None
+    except Exception as error:  # pint raises various error types, including tokenizer errors
+        raise ValueError(f"{where}: cannot parse the unit {given!r} or {wanted!r}: {error}") from None
     if source.dimensionality != target.dimensionality:
         raise ValueError(f"{where}: {given!r} cannot be converted to {wanted!r}; they measure different things.")
-    # Temperatures shift, so a number alone does not say the conversion; a delta would.
+    # Temperature scales have offsets, so values are converted as quantities rather than by a factor.
     return np.asarray(registry.Quantity(np.asarray(values, dtype=np.float64), source).to(target).magnitude)

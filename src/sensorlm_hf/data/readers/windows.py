@@ -14,7 +14,7 @@ from .minutes import MinuteStore, local_day_of, local_windows, moment_of, parse_
 from .quality import ReadReport
 
 SUMMED_CHANNELS = ("steps", "calories", "distance")
-"""Channels whose values within a minute are added; all others are averaged."""
+"""Channels whose values within a minute are summed; all others are averaged."""
 
 FIRST = "first"
 """Value of `day_start` for consecutive windows from the person's first observed minute."""
@@ -35,7 +35,7 @@ def windows(first: int, last: int, day_start: int | None, zone: tzinfo) -> Itera
     Args:
         first: First epoch minute.
         last: Last epoch minute, inclusive.
-        day_start: Minute of the local day at which windows start; None starts them at `first`, one after the other.
+        day_start: Minute of the local day at which windows start; None for consecutive windows from `first`.
         zone: The zone.
     """
     if day_start is None:
@@ -53,14 +53,14 @@ class PersonDays:
         zone: Local zone.
         day_start: Minute of the local day at which windows start, or None for the first observed minute.
         report: Collects what falls outside the windows.
-        keep_largest: Channels for which the largest value of a minute counts, see [`MinuteStore`].
+        keep_largest: Channels for which the largest value of a minute is kept, see [`MinuteStore`].
 
     Attributes:
         store: The minutes.
         spans: Logged events.
         labels: Labels by local date.
         emitted_until: Epoch minute up to which windows were emitted; None before the first.
-        finish: Called with each day's values `(1440, channels)` and start before the day is created; may fill more.
+        finish: Called with each day's values `(1440, channels)` and start before the day is created; may add values.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class PersonDays:
         return self.store.add(key, minutes, values) if key in self.schema else 0
 
     def emit(self, until: int | None = None) -> Iterator[SensorDay]:
-        """Yields the windows that end by `until`, an epoch minute, and frees their minutes; None means all.
+        """Yields the windows that end by `until`, an epoch minute, and frees their memory; None means all.
 
         All samples before `until` must have been added; days without any observed minute are skipped.
         """
@@ -99,18 +99,18 @@ class PersonDays:
             end = start + MINUTES_PER_DAY + left_out
             if until is not None and end > until:
                 break
-            day = self._day(start) if self.store.holds(start) else None
+            day = self._day(start) if self.store.overlaps(start) else None
             self.emitted_until = end
             if left_out:
                 self._note_left_out(start, left_out)
             if day is not None:
                 yield day
         if self.emitted_until is not None:
-            # Where a day has fewer than 24 hours, its window reaches into the next day.
-            self.store.forget_before(self.emitted_until - MINUTES_PER_DAY)
+            # If a day has fewer than 24 hours, its window extends into the next day.
+            self.store.discard_before(self.emitted_until - MINUTES_PER_DAY)
 
     def check_logs(self) -> None:
-        """Drops duplicate logs and notes overlapping ones; call it once all logs were added."""
+        """Drops duplicate logs and notes overlapping ones; call it once all logs have been added."""
         self.spans = without_duplicates(self.spans, self.report)
         note_overlaps(self.spans, self.report)
 
@@ -121,7 +121,7 @@ class PersonDays:
         self.report.note(
             "clock-change",
             "dropped",
-            "observed minutes after the 24th hour of a day on which clocks or the zone went back",
+            "observed minutes after the 24th hour of a day on which clocks or the time zone went back",
             moment_of(start, self.zone).date().isoformat(),
             int(seen.sum()),
         )
@@ -147,7 +147,7 @@ class PersonDays:
 
 
 def add_features(person: PersonDays, features: dict[str, np.ndarray], first_minute: int) -> None:
-    """Adds minute features, `{channel key: (minutes,)}`, whose minute 0 is an epoch minute; missing ones are skipped.
+    """Adds minute features, `{channel key: (minutes,)}`, with minute 0 at an epoch minute; missing ones are skipped.
 
     Values outside a channel's plausible range are dropped and counted.
     """

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Itinerary(tzinfo):
-    """A time zone that changes where its person changes zones.
+    """A time zone that changes when the person travels to another zone.
 
     It is a `tzinfo`, so every reader accepts it. Days still begin at local midnight: on a westward flight a day has
     more than 24 hours, and those after the 24th are not part of any window; on an eastward flight it has fewer, and the
@@ -18,10 +18,10 @@ class Itinerary(tzinfo):
 
     Args:
         home: Zone before the first change.
-        changes: `(arrival, zone)` in order of time: naive local time, in the new zone, from which on it holds.
+        changes: `(arrival, zone)` in chronological order; the arrival is a naive local time in the new zone.
 
     Raises:
-        ValueError: If the arrivals are not naive or not in order.
+        ValueError: If the arrivals are not naive or not in chronological order.
     """
 
     def __init__(self, home: tzinfo, changes: Sequence[tuple[datetime, tzinfo]]) -> None:
@@ -31,7 +31,7 @@ class Itinerary(tzinfo):
         self.zones = [home, *(zone for _, zone in changes)]
         self.instants = [arrival.replace(tzinfo=zone).astimezone(timezone.utc) for arrival, zone in changes]
         if self.instants != sorted(set(self.instants)):
-            raise ValueError("The changes of an itinerary must be in order of time, each later than the one before.")
+            raise ValueError("The changes of an itinerary must be in chronological order, without duplicates.")
         self._arrivals = [arrival for arrival, _ in changes]
 
     def at(self, moment: datetime) -> tzinfo:
@@ -50,7 +50,7 @@ class Itinerary(tzinfo):
         return None if local is None else self._of_local(local).utcoffset(local)
 
     def dst(self, local: datetime | None) -> timedelta | None:
-        """Returns the daylight saving at a local time."""
+        """Returns the daylight saving time at a local time."""
         return None if local is None else self._of_local(local).dst(local)
 
     def tzname(self, local: datetime | None) -> str | None:
@@ -58,7 +58,7 @@ class Itinerary(tzinfo):
         return None if local is None else self._of_local(local).tzname(local)
 
     def fromutc(self, moment: datetime) -> datetime:
-        """Returns the local time of a UTC time that carries this zone."""
+        """Returns the local time of a UTC time with this zone."""
         utc = moment.replace(tzinfo=timezone.utc)
         return utc.astimezone(self.at(utc)).replace(tzinfo=self)
 
@@ -67,14 +67,14 @@ class Itinerary(tzinfo):
 
 
 def parse_itinerary(text: str, resolve: Callable[[str], tzinfo]) -> Itinerary:
-    """Reads `"Europe/Berlin, 2024-05-03T18:00 America/New_York"`: a zone, then arrivals with theirs.
+    """Reads `"Europe/Berlin, 2024-05-03T18:00 America/New_York"`: a zone, then arrival times with their zones.
 
     Args:
-        text: Zones separated by commas; each but the first after the local time, in it, from which on it holds.
+        text: Zones separated by commas; all but the first are preceded by the local arrival time in the new zone.
         resolve: Turns an IANA name into a zone.
 
     Raises:
-        ValueError: If a part is not of that form.
+        ValueError: If a part does not have that form.
     """
     first, *rest = (part.strip() for part in text.split(","))
     changes = []
@@ -92,5 +92,5 @@ def parse_itinerary(text: str, resolve: Callable[[str], tzinfo]) -> Itinerary:
 
 
 def plain_zone(zone: tzinfo, moment: datetime) -> tzinfo:
-    """Returns the zone of a moment: of an itinerary the leg, of any other zone itself."""
+    """Returns the plain time zone at a time: the current zone of an itinerary, or any other zone unchanged."""
     return zone.at(moment) if isinstance(zone, Itinerary) else zone

@@ -17,7 +17,7 @@ from scipy import signal as filters
 from .blocks import MIN_SHARE, check_rate, minute_blocks, minute_count
 
 NOISE_ENERGY_G2 = 1e-6
-"""Energy below which movement is noise of the sensor, g^2: (1 mg)^2. Keeps logarithms finite on a table."""
+"""Energy below which movement is sensor noise, g^2: (1 mg)^2. Keeps logarithms finite on a table."""
 
 SLEEP_EDGES_G = np.geomspace(0.01, 10.0, 15)
 """Edges of the 16 logarithmic bins of the sleep coefficient, g: from the resolution of a wrist sensor to its range."""
@@ -50,7 +50,7 @@ FEATURES = (
 
 
 def acceleration_features(acc_g: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> dict[str, np.ndarray]:
-    """Describes every minute of a 3-axis accelerometer.
+    """Computes features of a 3-axis accelerometer per minute.
 
     * `steps` (steps/min): peaks of the magnitude in the band of gait that follow one another regularly, see
       [`step_times`].
@@ -61,7 +61,7 @@ def acceleration_features(acc_g: np.ndarray, rate_hz: float, offset_s: float = 0
       energy; slow movement is near 1, noise near -0.5.
     * `zero_crossing_avg`, `zero_crossing_std` (s): mean and standard deviation of the time between zero crossings of
       the first principal component.
-    * `axis_mean` (g): mean of the three axes' means, which tells posture.
+    * `axis_mean` (g): mean of the three axes' means, which indicates posture.
     * `kurtosis` (ratio): fourth standardised moment of the magnitude, 3 for a normal distribution.
     * `covariance` (ln): logarithm of the condition number of the axes' covariance; noise is added to both eigenvalues.
     * `sleep_coefficient` (code 0 to 15): sum over the axes of maximum minus minimum, in 16 logarithmic bins.
@@ -71,7 +71,7 @@ def acceleration_features(acc_g: np.ndarray, rate_hz: float, offset_s: float = 0
 
     Args:
         acc_g: `(samples, 3)` acceleration in g, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second; at least 8 for steps, which are missing below.
+        rate_hz: Samples per second; at least 8 for steps, which are missing below.
         offset_s: Time of the first sample, seconds from the start of minute 0.
 
     Returns:
@@ -103,7 +103,7 @@ def acceleration_features(acc_g: np.ndarray, rate_hz: float, offset_s: float = 0
 
 
 def _describe(block: np.ndarray, recorded: np.ndarray, rate: float) -> dict[str, np.ndarray]:
-    """Features of whole minutes, `(minutes, samples, 3)`, of which `recorded` samples count."""
+    """Features of complete minutes, `(minutes, samples, 3)`; only `recorded` samples are used."""
     count = recorded.sum(axis=1)
     held = np.where(recorded[..., None], block, 0.0)
     mean = held.sum(axis=1) / count[:, None]
@@ -176,13 +176,13 @@ def step_times(acc_g: np.ndarray, rate_hz: float) -> np.ndarray:
 
     Args:
         acc_g: `(samples, 3)` acceleration in g; NaN where nothing was recorded.
-        rate_hz: Samples a second, at least 8.
+        rate_hz: Samples per second, at least 8.
 
     Returns:
         `(steps,)` times of the steps, seconds from the first sample.
 
     Raises:
-        ValueError: If the rate is below 8 Hz, where gait cannot be seen.
+        ValueError: If the rate is below 8 Hz, which is too low to detect gait.
     """
     rate = check_rate(rate_hz)
     if rate < 8.0:

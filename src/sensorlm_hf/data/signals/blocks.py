@@ -26,11 +26,11 @@ def check_rate(rate_hz: float) -> float:
 
 
 def minute_count(samples: int, rate_hz: float, offset_s: float = 0.0) -> int:
-    """Returns how many minutes a signal touches, counted from the start of minute 0.
+    """Returns the number of minutes that a signal overlaps, counted from the start of minute 0.
 
     Args:
         samples: Length of the signal.
-        rate_hz: Samples a second.
+        rate_hz: Samples per second.
         offset_s: Time of the first sample, seconds from the start of minute 0.
     """
     return int((offset_s + (samples - 1) / rate_hz) // 60) + 1 if samples else 0
@@ -43,9 +43,9 @@ def minute_blocks(
 
     Args:
         signal: `(samples,)` or `(samples, axes)`, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second; need not be whole.
+        rate_hz: Samples per second; need not be an integer.
         offset_s: Time of the first sample, seconds from the start of minute 0; at least 0.
-        minutes_at_once: Minutes in a block.
+        minutes_at_once: Minutes per block.
 
     Yields:
         `(first minute, (minutes, samples of a minute[, axes]) float64)`; NaN where a minute has no sample.

@@ -1,26 +1,27 @@
 """Heart-rate variability per minute from beat-to-beat (RR) intervals.
 
-Every minute is described by the five minutes around it: the length that the Task Force of the European Society of
-Cardiology and the North American Society of Pacing and Electrophysiology sets for short-term recordings ("Heart rate
-variability: standards of measurement, physiological interpretation, and clinical use", Circulation 93:1043-1065, 1996;
-"Task Force" below). The window is centred: minute `m` sees the beats of minutes `m - 2` to `m + 2`.
+The features of a minute are computed over the five minutes around it. This is the length that the Task Force of the
+European Society of Cardiology and the North American Society of Pacing and Electrophysiology sets for short-term
+recordings ("Heart rate variability: standards of measurement, physiological interpretation, and clinical use",
+Circulation 93:1043-1065, 1996; "Task Force" below).
+The window is centred: minute `m` uses the beats of minutes `m - 2` to `m + 2`.
 
-Which beats count:
+Selection of beats:
 
-* An interval is *valid* if it lies within 0.3 and 2 s (200 to 30 beats a minute) and differs by at most 20 % from the
-  median of the up to 11 intervals around it; what differs more is an ectopic or a missed beat (the 20 % rule goes back
-  to Malik et al., "Heart rate variability in relation to prognosis after myocardial infarction", Eur Heart J
-  10:1060-1074, 1989). The median, rather than the interval before, keeps one wrong beat from condemning the next.
-* A successive difference counts if both intervals are valid, the beats follow one another without a gap in the
-  recording, and the second differs from the first by at most 20 %.
+* An interval is *valid* if it is between 0.3 and 2 s (200 to 30 beats per minute) and differs by at most 20 % from the
+  median of up to 11 intervals around it; larger differences are ectopic or missed beats (the 20 % rule goes back to
+  Malik et al., "Heart rate variability in relation to prognosis after myocardial infarction", Eur Heart J
+  10:1060-1074, 1989). The median, unlike the previous interval, keeps a wrong beat from invalidating the next.
+* A successive difference is used if both intervals are valid, there is no gap between the beats, and the second
+  interval differs from the first by at most 20 %.
 
-The minute is left missing where the valid intervals cover less than 60 s of the five minutes; RMSSD and the entropies
-of RR are known to be stable from about a minute on (Shaffer and Ginsberg, "An overview of heart rate variability
+A minute is missing if valid intervals cover less than 60 s of the five minutes; RMSSD and the entropies of RR are known
+to be stable from about one minute (Shaffer and Ginsberg, "An overview of heart rate variability
 metrics and norms", Front Public Health 5:258, 2017).
 
 The reference's own definitions are not public. The names of two of its channels (`..._0595`) suggest that it trims RR
-intervals to their 5th to 95th percentile, which is not done here; the entropies' bin width is ours, and puts a Gaussian
-of the reference's mean SDNN within 0.15 nat of the reference's mean entropy.
+intervals to their 5th to 95th percentile, which is not done here. The bin width of the entropies is our choice: a
+Gaussian with the reference's mean SDNN is within 0.15 nat of the reference's mean entropy.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ import numpy as np
 from ...schema import SensorSchema
 
 RR_RANGE_MS = (300.0, 2000.0)
-"""Intervals outside are artefacts, ms."""
+"""Range of plausible intervals, ms; others are artefacts."""
 
 MAX_CHANGE = 0.20
 """Maximum relative change of a normal beat from the preceding interval and from the local median."""
 
 WINDOW_MINUTES = 5
-"""Minutes that describe one minute, centred on it."""
+"""Length of the window around each minute."""
 
 MIN_COVERED_S = 60.0
 """Minimum time covered by valid intervals in the window, seconds."""
 
 MAX_GAP_S = 2.5
-"""Silence before a beat, beyond its own interval, from which on it does not follow the beat before, seconds. Wide
-enough for time stamps of whole seconds and for late stamps."""
+"""Maximum pause before a beat, in addition to its own interval, for it to follow the previous beat, seconds. Tolerates
+timestamps in whole seconds and late timestamps."""
 
 ENTROPY_BIN_MS = 1000.0 / 128.0
 """Bin width of the RR histogram, the Task Force's 7.8125 ms (1/128 s)."""
@@ -66,10 +67,10 @@ CHANNEL_OF_FEATURE = {
 
 
 def valid_intervals(rr_ms: np.ndarray) -> np.ndarray:
-    """Returns which beat intervals are normal and not artefacts, `(n,)` bool.
+    """Returns which beat intervals are normal rather than artefacts, `(n,)` bool.
 
     Args:
-        rr_ms: `(n,)` RR intervals in ms, in order of time; NaN is never valid.
+        rr_ms: `(n,)` RR intervals in ms, in chronological order; NaN is never valid.
     """
     rr = np.asarray(rr_ms, dtype=np.float64)
     possible = (rr >= RR_RANGE_MS[0]) & (rr <= RR_RANGE_MS[1])
@@ -84,7 +85,7 @@ def valid_intervals(rr_ms: np.ndarray) -> np.ndarray:
 
 
 def successive_differences(beat_s: np.ndarray, rr_ms: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Returns each interval's difference from the one before, `(n,)` float64 in ms; NaN where it does not count.
+    """Returns each interval's difference from the previous one, `(n,)` float64 in ms; NaN where it is not used.
 
     Args:
         beat_s: `(n,)` times at which the intervals end, in seconds.
@@ -110,32 +111,32 @@ def _entropy(values: np.ndarray) -> float:
 
 
 def hrv_per_minute(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[str, np.ndarray]:
-    """Describes every minute by the beats of the five minutes centred on it.
+    """Computes features per minute from the beats of the five minutes centred on it.
 
-    * `percent_valid`: share of the five minutes that valid intervals cover, 0 to 1; at the edges of a recording it is
-      low, as less was recorded. Missing where the five minutes hold no beat at all.
+    * `percent_valid`: fraction of the five minutes covered by valid intervals, 0 to 1; low at the edges of a recording,
+      where less was recorded. Missing if the five minutes contain no beat.
     * `rr_median`, `rr_p20`, `rr_p80`: median, 20th and 80th percentile of the valid intervals, ms.
     * `sdnn`: standard deviation of the valid intervals, `n - 1` in the denominator (Task Force), ms.
     * `rmssd`: root of the mean squared successive difference (Task Force), ms.
-    * `pnn20`: share of the successive differences above 20 ms in size, 0 to 1.
+    * `pnn20`: fraction of successive differences whose absolute value is above 20 ms, 0 to 1.
     * `entropy_rr`, `entropy_rrd`: Shannon entropy of the histograms of the intervals and of their successive
       differences, bins of 1/128 s, nats.
 
     Args:
         beat_s: `(n,)` times at which the intervals end, seconds from the start of minute 0, not decreasing; beats
-            outside the minutes asked for serve the windows at the edges.
+            outside the requested minutes are used for the windows at the edges.
         rr_ms: `(n,)` RR intervals in ms.
-        minutes: How many minutes to describe.
+        minutes: Number of minutes.
 
     Returns:
         `{feature: (minutes,) float64}` for every name in [`FEATURES`], NaN where missing.
 
     Raises:
-        ValueError: If the arrays differ in length or time runs backwards.
+        ValueError: If the arrays differ in length or times decrease.
     """
     beats, rr = np.asarray(beat_s, dtype=np.float64), np.asarray(rr_ms, dtype=np.float64)
     if beats.shape != rr.shape or beats.ndim != 1:
-        raise ValueError(f"`beat_s` and `rr_ms` must be vectors of one length, got shapes {beats.shape}, {rr.shape}.")
+        raise ValueError(f"`beat_s` and `rr_ms` must be vectors of equal length, got shapes {beats.shape}, {rr.shape}.")
     if np.any(np.diff(beats) < 0):
         place = int(np.argmax(np.diff(beats) < 0)) + 1
         raise ValueError(f"`beat_s` must not decrease, but beat {place} comes before beat {place - 1}; sort by time.")
@@ -158,7 +159,7 @@ def hrv_per_minute(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[
         result["sdnn"][minute] = inside.std(ddof=1)
         result["entropy_rr"][minute] = _entropy(inside)
         steps = difference[window]
-        # The first difference of a window reaches back to a beat before it; it belongs to the window before.
+        # The first difference involves a beat before the window, so it belongs to the previous window.
         steps = steps[1:][~np.isnan(steps[1:])]
         if len(steps) >= len(inside) // 2 and len(steps) > 1:
             result["rmssd"][minute] = np.sqrt(np.mean(np.square(steps)))
@@ -189,7 +190,7 @@ def beat_features(beat_s: np.ndarray, rr_ms: np.ndarray, minutes: int) -> dict[s
     Args:
         beat_s: `(n,)` times at which the intervals end, seconds from the start of minute 0, not decreasing.
         rr_ms: `(n,)` RR intervals in ms.
-        minutes: How many minutes to describe.
+        minutes: Number of minutes.
 
     Returns:
         `{channel key: (minutes,) float64}` for the channels of the shipped schemas, NaN where missing.

@@ -28,12 +28,12 @@ def ppg_beats(ppg: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> tuple[n
 
     Args:
         ppg: `(samples,)` in any unit, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second, at least 16.
+        rate_hz: Samples per second, at least 16.
         offset_s: Time of the first sample, seconds from the start of minute 0.
 
     Returns:
-        `(n,)` times at which beat intervals end, seconds from the start of minute 0, and `(n,)` intervals in ms; what
-        [`hrv_per_minute`] takes.
+        `(n,)` times at which beat intervals end, seconds from the start of minute 0, and `(n,)` intervals in ms; the
+        arguments of [`hrv_per_minute`].
 
     Raises:
         ValueError: If the shape or the rate is wrong.
@@ -48,7 +48,7 @@ def ppg_beats(ppg: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> tuple[n
     if rate < MIN_RATE_HZ:
         raise ValueError(f"Beats need a PPG of at least {MIN_RATE_HZ:g} Hz, got {rate:g} Hz.")
     times, intervals = [], []
-    for low, high in _pieces(values):
+    for low, high in _segments(values):
         if (high - low) < MIN_PIECE_S * rate or np.ptp(values[low:high]) == 0:
             continue
         clean = np.asarray(neurokit2.ppg_clean(values[low:high], sampling_rate=rate))
@@ -64,8 +64,8 @@ def ppg_beats(ppg: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> tuple[n
     return np.concatenate(times), np.concatenate(intervals)
 
 
-def _pieces(values: np.ndarray) -> list[tuple[int, int]]:
-    """Stretches without a gap, as `(first, end)`."""
+def _segments(values: np.ndarray) -> list[tuple[int, int]]:
+    """Segments without a gap, as `(first, end)`."""
     known = np.concatenate([[False], ~np.isnan(values), [False]])
     edges = np.flatnonzero(known[1:] != known[:-1])
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

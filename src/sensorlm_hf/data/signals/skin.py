@@ -7,10 +7,10 @@ import numpy as np
 from .blocks import MIN_SHARE, check_rate, minute_blocks, minute_count
 
 CONTACT_US = 0.01
-"""Conductance below which the electrodes do not touch the skin, uS."""
+"""Minimum conductance with skin contact, uS."""
 
 CONTACTS_PER_MINUTE = 240.0
-"""Contact checks in a minute: four a second, the rate of the common wrist sensors."""
+"""Contact checks per minute: four per second, the sampling rate of common wrist sensors."""
 
 _STANDARD_PRESSURE_HPA = 1013.25
 
@@ -18,13 +18,13 @@ _STANDARD_PRESSURE_HPA = 1013.25
 def level_and_slope(
     signal: np.ndarray, rate_hz: float, offset_s: float = 0.0, min_share: float = MIN_SHARE
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits a straight line to every minute.
+    """Fits a straight line to the samples of each minute.
 
     Args:
         signal: `(samples,)`, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second.
+        rate_hz: Samples per second.
         offset_s: Time of the first sample, seconds from the start of minute 0.
-        min_share: Share of a minute's samples that must be recorded.
+        min_share: Minimum fraction of recorded samples per minute.
 
     Returns:
         `(minutes,)` mean of the recorded samples, in the signal's unit, and `(minutes,)` slope of the least-squares
@@ -41,33 +41,33 @@ def level_and_slope(
         known = ~np.isnan(block)
         count = known.sum(axis=1)
         enough = count >= max(min_share * rate * 60.0, 1)
-        held = np.where(known, block, 0.0)
+        filled = np.where(known, block, 0.0)
         time = np.where(known, np.arange(block.shape[1]) / (rate * 60.0), 0.0)
         safe = np.maximum(count, 1)
-        mean, middle = held.sum(axis=1) / safe, time.sum(axis=1) / safe
+        mean, middle = filled.sum(axis=1) / safe, time.sum(axis=1) / safe
         away = np.where(known, time - middle[:, None], 0.0)
         spread = np.square(away).sum(axis=1)
         level[part] = np.where(enough, mean, np.nan)
         with_slope = enough & (count >= 3) & (spread > 0)
-        slope[part] = np.divide((away * held).sum(axis=1), spread, out=np.full(len(block), np.nan), where=with_slope)
+        slope[part] = np.divide((away * filled).sum(axis=1), spread, out=np.full(len(block), np.nan), where=with_slope)
     return level, slope
 
 
 def conductance_features(eda_us: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> dict[str, np.ndarray]:
-    """Describes every minute of skin conductance.
+    """Computes features of skin conductance per minute.
 
-    * `eda_level_real` (uS): mean of the minute, which is the centre of its least-squares line.
-    * `ceda_slope_real_micro_siemens` (uS/min): slope of that line. The reference's device states the channel on another
-      scale (its population mean is 3.2), so fit the normalisation to your own data.
-    * `leads_contact_counts` (count): how many of 240 checks a minute, four a second, find the electrodes on the skin.
+    * `eda_level_real` (uS): mean, which is the centre of the least-squares line.
+    * `ceda_slope_real_micro_siemens` (uS/min): slope of that line. The reference's device reports the channel on a
+      different scale (its population mean is 3.2), so fit the normalisation to your own data.
+    * `leads_contact_counts` (count): number of contact checks, out of 240 per minute, with the electrodes on the skin.
 
-    Samples without skin contact (below 0.01 uS) are missing; so are level and slope in minutes of which less than half
-    has contact. The decomposition into tonic and phasic parts is left out: over a minute the mean of the level is the
-    tonic part to within the phasic responses' share of it (Boucsein, "Electrodermal Activity", 2nd ed. 2012).
+    Samples without skin contact (below 0.01 uS) are missing; so are level and slope of minutes with less than half
+    contact. Tonic and phasic parts are not separated: averaged over a minute, the level equals the tonic part up to the
+    contribution of phasic responses (Boucsein, "Electrodermal Activity", 2nd ed. 2012).
 
     Args:
         eda_us: `(samples,)` skin conductance in microsiemens, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second.
+        rate_hz: Samples per second.
         offset_s: Time of the first sample, seconds from the start of minute 0.
 
     Returns:
@@ -85,14 +85,14 @@ def conductance_features(eda_us: np.ndarray, rate_hz: float, offset_s: float = 0
 
 
 def temperature_features(temperature_c: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> dict[str, np.ndarray]:
-    """Describes every minute of skin temperature.
+    """Computes features of skin temperature per minute.
 
-    * `wrist_temperatures` (degC): mean of the minute.
-    * `skin_temperature_slope` (degC/min): slope of its least-squares line. The reference has a device code there.
+    * `wrist_temperatures` (degC): mean.
+    * `skin_temperature_slope` (degC/min): slope of the least-squares line. In the reference, this is a device code.
 
     Args:
         temperature_c: `(samples,)` skin temperature in degC, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second.
+        rate_hz: Samples per second.
         offset_s: Time of the first sample, seconds from the start of minute 0.
 
     Returns:
@@ -103,14 +103,14 @@ def temperature_features(temperature_c: np.ndarray, rate_hz: float, offset_s: fl
 
 
 def altitude_features(altitude_m: np.ndarray, rate_hz: float, offset_s: float = 0.0) -> dict[str, np.ndarray]:
-    """Describes every minute of altitude.
+    """Computes features of altitude per minute.
 
-    * `altim_std` (m): standard deviation within the minute, `n` in the denominator. The reference normalises it in a
-      way that is not public.
+    * `altim_std` (m): standard deviation within the minute, `n` in the denominator. The reference uses an
+      unpublished normalisation.
 
     Args:
         altitude_m: `(samples,)` altitude in metres, evenly sampled; NaN where nothing was recorded.
-        rate_hz: Samples a second; with fewer than three samples a minute there is no standard deviation.
+        rate_hz: Samples per second; with fewer than three samples per minute there is no standard deviation.
         offset_s: Time of the first sample, seconds from the start of minute 0.
 
     Returns:
@@ -131,9 +131,9 @@ def altitude_features(altitude_m: np.ndarray, rate_hz: float, offset_s: float = 
 
 
 def pressure_to_altitude(pressure_hpa: np.ndarray) -> np.ndarray:
-    """Returns altitude in metres from air pressure in hPa, by the international standard atmosphere (ISO 2533).
+    """Returns altitude in metres from air pressure in hPa, using the international standard atmosphere (ISO 2533).
 
-    Only differences within minutes are of use, as the weather moves the zero by up to some hundred metres.
+    Only differences within minutes are meaningful, since the weather shifts the zero by up to a few hundred metres.
     """
     pressure = np.asarray(pressure_hpa, dtype=np.float64)
     return 44_330.77 * (1.0 - np.power(pressure / _STANDARD_PRESSURE_HPA, 0.190263))

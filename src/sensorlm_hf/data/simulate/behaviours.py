@@ -1,7 +1,7 @@
-"""What only the simulator needs to know of activities: how the wrist moves, how effort varies, how often they happen.
+"""Properties of activities used only by the simulator: wrist movement, variation of effort, and frequency.
 
-Names, energy costs, cadences and places are in the activity ontology, `sensorlm_hf.activities`. Nobody has published
-wrist movements in these terms: the numbers are ours, and only their order among the activities is meant.
+Names, energy costs, cadences and places are in the activity ontology, `sensorlm_hf.activities`. The
+wrist movements are our own estimates, since none are published in this form; only their order is meaningful.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ...activities import ACTIVITIES
 
 @dataclass(frozen=True)
 class Movement:
-    """How the wrist moves, as six numbers that the accelerometer features are made of.
+    """Movement of the wrist, as six numbers from which the accelerometer features are computed.
 
     Attributes:
         energy: Strength of the movement; 0 is still, 1 is running.
-        rhythm: How regular it is; 0 is erratic, 1 is a metronome.
+        rhythm: How regular it is; 0 is erratic, 1 is perfectly regular.
         frequency: How fast the arm swings or shakes; 0 to 1.
         spread: How evenly the movement uses the three axes; 0 is one axis, 1 is all.
         tilt: Mean posture of the forearm, -1 to 1.
@@ -54,14 +54,14 @@ STEADY = Pattern()
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How the simulator performs an activity, and how often it chooses it.
+    """How the simulator performs an activity, and how often.
 
     Attributes:
         movement: How the wrist moves.
         pattern: How effort is distributed within a bout.
         season: -1 for winter, 1 for summer, 0 for all year.
-        weekend: How much more often it happens at weekends, as a factor.
-        popularity: How often it is chosen among the exercises, relative to the others.
+        weekend: Factor on its frequency at weekends.
+        popularity: Relative frequency among the exercises.
     """
 
     movement: Movement
@@ -71,7 +71,7 @@ class Behaviour:
     popularity: float = 1.0
 
 
-# Light work at home or on one's feet comes with pauses.
+# Light work at home or while standing includes pauses.
 _PAUSES = Pattern(11, 0.6, 1.0, 0.4)
 _REST = Movement(0.02, 0.05, 0.03, 0.15, -0.25, 0.6)
 _DESK = Movement(0.09, 0.08, 0.12, 0.34, -0.35, 0.6)

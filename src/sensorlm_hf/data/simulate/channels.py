@@ -47,7 +47,7 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
     )
     still = still + _column([0.6 * p.habit[5] for p in people]) - 4.0 * minutes.water
     good = 1 / (1 + np.exp(-still))
-    # At night the optical sensor samples beats in a third of all five-minute blocks, to save its battery.
+    # At night the optical sensor samples beats in a third of all five-minute blocks, to save battery.
     block = np.repeat(minutes.u("night beats")[:, ::5], 5, axis=1)
     good = np.where(body.asleep & (block < 0.66), np.float32(0.0), good)
     chest = np.clip(0.76 + 0.09 * minutes.z("beats") - 0.03 * minutes.energy, 0, 1)
@@ -58,7 +58,7 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
     sdnn = sdnn + 0.14 * (minutes.stage == REM) - 0.10 * (minutes.stage == DEEP) - 0.09 * np.clip(body.arousal, -1, 3)
     rmssd = sdnn - 0.33 - 0.010 * (rate - 70) + 0.14 * (minutes.stage == DEEP) + 0.22 * minutes.z("rmssd")
     entropy = 3.28 + 0.62 * (sdnn - 3.75) + 0.16 * minutes.z("entropy rr")
-    # A strap follows posture changes and drifts within the minute, which a watch's still minutes are free of.
+    # A chest strap also captures posture changes and drifts within the minute, unlike the still minutes of a watch.
     sdnn = sdnn + strap * (0.22 + 0.18 * ~body.asleep)
     sdnn_ms, rmssd_ms = np.exp(np.clip(sdnn, 0.5, 5.6)), np.exp(np.clip(rmssd, 0.5, 5.7))
     median = 60000.0 / rate * (1 + 0.012 * minutes.z("rr"))
@@ -72,7 +72,7 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
         "hrv_shannon_entropy_rr": entropy,
         "hrv_shannon_entropy_rrd": 2.98 + 0.55 * (rmssd - 3.4) + 0.18 * minutes.z("entropy rrd"),
         "rr_med": median,
-        # The 34-feature release trims its intervals less, so that its spreads are wider and have a long tail.
+        # The 34-feature release trims intervals less, so that its spreads are larger and have a long tail.
         "sdnn0595": 1.10 * np.exp(1.15 * sdnn - 0.55),
         "rmssd0595": 1.55 * np.exp(1.30 * rmssd - 1.00),
         "pnn20": 1 / (1 + np.exp(-(1.7 * (rmssd - 3.25)))),
@@ -98,7 +98,7 @@ def _steps(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
     # Everyday steps occur in short bouts of any length; exercise keeps its cadence.
     stretch = np.where(everyday & (minutes.step_share < 0.9), 0.25 + 1.3 * v * v, np.clip(minutes.effort, 0.55, 1.06))
     taken = np.where(u < minutes.step_share, minutes.cadence * stretch + 4.0 * noise, 0.0)
-    # Waking people get up now and then, whatever they are doing.
+    # People who are awake get up from time to time, whatever they are doing.
     wandering = everyday & (minutes.stage == -1) & (u > 0.985)
     taken = np.where(wandering, 8 + 75 * v, taken)
     taken = np.where(body.asleep & (u < 0.004), 5 + 20 * v, taken)
@@ -164,7 +164,7 @@ def _skin(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
     """Skin conductance and temperature."""
     people = [w.person for w in windows]
     drift = autoregressive(minutes.z("sweat drift"), 0.97)
-    # Conductance storms belong to deep sleep (Sano, Picard and Stickgold, Int J Psychophysiol 94, 2014).
+    # Conductance storms occur in deep sleep (Sano, Picard and Stickgold, Int J Psychophysiol 94, 2014).
     storm = (minutes.stage == DEEP) * np.maximum(autoregressive(minutes.z("storm"), 0.8), 0)
     tone = _column([p.log_eda for p in people]) + 0.30 * drift - 0.30 * body.asleep + 0.55 * storm
     reactive = _column([0.22 + 0.07 * p.anxiety for p in people])

@@ -13,7 +13,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .channels import SENSOR_OF, simulate_channels
 from .gaps import remove_unobserved
-from .layout import LEAD, Window, lay_out, plan_window
+from .layout import LEAD, Window, expand_windows, plan_window
 from .logs import label_window, log_events
 from .people import Person, simulate_person
 from .physiology import simulate_bodies
@@ -38,7 +38,7 @@ def simulate_days(
 
     Args:
         n: Number of days.
-        seed: Seed of the cohort; another seed gives other people.
+        seed: Seed of the cohort; a different seed gives different people.
         schema: Channels; any whose keys are among those of the shipped schemas.
         days_per_person: Consecutive days of each person.
         timezone: Time zone of all people, an IANA name or a `tzinfo`; by default each person has their own.
@@ -47,7 +47,7 @@ def simulate_days(
     Returns:
         `n` days of 1440 minutes in physical units, with events as logged (including omissions and errors) and the
         ground truth in their labels: `main_activity`, `environment`, `anxiety`, `hypertension` and others, and always
-        `simulated=True`. Most start at local midnight, those of one person in seven at another minute.
+        `simulated=True`. Most people's days start at local midnight, those of one in seven at a different minute.
 
     Raises:
         ValueError: If a number is out of range, the zone is unknown, or the schema has channels that cannot be
@@ -96,7 +96,7 @@ def iter_simulated_days(
     """
     lowest = {"n": 0, "seed": 0, "days_per_person": 1, "start_person": 0, "chunk_size": 1}
     numbers = {
-        name: _whole(name, value, lowest[name])
+        name: _check_integer(name, value, lowest[name])
         for name, value in (
             ("n", n),
             ("seed", seed),
@@ -105,7 +105,7 @@ def iter_simulated_days(
             ("chunk_size", chunk_size),
         )
     }
-    channels = _simulable(get_schema(schema))
+    channels = _check_simulable(get_schema(schema))
     zone = _zone(timezone) if timezone is not None else None
     return _stream_days(numbers, channels, zone)
 
@@ -121,7 +121,7 @@ def _stream_days(numbers: dict[str, int], schema: SensorSchema, zone: tzinfo | N
 
 
 def _simulate_chunk(seed: int, windows: list[Window], schema: SensorSchema, zone: tzinfo | None) -> Iterator[SensorDay]:
-    minutes = lay_out(seed, windows)
+    minutes = expand_windows(seed, windows)
     body = simulate_bodies(windows, minutes)
     channels = simulate_channels(schema.keys, windows, minutes, body)
     values = np.empty((len(windows), MINUTES_PER_DAY, len(schema)), np.float32)
@@ -151,19 +151,19 @@ def _start(person: Person, day: int, zone: tzinfo | None) -> datetime:
     return wall.astimezone(timezone.utc).astimezone(where)
 
 
-def _whole(name: str, value: int, lowest: int) -> int:
+def _check_integer(name: str, value: int, lowest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"`{name}` must be a whole number, got {value!r}.")
+        raise TypeError(f"`{name}` must be an integer, got {value!r}.")
     if value < lowest:
         raise ValueError(f"`{name}` must be at least {lowest}, got {value}.")
     return int(value)
 
 
-def _simulable(schema: SensorSchema) -> SensorSchema:
+def _check_simulable(schema: SensorSchema) -> SensorSchema:
     unknown = [key for key in schema.keys if key not in SENSOR_OF]
     if unknown:
         raise ValueError(
-            f"Schema {schema.name!r} has channels that cannot be simulated: {', '.join(unknown)}. Channels that can:"
+            f"Schema {schema.name!r} has channels that cannot be simulated: {', '.join(unknown)}. Supported channels:"
             f" {', '.join(SENSOR_OF)}."
         )
     return schema

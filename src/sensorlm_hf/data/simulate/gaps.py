@@ -14,10 +14,10 @@ _OPTICAL = frozenset({"HR", "HRV", "REST", "RMSSD", "SPO2"})
 
 
 def off_wrist_spans(seed: int, window: Window) -> list[tuple[int, int]]:
-    """Draws the spans of a window in which the device is not worn, as minutes from the window's start.
+    """Samples the spans of a window in which the device is not worn, in minutes from the window's start.
 
-    Most days have one of half an hour to an hour and a half for charging, often around the shower after getting up or
-    in the evening; some have a further one; a tenth of the people take the device off for the night.
+    Most days have a charging break of 30 to 90 minutes, often around the morning shower or in the evening; some have a
+    second one, and one in ten people takes the device off at night.
     """
     person = window.person
     u = iter(stream(seed, GAP_STREAM, person.number, window.day).random(16).tolist())

@@ -14,7 +14,7 @@ from .people import NOISE_STREAM, Person, stream
 from .plan import CODE, STYLE, Bout, Night, Plan, plan_day, simulate_night
 
 LEAD = 60
-"""Minutes simulated before a window starts, so that slow signals settle first."""
+"""Minutes simulated before a window starts, so that slow signals have settled."""
 
 SPAN = LEAD + MINUTES_PER_DAY
 """Minutes simulated for a window."""
@@ -33,7 +33,7 @@ class Window:
         person: The person.
         day: Index of the local day on which it starts.
         bouts: Everyday bouts in order of precedence, lowest first.
-        exercises: True exercises that touch the window.
+        exercises: True exercises that overlap the window.
         sleeps: Start, end and stages of nights.
         naps: Start and end of naps.
         tension: Start, size and decay of tense episodes.
@@ -65,8 +65,8 @@ def _gather(person: Person, day: int, plans: Sequence[Plan], nights: Sequence[Ni
     bouts, exercises, naps, tension, meals = [], [], [], [], []
     for number, plan in enumerate(plans):
         move = number * MINUTES_PER_DAY - offset
-        bouts += [bout.moved(move) for bout in plan.bouts]
-        exercises += [bout.moved(move) for bout in plan.exercises]
+        bouts += [bout.shifted(move) for bout in plan.bouts]
+        exercises += [bout.shifted(move) for bout in plan.exercises]
         naps += [(start + move, end + move) for start, end in plan.naps]
         tension += [(start + move, size, decay) for start, size, decay in plan.tension]
         meals += [start + move for start in plan.meals]
@@ -112,11 +112,11 @@ NOISE = (
     "kurtosis", "sleep code", "sweat drift", "storm", "sweat floor", "sweat slope", "contact", "warmth",
     "warmth slope", "altitude", "altitude floor", "oxygen slow", "oxygen", "desaturation", "trust", "coverage",
 )  # fmt: skip
-"""Names of the rows of standard scores drawn for each window; every source of noise has its own."""
+"""Names of the standard-score rows sampled for each window, one per source of noise."""
 
 UNIFORM = ("lost beats", "night beats", "step", "step size", "stairs", "stair size", "stage", "trust", "arousals",
            "arousal size")  # fmt: skip
-"""Names of the rows of uniform numbers drawn for each window."""
+"""Names of the uniform-number rows sampled for each window."""
 
 _NOISE_ROW = {name: row for row, name in enumerate(NOISE)}
 _UNIFORM_ROW = {name: row for row, name in enumerate(UNIFORM)}
@@ -124,17 +124,17 @@ _UNIFORM_ROW = {name: row for row, name in enumerate(UNIFORM)}
 
 @dataclass
 class Minutes:
-    """State of the windows of a chunk, minute by minute; arrays are `(windows, SPAN)` unless said otherwise.
+    """State of the windows of a chunk, minute by minute; arrays are `(windows, SPAN)` unless stated otherwise.
 
     Attributes:
         code: Index of the activity in [`ACTIVITIES`], int.
         stage: [`AWAKE`], or a sleep stage, int8.
         since: Minutes since the bout began.
         clock: Minute of the local day, 0 to 1439.
-        met: Energy cost, METs, before the body's limits.
+        met: Energy cost, METs, before the limits of the body are applied.
         effort: Effort relative to the bout's mean, from the activity's pattern.
         cadence: Cadence while stepping, steps per minute.
-        step_share: Chance that a step is counted in the minute.
+        step_share: Probability that a step is counted in the minute.
         energy, rhythm, frequency, spread, tilt: Movement of the wrist; see [`Movement`].
         altitude: Spread of altitude.
         outdoor, water, exercise, blind: Flags.
@@ -172,30 +172,32 @@ class Minutes:
         return self.uniform[:, _UNIFORM_ROW[name]]
 
 
-def _paint(index: int, window: Window, bout_at: np.ndarray, stage: np.ndarray, rows: list[tuple[float, ...]]) -> None:
+def _assign_bouts(
+    index: int, window: Window, bout_at: np.ndarray, stage: np.ndarray, rows: list[tuple[float, ...]]
+) -> None:
     """Writes each minute's bout into `bout_at` and its sleep stage into `stage`; adds the bouts to `rows`."""
 
-    def lay(code: int, start: int, end: int, style: tuple[float, ...], blind: bool = False) -> None:
+    def assign(code: int, start: int, end: int, style: tuple[float, ...], blind: bool = False) -> None:
         first, last = max(start + LEAD, 0), min(end + LEAD, SPAN)
         if last > first:
             bout_at[first:last] = len(rows)
             rows.append((index, code, start, end, blind, *style))
 
-    lay(CODE["watching television"], -LEAD, MINUTES_PER_DAY, _ZERO_STYLE)
+    assign(CODE["watching television"], -LEAD, MINUTES_PER_DAY, _ZERO_STYLE)
     for bout in window.bouts:
-        lay(bout.code, bout.start, bout.end, bout.style)
+        assign(bout.code, bout.start, bout.end, bout.style)
     sleeping = CODE["sleeping"]
     spans = [*window.sleeps, *((start, end, _NAP_STAGES) for start, end in window.naps)]
     for start, end, stages in spans:
-        lay(sleeping, start, end, _ZERO_STYLE)
+        assign(sleeping, start, end, _ZERO_STYLE)
         first, last = max(start + LEAD, 0), min(end + LEAD, SPAN)
         if last > first:
             stage[first:last] = stages[first - start - LEAD : last - start - LEAD]
     for bout in window.exercises:
-        lay(bout.code, bout.start, bout.end, bout.style, bout.blind)
+        assign(bout.code, bout.start, bout.end, bout.style, bout.blind)
 
 
-def lay_out(seed: int, windows: Sequence[Window]) -> Minutes:
+def expand_windows(seed: int, windows: Sequence[Window]) -> Minutes:
     """Expands the plans of windows to minutes and samples their noise.
 
     Each window has its own random stream, so that the result does not depend on the other windows in the chunk.
@@ -206,7 +208,7 @@ def lay_out(seed: int, windows: Sequence[Window]) -> Minutes:
     uniform = np.empty((len(windows), len(UNIFORM), SPAN), np.float32)
     rows: list[tuple[float, ...]] = []
     for index, window in enumerate(windows):
-        _paint(index, window, bout_at[index], stage[index], rows)
+        _assign_bouts(index, window, bout_at[index], stage[index], rows)
         rng = stream(seed, NOISE_STREAM, window.person.number, window.day)
         rng.standard_normal(dtype=np.float32, out=noise[index])
         rng.random(dtype=np.float32, out=uniform[index])
@@ -216,7 +218,7 @@ def lay_out(seed: int, windows: Sequence[Window]) -> Minutes:
 
     table = np.array(rows, np.float32)
     owner, codes = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-    # A person's movement differs from others' in a habit, and from bout to bout.
+    # Movement differs between people (habits) and between bouts (styles).
     habit = np.array([w.person.habit for w in windows], np.float32)[owner]
     active = np.array([w.person.active for w in windows], np.float32)[owner]
     capacity = np.array([w.person.capacity for w in windows], np.float32)[owner]
@@ -228,7 +230,7 @@ def lay_out(seed: int, windows: Sequence[Window]) -> Minutes:
     low, high = _CADENCE[codes].T
     cadence = low + (high - low) * np.clip(0.5 + 0.22 * style[:, 7] + 0.12 * habit[:, 5], 0, 1)
     exercise = _EXERCISE[codes]
-    # People pace themselves: the same run costs a fitter person more METs, and most leave some in reserve.
+    # People pace themselves: fitter people run at more METs, and most stay below their capacity.
     pace = np.where(exercise, 0.88 * (capacity / 11) ** 0.6, 1.0) * np.exp(0.17 * style[:, 6])
     met = 1 + (_MET[codes] - 1) * pace.astype(np.float32)
     share = np.where(exercise | _WALKS[codes], _STEP_SHARE[codes], np.clip(_STEP_SHARE[codes] * active, 0, 0.95))

@@ -13,7 +13,7 @@ from .people import LOG_STREAM, stream
 from .plan import Bout
 
 MISSED_LOG, SHIFTED_LOG, WRONG_LABEL = 0.08, 0.05, 0.025
-"""Shares of exercises that are not logged, logged at a wrong time, and logged as another of their category."""
+"""Fractions of exercises that are not logged, logged at the wrong time, or logged as another one of their category."""
 
 MOODS = ("calm", "happy", "content", "energetic", "tired", "stressed", "anxious", "sad", "irritable")
 """Moods that people log."""
@@ -72,7 +72,7 @@ def _log_exercise(rng: np.random.Generator, bout: Bout) -> Event | None:
 
 
 def _log_everyday(rng: np.random.Generator, window: Window, code: np.ndarray) -> list[Event]:
-    """Logs runs of everyday activities; few people keep a diary of them."""
+    """Logs everyday activities; few people do so."""
     edges = np.flatnonzero(np.diff(code)) + 1
     starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(code)]])
     chance = 0.75 if window.person.diarist else 0.03

@@ -145,12 +145,12 @@ class Person:
 
 
 def stream(seed: int, part: int, person: int, day: int = 0) -> np.random.Generator:
-    """Returns the random stream of one part of one day, independent of what else is simulated."""
+    """Returns the random generator for one part of one day, independent of everything else that is simulated."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, part, person, day])))
 
 
 def pick(shares: tuple[float, ...], u: float) -> int:
-    """Returns an index drawn by shares from a uniform number."""
+    """Returns the index that a uniform number selects, with probabilities given by shares."""
     total, threshold = 0.0, u * sum(shares)
     for index, share in enumerate(shares):
         total += share
@@ -166,9 +166,9 @@ _POPULARITY = np.array([b.popularity for a, b in zip(ACTIVITIES, BEHAVIOURS, str
 
 @lru_cache(maxsize=1024)
 def simulate_person(seed: int, number: int) -> Person:
-    """Draws the person with a number in the cohort of a seed.
+    """Simulates a person, given by a seed and the index in the cohort.
 
-    Prevalences lie near those of adults: anxiety disorders 19 % a year (US National Comorbidity Survey Replication,
+    Prevalences are close to those of adults: anxiety disorders 19 % a year (US National Comorbidity Survey Replication,
     more women than men), hypertension rising from one in twelve at 25 to two in three at 70. Their effects on the
     signals are far smaller than the differences between people: anxiety raises skin conductance and heart rate a
     little and lowers heart-rate variability (Chalmers et al., Front Psychiatry 5, 2014); hypertension lowers

@@ -21,12 +21,12 @@ class Body:
     """State of the bodies of a chunk; arrays are `(windows, SPAN)` float32.
 
     Attributes:
-        load: Share of the aerobic reserve in use, 0 to about 1.
+        load: Fraction of the aerobic reserve in use, 0 to about 1.
         heart_rate: True heart rate, bpm.
         arousal: Mental arousal, standard score.
         sweat: Sweating, 0 to about 1.
         skin: Skin temperature at the wrist, degC.
-        asleep: Whether the person sleeps, bool.
+        asleep: Whether the person is asleep, bool.
     """
 
     load: np.ndarray
@@ -79,10 +79,11 @@ def _column(values: Sequence[float]) -> np.ndarray:
 def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
     """Simulates the bodies of a chunk of windows.
 
-    Heart rate: reserve in use equals the share of the oxygen-uptake reserve (Swain and Leutholtz, Med Sci Sports Exerc
-    29, 1997), reached with a time constant of 1.2 min and left with 2.6 min, on top of a circadian wave, posture,
-    digestion, arousal and sleep stage; in long hard exercise it drifts upward (Coyle and Gonzalez-Alonso, Exerc Sport
-    Sci Rev 29, 2001). Skin temperature rises in sleep and falls in the cold, in water and at the start of exercise.
+    Heart rate: the fraction of the reserve in use equals that of the oxygen-uptake reserve (Swain and Leutholtz, Med
+    Sci Sports Exerc 29, 1997), with time constants of 1.2 min upwards and 2.6 min downwards, on top of a circadian
+    wave, posture, digestion, arousal and sleep stage; in long hard exercise it drifts upwards (Coyle and
+    Gonzalez-Alonso, Exerc Sport Sci Rev 29, 2001). Skin temperature rises in sleep and falls in the cold, in water and
+    at the start of exercise.
     """
     people = [window.person for window in windows]
     rest, top = _column([p.heart_rate_rest for p in people]), _column([p.heart_rate_max for p in people])
@@ -107,9 +108,9 @@ def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
     target += load * (top - rest - 8) * (1 - 0.06 * minutes.water)
     target += 0.10 * np.minimum(minutes.since, 90) * (load > 0.35)
     target += 5.2 * autoregressive(minutes.z("heart slow"), 0.97) * (0.6 + 0.55 * awake)
-    # Small movements that no activity names raise the heart rate of waking people by a few beats.
+    # Small movements outside of activities raise the heart rate by a few beats while awake.
     target += awake * 3.2 * np.maximum(autoregressive(minutes.z("heart small"), 0.6), 0)
-    # Turns in bed and arousals do so briefly; a chest strap records them fully, a smoothing watch partially.
+    # Turning in bed and arousals do so briefly; a chest strap records them fully, a watch smooths them.
     turn = asleep & (minutes.u("arousals") < 0.014)
     target += turn * (6 + 26 * minutes.u("arousal size")) * (0.5 + 0.9 * _column([p.device.strap for p in people]))
     outside = _outdoor_temperature(windows, wave)
@@ -129,7 +130,7 @@ def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
 
 
 def _tension(windows: Sequence[Window]) -> np.ndarray:
-    """Tense episodes: a jump that decays."""
+    """Tense episodes: jumps that decay."""
     time = np.arange(-LEAD, SPAN - LEAD, dtype=np.float32)
     total = np.zeros((len(windows), SPAN), np.float32)
     for index, window in enumerate(windows):
@@ -140,7 +141,7 @@ def _tension(windows: Sequence[Window]) -> np.ndarray:
 
 
 def _digestion(windows: Sequence[Window]) -> np.ndarray:
-    """Rise of the heart rate after meals, bpm."""
+    """Increase of the heart rate after meals, bpm."""
     curve = 4.2 * (1 - np.exp(-np.arange(150) / 8.0)) * np.exp(-np.arange(150) / 70.0)
     curve = curve.astype(np.float32)
     total = np.zeros((len(windows), SPAN), np.float32)

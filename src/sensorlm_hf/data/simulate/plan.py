@@ -46,14 +46,14 @@ class Bout:
     style: tuple[float, ...]
     blind: bool = False
 
-    def moved(self, minutes: int) -> Bout:
-        """Returns the bout on another clock."""
+    def shifted(self, minutes: int) -> Bout:
+        """Returns the bout shifted in time."""
         return Bout(self.code, self.start + minutes, self.end + minutes, self.style, self.blind)
 
 
 @dataclass(frozen=True)
 class Night:
-    """A night's sleep, in minutes from the midnight at which the day of its evening begins.
+    """A night's sleep, in minutes from the midnight at the start of the evening's day.
 
     Attributes:
         bed: Minute of falling asleep.
@@ -89,95 +89,95 @@ class Plan:
     meals: tuple[int, ...]
 
 
-class _Draws:
-    """Numbers from one stream, drawn in blocks, since single draws from a Generator are slow."""
+class _RandomNumbers:
+    """Random numbers from one stream, drawn in blocks, since single draws from a Generator are slow."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._uniform: list[float] = []
         self._normal: list[float] = []
 
-    def u(self) -> float:
+    def uniform(self) -> float:
         if not self._uniform:
             self._uniform = self._rng.random(64).tolist()
         return self._uniform.pop()
 
-    def z(self) -> float:
+    def normal(self) -> float:
         if not self._normal:
             self._normal = self._rng.standard_normal(256).tolist()
         return self._normal.pop()
 
     def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self.u()
+        return low + (high - low) * self.uniform()
 
     def style(self) -> tuple[float, ...]:
-        return tuple(self.z() for _ in range(STYLE))
+        return tuple(self.normal() for _ in range(STYLE))
 
 
 def simulate_night(seed: int, person: Person, day: int) -> Night:
-    """Draws the night between a day and the next.
+    """Simulates the night between a day and the next.
 
-    Sleep runs in cycles of about 90 minutes; deep sleep fills the first ones and REM the last ones (Carskadon and
-    Dement, "Normal human sleep: an overview", in Principles and Practice of Sleep Medicine).
+    Sleep consists of cycles of about 90 minutes, with most deep sleep in the first ones and most REM in the last ones
+    (Carskadon and Dement, "Normal human sleep: an overview", in Principles and Practice of Sleep Medicine).
     """
-    draws = _Draws(stream(seed, NIGHT_STREAM, person.number, day + 1))
+    draws = _RandomNumbers(stream(seed, NIGHT_STREAM, person.number, day + 1))
     free_evening, free_morning = person.date_of(day).weekday() in (4, 5), person.is_weekend(day + 1)
     late = 42 * person.chronotype
-    bed = 1388 + late + 40 * free_evening + 32 * draws.z()
+    bed = 1388 + late + 40 * free_evening + 32 * draws.normal()
     rise = 1440 + (418 if person.occupation != "home" else 452) + 0.6 * late + (58 + 0.3 * late) * free_morning
-    rise += 26 * draws.z()
-    need = 455 - 0.4 * (person.age - 45) - 14 * person.anxiety + 25 * draws.z()
+    rise += 26 * draws.normal()
+    need = 455 - 0.4 * (person.age - 45) - 14 * person.anxiety + 25 * draws.normal()
     length = int(min(max(0.5 * (rise - bed) + 0.5 * need, 270), 630))
     start = int(min(max(bed, 1230), 1440 + 210))
     stages = np.full(length, LIGHT, np.int8)
     minute, cycle = 0, 0
     age_loss = max(0.4, 1 - 0.008 * max(person.age - 30, 0))
-    latency = int(4 + 16 * draws.u() * (1.6 if person.anxiety else 1.0))
+    latency = int(4 + 16 * draws.uniform() * (1.6 if person.anxiety else 1.0))
     stages[:latency] = WAKE
     minute = latency
     while minute < length:
-        period = int(80 + 30 * draws.u())
-        deep = int(max(0, (46 - 12 * cycle + 5 * draws.z()) * age_loss))
-        rem = int(max(0, 11 + 7 * cycle + 4 * draws.z()))
-        into = minute + int(8 + 8 * draws.u())
+        period = int(80 + 30 * draws.uniform())
+        deep = int(max(0, (46 - 12 * cycle + 5 * draws.normal()) * age_loss))
+        rem = int(max(0, 11 + 7 * cycle + 4 * draws.normal()))
+        into = minute + int(8 + 8 * draws.uniform())
         stages[into : into + deep] = DEEP
         stages[max(minute + period - rem, minute) : minute + period] = REM
         for _ in range(2):
-            awake = minute + int(period * draws.u())
-            stages[awake : awake + int(1 + 4 * draws.u() ** 2 * (1.5 + 0.012 * person.age))] = WAKE
+            awake = minute + int(period * draws.uniform())
+            stages[awake : awake + int(1 + 4 * draws.uniform() ** 2 * (1.5 + 0.012 * person.age))] = WAKE
         minute += period
         cycle += 1
     return Night(start, start + length, stages)
 
 
 def plan_day(seed: int, person: Person, day: int, night_before: Night, night_after: Night) -> Plan:
-    """Draws the plan of a day.
+    """Samples the plan of a day.
 
     Args:
         seed: Seed of the cohort.
-        person: Whose day.
+        person: The person.
         day: Number of the day; negative days come before the first.
-        night_before: The night from which the person gets up.
-        night_after: The night to which the person goes.
+        night_before: The night before the day.
+        night_after: The night after the day.
 
     Returns:
         The plan.
     """
-    draws = _Draws(stream(seed, PLAN_STREAM, person.number, day + 1))
+    draws = _RandomNumbers(stream(seed, PLAN_STREAM, person.number, day + 1))
     wake, bed = night_before.wake - 1440, night_after.bed
     weekend = person.is_weekend(day)
     wanted = _choose_exercises(draws, person, day, weekend)
     long = any(_EXERCISES[code].duration[1] > 200 for code, _ in wanted)
-    works = person.occupation != "home" and not long and draws.u() < (0.08 if weekend else 0.94)
+    works = person.occupation != "home" and not long and draws.uniform() < (0.08 if weekend else 0.94)
     bouts = _leisure(draws, person, wake, bed, weekend, person.summer(day))
     busy: list[tuple[float, float]] = []
     if works:
         busy = _work(draws, person, bouts, wake, bed)
     meals = _meals(draws, bouts, wake, bed)
     exercises = _place(draws, wanted, wake, bed, busy)
-    _lay_rest(draws, bouts, exercises)
+    _add_showers(draws, bouts, exercises)
     naps = []
-    if draws.u() < 0.05 + 0.07 * (not works) + 0.002 * max(person.age - 50, 0):
+    if draws.uniform() < 0.05 + 0.07 * (not works) + 0.002 * max(person.age - 50, 0):
         start = int(draws.between(max(wake + 300, 740), 1000))
         end = start + int(draws.between(20, 85))
         taken = [*busy, *((e.start - 20, e.end + 20) for e in exercises)]
@@ -185,16 +185,16 @@ def plan_day(seed: int, person: Person, day: int, night_before: Night, night_aft
             naps.append((start, end))
     tension = []
     for _ in range(4):
-        if draws.u() < (0.42 if person.anxiety else 0.24) * (1.2 if works else 0.85):
+        if draws.uniform() < (0.42 if person.anxiety else 0.24) * (1.2 if works else 0.85):
             begin = draws.between(wake + 30, bed - 60)
             tension.append((begin, draws.between(0.6, 1.8) * (1.25 if person.anxiety else 1.0), draws.between(15, 70)))
     return Plan(wake, bed, tuple(bouts), tuple(exercises), tuple(naps), tuple(tension), tuple(meals))
 
 
-def _choose_exercises(draws: _Draws, person: Person, day: int, weekend: bool) -> list[tuple[int, int]]:
-    """Draws the exercises of a day as (code, minutes); most days have one, at most three."""
+def _choose_exercises(draws: _RandomNumbers, person: Person, day: int, weekend: bool) -> list[tuple[int, int]]:
+    """Samples the exercises of a day as (code, minutes); most days have one, at most three."""
     amount = person.exercise_rate * (1.08 if weekend else 1.0)
-    count = pick((0.13 / amount, 0.68, 0.155 * amount, 0.035 * amount), draws.u())
+    count = pick((0.13 / amount, 0.68, 0.155 * amount, 0.035 * amount), draws.uniform())
     summer = person.summer(day)
     shares = tuple(
         weight
@@ -206,14 +206,14 @@ def _choose_exercises(draws: _Draws, person: Person, day: int, weekend: bool) ->
     )
     chosen: list[tuple[int, int]] = []
     for _ in range(count):
-        code = pick(shares, draws.u())
+        code = pick(shares, draws.uniform())
         low, high = _EXERCISES[code].duration
         if not any(code == other for other, _ in chosen):
-            chosen.append((code, int(low + (high - low) * draws.u() ** 1.25)))
+            chosen.append((code, int(low + (high - low) * draws.uniform() ** 1.25)))
     return sorted(chosen, key=lambda item: -item[1])
 
 
-def _leisure(draws: _Draws, person: Person, wake: int, bed: int, weekend: bool, summer: float) -> list[Bout]:
+def _leisure(draws: _RandomNumbers, person: Person, wake: int, bed: int, weekend: bool, summer: float) -> list[Bout]:
     """Fills the waking day with everyday bouts."""
     names = ("using a phone or computer", "watching television", "reading", "housework", "cooking", "childcare",
              "shopping", "socialising", "resting", "gardening")  # fmt: skip
@@ -232,7 +232,7 @@ def _leisure(draws: _Draws, person: Person, wake: int, bed: int, weekend: bool, 
             1.0 * tidy if day_time else 0.0, 1.0 if day_time else 0.8, 0.5,
             (0.5 * tidy * (1 + 0.6 * summer)) if day_time else 0.0,
         )  # fmt: skip
-        code = CODE[names[pick(shares, draws.u())]]
+        code = CODE[names[pick(shares, draws.uniform())]]
         low, high = ACTIVITIES[code].duration
         end = min(minute + int(draws.between(low, high)), bed)
         if end > minute:
@@ -244,12 +244,12 @@ def _leisure(draws: _Draws, person: Person, wake: int, bed: int, weekend: bool, 
     return bouts
 
 
-def _work(draws: _Draws, person: Person, bouts: list[Bout], wake: int, bed: int) -> list[tuple[float, float]]:
+def _work(draws: _RandomNumbers, person: Person, bouts: list[Bout], wake: int, bed: int) -> list[tuple[float, float]]:
     """Adds a working day with its commutes to the bouts; returns the spans that are fully occupied."""
     kind = CODE["office work" if person.occupation == "office" else "manual work"]
-    travels = person.commute != "none" and draws.u() < 0.85
-    start = int(max(person.work_start + 18 * draws.z(), wake + 55))
-    end = int(min(start + 505 + 35 * draws.z(), bed - 150))
+    travels = person.commute != "none" and draws.uniform() < 0.85
+    start = int(max(person.work_start + 18 * draws.normal(), wake + 55))
+    end = int(min(start + 505 + 35 * draws.normal(), bed - 150))
     if end - start < 120:
         return []
     leave, home = start, end
@@ -261,7 +261,7 @@ def _work(draws: _Draws, person: Person, bouts: list[Bout], wake: int, bed: int)
         bouts.append(Bout(code, leave, start, draws.style()))
         bouts.append(Bout(code, end, home, draws.style()))
     bouts.append(Bout(kind, start, end, draws.style()))
-    # Breaks on foot in an office, on a chair in manual work.
+    # Breaks are walks in office jobs and rests in manual jobs.
     pause = CODE["socialising"]
     for _ in range(3):
         begin = int(draws.between(start + 20, end - 30))
@@ -269,12 +269,12 @@ def _work(draws: _Draws, person: Person, bouts: list[Bout], wake: int, bed: int)
     return [(leave - 10, home + 5)]
 
 
-def _meals(draws: _Draws, bouts: list[Bout], wake: int, bed: int) -> list[int]:
+def _meals(draws: _RandomNumbers, bouts: list[Bout], wake: int, bed: int) -> list[int]:
     code = CODE["meal"]
     meals = []
     times = (wake + draws.between(22, 60), draws.between(715, 815), min(draws.between(1075, 1230), bed - 90))
     for probability, time in zip((0.82, 0.93, 0.96), times, strict=True):
-        skipped = draws.u() > probability
+        skipped = draws.uniform() > probability
         length = int(draws.between(12, 32) if time < 1000 else draws.between(20, 55))
         if not skipped and wake <= time < bed - 60:
             bouts.append(Bout(code, int(time), int(time) + length, draws.style()))
@@ -283,7 +283,7 @@ def _meals(draws: _Draws, bouts: list[Bout], wake: int, bed: int) -> list[int]:
 
 
 def _place(
-    draws: _Draws, wanted: list[tuple[int, int]], wake: int, bed: int, busy: list[tuple[float, float]]
+    draws: _RandomNumbers, wanted: list[tuple[int, int]], wake: int, bed: int, busy: list[tuple[float, float]]
 ) -> list[Bout]:
     """Finds a time for each exercise that overlaps neither work nor other exercise and ends well before bedtime."""
     placed: list[Bout] = []
@@ -291,7 +291,7 @@ def _place(
         activity = _EXERCISES[code]
         latest = min(bed - 70, 1330 if activity.environment == "indoor" else 1240) - minutes
         for _ in range(8):
-            slot = draws.u()
+            slot = draws.uniform()
             if slot < 0.25:
                 time = draws.between(wake + 20, wake + 110)
             elif slot < 0.32:
@@ -304,26 +304,26 @@ def _place(
             taken = [*busy, *((e.start - 25, e.end + 25) for e in placed)]
             if time < wake + 15 or any(a < time + minutes and time < b for a, b in taken):
                 continue
-            blind = activity.water and draws.u() < 0.6
+            blind = activity.water and draws.uniform() < 0.6
             placed.append(Bout(code, time, time + minutes, draws.style(), blind))
             break
     return sorted(placed, key=lambda bout: bout.start)
 
 
-def _lay_rest(draws: _Draws, bouts: list[Bout], exercises: list[Bout]) -> None:
+def _add_showers(draws: _RandomNumbers, bouts: list[Bout], exercises: list[Bout]) -> None:
     """Adds a shower after most exercise."""
     for exercise in exercises:
-        if draws.u() < 0.7:
+        if draws.uniform() < 0.7:
             start = exercise.end + int(draws.between(3, 15))
             bouts.append(Bout(CODE["self-care"], start, start + int(draws.between(10, 20)), draws.style()))
 
 
 def circadian(minute: np.ndarray, chronotype: np.ndarray) -> np.ndarray:
-    """Circadian phase as a wave: 1 in the late afternoon, -1 in the small hours; later for evening types.
+    """Circadian phase as a wave: 1 in the late afternoon, -1 in the early morning; later for evening types.
 
     Args:
         minute: Minute of the local day, any shape.
-        chronotype: Standard score of the person, of a shape that broadcasts.
+        chronotype: Standard score of the person; broadcastable.
 
     Returns:
         Wave of the same shape, -1 to 1.

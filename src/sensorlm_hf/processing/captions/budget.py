@@ -29,7 +29,7 @@ MIN_TOKENS = 16
 SPECIAL_TOKENS = 2
 """Tokens reserved for the special tokens added by the tokenizer."""
 
-_PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\s(?=[-−]?\d)")
+_WORDS = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_|\s(?=[-−]?\d)")
 
 
 class Sentence(NamedTuple):
@@ -55,14 +55,14 @@ def estimate_tokens(text: str) -> int:
     eight letters, or per three bytes if it is not ASCII, rounded up. A vocabulary trained on captions needs fewer.
     """
     count = 0
-    for piece in _PIECES.findall(text):
-        size = len(piece)
+    for word in _WORDS.findall(text):
+        size = len(word)
         if size == 1:
-            count += 1 if piece.isascii() else len(piece.encode("utf-8", "surrogatepass"))
-        elif piece.isascii():
+            count += 1 if word.isascii() else len(word.encode("utf-8", "surrogatepass"))
+        elif word.isascii():
             count += (size + 7) // 8
         else:
-            count += (len(piece.encode("utf-8", "surrogatepass")) + 2) // 3
+            count += (len(word.encode("utf-8", "surrogatepass")) + 2) // 3
     return count
 
 

@@ -15,7 +15,16 @@ from .facts import BLOCK_DAYS, blocks, fact_table, facts_as_dicts, is_observed
 from .fingerprint import source_fingerprint
 from .mapper import CaptionMapper
 from .paraphrase import Paraphraser
-from .sentences import EXTRA_CHANNELS, Clock, DescribedChannel, Insight, SentenceMaker, Stream, draws, insights_by_row
+from .sentences import (
+    EXTRA_CHANNELS,
+    Clock,
+    DescribedChannel,
+    Insight,
+    RandomChoices,
+    SentenceWriter,
+    insights_by_row,
+    random_numbers,
+)
 from .structure import POOL_MINUTES
 from .templates import TIME_FORMATS, Wording, get_wording
 
@@ -120,7 +129,7 @@ class CaptionBuilder:
             paraphraser = Paraphraser(paraphraser)
         self.paraphraser: Paraphraser | None = paraphraser
         self.extra_channels = _check_extra(EXTRA_CHANNELS if extra_channels is None else extra_channels)
-        self._maker = SentenceMaker(
+        self._writer = SentenceWriter(
             self.schema, self.wording, time_format=time_format, units=self.units, extra_channels=self.extra_channels
         )
         self._templates = templates
@@ -232,7 +241,7 @@ class CaptionBuilder:
         """Computes the facts of one day.
 
         Args:
-            values: `(minutes, channels)` in physical units, NaN for missing, or a day. Not changed.
+            values: `(minutes, channels)` in physical units, NaN for missing, or a day. Not modified.
 
         Returns:
             `{channel key: {"mean", "max", "min", "std", "trends", "anomalies", "missing", "observed"}}` for every
@@ -295,7 +304,7 @@ class CaptionBuilder:
             names = [str(name) for name in sample_ids]
         else:
             names = [self._name(day, i) for i, day in enumerate(days)]
-        levels = [_levels_of(wanted) for wanted in keys]
+        levels = [_levels(wanted) for wanted in keys]
         captions: list[list[str]] = [[]] * len(days)
         measured = []
         for i, (day, name, wanted) in enumerate(zip(days, names, keys, strict=True)):
@@ -325,7 +334,7 @@ class CaptionBuilder:
     def _facts_of(self, arrays: list[np.ndarray], names: list[str], levels: frozenset[str]) -> Iterator[_Facts]:
         """Selects the channels of each day and computes their facts."""
         described = [
-            self._maker.choose(is_observed(array), draws(self.seed, name, "channels"))
+            self._writer.choose(is_observed(array), random_numbers(self.seed, name, "channels"))
             for array, name in zip(arrays, names, strict=True)
         ]
         table = fact_table(
@@ -347,13 +356,13 @@ class CaptionBuilder:
             yield _Facts(channels, numbers[rows], insights[rows], table.gaps[i] if table.gaps else [])
 
     def _write(self, day: DayLike, position: int, name: str, keys: tuple[str, ...], facts: _Facts | None) -> list[str]:
-        maker = self._maker
+        maker = self._writer
         events = day.events if isinstance(day, SensorDay) else ()
         minutes = len(day)
         clock = str if self.time_format == "minutes" else _wall_clock(day, position)
         captions = []
         for key in keys:
-            stream = Stream(draws(self.seed, name, key))
+            stream = RandomChoices(random_numbers(self.seed, name, key))
             budget = self.budget(key)
             sentences: list[Sentence] = []
             levels = _LEVELS[key]
@@ -363,7 +372,7 @@ class CaptionBuilder:
                 elif level == "all":
                     sentences += maker.events(events, minutes, stream, clock)
                 elif facts is None or not facts.described:
-                    if level == levels[-1]:  # once is enough for both levels
+                    if level == levels[-1]:  # only once for both levels
                         sentences.append(maker.empty("no_data", stream))
                 elif level == "low":
                     sentences += maker.statistical(facts.statistics, facts.described, stream)
@@ -375,14 +384,14 @@ class CaptionBuilder:
             captions.append(fit(sentences, budget, self._count))
         return captions
 
-    def _summary(self, events: Sequence[Any], minutes: int, stream: Stream, budget: int) -> Sentence:
+    def _summary(self, events: Sequence[Any], minutes: int, stream: RandomChoices, budget: int) -> Sentence:
         state = stream.position
-        sentence = self._maker.summary(events, minutes, stream)
+        sentence = self._writer.summary(events, minutes, stream)
         shorter = 0
         while not self._fits(sentence, budget):
             shorter += 1
             stream.position = state
-            less = self._maker.summary(events, minutes, stream, shorter)
+            less = self._writer.summary(events, minutes, stream, shorter)
             if less.text == sentence.text:
                 break
             sentence = less
@@ -415,7 +424,7 @@ class _Facts(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _levels_of(keys: tuple[str, ...]) -> frozenset[str]:
+def _levels(keys: tuple[str, ...]) -> frozenset[str]:
     return frozenset(level for key in keys for level in _LEVELS[key])
 
 
@@ -450,7 +459,7 @@ def _check_extra(extra: Mapping[str, int]) -> dict[str, int]:
     for group, count in extra.items():
         if group not in CAPTION_GROUPS or isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise ValueError(
-                f"`extra_channels` must map {', '.join(CAPTION_GROUPS)} to whole numbers of at least 0, got {group!r}:"
+                f"`extra_channels` must map {', '.join(CAPTION_GROUPS)} to integers of at least 0, got {group!r}:"
                 f" {count!r}."
             )
     return dict(extra)

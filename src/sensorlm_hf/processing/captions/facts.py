@@ -67,8 +67,8 @@ def fact_table(
     """Computes the facts of a block of days.
 
     Args:
-        days: Arrays of shape `(minutes, channels)`, physical units, NaN for missing; all of the same number of pooled
-            points. Not changed.
+        days: Arrays of shape `(minutes, channels)`, physical units, NaN for missing; all with the same number of pooled
+            points. Not modified.
         schema: Schema of the days.
         columns: Channels to use, per day; all if None.
         imputed: Whether to interpolate gaps first (see [`fill_gaps`]), as the SensorLM release does. Otherwise only
@@ -85,18 +85,18 @@ def fact_table(
         wanted = everything if columns is None else columns[i]
         x = np.ascontiguousarray(day.T) if columns is None else day.T[list(wanted)]
         missing = x != x
-        whole = not missing.any()
-        gone = np.zeros(len(x), dtype=np.intp) if whole else np.count_nonzero(missing, axis=1)
-        observed.append(1 - gone / x.shape[1])
+        complete = not missing.any()
+        n_missing = np.zeros(len(x), dtype=np.intp) if complete else np.count_nonzero(missing, axis=1)
+        observed.append(1 - n_missing / x.shape[1])
         if structure:
-            gaps.append([] if whole and len(x) else _gaps(day, missing))
-        if imputed and not whole:
+            gaps.append([] if complete and len(x) else _gaps(day, missing))
+        if imputed and not complete:
             x = fill_gaps(x, missing, [schema.channels[c].mean for c in wanted])
-            missing, whole, gone = np.zeros_like(missing), True, np.zeros_like(gone)
+            missing, complete, n_missing = np.zeros_like(missing), True, np.zeros_like(n_missing)
         if statistics:
-            numbers.append(_statistics(x, missing, whole, x.shape[1] - gone))
+            numbers.append(_statistics(x, missing, complete, x.shape[1] - n_missing))
         if structure:
-            points.append(_pool(x, missing, whole))
+            points.append(_pool(x, missing, complete))
         offsets.append(offsets[-1] + len(x))
     trends, anomalies = None, None
     if structure:
@@ -112,28 +112,28 @@ def fact_table(
     )
 
 
-def _statistics(x: np.ndarray, missing: np.ndarray, whole: bool, count: np.ndarray) -> np.ndarray:
+def _statistics(x: np.ndarray, missing: np.ndarray, complete: bool, count: np.ndarray) -> np.ndarray:
     """Mean, max, min and std of each row of `(channels, minutes)` with `count` observed minutes, as `(channels, 4)`."""
-    first = x[:, 0] if whole else x[np.arange(len(x)), missing.argmin(axis=1)]
+    first = x[:, 0] if complete else x[np.arange(len(x)), missing.argmin(axis=1)]
     result = np.empty((len(x), 4))
     np.fmax.reduce(x, axis=1, out=result[:, 1])
     np.fmin.reduce(x, axis=1, out=result[:, 2])
-    # Sums of differences from one of the values: one pass, exactly 0 for constant channels, and hardly any digits lost,
-    # since no value is further from the mean than the square root of their number, in standard deviations.
-    off = x.astype(np.float64)  # beforehand: numpy is slow at differences of two types
-    off -= first.astype(np.float64)[:, None]
-    if not whole:
-        np.copyto(off, 0.0, where=missing)
+    # Sums of differences from one of the values take a single pass, are exactly 0 for constant channels and lose hardly
+    # any digits, since the distance of a value from the mean is at most sqrt(n) standard deviations.
+    difference = x.astype(np.float64)  # converted first: numpy is slow for differences of mixed types
+    difference -= first.astype(np.float64)[:, None]
+    if not complete:
+        np.copyto(difference, 0.0, where=missing)
     with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: nothing observed
-        mean = np.add.reduce(off, axis=1) / count
-        off *= off
-        square = np.add.reduce(off, axis=1) / count
+        mean = np.add.reduce(difference, axis=1) / count
+        difference *= difference
+        square = np.add.reduce(difference, axis=1) / count
     result[:, 0] = first + mean
     result[:, 3] = np.sqrt(np.maximum(square - mean * mean, 0.0))
     return result
 
 
-def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
+def _pool(x: np.ndarray, missing: np.ndarray, complete: bool) -> np.ndarray:
     """Returns the means of observed minutes per segment, `(channels, segments)`; NaN where too little was observed.
 
     A segment has no value if none of its minutes was observed, or if a single gap covers more than half of it, so every
@@ -143,24 +143,24 @@ def _pool(x: np.ndarray, missing: np.ndarray, whole: bool) -> np.ndarray:
     x = x.astype(np.float64)
     partial = -x.shape[1] % POOL_MINUTES
     shape = (len(x), (x.shape[1] + partial) // POOL_MINUTES, POOL_MINUTES)
-    if whole and not partial:
+    if complete and not partial:
         return x.reshape(shape).sum(axis=2) / POOL_MINUTES
     np.copyto(x, 0.0, where=missing)
-    torn = missing
+    gaps = missing
     if partial:
         x = np.pad(x, ((0, 0), (0, partial)))
-        torn = np.pad(missing, ((0, 0), (0, partial)))
+        gaps = np.pad(missing, ((0, 0), (0, partial)))
         missing = np.pad(missing, ((0, 0), (0, partial)), constant_values=True)
     sums = x.reshape(shape).sum(axis=2)
-    gone = missing.view(np.uint8).reshape(shape).sum(axis=2, dtype=np.uint8)
+    n_missing = missing.view(np.uint8).reshape(shape).sum(axis=2, dtype=np.uint8)
     with np.errstate(invalid="ignore"):
-        points = sums / (POOL_MINUTES - gone.astype(np.float64))
-    if not whole:
-        points[_torn(torn).reshape(shape)[:, :, : POOL_MINUTES - MAX_GAP_MINUTES].any(axis=2)] = np.nan
+        points = sums / (POOL_MINUTES - n_missing.astype(np.float64))
+    if not complete:
+        points[_in_long_gap(gaps).reshape(shape)[:, :, : POOL_MINUTES - MAX_GAP_MINUTES].any(axis=2)] = np.nan
     return points
 
 
-def _torn(missing: np.ndarray) -> np.ndarray:
+def _in_long_gap(missing: np.ndarray) -> np.ndarray:
     """Returns whether each minute and the [`MAX_GAP_MINUTES`] after it are missing; flat, over all channels."""
     run, length = missing.ravel(), 1
     while length <= MAX_GAP_MINUTES:
@@ -172,7 +172,7 @@ def _torn(missing: np.ndarray) -> np.ndarray:
 
 
 def _gaps(day: np.ndarray, missing: np.ndarray) -> list[tuple[int, int]]:
-    """Returns the spans in which no channel of the day was observed; `missing` has some of its channels as rows."""
+    """Returns the spans in which no channel of the day was observed; the rows of `missing` are some of its channels."""
     flags = np.logical_and.reduce(missing, axis=0) if len(missing) else np.ones(len(day), dtype=bool)
     suspects = np.flatnonzero(flags)
     if not len(suspects):
@@ -196,7 +196,7 @@ def fill_gaps(x: np.ndarray, missing: np.ndarray, defaults: Sequence[float]) -> 
     """Fills gaps by linear interpolation and extends the edge values.
 
     Args:
-        x: `(channels, minutes)`, physical units. Not changed.
+        x: `(channels, minutes)`, physical units. Not modified.
         missing: Where nothing was observed.
         defaults: Value of each channel that was not observed at all: its population mean.
 
@@ -206,11 +206,11 @@ def fill_gaps(x: np.ndarray, missing: np.ndarray, defaults: Sequence[float]) -> 
     filled = x.astype(np.float64)
     minutes = np.arange(x.shape[1])
     for row in np.flatnonzero(missing.any(axis=1)).tolist():
-        gone = missing[row]
-        if gone.all():
+        n_missing = missing[row]
+        if n_missing.all():
             filled[row] = defaults[row]
         else:
-            filled[row, gone] = np.interp(minutes[gone], minutes[~gone], filled[row, ~gone])
+            filled[row, n_missing] = np.interp(minutes[n_missing], minutes[~n_missing], filled[row, ~n_missing])
     return filled
 
 

@@ -16,7 +16,7 @@ ROW_COLUMNS = ("values", "start", "timezone", "subject_id", "events", "sample_id
 
 
 class ColumnBuilder(Protocol):
-    """What the mapper asks of a [`CaptionBuilder`]."""
+    """Interface of a [`CaptionBuilder`] used by the mapper."""
 
     @property
     def schema(self) -> SensorSchema:
@@ -50,7 +50,7 @@ class CaptionMapper:
 
         Args:
             rows: Columns as in [`SensorDay.to_row`]; only `values` is required. The random choices of a row are seeded
-                by its `sample_id` if there is such a column, else by its subject and start, else by its values.
+                by its `sample_id` if that column exists, otherwise by its subject and start, otherwise by its values.
             first_row: Number of the first row, for error messages.
 
         Returns:

@@ -81,12 +81,12 @@ class Paraphraser:
     def _ask(self, captions: list[str]) -> list[str]:
         if not captions:
             return []
-        # By name, so that captions do not need transformers; a pipeline made by hand has no `task`.
+        # By class name, so that captions do not need transformers; a manually created pipeline has no `task`.
         if all(kind.__name__ != "TextGenerationPipeline" for kind in type(self.model).__mro__):
             answers = [self.model(caption) for caption in captions]
         else:
             prompts: list[Any] = [self.prompt.replace("{caption}", caption) for caption in captions]
-            if getattr(getattr(self.model, "tokenizer", None), "chat_template", None):  # made to be asked as in a chat
+            if getattr(getattr(self.model, "tokenizer", None), "chat_template", None):  # a chat model
                 prompts = [[{"role": "user", "content": prompt}] for prompt in prompts]
             answers = self.model(prompts, return_full_text=False)
         return [_text_of(answer) for answer in answers]
@@ -99,7 +99,7 @@ def _text_of(answer: Any) -> str:
         answer = answer.get("generated_text", answer)
     if not isinstance(answer, str):
         raise TypeError(
-            "`paraphraser` must return text, or what a text-generation pipeline returns, got"
+            "`paraphraser` must return text, or the output of a text-generation pipeline, got"
             f" {type(answer).__name__}: {answer!r}."
         )
     return answer

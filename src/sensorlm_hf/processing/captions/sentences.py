@@ -20,7 +20,7 @@ from .structure import ANOMALY_TYPES, TREND_TYPES
 from .templates import Wording, prepare, prepare_timed
 
 EXTRA_CHANNELS = {"Heart": 2, "Activity": 1, "EDA": 1}
-"""Caption group -> channels drawn at random on top of those that every caption describes."""
+"""Caption group -> number of randomly sampled channels, in addition to those described in every caption."""
 
 MAX_INSIGHTS = 7
 """Maximum number of trends and anomalies per caption group."""
@@ -29,8 +29,8 @@ MIN_ACTIVITY_MINUTES = 20
 """Minimum duration of an included activity, in minutes inside the window."""
 
 MAX_ACTIVITIES, MAX_SLEEPS, MAX_MOODS = 8, 2, 8
-"""Maximum number of activities, sleeps and moods (in a summary, of names): longest activities and sleeps, first
-moods."""
+"""Maximum number of activities, sleeps and moods (of names, in summaries): the longest activities and sleeps, and the
+first moods."""
 
 MIN_GAP_MINUTES = 10
 """Minimum duration of an included span without any data."""
@@ -39,36 +39,36 @@ MAX_GAPS = 3
 """Maximum number of spans without data; the longest are kept."""
 
 Clock = Callable[[int], str]
-"""Turns a minute of the window into what the caption writes."""
+"""Formats a minute of the window for a caption."""
 
 _PLAIN = (-1, None)
 _STATISTICS = ("mean", "max", "min", "std")
 _NUMBER_SLOTS = frozenset({*_STATISTICS, "start", "end", "time"})
 _SLOT = re.compile(r"%\((\w+)\)s")
 _DRAWS = struct.Struct("<64H")
-# Weights: what was logged matters most, then the strongest facts of the channels that every caption describes, then
-# their weaker ones, then those of channels drawn at random.
+# Weights: logged events are the most important, followed by the strongest facts of the channels that are always
+# described, their weaker facts, and the facts of randomly sampled channels.
 _WEIGHT_LOGGED, _WEIGHT_FIXED, _WEIGHT_GAP, _WEIGHT_EXTRA, _WEIGHT_EMPTY = 0.0, 3.0, 3.4, 20.0, 40.0
 
 Template = tuple[str, int]
 """A sentence as a `%` format, and the estimated tokens of its words."""
 
 
-def draws(seed: int, sample_id: str, purpose: str) -> tuple[int, ...]:
+def random_numbers(seed: int, sample_id: str, purpose: str) -> tuple[int, ...]:
     """Returns 64 random numbers below 65536 that depend only on the arguments.
 
-    They are the first bytes of SHAKE-128 over the arguments: as good as any generator's, the same on every machine, and
-    some twenty times cheaper to start than numpy's, which matters where every caption needs a stream of its own.
+    They are the first bytes of SHAKE-128 over the arguments: identical on every machine, and about twenty times cheaper
+    to set up than a numpy generator, which matters because every caption needs a separate stream.
     """
     name = f"{seed}\0{sample_id}\0{purpose}".encode("utf-8", "surrogatepass")
     return _DRAWS.unpack(hashlib.shake_128(name).digest(_DRAWS.size))
 
 
-class Stream:
-    """Picks from lists with the numbers of [`draws`], starting over after the last one.
+class RandomChoices:
+    """Chooses from lists with the numbers of [`random_numbers`], starting over after the last one.
 
     Attributes:
-        position: How many picks were made.
+        position: Number of choices made so far.
     """
 
     __slots__ = ("_numbers", "position")
@@ -92,7 +92,7 @@ class DescribedChannel(NamedTuple):
     """A channel that a caption describes.
 
     Attributes:
-        channel: Its column.
+        channel: Column of the channel.
         group: Position of its caption group.
         weight: Weight of its sentences.
     """
@@ -103,11 +103,11 @@ class DescribedChannel(NamedTuple):
 
 
 Insight = tuple[bool, int, int, int, float]
-"""A trend or anomaly: whether it is a trend, its kind, start (or minute), end and strength."""
+"""A trend or anomaly: whether it is a trend, type, start (or minute), end and strength."""
 
 
-class SentenceMaker:
-    """Makes the sentences of one schema in one language. Holds no state of any caption."""
+class SentenceWriter:
+    """Writes the sentences of captions for a schema and a language. It has no state per caption."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class SentenceMaker:
         self._time_format = time_format
         self._units = units
         self._groups = []
-        # Both levels list the same groups, each under its own heading.
+        # Both levels list the same groups, with separate headings.
         self._middle: list[tuple[int, str | None]] = []
         self._low: list[tuple[int, str | None]] = []
         for position, group in enumerate(CAPTION_GROUPS):
@@ -167,25 +167,25 @@ class SentenceMaker:
 
     @staticmethod
     def _template(text: str) -> Template:
-        # A number costs one token more than it has characters: the space before it.
+        # A number costs one token per character plus one for the preceding space.
         numbers = sum(slot in _NUMBER_SLOTS for slot in _SLOT.findall(text))
         return text, estimate_tokens(_SLOT.sub("", text).replace("%%", "%")) + numbers
 
     def choose(self, observed: Sequence[bool], numbers: tuple[int, ...]) -> list[DescribedChannel]:
-        """Chooses the channels of a caption: those that always come, and some drawn at random.
+        """Chooses the channels of a caption: those that are always included, and some at random.
 
         Args:
-            observed: Whether each channel was observed at all; those that were not are passed over.
-            numbers: From [`draws`].
+            observed: Whether each channel has any observed value; others are skipped.
+            numbers: From [`random_numbers`].
 
         Returns:
-            The channels by group, those that always come first, each kind in the schema's order.
+            The channels by group, fixed ones before random ones, both in schema order.
         """
         described: list[DescribedChannel] = []
         at = 0
-        whole = all(observed)
+        all_observed = all(observed)
         for group, fixed, others, wanted in self._groups:
-            described += fixed if whole else [channel for channel in fixed if observed[channel[0]]]
+            described += fixed if all_observed else [channel for channel in fixed if observed[channel[0]]]
             if not wanted or not others:
                 continue
             pool = others.copy()
@@ -202,14 +202,14 @@ class SentenceMaker:
     # Statistical level
 
     def statistical(
-        self, numbers: Sequence[Sequence[float]], described: Sequence[DescribedChannel], stream: Stream
+        self, numbers: Sequence[Sequence[float]], described: Sequence[DescribedChannel], stream: RandomChoices
     ) -> list[Sentence]:
         """Writes mean, max, min and standard deviation of each channel.
 
         Args:
-            numbers: `(channels, 4)`: mean, max, min, std; none that would be written "-0.0".
+            numbers: `(channels, 4)`: mean, max, min, std, without negative zeros.
             described: The channels.
-            stream: For the wording.
+            stream: Random choices for the wording.
         """
         sentences = []
         point = self.wording.decimal
@@ -244,18 +244,22 @@ class SentenceMaker:
     # Structural level
 
     def structural(
-        self, insights: Sequence[Sequence[Insight]], described: Sequence[DescribedChannel], stream: Stream, clock: Clock
+        self,
+        insights: Sequence[Sequence[Insight]],
+        described: Sequence[DescribedChannel],
+        stream: RandomChoices,
+        clock: Clock,
     ) -> list[Sentence]:
         """Writes the trends and anomalies of each channel, at most seven per group.
 
-        Within a group the strongest of each channel come first, then the second strongest, and so on; what is described
-        keeps its order.
+        Within a group, the strongest of each channel are selected first, then the second strongest, and so on; the
+        selected ones keep their order.
 
         Args:
             insights: Insights of each channel, trends first.
             described: The channels.
-            stream: For the wording.
-            clock: For the times.
+            stream: Random choices for the wording.
+            clock: Formats the times.
         """
         groups: dict[int, list[tuple[int, float, DescribedChannel, Insight]]] = {}
         for channel, own in zip(described, insights, strict=True):
@@ -311,7 +315,7 @@ class SentenceMaker:
         self._anomalies[c][kind] = templates
         return templates
 
-    def gaps(self, spans: Sequence[tuple[int, int]], stream: Stream, clock: Clock) -> list[Sentence]:
+    def gaps(self, spans: Sequence[tuple[int, int]], stream: RandomChoices, clock: Clock) -> list[Sentence]:
         """Writes the longest spans in which no channel was observed."""
         long = [span for span in spans if span[1] - span[0] >= MIN_GAP_MINUTES]
         described = sorted(sorted(long, key=lambda span: (span[0] - span[1], span[0]))[:MAX_GAPS])
@@ -321,7 +325,14 @@ class SentenceMaker:
         ]
 
     def _timed(
-        self, kind: str, stream: Stream, clock: Clock, start: int, end: int, weight: float, label: str | None = None
+        self,
+        kind: str,
+        stream: RandomChoices,
+        clock: Clock,
+        start: int,
+        end: int,
+        weight: float,
+        label: str | None = None,
     ) -> Sentence:
         templates = self._logged[kind]
         text, cost = templates[stream.next() % len(templates)]
@@ -333,21 +344,21 @@ class SentenceMaker:
         slots = {"start": first, "end": last, "time": first, "label": lower, "Label": upper}
         return Sentence(_PLAIN, weight, cost + words, text % slots)
 
-    def empty(self, kind: str, stream: Stream) -> Sentence:
-        """Writes that there is nothing to tell: `"no_events"`, `"no_structure"` or `"no_data"`."""
+    def empty(self, kind: str, stream: RandomChoices) -> Sentence:
+        """Writes that there is nothing to describe: `"no_events"`, `"no_structure"` or `"no_data"`."""
         text, cost = stream.pick(self._lists[kind])
         return Sentence(_PLAIN, _WEIGHT_EMPTY, cost, text % {})
 
     # Semantic level
 
-    def events(self, events: Sequence[Event], minutes: int, stream: Stream, clock: Clock) -> list[Sentence]:
+    def events(self, events: Sequence[Event], minutes: int, stream: RandomChoices, clock: Clock) -> list[Sentence]:
         """Writes each event with its times: activities, then sleep, then moods.
 
         Args:
             events: Events, by start.
             minutes: Length of the window; times outside it are clipped.
-            stream: For the wording.
-            clock: For the times.
+            stream: Random choices for the wording.
+            clock: Formats the times.
         """
         activities, sleeps, moods = _select(events, minutes)
         sentences = []
@@ -362,17 +373,17 @@ class SentenceMaker:
             sentences.append(self._timed("moods", stream, clock, minute, minute, weight, label))
         return sentences or [self.empty("no_events", stream)]
 
-    def summary(self, events: Sequence[Event], minutes: int, stream: Stream, shorter: int = 0) -> Sentence:
-        """Writes one sentence with the names of what was logged, the longest first, each name once.
+    def summary(self, events: Sequence[Event], minutes: int, stream: RandomChoices, shorter: int = 0) -> Sentence:
+        """Writes one sentence with the names of the logged events, longest first, without repetition.
 
-        What was logged several times takes the place of its longest entry, so that three meals do not push a workout
-        out.
+        A name that was logged several times is ranked by its longest entry, so that three meals do not displace a
+        workout.
 
         Args:
             events: Events, by start.
             minutes: Length of the window.
-            stream: For the wording.
-            shorter: How many names to leave out, the last first; at least one stays.
+            stream: Random choices for the wording.
+            shorter: Number of names to omit, starting from the last; at least one is kept.
         """
         logged, moods = summary_labels(events, minutes)
         nouns, felt = self._phrases(logged, self._noun), self._phrases(moods, self._mood)
@@ -390,7 +401,7 @@ class SentenceMaker:
             "moods": moods_text,
             "Moods": moods_text[:1].upper() + moods_text[1:],
         }
-        # Each name brings a comma or an "and".
+        # Each name adds a comma or an "and".
         cost = words + sum([n[1] for n in nouns]) + sum([f[1] for f in felt]) + len(nouns) + len(felt)
         return Sentence(_PLAIN, _WEIGHT_LOGGED, cost, text % slots)
 
@@ -424,11 +435,11 @@ def _select(
 
 
 def insights_by_row(table: FactTable) -> list[list[Insight]]:
-    """Returns the trends, then the anomalies, of each row of a table, as [`SentenceMaker.structural`] takes them."""
+    """Returns the trends, then the anomalies, of each row of a table, as [`SentenceWriter.structural`] takes them."""
     rows: list[list[Insight]] = [[] for _ in range(table.offsets[-1])]
     trends, anomalies = table.trends, table.anomalies
     if trends is None or anomalies is None:
-        raise ValueError("`table` must hold structure: make it with fact_table(..., structure=True).")
+        raise ValueError("`table` must contain structure: create it with fact_table(..., structure=True).")
     columns: tuple[np.ndarray, ...] = (trends.row, trends.kind, trends.start, trends.end, trends.strength)
     for row, kind, start, end, strength in zip(*(column.tolist() for column in columns), strict=True):
         rows[row].append((True, kind, start, end, strength))
@@ -439,9 +450,9 @@ def insights_by_row(table: FactTable) -> list[list[Insight]]:
 
 
 def summary_labels(events: Sequence[Event], minutes: int) -> tuple[list[str], list[str]]:
-    """Returns what a summary names of a day: activities and sleeps, the longest first, and moods by time, each once.
+    """Returns the names in a day's summary: activities and sleeps, longest first, and moods by time, each once.
 
-    Days that agree in both say the same, in whatever words.
+    Summaries of days with equal names have the same content, whatever their wording.
 
     Args:
         events: Events, by start.

@@ -2,9 +2,9 @@
 
 The algorithm is that of the public SensorLM captioning release (Zhang et al., NeurIPS 2025, arXiv:2506.09108): least-
 squares slopes over windows of 6, 8 and 12 pooled points, and `scipy.signal.find_peaks` on the pooled channel and its
-negative. Here both run over a whole matrix of channels with numpy. Where the outcome depends on the last bit (a slope
-at its threshold, ties between slopes or neighbouring peaks), the affected windows or channels are recomputed exactly as
-in the release, so that the results are bit-identical.
+negative. Here both are vectorised over a matrix of channels with numpy. Where the outcome depends on the last bit (a
+slope at its threshold, ties between slopes or neighbouring peaks), the affected windows or channels are recomputed
+exactly as in the release, so that the results are bit-identical.
 
 A pooled point is NaN where too little was observed. Windows containing such a point are excluded, and both flanks of a
 peak must be observed: gaps are never described as trends or anomalies.
@@ -89,7 +89,7 @@ class _Windows:
     last: IntArray  # (windows,) last point
     size: IntArray  # (windows,)
     weights: FloatArray  # (points, windows): slope = centred points @ weights
-    inside: FloatArray  # (points, windows): 1 where the window holds the point
+    inside: FloatArray  # (points, windows): 1 where the window contains the point
     min_slope: FloatArray  # (windows,) of a trend, in units of the range; the division by 40 is left to the caller
     compatible: np.ndarray  # (windows, windows) bool
 
@@ -153,7 +153,7 @@ def find_trends(points: FloatArray) -> Trends:
     points, spread = np.ascontiguousarray(points[live]), spread[live]
     missing = np.isnan(points)
     gaps = bool(missing.any())
-    # The mean is subtracted before the product, so that a small slope on a large value keeps its precision.
+    # The mean is subtracted before the product to preserve the precision of small slopes on large values.
     centred = points - points.mean(axis=1, keepdims=True) if not gaps else _centred(points, missing)
     slope = centred @ windows.weights
     threshold = windows.min_slope * spread[:, None] / 40
@@ -187,7 +187,7 @@ def find_trends(points: FloatArray) -> Trends:
     by = np.concatenate([change[move_r, move_k], _MIN_CHANGE * spread[level_r]])
     then = np.concatenate([steepness[move_r, move_k], np.ones(len(level_r))])
     order = _ranked(row, k, by, then, windows)
-    order = _settle_ties(order, row, k, kind, by, then, points, spread, windows)
+    order = _resolve_ties(order, row, k, kind, by, then, points, spread, windows)
     row, k, kind, by = row[order], k[order], kind[order], by[order]
     taken, rank = _take(row, k, len(points), windows)
     row, k, kind, by = row[taken], k[taken], kind[taken], by[taken]
@@ -209,18 +209,18 @@ def _centred(points: FloatArray, missing: np.ndarray) -> FloatArray:
     return np.where(missing, 0.0, filled - filled.sum(axis=1, keepdims=True) / count)
 
 
-def _reference_slope(piece: FloatArray) -> float:
-    """The slope as `scipy.stats.linregress(range(len(piece)), piece)` computes it, to the last bit."""
-    ssx, ssxy, _, _ = np.cov(np.arange(len(piece)), piece, bias=True).flat
+def _reference_slope(window: FloatArray) -> float:
+    """The slope as `scipy.stats.linregress(range(len(window)), window)` computes it, to the last bit."""
+    ssx, ssxy, _, _ = np.cov(np.arange(len(window)), window, bias=True).flat
     return float(ssxy / ssx)
 
 
 def _ranked(row: IntArray, k: IntArray, by: FloatArray, then: FloatArray, windows: _Windows) -> IntArray:
-    # `k` last: candidates that tie in everything keep the order in which the windows are listed.
+    # `k` last: candidates that are equal otherwise keep the order of the windows.
     return np.lexsort((k, -windows.size[k], -then, -by, row))
 
 
-def _settle_ties(
+def _resolve_ties(
     order: IntArray,
     row: IntArray,
     k: IntArray,
@@ -285,11 +285,11 @@ def find_anomalies(points: FloatArray) -> Anomalies:
         mean = np.where(missing, 0.0, points).sum(axis=1) / (points.shape[1] - missing.sum(axis=1))
     else:
         mean = points.sum(axis=1) / max(points.shape[1], 1)
-    # All rows in one line, separated by NaN: comparisons with NaN are false, so no peak touches a separator.
+    # All rows are concatenated, separated by NaN: comparisons with NaN are false, so no peak touches a separator.
     width = points.shape[1] + 1
     line = np.full(len(points) * width + 1, np.nan)
     line[1:].reshape(len(points), width)[:, :-1] = points
-    starts = np.flatnonzero(line[1:] != line[:-1]) + 1  # of stretches of equal values
+    starts = np.flatnonzero(line[1:] != line[:-1]) + 1  # of plateaus
     ends = np.append(starts[1:], len(line)) - 1
     value = line[starts]
     found = []
@@ -322,7 +322,7 @@ def _select_peaks(
         return row, column, prominence
     stretch = np.cumsum(np.isnan(np.pad(x, ((0, 0), (0, 1)), constant_values=np.nan)).ravel())
     stretch = stretch[row * (x.shape[1] + 1) + column]
-    kept, tied = _thin_out(column, x[row, column], stretch)
+    kept, tied = _enforce_distance(column, x[row, column], stretch)
     good &= kept
     if tied.any():
         rows = np.unique(row[tied])
@@ -364,11 +364,11 @@ def _prominences(x: FloatArray, column: IntArray, row: IntArray, spread: FloatAr
     return prominence, width
 
 
-def _thin_out(column: IntArray, top: FloatArray, stretch: IntArray) -> tuple[np.ndarray, np.ndarray]:
+def _enforce_distance(column: IntArray, top: FloatArray, stretch: IntArray) -> tuple[np.ndarray, np.ndarray]:
     """Drops maxima closer than the distance to a higher one that stays.
 
     Returns:
-        Which maxima remain, and which are close to one of equal height, where the reference's sort order decides.
+        Which maxima remain, and which are close to one of equal height, for which the reference's sort order decides.
     """
     count = len(top)
     tied = np.zeros(count, dtype=bool)

@@ -1,4 +1,4 @@
-"""Wording: what a language file holds, and how its sentences are made ready for numbers.
+"""Wording: contents of a language file, and preparation of its sentences for numbers.
 
 A language is one file in `languages/` with a [`Wording`] named `WORDING`; its file name is its code. Sentences are
 templates with named slots:
@@ -15,7 +15,7 @@ templates with named slots:
 | `no_events`, `no_structure`, `no_data` | none |
 
 `{span}` is two times joined ("minutes 400 and 600"), `{start}`, `{end}` and `{time}` are one ("minute 400"), and
-`{moment}` is one with its preposition ("at minute 400"), for languages whose preposition hangs on the time format. A
+`{moment}` is one with its preposition ("at minute 400"), for languages whose preposition depends on the time format. A
 slot written with a capital (`{Label}`) begins with a capital letter.
 """
 
@@ -32,7 +32,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 TIME_FORMATS = ("minutes", "clock")
-"""How captions tell times: minutes from the window's start, or wall-clock times."""
+"""Time formats of captions: minutes from the window's start, or wall-clock times."""
 
 _SPAN = frozenset({"span", "start", "end"})
 _MOMENT = frozenset({"time", "moment"})
@@ -51,8 +51,8 @@ _SLOTS: dict[str, frozenset[str]] = {
     "no_structure": frozenset(),
     "no_data": frozenset(),
 }
-# A sentence without its fact would be empty talk: these slots must occur, of a span either both ends or the pair, and
-# of a moment one.
+# Required slots, without which a sentence would lack its fact: for a span either both ends or the pair, for a point
+# in time one of the two.
 _REQUIRED: dict[str, frozenset[str]] = {
     "statistics": _SLOTS["statistics"],
     "activities": frozenset({"label"}),
@@ -68,7 +68,7 @@ SlotValues = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Wording:
-    """All the words of one language.
+    """All sentences and words of a language.
 
     Attributes:
         name: Name of the language, in English.
@@ -78,20 +78,20 @@ class Wording:
         activities: Sentences for a logged activity.
         sleeps: Sentences for logged sleep.
         moods: Sentences for a logged mood.
-        summaries: Sentences that list what was logged.
+        summaries: Sentences that list the logged events.
         summaries_with_moods: The same with moods.
-        summaries_of_moods: The same with nothing but moods.
+        summaries_of_moods: The same with moods only.
         gaps: Sentences for a span without data.
         no_events: Sentences for a day on which nothing was logged.
         no_structure: Sentences for a day without trends and anomalies.
         no_data: Sentences for a day on which nothing was observed.
-        label: Turns a channel's label into its slots: `{"label": "heart rate"}` and whatever cases the language has.
-        noun: Turns the label of an activity or sleep into a noun phrase: `"nap"` into `"a nap"`.
-        mood: Turns the label of a mood into the word that follows the verb.
+        label: Converts a channel's label to slots: `{"label": "heart rate"}` and any grammatical cases of the language.
+        noun: Converts the label of an activity or sleep to a noun phrase: `"nap"` into `"a nap"`.
+        mood: Converts the label of a mood to the word that follows the verb.
         trend_words: Type of trend -> alternatives, each a dict of slots such as `{"a_trend": "an increasing trend"}`.
         anomaly_words: Type of anomaly -> alternatives, likewise.
         groups: Caption group -> heading.
-        units: Unit in the schema -> what follows a number; units that are not listed are left out.
+        units: Unit in the schema -> text after a number; units that are not listed are omitted.
         span: Time format -> template of two times, with `{start}` and `{end}`.
         time: Time format -> template of one time, with `{time}`.
         join: Joins phrases: `["a", "b", "c"]` into `"a, b and c"`.
@@ -185,7 +185,7 @@ class Wording:
             raise ValueError(f"Wording {self.name!r}: {where} {sentence!r} lacks the slots {sorted(needed - used)}.")
 
     def signature(self) -> str:
-        """Returns a short hash of all sentences and words: captions cached under another one are out of date."""
+        """Returns a short hash of all sentences and words: captions cached with a different one are outdated."""
         digest = hashlib.blake2b(digest_size=8)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -194,10 +194,10 @@ class Wording:
 
 
 def _source_of(function: Callable[..., Any]) -> str:
-    """The text of the module that a function stands in, with the words that it looks up; else its compiled code."""
+    """Returns the source of the module that defines a function, including its tables of words, or its compiled code."""
     try:
         return inspect.getsource(inspect.getmodule(function) or function)
-    except (OSError, TypeError):  # typed into a session, or made by a machine
+    except (OSError, TypeError):  # defined interactively or generated
         code = getattr(function, "__code__", None)
         return type(function).__qualname__ if code is None else f"{code.co_code.hex()} {code.co_names}"
 
@@ -211,24 +211,26 @@ def slots_of(sentence: str) -> set[str]:
     try:
         names = {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
     except ValueError as error:
-        raise ValueError(f"Template {sentence!r} is malformed: {error}. Write {{slot}}, and double a brace.") from None
+        raise ValueError(
+            f"Template {sentence!r} is malformed: {error}. Write {{slot}}; double literal braces."
+        ) from None
     if any(not name.isidentifier() for name in names):
-        raise ValueError(f"Template {sentence!r} has a slot that is no name; write {{slot}}, and double a brace.")
+        raise ValueError(f"Template {sentence!r} has an invalid slot; write {{slot}}, and double literal braces.")
     return {name[0].lower() + name[1:] for name in names}
 
 
 def capitalised(text: str) -> str:
-    """Returns the text with a capital first letter, unless its first word is a name of its own, such as `pNN20`."""
+    """Returns the text with a capital first letter, unless its first word has its own capitalisation (`pNN20`)."""
     word = re.match(r"[^\W\d_]*", text)
     return text[:1].upper() + text[1:] if word is None or word.group().islower() else text
 
 
 def prepare(sentence: str, **known: str) -> str:
-    """Fills the slots that are known and leaves the others as `%(slot)s`, ready for the `%` operator.
+    """Fills the given slots and leaves the others as `%(slot)s`, ready for the `%` operator.
 
     Args:
         sentence: The template.
-        **known: Values; one whose slot is written with a capital is capitalised.
+        **known: Values of slots; capitalised if the slot starts with a capital letter.
 
     Returns:
         The sentence as a `%` format.
@@ -248,9 +250,9 @@ def prepare(sentence: str, **known: str) -> str:
 
 
 def prepare_timed(sentence: str, wording: Wording, time_format: str, **known: str) -> str:
-    """Like [`prepare`], with `{span}`, `{start}`, `{end}`, `{time}` and `{moment}` in the words of the time format.
+    """Like [`prepare`], but also formats `{span}`, `{start}`, `{end}`, `{time}` and `{moment}`.
 
-    What is left open are the bare times, `%(start)s`, `%(end)s` and `%(time)s`.
+    The remaining slots are the bare times, `%(start)s`, `%(end)s` and `%(time)s`.
     """
     one = wording.time[time_format]
     two = wording.span[time_format]
@@ -272,14 +274,14 @@ _REGISTERED: dict[str, Wording] = {}
 
 
 def list_languages() -> tuple[str, ...]:
-    """Returns the codes of all languages that captions can be written in."""
+    """Returns the codes of all supported caption languages."""
     from . import languages
 
     return tuple(sorted({module.name for module in pkgutil.iter_modules(languages.__path__)} | set(_REGISTERED)))
 
 
 def get_wording(language: str) -> Wording:
-    """Returns the words of a language.
+    """Returns the wording of a language.
 
     Args:
         language: Its code, the name of a file in `languages/` or one given to [`register_language`].
@@ -291,14 +293,14 @@ def get_wording(language: str) -> Wording:
         return _REGISTERED[language]
     if language not in list_languages():
         raise ValueError(
-            f"There are no captions in language {language!r}; there are {', '.join(list_languages())}. To add one,"
+            f"Captions are not available in language {language!r}, only in {', '.join(list_languages())}. To add one,"
             " write a Wording and pass it to register_language, or as CaptionBuilder(templates=...)."
         )
     return importlib.import_module(f".languages.{language}", __package__).WORDING
 
 
 def register_language(code: str, wording: Wording) -> None:
-    """Adds a language, or replaces the words of one, for this process.
+    """Adds or replaces a language in this process.
 
     Args:
         code: Its code, such as `"fr"`.
