@@ -87,8 +87,7 @@ def main(argv: list[str] | None = None) -> list[float]:
             clamp_logit_scale(model)
             scheduler.step()
             optimizer.zero_grad()
-            # The mean over processes is the loss of the global batch.
-            losses.append(accelerator.reduce(loss.detach(), "mean").item())
+            losses.append(accelerator.reduce(loss.detach(), "mean").item())  # the loss of the global batch
             accelerator.print(f"step {step} of {steps}: loss {losses[-1]:.4f}", file=sys.stderr)
             if step % options.save_steps == 0:
                 save_checkpoint(accelerator, options.output_dir, step, model_writer(accelerator, model, parts))

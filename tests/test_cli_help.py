@@ -94,7 +94,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
         (["demo", "--date", "2024-03-01"], "date applies to a recording only"),
         (["demo", "--output-dir", "file.txt"], "but file.txt is a file"),
         (["simulate", "5", "x", "--schema", "nothing"], "Unknown schema 'nothing'"),
-        (["simulate", "5", "file.txt/x"], "Not a directory: file.txt/"),
+        (["simulate", "5", "file.txt/x"], "Not a directory: file.txt"),
         (["caption", "nowhere", "out"], "There is no folder 'nowhere'"),
         (["caption", ".", "out"], "contains no Parquet file"),
         (["caption", "file.txt", "out"], "file.txt"),

@@ -83,7 +83,7 @@ def test_linear_probe(run: Run, tmp_path: Path) -> None:
     score, chance = map(float, re.findall(r"balanced accuracy ([\d.]+) .* chance is ([\d.]+)", out)[0])
     assert score > chance
     error = run("linear_probe", "--people", "5", "--label", "height", status=2)
-    assert "no label 'height'; they have" in error
+    assert "no label 'height'; available labels are" in error
 
 
 def test_lora(run: Run, tmp_path: Path) -> None:

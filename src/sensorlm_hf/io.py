@@ -111,6 +111,7 @@ def atomic_folder(target: str | os.PathLike, *, overwrite: bool = False) -> Iter
 
     Raises:
         FileExistsError: If `target` exists, is not empty, and `overwrite` is false.
+        NotADirectoryError: If a parent of `target` is a file.
     """
     target = Path(target)
     if not overwrite:
@@ -148,7 +149,10 @@ def staged_files(folder: str | os.PathLike, *, last: Callable[[Path], bool] | No
 
 @contextlib.contextmanager
 def _temporary_folder(parent: Path, name: str) -> Iterator[Path]:
-    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(parent)) from None
     for left in parent.glob(f".{glob.escape(name)}.*{PARTIAL}"):
         if left.is_dir() and _is_abandoned(left):
             shutil.rmtree(left, ignore_errors=True)

@@ -199,7 +199,7 @@ class SensorSchema:
             replace(channel, mean=stats[channel.key][0], std=stats[channel.key][1]) if channel.key in stats else channel
             for channel in self.channels
         )
-        return _not_an_impostor(SensorSchema(name or f"{self.name}-custom", channels, self.description))
+        return _check_registered_name(SensorSchema(name or f"{self.name}-custom", channels, self.description))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the schema as plain JSON types; [`SensorSchema.from_dict`] reads it back."""
@@ -232,7 +232,7 @@ class SensorSchema:
         if isinstance(data["channels"], (str, Mapping)) or not isinstance(data["channels"], Sequence):
             raise ValueError("`channels` must be a list of mappings, one per channel, in column order.")
         channels = [_channel_from_dict(item, position) for position, item in enumerate(data["channels"])]
-        return _not_an_impostor(cls(data["name"], tuple(channels), data.get("description") or ""))
+        return _check_registered_name(cls(data["name"], tuple(channels), data.get("description") or ""))
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the schema atomically to a `.json`, `.yaml` or `.yml` file."""
@@ -263,7 +263,7 @@ def _finite(value: Any, where: str) -> float:
     return float(value)
 
 
-def _not_an_impostor(schema: SensorSchema) -> SensorSchema:
+def _check_registered_name(schema: SensorSchema) -> SensorSchema:
     """Rejects a built-in schema's name for other channels: stored days and models refer to schemas by name."""
     shipped = _BUILTIN.get(schema.name)
     if shipped is not None and shipped.channels != schema.channels:

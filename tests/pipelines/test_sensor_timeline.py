@@ -87,7 +87,7 @@ def test_where_nothing_was_observed_there_is_no_score(pipe_of, days):
 
 def test_bad_options(pipe_of, days):
     pipe = pipe_of("clip")
-    with pytest.raises(ValueError, match="at least 10, got 5"):
+    with pytest.raises(ValueError, match="at least 10 minutes, got 5"):
         pipe(days[0], LABELS, return_timeline=True, timeline_window=5)
     with pytest.raises(TypeError, match="return_timeline"):
         pipe(days[0], LABELS, return_timeline="yes")

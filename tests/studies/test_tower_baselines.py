@@ -123,5 +123,5 @@ def test_bad_input(tmp_path: Path) -> None:
     days = make_days(range(4))
     with pytest.raises(ValueError, match="supervised, simclr, mae"):
         evaluate_tower("byol", config(), EXTRACTOR, days[:2], days[2:], TASK, arguments(tmp_path, 1))
-    with pytest.raises(ValueError, match="2 people are in the training"):
+    with pytest.raises(ValueError, match="2 people are in both the training"):
         evaluate_tower("mae", config(), EXTRACTOR, days, days[:2], TASK, arguments(tmp_path, 1))

@@ -77,7 +77,7 @@ def test_a_model_trained_with_other_settings_is_refused(
 def test_a_model_of_unknown_settings_is_refused(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "training.json").write_text("{}")
-    with pytest.raises(ValueError, match=f"has no {SETTINGS}, so what it was trained with is unknown"):
+    with pytest.raises(ValueError, match=f"has no {SETTINGS}, so its training settings are unknown"):
         train_variant(options(cohort, "clip"), tmp_path / "clip")
 
 
