@@ -174,9 +174,11 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
     losses, told = ([e["loss"] for e in curve(r) if "loss" in e] for r in (results[0], expected))
     assert losses == pytest.approx(told, rel=1e-3)
     for name, weight in expected["weights"].items():
+        assert torch.equal(results[0]["weights"][name], results[1]["weights"][name])
+        if name.endswith("k_proj.bias"):
+            continue  # adding a vector to all keys changes no attention weight: its gradient is rounding, scaled by Adam
         # Muon makes its updates orthogonal in bfloat16, so that the last bits of a gradient show in the third place.
         torch.testing.assert_close(results[0]["weights"][name], weight, atol=1e-3, rtol=1e-3, msg=name)
-        assert torch.equal(results[0]["weights"][name], results[1]["weights"][name])
 
 
 def test_sharded_matrices_are_refused(tmp_path: Path):
