@@ -176,7 +176,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
     for name, weight in expected["weights"].items():
         assert torch.equal(results[0]["weights"][name], results[1]["weights"][name])
         if name.endswith("k_proj.bias"):
-            continue  # adding a vector to all keys changes no attention weight: its gradient is rounding, scaled by Adam
+            continue  # its gradient is 0 but for rounding, which Adam scales up: keys may shift without effect
         # Muon makes its updates orthogonal in bfloat16, so that the last bits of a gradient show in the third place.
         torch.testing.assert_close(results[0]["weights"][name], weight, atol=1e-3, rtol=1e-3, msg=name)
 
