@@ -28,8 +28,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
 from sensorlm_hf.modeling.losses_sensorlm import clip_loss, positive_pairs
-from sensorlm_hf.training.distributed import GlobalLosses, compute_losses, scalars_to_vectors, unwrap_sensorlm
+from sensorlm_hf.training.distributed import GlobalLosses
+from sensorlm_hf.training.fsdp import scalars_to_vectors
 from sensorlm_hf.training.grad_cache import cached_backward
+from sensorlm_hf.training.losses import compute_losses, unwrap_sensorlm
 
 ROWS, MICRO_BATCHES, MINUTES, CHANNELS, VOCAB, LENGTH = 12, 2, 60, 6, 41, 14
 TOLERANCE = 1e-12

@@ -43,5 +43,5 @@ def test_a_run_has_its_record_in_its_own_folder(tmp_path: Path) -> None:
     (model / "training.json").write_text(json.dumps({"seed": 2}))
     assert training_record(model) == {"seed": 2}
     (model / "training.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"training\.json is no record of a training"):
+    with pytest.raises(ValueError, match=r"training\.json is not a training record"):
         training_record(model)

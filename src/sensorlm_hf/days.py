@@ -198,7 +198,7 @@ class SensorDay:
         """Returns the day with other events; its signals are shared, not copied.
 
         Raises:
-            TypeError: If one is no [`Event`].
+            TypeError: If one is not an [`Event`].
             ValueError: If one does not overlap the window.
         """
         return self._with(events=_check_events(events, len(self)))

@@ -166,7 +166,7 @@ def test_the_demo_model_is_compared_with_names_and_numbers(cohort: Path) -> None
 @pytest.mark.parametrize("text", ["not json", "[1, 2]"])
 def test_a_broken_training_record_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "training.json").write_text(text)
-    with pytest.raises(ValueError, match=r"training\.json is no record of a training"):
+    with pytest.raises(ValueError, match=r"training\.json is not a training record"):
         trained_key(tmp_path)
 
 

@@ -27,7 +27,8 @@ from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, 
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import SensorLMTrainer, SensorLMTrainingArguments
 from sensorlm_hf.training.checkpoints import last_complete_checkpoint
-from sensorlm_hf.training.distributed import restore_scalars, unwrap_sensorlm
+from sensorlm_hf.training.fsdp import restore_scalars
+from sensorlm_hf.training.losses import unwrap_sensorlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

@@ -14,18 +14,9 @@ import torch
 import torch.distributed as dist
 
 from sensorlm_hf.modeling.losses_sensorlm import clip_loss, positive_pairs, siglip_loss
-from sensorlm_hf.training.distributed import (
-    GlobalLosses,
-    Ring,
-    all_gather,
-    clamp_logit_scale,
-    compute_losses,
-    prepare_for_fsdp2,
-    restore_scalars,
-    ring_siglip_loss,
-    scalars_to_vectors,
-    unwrap_sensorlm,
-)
+from sensorlm_hf.training.distributed import GlobalLosses, Ring, all_gather, ring_siglip_loss
+from sensorlm_hf.training.fsdp import prepare_for_fsdp2, restore_scalars, scalars_to_vectors
+from sensorlm_hf.training.losses import clamp_logit_scale, compute_losses, unwrap_sensorlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

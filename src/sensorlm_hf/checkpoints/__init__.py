@@ -16,7 +16,7 @@ RECORDS = "records"
 
 
 def demo_checkpoint() -> str:
-    """Returns the folder of the demo model, trained on simulated people.
+    """Returns the folder of the demo model, trained on synthetic subjects.
 
     Raises:
         FileNotFoundError: If the package was installed without it.
@@ -30,14 +30,14 @@ def demo_checkpoint() -> str:
 
 
 def packaged_checkpoint(name: str) -> str | None:
-    """Returns the folder of the packaged checkpoint that a name means.
+    """Returns the folder of a packaged checkpoint by name.
 
     Args:
-        name: What a user gives as a model.
+        name: Model name or path given by the user.
 
     Returns:
-        Its folder. None if no packaged checkpoint has exactly this name, or if the working directory holds a folder or
-        file of this name, which comes first.
+        Its folder. None if no packaged checkpoint has exactly this name, or if the working directory contains a file
+        or folder of this name, which takes precedence.
     """
     if name != DEMO_MODEL or Path(name).exists():
         return None
@@ -54,13 +54,13 @@ def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
     """Returns how a model was trained, from the `training.json` in its folder or in its [`records_folder`].
 
     Args:
-        model_path: Model folder, name of a packaged checkpoint, or what else `from_pretrained` takes.
+        model_path: Model folder, name of a packaged checkpoint, or Hub id.
 
     Returns:
-        What `pretrain` wrote; None where there is no record, as for a name on the Hub.
+        The record written by `pretrain`; None if there is none, as for a Hub id.
 
     Raises:
-        ValueError: If the file holds something else.
+        ValueError: If the file is not a training record.
     """
     if model_path is None:
         return None
@@ -76,10 +76,12 @@ def training_record(model_path: str | Path | None) -> dict[str, Any] | None:
         record = error
     if not isinstance(record, dict):
         why = f" ({record})" if isinstance(record, ValueError) else ""
-        raise ValueError(f"{path} is no record of a training{why}. Remove it, if the model is not yours to mend.")
+        raise ValueError(
+            f"{path} is not a training record{why}. Remove the file, or restore it from the original model."
+        )
     return record
 
 
 def training_options(model_path: str | Path | None) -> dict[str, Any]:
-    """Returns the `options` of a [`training_record`]; empty where there is none."""
+    """Returns the `options` of a [`training_record`]; empty if there is none."""
     return (training_record(model_path) or {}).get("options") or {}

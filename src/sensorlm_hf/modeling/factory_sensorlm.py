@@ -6,9 +6,7 @@ from transformers import AutoConfig
 
 from .configuration_sensorlm import SensorLMConfig
 from .generation_sensorlm import SensorLMForConditionalGeneration
-from .modeling_sensorlm import SensorLMModel
-
-_HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
+from .modeling_sensorlm import HUB_OPTIONS, SensorLMModel
 
 
 def pretraining_class(config: SensorLMConfig) -> Any:
@@ -31,7 +29,7 @@ def load_pretrained(pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
     """
     config = kwargs.pop("config", None)
     if config is None:
-        hub = {name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs}
+        hub = {name: kwargs[name] for name in HUB_OPTIONS if name in kwargs}
         config = AutoConfig.from_pretrained(pretrained_model_name_or_path, **hub)
     if not isinstance(config, SensorLMConfig):
         raise ValueError(

@@ -60,19 +60,23 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             self._tied_weights_keys = {"decoder.lm_head.weight": f"sensorlm.{name}.weight"}
         self.post_init()
 
-    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
-        if as_saved and {name for name, _ in self.decoder.named_parameters(prefix="decoder")} <= report["missing_keys"]:
-            raise ValueError(
-                f"{source} holds a model without its decoder, which would start from random weights. Load it with"
-                " `SensorLMModel.from_pretrained`, or pass the `config` of the model to train a new decoder."
-            )
+    def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
+        decoder = {name for name, _ in self.decoder.named_parameters(prefix="decoder")}
+        if source is not None and decoder <= report["missing_keys"]:
+            # A contrastive checkpoint may get a decoder; one of this objective has lost it.
+            saved, _ = SensorLMConfig.get_config_dict(source, **hub_options)
+            if saved.get("objective") == self.config.objective:
+                raise ValueError(
+                    f"{source} holds a model without its decoder, which would start from random weights. Load it with"
+                    " `SensorLMModel.from_pretrained`."
+                )
         if any(name.startswith("decoder.language_model.") for name in report["missing_keys"]):
             raise ValueError(
                 f"{source} holds its language model undivided, or divided differently, so the decoder of objective"
                 f" {self.config.objective!r} would start from random layers. Build the model with"
                 " `from_sensor_text_pretrained`, giving the checkpoint as `sensor_config`."
             )
-        self.sensorlm._check_loaded(source, report, as_saved)
+        self.sensorlm._check_loaded(source, report, hub_options)
 
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""
@@ -91,12 +95,9 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         self.decoder.lm_head = new_embeddings
 
     def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
-        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
+        """Changes the vocabulary, also of a language model and its head."""
         head = self.decoder.lm_head
         result = super().resize_token_embeddings(*args, **kwargs)
-        self.config.text_config.vocab_size = result.num_embeddings
-        if self.config.text_config.language_model_config is not None:
-            self.config.text_config.language_model_config.vocab_size = result.num_embeddings
         if isinstance(head, SensorLMHead) and self.decoder.lm_head is not head:
             resized = self.decoder.lm_head
             bias = resized.bias is not None
@@ -135,18 +136,23 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         total = None if num_items is None else torch.as_tensor(num_items, device=scores.device)
         return caption_loss(scores, targets[scored], total=total)
 
-    def _weighted_loss(
+    def joint_loss(
         self, contrastive: Optional[torch.Tensor], caption: Optional[torch.Tensor]
     ) -> Optional[torch.Tensor]:
+        """Weights and adds the losses of the objective.
+
+        Args:
+            contrastive: The contrastive loss, if it was computed; `cap` has none.
+            caption: The caption loss, if it was computed.
+
+        Returns:
+            The weighted sum of those that were computed, unweighted for `cap`; `None` without any.
+        """
         if self.config.objective == "cap":
             return caption
+        weights = (self.config.contrastive_loss_weight, self.config.caption_loss_weight)
         losses = [
-            weight * loss
-            for weight, loss in (
-                (self.config.contrastive_loss_weight, contrastive),
-                (self.config.caption_loss_weight, caption),
-            )
-            if loss is not None
+            weight * loss for weight, loss in zip(weights, (contrastive, caption), strict=True) if loss is not None
         ]
         return sum(losses[1:], losses[0]) if losses else None
 
@@ -258,7 +264,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 targets = caption_targets(input_ids, attention_mask, labels)
                 caption = self._caption_loss(hidden, None if logits_to_keep else logits, targets, num_items)
         return SensorLMConditionalGenerationOutput(
-            **{**base, "loss": self._weighted_loss(base.loss, caption)},
+            **{**base, "loss": self.joint_loss(base.loss, caption)},
             contrastive_loss=base.loss,
             caption_loss=caption,
             logits=logits,

@@ -151,6 +151,16 @@ def siglip_loss(
     return -nn.functional.logsigmoid(signs * logits).sum(dim=1).mean()
 
 
+def default_labels(input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+    """Returns the caption labels of texts, `(B, L)`: the tokens, -100 for padding.
+
+    Args:
+        input_ids: `(B, L)` token ids.
+        attention_mask: `(B, L)`, 0 for padding.
+    """
+    return input_ids if attention_mask is None else input_ids.masked_fill(attention_mask == 0, -100)
+
+
 def caption_targets(
     input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor] = None, labels: Optional[torch.Tensor] = None
 ) -> torch.Tensor:
@@ -159,7 +169,7 @@ def caption_targets(
     Args:
         input_ids: `(B, L)` token ids.
         attention_mask: `(B, L)`, 0 for padding.
-        labels: `(B, L)`, -100 for tokens that do not count; by default `input_ids` without the padding.
+        labels: `(B, L)`, -100 for tokens that do not count; by default the [`default_labels`].
 
     Returns:
         `(B, L - 1)` token ids, -100 where there is nothing to predict.
@@ -168,7 +178,7 @@ def caption_targets(
         ValueError: If the labels have another shape than the tokens.
     """
     if labels is None:
-        labels = input_ids if attention_mask is None else input_ids.masked_fill(attention_mask == 0, -100)
+        labels = default_labels(input_ids, attention_mask)
     elif labels.shape != input_ids.shape:
         raise ValueError(
             f"`labels` must have the shape of `input_ids`, {tuple(input_ids.shape)}, got {tuple(labels.shape)}."
@@ -209,6 +219,7 @@ __all__ = [
     "caption_targets",
     "clip_loss",
     "contrastive_cross_entropy",
+    "default_labels",
     "positive_pairs",
     "siglip_loss",
 ]

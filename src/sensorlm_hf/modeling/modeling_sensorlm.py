@@ -51,6 +51,9 @@ from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMi
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
 
+HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
+"""Keyword arguments of `from_pretrained` that say where the files are."""
+
 _SKIPPING_THRESHOLD = 7 / 8
 """Missing patches are skipped when the fullest row of the batch has at most this fraction of the patches."""
 
@@ -209,7 +212,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
                 tower.
         """
         wants_report = kwargs.pop("output_loading_info", False)
-        as_saved = kwargs.get("config") is None
+        hub_options = {name: kwargs[name] for name in HUB_OPTIONS if name in kwargs}
         if cls._tower_key_mapping is not None:
             kwargs.setdefault("key_mapping", cls._tower_key_mapping)
         model, report = super().from_pretrained(
@@ -218,16 +221,16 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         if cls._tower_key_mapping is not None:
             # Saving would put the prefix back.
             vars(model).pop("_weight_conversions", None)
-        model._check_loaded(pretrained_model_name_or_path, report, as_saved)
+        model._check_loaded(pretrained_model_name_or_path, report, hub_options)
         return (model, report) if wants_report else model
 
-    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
+    def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
         """Raises an error if the checkpoint lacks weights without which this model cannot be used.
 
         Args:
             source: Where the model was loaded from.
             report: Loading report of transformers.
-            as_saved: Whether the configuration is the checkpoint's own, so that no part is meant to start anew.
+            hub_options: Options with which the files of the checkpoint are found.
         """
 
     @torch.no_grad()
@@ -573,15 +576,14 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
         self.post_init()
 
-    def _check_loaded(self, source: Any, report: dict[str, Any], as_saved: bool) -> None:
-        missing = report["missing_keys"]
-        if any(name.startswith("text_model.") for name in missing) and self.config.architectures:
-            saved = self.config.architectures[0]
-            if saved == "SensorLMForSensorClassification":
-                raise ValueError(
-                    f"{source} holds a {saved}, which has no text tower, so it cannot be a {type(self).__name__}. Load"
-                    f" it with {saved}.from_pretrained."
-                )
+    def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
+        classifier = "SensorLMForSensorClassification"
+        lacks_text = any("text_model." in name for name in report["missing_keys"])
+        if lacks_text and classifier in (self.config.architectures or ()):
+            raise ValueError(
+                f"{source} holds a {classifier}, which has no text tower, so it cannot be a {type(self).__name__}. Load"
+                f" it with {classifier}.from_pretrained."
+            )
 
     def get_input_embeddings(self) -> nn.Module:
         """Returns the token embedding."""
@@ -590,14 +592,6 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
         self.text_model.set_input_embeddings(value)
-
-    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
-        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
-        result = super().resize_token_embeddings(*args, **kwargs)
-        self.config.text_config.vocab_size = result.num_embeddings
-        if self.config.text_config.language_model_config is not None:
-            self.config.text_config.language_model_config.vocab_size = result.num_embeddings
-        return result
 
     def get_position_embeddings(self) -> Optional[nn.Module]:
         """Returns the learned positions of the text; `None` where they are rotary."""
@@ -788,6 +782,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
 
 
 __all__ = [
+    "HUB_OPTIONS",
     "MAX_CLIP_LOGIT_SCALE",
     "SensorLMModel",
     "SensorLMPreTrainedModel",

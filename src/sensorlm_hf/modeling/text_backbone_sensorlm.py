@@ -446,7 +446,7 @@ _SENTENCE_POOLINGS = {
 
 
 def saved_pooling(source: Any, options: Mapping[str, Any]) -> Optional[str]:
-    """Returns the pooling that a sentence-transformers repository asks for; `None` if it is no such repository."""
+    """Returns the pooling that a sentence-transformers repository specifies; `None` for other repositories."""
     if isinstance(source, PreTrainedModel):
         return None
     hub = {key: options[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in options}
@@ -460,8 +460,9 @@ def saved_pooling(source: Any, options: Mapping[str, Any]) -> Optional[str]:
 
 
 class SensorTextPretrainedMixin:
-    """`from_sensor_text_pretrained` of [`SensorLMModel`] and [`SensorLMForConditionalGeneration`]."""
+    """What [`SensorLMModel`] and [`SensorLMForConditionalGeneration`] share for a pretrained language model."""
 
+    config: Any
     base_model: Any
     config_class: Any
 
@@ -563,6 +564,15 @@ class SensorTextPretrainedMixin:
         if freeze_text:
             model.freeze_text()
         return model.eval()
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
+        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
+        parent: Any = super()
+        result = parent.resize_token_embeddings(*args, **kwargs)
+        text = self.config.text_config
+        if text.language_model_config is not None:
+            text.language_model_config.vocab_size = text.vocab_size
+        return result
 
     def freeze_text(self) -> None:
         """Excludes the weights of a pretrained language model from training (locked-text tuning).

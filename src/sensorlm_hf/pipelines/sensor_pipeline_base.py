@@ -119,14 +119,9 @@ class SensorPipeline(Pipeline):
         if type(base).__module__.startswith("transformers_modules."):
             options["trust_remote_code"] = True
         try:
-            model, report = AutoModelForMultimodalLM.from_pretrained(source, output_loading_info=True, **options)
+            model = AutoModelForMultimodalLM.from_pretrained(source, **options)
         except Exception as error:
             raise ValueError(f"{needs}: give it as `model`. It could not be loaded from {source!r}: {error}") from error
-        if any(name.startswith("decoder.") for name in report["missing_keys"]):
-            raise ValueError(
-                f"{needs}: give it as `model`. {source!r}, the source of this model, has no decoder, because a"
-                f" {type(base).__name__} does not save one."
-            )
         # The given base model is kept: its weights, mode or quantisation may differ from the files.
         model.sensorlm = base
         model.tie_weights()

@@ -10,6 +10,7 @@ import copy
 import importlib
 import json
 import os
+import uuid
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -536,10 +537,13 @@ def _check_channel_dicts(channels: Any) -> list[dict[str, Any]]:
 
 
 def _write_text(path: Path, text: str) -> None:
+    # Not with `sensorlm_hf.io`, since this file also runs standalone, as remote code.
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
-        importlib.import_module("sensorlm_hf.io").atomic_write_text(path, text)
-    except ImportError:  # remote code, without the package
-        path.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 __all__ = ["SensorLMFeatureExtractor"]

@@ -8,9 +8,11 @@ with requires_extra("train", "Training"):
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_complete_checkpoint, load_checkpoint, save_checkpoint
-from .distributed import GlobalLosses, clamp_logit_scale, compute_losses, prepare_for_fsdp2, restore_scalars
+from .distributed import GlobalLosses
+from .fsdp import prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
 from .lora import lora_config
+from .losses import clamp_logit_scale, compute_losses
 from .muon import MuonWithAdamW
 from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
 from .sampler import PersonSampler

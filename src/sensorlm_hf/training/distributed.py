@@ -11,23 +11,19 @@ an embedding was computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.utils.checkpoint import checkpoint
 
-from ..modeling import SensorLMForConditionalGeneration, SensorLMModel
 from ..modeling.losses_sensorlm import (
-    caption_targets,
     clip_loss,
     contrastive_cross_entropy,
     positive_pairs,
     siglip_loss,
 )
-from ..modeling.modeling_sensorlm import MAX_CLIP_LOGIT_SCALE
 
 EXCHANGES = ("gather", "ring")
 """How embeddings are exchanged: all-gather, or text embeddings around a ring (sigmoid loss only)."""
@@ -353,23 +349,11 @@ class GlobalLosses:
             total = total + part * ((rows.stop - rows.start) / count)
         return total
 
-    def caption_divisor(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Returns the number of tokens by which each process divides its summed caption loss.
-
-        Args:
-            tokens: Number of scored tokens on this process, an integer scalar.
-
-        Returns:
-            The number of scored tokens in the global batch, so that every token has the same weight on whichever
-            process it is scored.
-        """
-        return self.total_over_processes(tokens)
-
     def reduce_caption(self, part: torch.Tensor) -> torch.Tensor:
         """Returns this process's share of the caption loss.
 
         Args:
-            part: Summed loss of this process, divided by [`caption_divisor`].
+            part: Summed loss of this process, divided by the number of scored tokens in the global batch.
         """
         return part * world_size(self.group)
 
@@ -452,198 +436,3 @@ def _share_of_rows(
         by_sensor = contrastive_cross_entropy(scale * (sensor @ all_texts.T), positives)
         by_text = contrastive_cross_entropy(scale * (text @ all_sensors.T), positives)
     return (by_sensor + by_text) / 2
-
-
-def unwrap_sensorlm(model: Any) -> Any:
-    """Returns the [`SensorLMForConditionalGeneration`] or [`SensorLMModel`] inside DDP, FSDP, PEFT or `torch.compile`.
-
-    Raises:
-        TypeError: If the model contains neither.
-    """
-    for module in model.modules():
-        if isinstance(module, (SensorLMForConditionalGeneration, SensorLMModel)):
-            return module
-    raise TypeError(
-        f"Expected a SensorLMModel or SensorLMForConditionalGeneration, plain or wrapped, got {type(model).__name__}."
-    )
-
-
-def has_caption_loss(model: Any) -> bool:
-    """Returns whether a model, plain or wrapped, has a decoder and with it a caption loss.
-
-    Raises:
-        ValueError: If it has no loss at all: the base model of objective `cap`.
-    """
-    inner = unwrap_sensorlm(model)
-    if isinstance(inner, SensorLMForConditionalGeneration):
-        return True
-    if not inner.config.is_contrastive:
-        raise ValueError(
-            f"A {type(inner).__name__} of objective {inner.config.objective!r} has no loss. Use"
-            " SensorLMForConditionalGeneration, which has the decoder."
-        )
-    return False
-
-
-@dataclass
-class Losses:
-    """Losses of a batch.
-
-    Attributes:
-        loss: Scalar, the weighted sum of the losses below.
-        contrastive_loss: Scalar, unweighted; `None` for `cap`.
-        caption_loss: Scalar, unweighted; `None` for the contrastive objectives.
-        outputs: Output of the model; `None` if the batch was split into several forward passes.
-    """
-
-    loss: torch.Tensor
-    contrastive_loss: torch.Tensor | None = None
-    caption_loss: torch.Tensor | None = None
-    outputs: Any = None
-
-
-def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) -> Losses:
-    """Runs the forward pass and computes the losses of the global batch.
-
-    The model computes embeddings and the summed caption loss; everything that involves other processes happens outside
-    its forward pass. Call it on all processes.
-
-    Args:
-        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped by DDP, FSDP2, PEFT or
-            `torch.compile`.
-        inputs: Keyword arguments of its forward pass.
-        losses: How the losses are computed.
-
-    Returns:
-        The losses. On several processes they are shares; see [`GlobalLosses`].
-
-    Example:
-        ```python
-        loss = compute_losses(model, batch, GlobalLosses()).loss
-        accelerator.backward(loss)
-        optimizer.step()
-        clamp_logit_scale(model)
-        ```
-
-    Raises:
-        ValueError: If the number of rows differs between processes, or the model has no loss.
-    """
-    inputs = dict(inputs)
-    groups = inputs.pop("text_group_ids", None)
-    if has_caption_loss(model):
-        inputs.update(caption_inputs(inputs, losses))
-    outputs = model(**inputs, return_loss=False)
-    contrastive = None
-    if outputs.get("text_embeds") is not None:
-        contrastive = losses.contrastive(
-            outputs["sensor_embeds"], outputs["text_embeds"], outputs["logit_scale"], outputs.get("logit_bias"), groups
-        )
-    return weighted_losses(unwrap_sensorlm(model).config, outputs, contrastive, losses)
-
-
-def caption_inputs(inputs: Mapping[str, Any], losses: GlobalLosses) -> dict[str, torch.Tensor]:
-    """Returns the inputs with which a forward pass computes this process's part of the caption loss.
-
-    Args:
-        inputs: `input_ids`, and optionally `attention_mask` and `labels`.
-        losses: How the losses are computed.
-
-    Returns:
-        `labels` and `num_items_in_batch`.
-    """
-    ids, mask, labels = inputs["input_ids"], inputs.get("attention_mask"), inputs.get("labels")
-    targets = caption_targets(ids, mask, labels)
-    if labels is None:
-        labels = ids if mask is None else ids.masked_fill(mask == 0, -100)
-    return {"labels": labels, "num_items_in_batch": losses.caption_divisor((targets != -100).sum())}
-
-
-def weighted_losses(config: Any, outputs: Any, contrastive: torch.Tensor | None, losses: GlobalLosses) -> Losses:
-    """Combines the contrastive loss with the caption loss of the outputs, weighted as configured.
-
-    Args:
-        config: Configuration of the model.
-        outputs: Output of the model.
-        contrastive: Contrastive loss; `None` if the objective has none.
-        losses: How the losses are computed.
-
-    Returns:
-        The losses.
-    """
-    caption = outputs.get("caption_loss")
-    if caption is None:
-        return Losses(contrastive, contrastive, None, outputs)
-    caption = losses.reduce_caption(caption)
-    if contrastive is None:
-        return Losses(caption, None, caption, outputs)
-    loss = config.contrastive_loss_weight * contrastive + config.caption_loss_weight * caption
-    return Losses(loss, contrastive, caption, outputs)
-
-
-@torch.no_grad()
-def clamp_logit_scale(model: Any) -> None:
-    """Clamps the learned temperature of the softmax loss to a factor of 100, as CLIP does.
-
-    Call it after each optimizer step. The forward pass clamps the value without changing the parameter, so a parameter
-    beyond the limit would receive no gradient and stop learning.
-
-    Args:
-        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped.
-    """
-    base = unwrap_sensorlm(model).base_model
-    if base.logit_scale is not None and base.logit_bias is None:
-        base.logit_scale.clamp_(max=MAX_CLIP_LOGIT_SCALE)
-
-
-SCALARS = ("logit_scale", "logit_bias")
-
-
-def scalars_to_vectors(model: Any) -> None:
-    """Reshapes the learned temperature and bias to one dimension, since FSDP2 cannot shard scalars.
-
-    Call it before wrapping the model. [`restore_scalars`] undoes it for saving.
-    """
-    inner = unwrap_sensorlm(model).base_model
-    for name in SCALARS:
-        parameter = getattr(inner, name)
-        if parameter is not None and parameter.ndim == 0:
-            vector = torch.nn.Parameter(parameter.detach().reshape(1), requires_grad=parameter.requires_grad)
-            setattr(inner, name, vector)
-
-
-def restore_scalars(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns a state dict with temperature and bias as scalars again; see [`scalars_to_vectors`]."""
-    return {
-        name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
-        for name, tensor in state.items()
-    }
-
-
-def prepare_for_fsdp2(model: Any, accelerator: Any) -> None:
-    """Prepares a model for FSDP2; call it before `accelerator.prepare`. Without FSDP2 it does nothing.
-
-    The temperature and the bias become vectors (see [`scalars_to_vectors`]). Accelerate refuses to wrap layer classes
-    that the model does not contain, and cross-attention layers only exist in models with a decoder. Such classes are
-    removed from the plugin's list; if it lists none, all layers in the model's layer stacks are wrapped.
-
-    Args:
-        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
-        accelerator: The `Accelerator`.
-
-    Raises:
-        ValueError: If the model contains none of the configured layer classes.
-    """
-    if not accelerator.is_fsdp2:
-        return
-    scalars_to_vectors(model)
-    plugin = accelerator.state.fsdp_plugin
-    stacks = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
-    blocks = {type(block).__name__ for stack in stacks for block in stack}
-    named = plugin.transformer_cls_names_to_wrap or sorted(blocks)
-    found = [name for name in named if name in {type(module).__name__ for module in model.modules()}]
-    if not found:
-        raise ValueError(
-            f"`fsdp_transformer_layer_cls_to_wrap` names {', '.join(named)}, none of which the model contains; it has"
-            f" {', '.join(sorted(blocks))}."
-        )
-    plugin.transformer_cls_names_to_wrap = found

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-from .distributed import GlobalLosses, Losses, caption_inputs, has_caption_loss, unwrap_sensorlm, weighted_losses
+from .distributed import GlobalLosses
+from .losses import Losses, caption_inputs, has_caption_loss, unwrap_sensorlm, weighted_losses
 
 
 class _RandomState:
@@ -112,7 +113,6 @@ def cached_backward(
     if mini_batch_size < 1:
         raise ValueError(f"`mini_batch_size` must be at least 1, got {mini_batch_size}.")
     losses = GlobalLosses() if losses is None else losses
-    config = unwrap_sensorlm(model).config
     inputs = dict(inputs)
     groups = inputs.pop("text_group_ids", None)
     if has_caption_loss(model):
@@ -121,14 +121,14 @@ def cached_backward(
     rows = len(inputs["input_ids"])
     parts = [slice(start, min(start + mini_batch_size, rows)) for start in range(0, rows, mini_batch_size)]
     batches = [{name: tensor[part] for name, tensor in inputs.items()} for part in parts]
-    cache = _embed(model, batches, groups, losses, context) if config.is_contrastive else None
+    cache = _embed(model, batches, groups, losses, context) if unwrap_sensorlm(model).config.is_contrastive else None
     total = Losses(torch.zeros(()))
     for number, (part, batch) in enumerate(zip(parts, batches, strict=True)):
         with nullcontext() if number == len(parts) - 1 else no_sync():
             with nullcontext() if cache is None else cache.states[number].restore(), context():
                 outputs = model(**batch, return_loss=False, num_items_in_batch=num_items)
                 contrastive = None if cache is None else cache.surrogate(outputs, part, len(parts))
-                result = weighted_losses(config, outputs, contrastive, losses)
+                result = weighted_losses(model, outputs, contrastive, losses)
             backward(result.loss)
         for name in ("loss", "contrastive_loss", "caption_loss"):
             value, before = getattr(result, name), getattr(total, name)

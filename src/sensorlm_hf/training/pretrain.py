@@ -29,7 +29,7 @@ from ..processing.pairing import check_pair
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_complete_checkpoint
 from .corpus import tokenizer_corpus
-from .distributed import restore_scalars
+from .fsdp import restore_scalars
 from .trainer import SensorLMTrainer
 
 logger = logging.getLogger(__name__)

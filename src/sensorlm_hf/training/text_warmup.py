@@ -14,7 +14,7 @@ from torch import nn
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMModel
-from .distributed import clamp_logit_scale
+from .losses import clamp_logit_scale
 from .muon import MuonWithAdamW
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule

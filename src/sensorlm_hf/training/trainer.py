@@ -22,21 +22,13 @@ from transformers.trainer_utils import rotate_checkpoints, seed_worker
 from ..data.collator import SensorDayDataset
 from ..data.stream import SensorDayStream
 from ..io import atomic_replace
+from ..modeling.losses_sensorlm import default_labels
 from .callbacks import GracefulStopCallback, RichProgress
 from .checkpoints import PARTIAL, checkpoint_write_error, last_checkpoint_message
-from .distributed import (
-    EvaluationLosses,
-    GlobalLosses,
-    Losses,
-    clamp_logit_scale,
-    compute_losses,
-    has_caption_loss,
-    prepare_for_fsdp2,
-    restore_scalars,
-    unwrap_sensorlm,
-    world_size,
-)
+from .distributed import EvaluationLosses, GlobalLosses, world_size
+from .fsdp import prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
+from .losses import Losses, clamp_logit_scale, compute_losses, has_caption_loss, unwrap_sensorlm
 from .muon import MuonWithAdamW
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
@@ -317,7 +309,7 @@ class SensorLMTrainer(Trainer):
         if has_caption_loss(model):
             labels = inputs.get("labels")
             if labels is None:
-                labels = inputs["input_ids"].masked_fill(inputs["attention_mask"] == 0, -100)
+                labels = default_labels(inputs["input_ids"], inputs.get("attention_mask"))
             real = losses.is_real(len(labels)).to(labels.device)
             inputs = {**inputs, "labels": labels.masked_fill(~real[:, None], -100)}
         result = compute_losses(model, inputs, losses)
