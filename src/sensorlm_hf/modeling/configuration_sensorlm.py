@@ -10,8 +10,8 @@ the model is built:
 | `cap` | causal | - | mean of the tokens | yes | caption |
 | `coca` | causal | class token, projected | attention pooling | yes | softmax contrastive + caption |
 
-The text tower may also be a pretrained language model of transformers: see `language_model_config` of
-[`SensorLMTextConfig`].
+The text tower may also be a pretrained language model of transformers, or read texts with the help of a pretrained
+sentence encoder: see `language_model_config` of [`SensorLMTextConfig`].
 
 Sizes follow the public SensorLM release (Zhang et al., arXiv:2506.09108); the caption objectives follow CoCa (Yu et
 al., "CoCa: Contrastive Captioners are Image-Text Foundation Models", 2022).
@@ -169,7 +169,7 @@ class SensorLMTextConfig(PreTrainedConfig):
         pooling: `"last"` (last token, of a bidirectional tower), `"cls"` (a learned token after the text, of a causal
             tower) or `"none"` (a causal tower without a text embedding); defaults to `"last"`. Inside
             [`SensorLMConfig`] it follows from the objective. For a pretrained language model `"mean"`, `"first"`,
-            `"last"` or `"none"`.
+            `"last"` or `"none"`, or `"cls"` for a sentence encoder.
         projection_size: Width of the text embedding; defaults to `hidden_size`. Inside [`SensorLMConfig`] it is the
             width of the sensor tower.
         rope_theta: Base of rotary position embeddings (Su et al., "RoFormer", 2021), such as 10,000. By default
@@ -183,6 +183,11 @@ class SensorLMTextConfig(PreTrainedConfig):
             dict of its values with `model_type`; see [`SensorLMModel.from_sensor_text_pretrained`]. Width, heads,
             layers and vocabulary are then those of the language model. For the caption objectives `num_hidden_layers`
             counts the layers of the text tower; the decoder has the remaining ones.
+
+            With `pooling="cls"` the language model, an encoder, does not replace the tower of `coca`: captions are
+            still read and written by the tower's own causal layers, and the encoder's mean token state is added to the
+            text embedding, so that the tower understands sentences that no caption contains. `vocab_size` is then the
+            vocabulary of captions, the first tokens of the encoder's.
 
     Raises:
         ValueError: If a value is out of range, or `language_model_config` is not that of a text model.
@@ -208,7 +213,9 @@ class SensorLMTextConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         _remove_retired_fields(self, kwargs, "causal", "freeze_language_model")
-        if self.language_model_config is None:
+        if self.has_sentence_encoder:
+            self._check_sentence_encoder()
+        if not self.is_language_model:
             _check_transformer(self)
             if self.pooling is not None:
                 _check_choice(self, "pooling", POOLINGS)
@@ -233,9 +240,33 @@ class SensorLMTextConfig(PreTrainedConfig):
     @property
     def causal(self) -> bool:
         """Whether tokens attend to earlier tokens only."""
-        if self.language_model_config is not None:
+        if self.is_language_model:
             return is_causal_language_model(self.language_model_config)
         return self.pooling in ("cls", "none")
+
+    @property
+    def has_sentence_encoder(self) -> bool:
+        """Whether a pretrained encoder helps the tower's own layers to read texts."""
+        return self.language_model_config is not None and self.pooling == "cls"
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether a pretrained language model replaces the tower's own layers."""
+        return self.language_model_config is not None and self.pooling != "cls"
+
+    def _check_sentence_encoder(self) -> None:
+        model: Any = _language_model_config(self.language_model_config)
+        self.language_model_config = model
+        if is_causal_language_model(model):
+            raise ValueError(
+                f"SensorLMTextConfig: a sentence encoder (`pooling='cls'`) must be bidirectional, but"
+                f" {model.model_type!r} is a decoder-only model. Leave `pooling` out to let it replace the text tower."
+            )
+        if model.vocab_size < self.vocab_size:
+            raise ValueError(
+                f"SensorLMTextConfig: the sentence encoder has {model.vocab_size} tokens, fewer than the"
+                f" {self.vocab_size} of captions (`vocab_size`), which must be its first ones."
+            )
 
     def _check_rotary(self) -> None:
         if self.rope_theta is None:
@@ -316,7 +347,7 @@ class SensorLMConfig(PreTrainedConfig):
         # The sub-configurations are copied, since the objective completes them and they may belong to another model.
         sensor: Any = copy.deepcopy(self.sensor_config)
         text: Any = copy.deepcopy(self.text_config)
-        if text.language_model_config is None:
+        if not text.is_language_model:
             self._set_text_pooling(text)
             if not self.is_generative:
                 self.num_decoder_layers = None
@@ -369,8 +400,8 @@ class SensorLMConfig(PreTrainedConfig):
             if not text.causal:
                 raise ValueError(
                     f"SensorLMConfig: objective {self.objective!r} generates captions from left to right, which"
-                    f" {model.model_type!r}, an encoder, cannot. Give a decoder-only language model, or use 'clip' or"
-                    " 'siglip'."
+                    f" {model.model_type!r}, an encoder, cannot. Give a decoder-only language model, use 'clip' or"
+                    " 'siglip', or let the encoder assist a 'coca' model with layers of its own (text `pooling='cls'`)."
                 )
             if self.num_decoder_layers is None:
                 self.num_decoder_layers = layers // 2
@@ -409,7 +440,7 @@ class SensorLMConfig(PreTrainedConfig):
         """
         text: Any = self.text_config
         if decoder and not encoder and self.num_decoder_layers is not None:
-            if text.language_model_config is not None:
+            if text.is_language_model:
                 # Its layers may differ in what they cache.
                 undivided = copy.deepcopy(text.language_model_config)
                 for name in ("pad_token_id", "bos_token_id", "eos_token_id"):

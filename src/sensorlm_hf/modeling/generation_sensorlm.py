@@ -51,7 +51,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             )
         super().__init__(config)
         self.sensorlm = SensorLMModel(config)
-        if config.text_config.language_model_config is None:  # type: ignore[union-attr]
+        if not config.text_config.is_language_model:  # type: ignore[union-attr]
             self.decoder: Any = SensorLMDecoder(config)
         else:
             self.decoder = SensorLMLanguageModelDecoder(config)
@@ -137,23 +137,26 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         return caption_loss(scores, targets[scored], total=total)
 
     def joint_loss(
-        self, contrastive: Optional[torch.Tensor], caption: Optional[torch.Tensor]
+        self,
+        contrastive: Optional[torch.Tensor],
+        caption: Optional[torch.Tensor],
+        statements: Optional[torch.Tensor] = None,
     ) -> Optional[torch.Tensor]:
         """Weights and adds the losses of the objective.
 
         Args:
             contrastive: The contrastive loss, if it was computed; `cap` has none.
             caption: The caption loss, if it was computed.
+            statements: The loss of statements, if there are any; weighted like the contrastive loss.
 
         Returns:
             The weighted sum of those that were computed, unweighted for `cap`; `None` without any.
         """
         if self.config.objective == "cap":
             return caption
-        weights = (self.config.contrastive_loss_weight, self.config.caption_loss_weight)
-        losses = [
-            weight * loss for weight, loss in zip(weights, (contrastive, caption), strict=True) if loss is not None
-        ]
+        contrast, write = self.config.contrastive_loss_weight, self.config.caption_loss_weight
+        parts = ((contrast, contrastive), (write, caption), (contrast, statements))
+        losses = [weight * loss for weight, loss in parts if loss is not None]
         return sum(losses[1:], losses[0]) if losses else None
 
     def _encode_for_generation(
@@ -264,8 +267,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 targets = caption_targets(input_ids, attention_mask, labels)
                 caption = self._caption_loss(hidden, None if logits_to_keep else logits, targets, num_items)
         return SensorLMConditionalGenerationOutput(
-            **{**base, "loss": self.joint_loss(base.loss, caption)},
-            contrastive_loss=base.loss,
+            **{**base, "loss": self.joint_loss(base.contrastive_loss, caption, base.statement_loss)},
             caption_loss=caption,
             logits=logits,
             past_key_values=past_key_values,

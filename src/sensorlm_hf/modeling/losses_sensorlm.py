@@ -151,6 +151,83 @@ def siglip_loss(
     return -nn.functional.logsigmoid(signs * logits).sum(dim=1).mean()
 
 
+def statement_softmax_loss(
+    sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor, logit_scale: torch.Tensor
+) -> torch.Tensor:
+    r"""Softmax loss of recordings against statements that may be true of any number of them.
+
+    Undecided pairs are left out. Each statement is compared with the recordings of which it is known to be true or
+    false: the target is uniform over the former. Each recording is compared with its statements in the same way, and
+    the loss is the mean of both directions. Rows and columns without a true pair, or without a false one, do not count.
+    With a truth matrix that is the identity it is [`clip_loss`].
+
+    Args:
+        sensor_embeds: `(N, D)` rows of length 1.
+        statement_embeds: `(S, D)` rows of length 1.
+        truth: `(N, S)` integers: 1 where a statement is true, 0 where it is false, -1 where that is undecided.
+        logit_scale: Factor on the similarities (not its logarithm), a scalar.
+
+    Returns:
+        The loss, a scalar; 0 if nothing counts.
+
+    Raises:
+        ValueError: If `truth` has another shape.
+    """
+    _check_truth(sensor_embeds, statement_embeds, truth)
+    logits = _wide(logit_scale) * _cosines(sensor_embeds, statement_embeds)
+    losses = []
+    for scores, values in ((logits, truth), (logits.T, truth.T)):
+        true = values == 1
+        counts = true.any(dim=1) & (values == 0).any(dim=1)
+        scores = scores.masked_fill(values < 0, torch.finfo(scores.dtype).min).log_softmax(dim=1)
+        weights = true.to(scores.dtype)
+        weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
+        rows = -(weights * scores).sum(dim=1)
+        losses.append((rows * counts).sum() / counts.sum().clamp(min=1))
+    return (losses[0] + losses[1]) / 2
+
+
+def statement_sigmoid_loss(
+    sensor_embeds: torch.Tensor,
+    statement_embeds: torch.Tensor,
+    truth: torch.Tensor,
+    logit_scale: torch.Tensor,
+    logit_bias: torch.Tensor,
+) -> torch.Tensor:
+    r"""Sigmoid loss of recordings against statements: a binary classification of every decided pair.
+
+    Minimised, $\sigma(t \langle s_i, c_j \rangle + b)$ is the probability that statement $j$ is true of recording $i$.
+
+    Args:
+        sensor_embeds: `(N, D)` rows of length 1.
+        statement_embeds: `(S, D)` rows of length 1.
+        truth: `(N, S)` integers: 1 where a statement is true, 0 where it is false, -1 where that is undecided.
+        logit_scale: t, the factor on the similarities (not its logarithm), a scalar.
+        logit_bias: b, a scalar.
+
+    Returns:
+        The mean over decided pairs, a scalar; 0 if there are none.
+
+    Raises:
+        ValueError: If `truth` has another shape.
+    """
+    _check_truth(sensor_embeds, statement_embeds, truth)
+    logits = _wide(logit_scale) * _cosines(sensor_embeds, statement_embeds) + _wide(logit_bias)
+    decided = truth >= 0
+    targets = (truth == 1).to(logits.dtype)
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (losses * decided).sum() / decided.sum().clamp(min=1)
+
+
+def _check_truth(sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor) -> None:
+    expected = (len(sensor_embeds), len(statement_embeds))
+    if truth.shape != expected:
+        raise ValueError(
+            f"The truth of statements must have shape (recordings, statements), here {expected}, got"
+            f" {tuple(truth.shape)}."
+        )
+
+
 def default_labels(input_ids: torch.Tensor, attention_mask: Optional[torch.Tensor] = None) -> torch.Tensor:
     """Returns the caption labels of texts, `(B, L)`: the tokens, -100 for padding.
 
@@ -222,4 +299,6 @@ __all__ = [
     "default_labels",
     "positive_pairs",
     "siglip_loss",
+    "statement_sigmoid_loss",
+    "statement_softmax_loss",
 ]

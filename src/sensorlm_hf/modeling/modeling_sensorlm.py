@@ -44,9 +44,15 @@ from .layers_sensorlm import (
     layer_norm,
     rotary_embeddings,
 )
-from .losses_sensorlm import clip_loss, positive_pairs, siglip_loss
+from .losses_sensorlm import (
+    clip_loss,
+    positive_pairs,
+    siglip_loss,
+    statement_sigmoid_loss,
+    statement_softmax_loss,
+)
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput
-from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMixin
+from .text_backbone_sensorlm import SensorLMSentenceEncoder, SensorLMTextBackbone, SensorTextPretrainedMixin
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
@@ -254,6 +260,9 @@ class SensorLMPreTrainedModel(PreTrainedModel):
                 init.constant_(module.logit_scale, math.log(scale))
             if module.logit_bias is not None:
                 init.constant_(module.logit_bias, -10.0)
+            if module.statement_logit_scale is not None:
+                init.constant_(module.statement_logit_scale, math.log(10.0))
+                init.constant_(module.statement_logit_bias, -2.0)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=module.embedding_dim**-0.5)
         elif isinstance(module, nn.LayerNorm):
@@ -297,7 +306,7 @@ class SensorLMSensorModel(SensorLMPreTrainedModel):
     base_model_prefix = "sensor_model"
     input_modalities = ("time",)
     _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
-    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^decoder\.", r"^logit_(scale|bias)$"]  # noqa: RUF012
+    _keys_to_ignore_on_load_unexpected = [r"^text_model\.", r"^decoder\.", r"^(statement_)?logit_(scale|bias)$"]  # noqa: RUF012
     _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
         "hidden_states": SensorLMEncoderLayer,
         "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
@@ -447,14 +456,14 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
     main_input_name = "input_ids"
     input_modalities = ("text",)
     _tower_key_mapping = {r"^sensorlm\.": ""}  # noqa: RUF012 - the base class reads it from the class
-    _keys_to_ignore_on_load_unexpected = [r"^sensor_model\.", r"^decoder\.", r"^logit_(scale|bias)$"]  # noqa: RUF012
+    _keys_to_ignore_on_load_unexpected = [r"^sensor_model\.", r"^decoder\.", r"^(statement_)?logit_(scale|bias)$"]  # noqa: RUF012
     _can_record_outputs = {  # noqa: RUF012 - the base class reads it from the class
         "hidden_states": SensorLMEncoderLayer,
         "attentions": OutputRecorder(SensorLMAttention, index=1, layer_name="self_attn"),
     }
 
     def __init__(self, config: SensorLMTextConfig) -> None:
-        if config.language_model_config is not None:
+        if config.is_language_model:
             raise ValueError(
                 "The configuration names a pretrained language model, which is a text tower inside SensorLMModel only:"
                 " load the SensorLMModel and use its `text_model`."
@@ -466,6 +475,7 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         pooled = self.pooling != "none"
         self.final_layer_norm: Any = layer_norm(config.hidden_size) if pooled else None
         self.head: Any = nn.Linear(config.hidden_size, config.projection_size or config.hidden_size) if pooled else None
+        self.sentence_encoder = SensorLMSentenceEncoder(config) if config.has_sentence_encoder else None
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -509,7 +519,11 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         pool = self.head is not None and past_key_values is None
         if position_ids is None:
             position_ids = _token_positions(input_ids, attention_mask, past_length)
-        states = self.embeddings(input_ids, position_ids)
+        caption_ids = input_ids
+        if self.sentence_encoder is not None:
+            # Words that captions do not have are only read by the encoder.
+            caption_ids = input_ids.masked_fill(input_ids >= self.config.vocab_size, self.config.pad_token_id or 0)
+        states = self.embeddings(caption_ids, position_ids)
         keys = attention_mask
         if keys is not None and keys.ndim == 2:
             # A text without tokens attends to its padding rather than to nothing.
@@ -530,6 +544,8 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         )
         if use_cls:
             states, pooled = states[:, :-1], self.head(self.final_layer_norm(states[:, -1]))
+            if self.sentence_encoder is not None:
+                pooled = self.sentence_encoder(input_ids, None if keys is None else keys[:, :-1], pooled)
         else:
             states = self.final_layer_norm(states) if self.pooling == "last" else states
             pooled = self.head(_last_tokens(states, keys)) if pool else None
@@ -569,11 +585,15 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         self.sensor_model = SensorLMSensorModel(sensor, add_pooling_layer=config.is_contrastive)
         self.text_model: Any = (
             SensorLMTextModel(text)
-            if text.language_model_config is None
+            if not text.is_language_model
             else SensorLMTextBackbone(text, has_decoder=config.is_generative)
         )
         self.logit_scale: Any = nn.Parameter(torch.zeros(())) if config.is_contrastive else None
         self.logit_bias: Any = nn.Parameter(torch.zeros(())) if config.objective == "siglip" else None
+        # The softmax loss gives no probability that a sentence is true; a model that reads any sentence has one.
+        judges = text.has_sentence_encoder
+        self.statement_logit_scale: Any = nn.Parameter(torch.zeros(())) if judges else None
+        self.statement_logit_bias: Any = nn.Parameter(torch.zeros(())) if judges else None
         self.post_init()
 
     def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
@@ -628,7 +648,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             config.max_position_embeddings = new_num_position_embeddings
 
     def _require_own_positions(self) -> None:
-        if self.config.text_config.language_model_config is not None:
+        if self.config.text_config.is_language_model:
             raise ValueError("The text tower is a pretrained language model, which has its own positions.")
 
     def _require_text_embeddings(self) -> None:
@@ -708,6 +728,33 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             return siglip_loss(sensor_embeds, text_embeds, self.temperature(), self.logit_bias, positives)
         return clip_loss(sensor_embeds, text_embeds, self.temperature(), positives)
 
+    def statement_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> Optional[torch.Tensor]:
+        """Returns the log-odds that texts are true of days, `None` for models that were not trained to tell.
+
+        Args:
+            sensor_embeds: `(N, D)` rows of length 1.
+            text_embeds: `(M, D)` rows of length 1.
+
+        Returns:
+            `(N, M)`; their sigmoid is a probability.
+        """
+        if self.statement_logit_scale is not None:
+            scale, bias = (value.to(sensor_embeds.dtype) for value in self._statement_scale())
+            return scale * (sensor_embeds @ text_embeds.T) + bias
+        return None if self.logit_bias is None else self.similarity_logits(sensor_embeds, text_embeds)
+
+    def _statement_scale(self) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.statement_logit_scale is None:
+            return self.temperature(), self.logit_bias
+        return self.statement_logit_scale.float().exp(), self.statement_logit_bias.float()
+
+    def _statement_loss(
+        self, sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor
+    ) -> torch.Tensor:
+        if self.statement_logit_scale is None and self.logit_bias is None:
+            return statement_softmax_loss(sensor_embeds, statement_embeds, truth, self.temperature())
+        return statement_sigmoid_loss(sensor_embeds, statement_embeds, truth, *self._statement_scale())
+
     def _allows_loss(self, rows: int, texts: int) -> bool:
         """Whether there is one text for each recording.
 
@@ -729,6 +776,9 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         position_ids: Optional[torch.Tensor] = None,
         text_group_ids: Optional[torch.Tensor] = None,
         return_loss: bool = True,
+        statement_ids: Optional[torch.Tensor] = None,
+        statement_mask: Optional[torch.Tensor] = None,
+        statement_truth: Optional[torch.Tensor] = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> SensorLMOutput:
         r"""
@@ -748,6 +798,13 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             text is its own group.
         return_loss (`bool`, *optional*, defaults to `True`):
             Whether to compute the contrastive loss, where the inputs allow it.
+        statement_ids (`torch.LongTensor` of shape `(statements, statement_length)`, *optional*):
+            Token ids of statements about the days, for training with statements of known truth.
+        statement_mask (`torch.Tensor` of shape `(statements, statement_length)`, *optional*):
+            1 for tokens and 0 for padding.
+        statement_truth (`torch.LongTensor` of shape `(batch_size, statements)`, *optional*):
+            1 where a statement is true of a day, 0 where it is false, -1 where that is undecided. Its loss is always
+            computed.
         """
         if sensor_values is None and input_ids is None:
             raise ValueError("Give `sensor_values`, `input_ids` or both.")
@@ -759,13 +816,18 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             text_output = self.text_model(input_ids, attention_mask, position_ids, return_dict=True, **kwargs)
             if text_output.pooler_output is not None:
                 text_embeds = _normalized(text_output.pooler_output)
-        loss = logits = scale = bias = None
+        loss = logits = scale = bias = contrastive = statement_loss = None
+        if statement_truth is not None:
+            statement_loss = self._statement_loss(
+                sensor_embeds, self._embed_statements(statement_ids, statement_mask, sensor_embeds), statement_truth
+            )
         if sensor_embeds is not None and text_embeds is not None:
             scale = self.temperature()
             # A copy, since FSDP2 frees the parameter itself at the end of the forward pass.
             bias = None if self.logit_bias is None else self.logit_bias.clone()
             if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
-                loss = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
+                contrastive = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
+                loss = contrastive if statement_loss is None else contrastive + statement_loss
             if return_loss or not self.training:
                 logits = self.similarity_logits(sensor_embeds, text_embeds)
         return SensorLMOutput(
@@ -778,7 +840,20 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             logit_bias=bias,
             sensor_model_output=sensor_output,
             text_model_output=text_output,
+            contrastive_loss=contrastive,
+            statement_loss=statement_loss,
         )
+
+    def _embed_statements(
+        self,
+        statement_ids: Optional[torch.Tensor],
+        statement_mask: Optional[torch.Tensor],
+        sensor_embeds: Optional[torch.Tensor],
+    ) -> torch.Tensor:
+        if statement_ids is None or sensor_embeds is None:
+            raise ValueError("`statement_truth` needs the `statement_ids` and the `sensor_values` that it relates.")
+        self._require_text_embeddings()
+        return _normalized(self.text_model(statement_ids, statement_mask, return_dict=True).pooler_output)
 
 
 __all__ = [

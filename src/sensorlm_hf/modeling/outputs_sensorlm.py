@@ -46,7 +46,11 @@ class SensorLMOutput(ModelOutput):
 
     Args:
         loss (`torch.Tensor`, *optional*):
-            Scalar, the contrastive loss, if requested.
+            Scalar, the sum of the losses below, if requested.
+        contrastive_loss (`torch.Tensor`, *optional*):
+            Scalar, the contrastive loss of days and their texts.
+        statement_loss (`torch.Tensor`, *optional*):
+            Scalar, the loss of the statements, if there are any.
         logits_per_sensor (`torch.Tensor`, *optional*):
             `(B_sensor, B_text)` scaled similarities, with the bias for `siglip`. Left out in training without a loss,
             where only the embeddings are needed.
@@ -75,6 +79,8 @@ class SensorLMOutput(ModelOutput):
     logit_bias: Optional[torch.Tensor] = None
     sensor_model_output: Optional[SensorLMSensorOutput] = None
     text_model_output: Optional[BaseModelOutputWithPooling] = None
+    contrastive_loss: Optional[torch.Tensor] = None
+    statement_loss: Optional[torch.Tensor] = None
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Returns the values that are not `None` as a tuple, nested outputs as tuples too."""
@@ -88,8 +94,6 @@ class SensorLMConditionalGenerationOutput(SensorLMOutput):
     Args:
         loss (`torch.Tensor`, *optional*):
             Scalar, the weighted sum of the losses below, as far as they are computed.
-        contrastive_loss (`torch.Tensor`, *optional*):
-            Scalar, unweighted; `coca` only.
         caption_loss (`torch.Tensor`, *optional*):
             Scalar, unweighted: mean negative log-likelihood of a caption token.
         logits (`torch.Tensor`, *optional*):
@@ -99,7 +103,6 @@ class SensorLMConditionalGenerationOutput(SensorLMOutput):
             The cache of text tower and decoder, if one is used.
     """
 
-    contrastive_loss: Optional[torch.Tensor] = None
     caption_loss: Optional[torch.Tensor] = None
     logits: Optional[torch.Tensor] = None
     past_key_values: Optional[Cache] = None

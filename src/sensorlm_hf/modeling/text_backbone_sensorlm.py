@@ -6,6 +6,8 @@ decoder-only model are divided as in CoCa (Yu et al., 2022): the first ones read
 followed by a cross-attention layer that reads the sensors. Those are initialised to have no effect (the last linear map
 of each block is 0, like the gates of Flamingo, Alayrac et al., 2022): a new model writes what the language model would.
 
+An encoder can also assist the text tower of `coca` without replacing its layers: [`SensorLMSentenceEncoder`].
+
 Each half is a model of the same class with fewer layers. What the second one would do before its first layer, such as
 adding positions, has already been done, so its first layer receives the states of the first half instead.
 """
@@ -272,6 +274,63 @@ class SensorLMTextBackbone(_PretrainedPart):
         if keys is None:
             return states[:, 0]
         return states[torch.arange(len(states), device=states.device), keys.long().argmax(dim=1)]
+
+
+class SensorLMSentenceEncoder(_PretrainedPart):
+    r"""A pretrained encoder that adds the meaning of a sentence to the text embedding of a causal tower.
+
+    The layers of a CoCa text tower learn the language of captions, in particular numbers, but no other words. The
+    embedding of a text is
+
+    $$ 2 \sigma(g(m)) \cdot c + W m, $$
+
+    where $c$ is the projected class token of the causal layers and $m$ the mean token state of the encoder. The maps
+    $g$ and $W$ start at 0: a new encoder changes nothing until it is trained. The gate lets the encoder decide how much
+    the causal layers can be trusted with a text.
+
+    Args:
+        config: Configuration of the text tower, with `language_model_config` and `pooling="cls"`.
+    """
+
+    def __init__(self, config: SensorLMTextConfig) -> None:
+        super().__init__()
+        self.language_model = _build(config.language_model_config, config._attn_implementation)
+        width = self.language_model.config.hidden_size
+        self.head = _with_init(nn.Linear(width, config.projection_size or config.hidden_size), "zeros")
+        self.gate = _with_init(nn.Linear(width, 1), "zeros")
+        self.max_tokens = longest_text(self.language_model)
+
+    def forward(
+        self, input_ids: torch.Tensor, keys: Optional[torch.Tensor], class_embeds: torch.Tensor
+    ) -> torch.Tensor:
+        """Adds the meaning of texts to their embeddings.
+
+        Args:
+            input_ids: `(B, L)` token ids. The encoder reads as many of the first tokens as it has positions.
+            keys: `(B, L)` bool, False for padding, which may be on either side; `None` without padding.
+            class_embeds: `(B, D)` projected class tokens of the causal layers.
+
+        Returns:
+            `(B, D)` text embeddings, not normalized.
+        """
+        if keys is None:
+            keys = torch.ones_like(input_ids, dtype=torch.bool)
+        input_ids, keys = _left_aligned(input_ids, keys)
+        input_ids, keys = input_ids[:, : self.max_tokens], keys[:, : self.max_tokens]
+        states = self.language_model(input_ids=input_ids, attention_mask=keys.long()).last_hidden_state
+        meaning = _mean_of_tokens(states, keys)
+        return 2 * self.gate(meaning).sigmoid() * class_embeds + self.head(meaning)
+
+
+def _left_aligned(input_ids: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Moves padding to the right, since encoders count positions from the left.
+
+    A traced graph expects texts that are padded on the right.
+    """
+    if _is_tracing() or bool(keys[:, 0].all()):
+        return input_ids, keys
+    order = (~keys).long().argsort(dim=1, stable=True)
+    return input_ids.gather(1, order), keys.gather(1, order)
 
 
 class SensorLMHead(nn.Linear):
@@ -570,7 +629,7 @@ class SensorTextPretrainedMixin:
         parent: Any = super()
         result = parent.resize_token_embeddings(*args, **kwargs)
         text = self.config.text_config
-        if text.language_model_config is not None:
+        if text.is_language_model:
             text.language_model_config.vocab_size = text.vocab_size
         return result
 
@@ -578,11 +637,12 @@ class SensorTextPretrainedMixin:
         """Excludes the weights of a pretrained language model from training (locked-text tuning).
 
         Raises:
-            ValueError: If the text tower is not a pretrained language model.
+            ValueError: If the text tower has no pretrained language model.
         """
-        parts = [self.base_model.text_model, getattr(self, "decoder", None)]
-        if not isinstance(parts[0], _PretrainedPart):
-            raise ValueError("The text tower is not a pretrained language model, so there is nothing to freeze.")
+        text = self.base_model.text_model
+        parts = [text, getattr(text, "sentence_encoder", None), getattr(self, "decoder", None)]
+        if not any(isinstance(part, _PretrainedPart) for part in parts):
+            raise ValueError("The text tower has no pretrained language model, so there is nothing to freeze.")
         for part in parts:
             if isinstance(part, _PretrainedPart):
                 for parameter in part.pretrained_parameters():
@@ -592,6 +652,7 @@ class SensorTextPretrainedMixin:
 __all__ = [
     "SensorLMHead",
     "SensorLMLanguageModelDecoder",
+    "SensorLMSentenceEncoder",
     "SensorLMTextBackbone",
     "SensorTextPretrainedMixin",
     "load_language_model",

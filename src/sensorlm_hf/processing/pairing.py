@@ -23,8 +23,16 @@ def check_pair(model: Any, processor: Any) -> None:
             f"The processor prepares windows of {extractor.window_minutes} minutes, which the model cannot split into"
             f" patches of {sensor.patch_minutes}. Use the processor saved with the model."
         )
-    if len(processor.tokenizer) > model.config.text_config.vocab_size:
-        raise ValueError(
-            f"The tokenizer has {len(processor.tokenizer)} tokens, but the model's vocabulary"
-            f" size is {model.config.text_config.vocab_size}. Use the processor saved with the model."
-        )
+    text = model.config.text_config
+    sizes = [(processor.tokenizer, text.vocab_size)]
+    if text.has_sentence_encoder:
+        sizes = [
+            (processor.tokenizer, text.language_model_config.vocab_size),
+            (processor.caption_tokenizer, text.vocab_size),
+        ]
+    for tokenizer, size in sizes:
+        if len(tokenizer) > size:
+            raise ValueError(
+                f"The tokenizer has {len(tokenizer)} tokens, but the model's vocabulary size is {size}. Use the"
+                " processor saved with the model."
+            )

@@ -5,12 +5,15 @@ This file is uploaded to the Hub as remote code and does not import the package.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
 from transformers.feature_extraction_utils import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 
@@ -24,14 +27,18 @@ class SensorLMProcessor(ProcessorMixin):
         feature_extractor: A `SensorLMFeatureExtractor`.
         tokenizer: A fast tokenizer, such as that of `train_tokenizer`, or of `load_text_tokenizer` for a model with a
             pretrained language model.
+        caption_vocab_size: Number of tokens that captions consist of, the first ones of the tokenizer, for a model
+            with a sentence encoder; the other tokens are words that only the encoder knows. By default all.
 
     Raises:
         TypeError: If one of them has the wrong type, for example if they are swapped.
         ValueError: If the tokenizer cannot pad.
     """
 
-    def __init__(self, feature_extractor: Any, tokenizer: Any) -> None:
+    def __init__(self, feature_extractor: Any, tokenizer: Any, caption_vocab_size: int | None = None) -> None:
         super().__init__(feature_extractor, tokenizer)
+        self.caption_vocab_size = caption_vocab_size
+        self._caption_tokenizer: tuple[Any, Any] | None = None
         if tokenizer.pad_token is None:
             raise ValueError(
                 "The tokenizer has no padding token, so texts of different lengths cannot be batched. Load it with"
@@ -48,6 +55,7 @@ class SensorLMProcessor(ProcessorMixin):
         truncation: bool | str = True,
         max_length: int | None = None,
         allow_empty: bool | None = None,
+        captions: bool = False,
         **kwargs: Any,
     ) -> BatchFeature:
         """Prepares days, texts or both; their numbers may differ, as in zero-shot classification.
@@ -61,6 +69,9 @@ class SensorLMProcessor(ProcessorMixin):
             truncation: Whether texts are truncated to `max_length`.
             max_length: Maximum tokens per text; by default the tokenizer's `model_max_length`.
             allow_empty: Whether days without any observed value are accepted.
+            captions: Whether the texts are captions, for the decoder: targets of training, beginnings to continue, or
+                texts to score. It makes a difference for models with a sentence encoder only; see
+                `caption_tokenizer`.
             **kwargs: For the tokenizer, such as `add_special_tokens`.
 
         Returns:
@@ -81,7 +92,8 @@ class SensorLMProcessor(ProcessorMixin):
                 self.feature_extractor(sensor, columns=columns, return_tensors=return_tensors, allow_empty=allow_empty)
             )
         if text is not None:
-            encoded = self.tokenizer(
+            tokenizer = self.caption_tokenizer if captions else self.tokenizer
+            encoded = tokenizer(
                 _check_text(text),
                 return_tensors=return_tensors,
                 padding=padding,
@@ -91,6 +103,21 @@ class SensorLMProcessor(ProcessorMixin):
             )
             data.update((name, encoded[name]) for name in _TEXT_INPUTS)
         return BatchFeature(data)
+
+    @property
+    def caption_tokenizer(self) -> Any:
+        """The tokenizer of captions: that of all texts, restricted to the first `caption_vocab_size` tokens.
+
+        Words outside of that vocabulary are divided into shorter tokens, so that the decoder can write them. Token ids
+        are the same.
+        """
+        if self.caption_vocab_size is None:
+            return self.tokenizer
+        if self._caption_tokenizer is None or self._caption_tokenizer[0] is not self.tokenizer:
+            self._caption_tokenizer = (self.tokenizer, _restricted(self.tokenizer, self.caption_vocab_size))
+        tokenizer = self._caption_tokenizer[1]
+        tokenizer.model_max_length = self.tokenizer.model_max_length
+        return tokenizer
 
     @property
     def model_input_names(self) -> list[str]:
@@ -144,6 +171,20 @@ class SensorLMProcessor(ProcessorMixin):
         if alone.is_file():
             self.feature_extractor.to_json_file(alone)
         return super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+
+
+def _restricted(tokenizer: Any, size: int) -> Any:
+    """Returns a copy of a longest-match tokenizer that only uses its first tokens."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    if state["model"]["type"] != "WordPiece":
+        raise ValueError(
+            f"`caption_vocab_size` needs a tokenizer that matches the longest tokens, as `extend_tokenizer` makes them;"
+            f" this one is of type {state['model']['type']!r}."
+        )
+    state["model"]["vocab"] = {token: index for token, index in state["model"]["vocab"].items() if index < size}
+    restricted = copy.deepcopy(tokenizer)
+    restricted._tokenizer = Tokenizer.from_str(json.dumps(state))
+    return restricted
 
 
 def _check_text(text: Any) -> str | list[str]:

@@ -1,4 +1,4 @@
-"""Trains the text tokenizer, a byte-level BPE that keeps punctuation and splits digits, or loads a pretrained one.
+"""Trains the text tokenizer, a byte-level BPE that keeps punctuation and splits digits, extends or loads one.
 
 Captions contain many numbers. Merged digits would make "72.4" and "72.5" unrelated tokens, and tokenizers that
 normalise text turn "27.6" into "276". Here every digit is a separate token, and decoding restores the lower-cased text
@@ -8,6 +8,7 @@ exactly. Bytes cover all text, so there is no unknown token.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -106,6 +107,67 @@ def train_tokenizer(
     )
 
 
+def extend_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, tokens: Iterable[str], *, max_length: int | None = None
+) -> PreTrainedTokenizerFast:
+    """Adds tokens to a tokenizer of [`train_tokenizer`]; existing tokens keep their ids.
+
+    The result divides each word into the longest tokens that it begins with, like BERT's WordPiece, so that no merges
+    are needed. Words that were one token before still are, so template captions are tokenized as before; decoding
+    still restores the lower-cased text.
+
+    Args:
+        tokenizer: A byte-level tokenizer; it is not modified.
+        tokens: Tokens to add, in their byte-level spelling: a word after a space starts with "Ġ". Those that it has
+            already are skipped.
+        max_length: Maximum tokens with truncation; by default that of the tokenizer.
+
+    Returns:
+        The extended tokenizer.
+
+    Raises:
+        TypeError: If `tokens` is a single string.
+        ValueError: If the tokenizer is not a byte-level one, or a token contains a character outside of its alphabet.
+
+    Example:
+        >>> small = train_tokenizer(["Heart rate averaged 72.4 bpm."] * 2, vocab_size=300)
+        >>> extend_tokenizer(small, ["Ġkettle", "bell"]).tokenize("a kettlebell")
+        ['a', 'Ġkettle', 'bell']
+    """
+    if isinstance(tokens, str):
+        raise TypeError("`tokens` must be an iterable of tokens, got a single string.")
+    old = tokenizer.backend_tokenizer
+    alphabet = set(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = old.get_vocab(with_added_tokens=True)
+    missing = sorted(alphabet - set(vocabulary))
+    if missing:
+        raise ValueError(
+            f"Only byte-level tokenizers such as those of `train_tokenizer` can be extended; this one lacks"
+            f" {len(missing)} of the 256 bytes, such as {missing[0]!r}."
+        )
+    for position, token in enumerate(tokens):
+        if not token or not set(token) <= alphabet:
+            raise ValueError(
+                f"tokens[{position}] {token!r} must be a non-empty string in byte-level spelling, in which a space is"
+                " 'Ġ'."
+            )
+        vocabulary.setdefault(token, len(vocabulary))
+    state = json.loads(old.to_str())
+    model = models.WordPiece(
+        vocabulary, unk_token=tokenizer.pad_token, continuing_subword_prefix="", max_input_chars_per_word=10**6
+    )
+    extended = Tokenizer(model)
+    extended.normalizer, extended.pre_tokenizer = old.normalizer, old.pre_tokenizer
+    extended.decoder, extended.post_processor = old.decoder, old.post_processor
+    extended.add_special_tokens([AddedToken(**{k: v for k, v in token.items() if k != "id"})
+                                 for token in state["added_tokens"]])
+    result = copy.deepcopy(tokenizer)
+    result._tokenizer = extended
+    if max_length is not None:
+        result.model_max_length = max_length
+    return result
+
+
 def load_text_tokenizer(
     source: Any, *, max_length: int | None = None, captions: bool | None = None, **options: Any
 ) -> PreTrainedTokenizerFast:
@@ -185,4 +247,4 @@ class _CheckedTexts:
             yield text
 
 
-__all__ = ["SPECIAL_TOKENS", "load_text_tokenizer", "train_tokenizer"]
+__all__ = ["SPECIAL_TOKENS", "extend_tokenizer", "load_text_tokenizer", "train_tokenizer"]

@@ -17,6 +17,7 @@ from .muon import MuonWithAdamW
 from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
+from .sentence_encoder import add_sentence_encoder
 from .text_warmup import warm_up_text_tower
 from .trainer import SensorLMTrainer
 
@@ -29,6 +30,7 @@ __all__ = [
     "SensorLMTrainer",
     "SensorLMTrainingArguments",
     "TrainingParts",
+    "add_sentence_encoder",
     "cached_backward",
     "clamp_logit_scale",
     "compute_losses",

@@ -26,6 +26,8 @@ class SensorLMTrainingArguments(TrainingArguments):
         muon_learning_rate: Peak learning rate of Muon for the matrices inside the towers, on AdamW's scale; all other
             parameters are trained by AdamW at `learning_rate`. By default AdamW trains everything. See
             [`MuonWithAdamW`].
+        language_model_learning_rate: Peak learning rate of AdamW for the weights of a pretrained language model inside
+            the text tower or the decoder; by default `learning_rate`.
         schedule: `"rsqrt"` for the schedule of the release, `"transformers"` for `lr_scheduler_type`.
         schedule_timescale: Step at which the decay of `"rsqrt"` begins.
         cooldown_ratio: Fraction of the steps in the final cool-down of `"rsqrt"`.
@@ -45,6 +47,9 @@ class SensorLMTrainingArguments(TrainingArguments):
     muon_learning_rate: float | None = field(
         default=None,
         metadata={"help": "Peak learning rate of Muon for the matrices inside the towers; default: AdamW."},
+    )
+    language_model_learning_rate: float | None = field(
+        default=None, metadata={"help": "Peak learning rate of a pretrained language model; default: learning_rate."}
     )
     warmup_steps: float = field(default=0.2, metadata={"help": "Warm-up, as a number of steps or a fraction below 1."})
     schedule: str = field(default="rsqrt", metadata={"help": f"One of {', '.join(SCHEDULES)}."})
@@ -107,6 +112,11 @@ class SensorLMTrainingArguments(TrainingArguments):
             raise ValueError(f"`muon_learning_rate` must be above 0, got {self.muon_learning_rate}.")
         if self.muon_learning_rate is not None:
             check_torch()
+        if self.language_model_learning_rate is not None and not self.language_model_learning_rate > 0:
+            raise ValueError(
+                "`language_model_learning_rate` must be above 0, got"
+                f" {self.language_model_learning_rate}. To freeze the language model, use `model.freeze_text()`."
+            )
         if self.max_hours is not None and not self.max_hours > 0:
             raise ValueError(f"`max_hours` must be above 0, got {self.max_hours}.")
         if self.remove_unused_columns:

@@ -108,10 +108,15 @@ def cached_backward(
 
     Raises:
         ValueError: If `mini_batch_size` is below 1, the number of rows differs between processes, or the model has no
-            loss.
+            loss, or there are statements.
     """
     if mini_batch_size < 1:
         raise ValueError(f"`mini_batch_size` must be at least 1, got {mini_batch_size}.")
+    if inputs.get("statement_truth") is not None:
+        raise ValueError(
+            "Gradient caching divides a batch into mini-batches of days, but statements are related to all days of a"
+            " batch. Train without statements, or leave `contrastive_mini_batch_size` unset."
+        )
     losses = GlobalLosses() if losses is None else losses
     inputs = dict(inputs)
     groups = inputs.pop("text_group_ids", None)
@@ -130,7 +135,7 @@ def cached_backward(
                 contrastive = None if cache is None else cache.surrogate(outputs, part, len(parts))
                 result = weighted_losses(model, outputs, contrastive, losses)
             backward(result.loss)
-        for name in ("loss", "contrastive_loss", "caption_loss"):
+        for name in ("loss", "contrastive_loss", "caption_loss"):  # there are no statements
             value, before = getattr(result, name), getattr(total, name)
             if value is not None:
                 value = value.detach()

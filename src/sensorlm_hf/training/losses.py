@@ -53,12 +53,14 @@ class Losses:
         loss: Scalar, the weighted sum of the losses below.
         contrastive_loss: Scalar, unweighted; `None` for `cap`.
         caption_loss: Scalar, unweighted; `None` for the contrastive objectives.
+        statement_loss: Scalar, unweighted; `None` without statements.
         outputs: Output of the model; `None` if the batch was split into several forward passes.
     """
 
     loss: torch.Tensor
     contrastive_loss: torch.Tensor | None = None
     caption_loss: torch.Tensor | None = None
+    statement_loss: torch.Tensor | None = None
     outputs: Any = None
 
 
@@ -131,11 +133,13 @@ def weighted_losses(model: Any, outputs: Any, contrastive: torch.Tensor | None, 
     Returns:
         The losses.
     """
-    caption = outputs.get("caption_loss")
+    caption, statements = outputs.get("caption_loss"), outputs.get("statement_loss")
     if caption is None:
-        return Losses(contrastive, contrastive, None, outputs)
+        total = contrastive if statements is None else contrastive + statements
+        return Losses(total, contrastive, None, statements, outputs)
     caption = losses.reduce_caption(caption)
-    return Losses(unwrap_sensorlm(model).joint_loss(contrastive, caption), contrastive, caption, outputs)
+    total = unwrap_sensorlm(model).joint_loss(contrastive, caption, statements)
+    return Losses(total, contrastive, caption, statements, outputs)
 
 
 @torch.no_grad()

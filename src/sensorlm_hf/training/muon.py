@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -41,6 +41,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         weight_decay: Decoupled weight decay of matrices, for both.
         betas: Decay rates of AdamW's moments.
         eps: Epsilon of AdamW.
+        rates: Learning rates of AdamW that differ; see [`parameter_groups`].
 
     Raises:
         ValueError: If a learning rate is not above 0, there is no matrix for Muon, or torch is older than 2.9.
@@ -55,6 +56,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         weight_decay: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         for name, rate in (("learning_rate", learning_rate), ("muon_learning_rate", muon_learning_rate)):
             if rate <= 0:
@@ -74,7 +76,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         )
         self._adamw: torch.optim.AdamW | None = None
         if others:
-            groups = parameter_groups(others, weight_decay)
+            groups = parameter_groups(others, weight_decay, rates)
             self._adamw = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=eps)
         super().__init__([group for optimizer in self._optimizers for group in optimizer.param_groups], {})
         self._share_state()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -47,7 +47,9 @@ class RsqrtSchedule:
 
 
 def parameter_groups(
-    named_parameters: Iterable[tuple[str, torch.nn.Parameter]], weight_decay: float
+    named_parameters: Iterable[tuple[str, torch.nn.Parameter]],
+    weight_decay: float,
+    rates: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Splits trainable parameters into groups with and without weight decay, as in the SensorLM release.
 
@@ -57,18 +59,30 @@ def parameter_groups(
     Args:
         named_parameters: `model.named_parameters()`.
         weight_decay: Decoupled weight decay of matrices.
+        rates: Learning rates that differ, by a part of the parameters' names.
 
     Returns:
-        Parameter groups for a torch optimizer: with weight decay, then without; empty groups are omitted.
+        Parameter groups for a torch optimizer: with weight decay, then without, and the same for each of `rates`;
+        empty groups are omitted.
     """
-    decay: list[torch.nn.Parameter] = []
-    no_decay: list[torch.nn.Parameter] = []
+    rates = rates or {}
+    groups: dict[tuple[str | None, bool], list[torch.nn.Parameter]] = {
+        (part, decays): [] for part in (None, *rates) for decays in (True, False)
+    }
     for name, parameter in named_parameters:
         if parameter.requires_grad:
             is_matrix = parameter.ndim >= 2 and not any(word in name for word in _TABLES)
-            (decay if is_matrix else no_decay).append(parameter)
-    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+            part = next((part for part in rates if part in name), None)
+            groups[part, is_matrix].append(parameter)
+    return [
+        {
+            "params": parameters,
+            "weight_decay": weight_decay if decays else 0.0,
+            **({} if part is None else {"lr": rates[part]}),
+        }
+        for (part, decays), parameters in groups.items()
+        if parameters
+    ]
 
 
-_TABLES = ("position_embedding", "token_embedding", "cls_emb", "probe", "query", "statistics.bias")
+_TABLES = ("position_embedding", "token_embedding", "word_embeddings", "cls_emb", "probe", "query", "statistics.bias")

@@ -36,7 +36,7 @@ from .throughput import ForwardFlops, matmul_rate
 
 logger = logging.getLogger(__name__)
 
-_PARTS = ("contrastive_loss", "caption_loss")
+_PARTS = ("contrastive_loss", "caption_loss", "statement_loss")
 
 
 class SensorLMTrainer(Trainer):
@@ -205,13 +205,18 @@ class SensorLMTrainer(Trainer):
                     weight_decay=self.args.weight_decay,
                     betas=(self.args.adam_beta1, self.args.adam_beta2),
                     eps=self.args.adam_epsilon,
+                    rates=self._learning_rates(),
                 )
                 return self.optimizer
             optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, model)
             self.optimizer = optimizer_class(
-                parameter_groups(model.named_parameters(), self.args.weight_decay), **options
+                parameter_groups(model.named_parameters(), self.args.weight_decay, self._learning_rates()), **options
             )
         return self.optimizer
+
+    def _learning_rates(self) -> dict[str, float]:
+        rate = self.args.language_model_learning_rate
+        return {} if rate is None else {".language_model.": rate}
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -290,9 +295,7 @@ class SensorLMTrainer(Trainer):
             return self._evaluation_loss(model, inputs, return_outputs)
         if self.losses is None or not model.training:
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
-            parts = Losses(loss, outputs.get("contrastive_loss"), outputs.get("caption_loss"), outputs)
-            if outputs.get("text_embeds") is not None and parts.contrastive_loss is None:
-                parts.contrastive_loss = loss
+            parts = Losses(loss, *(outputs.get(name) for name in _PARTS), outputs)
         else:
             parts = compute_losses(model, inputs, self.losses)
         if model.training:
