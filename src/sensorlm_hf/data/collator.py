@@ -13,8 +13,11 @@ import torch
 
 from ..days import SensorDay
 from ..processing.captions import CAPTION_KEYS, CaptionBuilder
+from ..processing.captions.day_facts import DayFacts, day_facts
+from ..processing.captions.statements import StatementBank, truth
 from ..processing.captions.sentences import summary_labels
 from ..schema import SensorSchema
+from .device_profiles import PROFILES, apply_profile
 from .rewording import reword_events
 
 MIN_CROP_MINUTES = 10
@@ -75,9 +78,11 @@ def check_sampling_options(options: Any) -> None:
         raise ValueError(
             f"`caption_keys` needs non-negative weights with a positive sum, got {options.caption_keys!r}."
         )
-    for name in ("modality_dropout", "event_crop", "label_rewording", "channel_omission"):
+    for name in ("modality_dropout", "device_dropout", "event_crop", "label_rewording", "channel_omission"):
         if not 0 <= getattr(options, name) < 1:
             raise ValueError(f"`{name}` must be a probability in [0, 1), got {getattr(options, name)}.")
+    if isinstance(options.statements, bool) or not isinstance(options.statements, int) or options.statements < 0:
+        raise ValueError(f"`statements` must be an integer of at least 0, got {options.statements!r}.")
     listed = options.contrast_only
     if isinstance(listed, str) or any(key not in options.caption_keys for key in listed):
         raise ValueError(
@@ -97,6 +102,10 @@ class SensorLMCollator:
         max_length: Maximum caption length in tokens; captions drop complete sentences to fit.
         modality_dropout: Probability of dropping each modality (PPG, ACC, EDA, ...) of a day, so that the model can
             handle devices that lack it. At least one modality with data is always kept.
+        device_dropout: Probability of reducing a day to the channels of another device: one of [`PROFILES`], drawn at
+            random, such as heart rate and steps only. The caption still describes all channels.
+        statements: Number of statements per batch whose truth is known for every day; see [`StatementBank`]. They are
+            an addition to the captions of the paper, and off (0) by default.
         event_crop: Probability of cropping a day to one of its activities or sleep periods: everything outside the
             event is masked, and the caption describes the event.
         label_rewording: Probability of rewording an event's name (see [`reword_events`]), so that the model learns
@@ -121,11 +130,13 @@ class SensorLMCollator:
     caption_keys: Mapping[str, float] = field(default_factory=lambda: {"high_level_summary_caption": 1.0})
     max_length: int = 256
     modality_dropout: float = 0.0
+    device_dropout: float = 0.0
     event_crop: float = 0.0
     label_rewording: float = 0.0
     channel_omission: float = 0.0
     draw_per_batch: bool = False
     contrast_only: Sequence[str] = ()
+    statements: int = 0
     seed: int = 0
     training: bool = True
 
@@ -137,6 +148,7 @@ class SensorLMCollator:
         weights = np.array([self.caption_keys[key] for key in self._keys], dtype=float)
         self._cumulative = np.cumsum(weights / weights.sum())
         self._builders: dict[SensorSchema, CaptionBuilder] = {}
+        self._bank = StatementBank(split="train" if self.training else "validation") if self.statements else None
 
     def __call__(self, items: Sequence[Mapping[str, Any] | SensorDay | None]) -> dict[str, torch.Tensor]:
         """Collates days.
@@ -149,23 +161,31 @@ class SensorLMCollator:
             `sensor_values` `(B, minutes, C)` float32, `sensor_mask` of the same shape (bool, True = observed),
             `input_ids` and `attention_mask` `(B, L)`, and `text_group_ids` `(B,)`: equal for captions with the same
             content, across batches and processes, which the contrastive losses treat as positives of each other.
-            With `contrast_only` also `labels` `(B, L)`, the target tokens, -100 where there is none.
+            With `contrast_only` also `labels` `(B, L)`, the target tokens, -100 where there is none. With `statements`
+            also `statement_ids` and `statement_mask` `(S, L')`, and `statement_truth` `(B, S)`: 1 true, 0 false, -1
+            undecided.
         """
         if all(item is None for item in items):
             return {}
         days, texts, groups, written = [], [], [], []
         contents: dict[str, int] = {}
+        facts: list[DayFacts] = []
+        shared_rng: np.random.Generator | None = None
         together: tuple[str, bool] | None = None
         for item in items:
             if item is None:
                 raise ValueError("A batch mixes skipped and other days; skip complete batches.")
             day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
+            shared_rng = shared_rng or _generator(self.seed + 1, day.sample_id, epoch if self.training else 0)
             key, crop = self._draw(rng)
             if self.training and self.draw_per_batch:
                 key, crop = together = together or (key, crop)
+            whole = day
             if crop:
                 day = _crop_to_event(day, rng)
+            if self._bank is not None:
+                facts.append(day_facts(day, cropped=day is not whole))
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             described = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
@@ -177,6 +197,8 @@ class SensorLMCollator:
             content = _content(day, key, text)
             if self.training and self.modality_dropout:
                 day = _drop_modalities(day, self.modality_dropout, rng)
+            if self.training and self.device_dropout:
+                day = _drop_to_device(day, self.device_dropout, rng)
             days.append(day)
             texts.append(text)
             written.append(not self.training or key not in self.contrast_only)
@@ -189,12 +211,35 @@ class SensorLMCollator:
             padding=True,
             truncation=True,
             max_length=self.max_length,
+            captions=True,
         )
+        if self._bank is not None and shared_rng is not None:
+            batch.update(self._statements(facts, days, shared_rng))
         batch["text_group_ids"] = torch.tensor(groups)
         if self.contrast_only:
             target = batch["attention_mask"].bool() & torch.tensor(written)[:, None]
             batch["labels"] = batch["input_ids"].masked_fill(~target, -100)
         return dict(batch)
+
+    def _statements(
+        self, facts: list[DayFacts], days: Sequence[SensorDay], rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Samples statements and decides for every day whether they are true."""
+        bank: Any = self._bank
+        statements = bank.sample(facts, self.statements, rng)
+        visible = np.stack([day.mask.any(axis=0) for day in days])
+        texts = self.processor(
+            text=[statement.text for statement in statements],
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.max_length,
+        )
+        return {
+            "statement_ids": texts["input_ids"],
+            "statement_mask": texts["attention_mask"],
+            "statement_truth": torch.from_numpy(truth(statements, facts, visible, days[0].schema)),
+        }
 
     def _draw(self, rng: np.random.Generator) -> tuple[str, bool]:
         """Samples a caption key, and whether the day is cropped to an event."""
@@ -207,7 +252,7 @@ class SensorLMCollator:
                 schema,
                 key=self._keys[0],
                 seed=self.seed,
-                tokenizer=self.processor.tokenizer,
+                tokenizer=self.processor.caption_tokenizer,
                 max_tokens=self.max_length - 2,  # the tokenizer adds <bos> and <eos>
             )
         return self._builders[schema]
@@ -254,6 +299,15 @@ def _omit_channels(day: SensorDay, probability: float, rng: np.random.Generator)
     if len(observed) and omitted[observed].all():
         omitted[observed[int(rng.integers(len(observed)))]] = False
     return day.without(omitted)
+
+
+def _drop_to_device(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:
+    """Keeps the channels of another device, unless none of them is observed."""
+    drawn, index = rng.random(), int(rng.integers(len(PROFILES)))
+    if drawn >= probability:
+        return day
+    reduced = apply_profile(day, list(PROFILES.values())[index])
+    return reduced if reduced.mask.any() else day
 
 
 def _drop_modalities(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:

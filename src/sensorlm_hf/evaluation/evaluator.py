@@ -195,7 +195,7 @@ class _Run:
             days[0].schema,
             key=settings["caption_key"],
             seed=self.seed,
-            tokenizer=processor.tokenizer,
+            tokenizer=processor.caption_tokenizer,
             max_tokens=self.max_tokens,
         )
 

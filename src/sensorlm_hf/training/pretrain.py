@@ -51,10 +51,12 @@ class PretrainOptions:
         vocab_size: Maximum vocabulary size of the tokenizer.
         tokenizer_days: Number of days whose captions the tokenizer is trained on.
         modality_dropout: See [`SensorLMCollator`].
+        device_dropout: See [`SensorLMCollator`].
         event_crop: See [`SensorLMCollator`].
         label_rewording: See [`SensorLMCollator`].
         channel_omission: See [`SensorLMCollator`].
         draw_per_batch: See [`SensorLMCollator`].
+        statements: See [`SensorLMCollator`].
         contrast_only: See [`SensorLMCollator`]; at least one caption key must remain as a target of the decoder.
         held_out_activities: Activities whose days are excluded from training, to be evaluated as unseen classes.
         init_from: Model folder or Hub id to initialize from, including tokenizer and normalization. A larger
@@ -81,10 +83,12 @@ class PretrainOptions:
     vocab_size: int = 4096
     tokenizer_days: int = 4000
     modality_dropout: float = 0.1
+    device_dropout: float = 0.0
     event_crop: float = 0.2
     label_rewording: float = 0.0
     channel_omission: float = 0.0
     draw_per_batch: bool = False
+    statements: int = 0
     contrast_only: tuple[str, ...] = ()
     held_out_activities: tuple[str, ...] = ()
     init_from: str | None = None
@@ -111,6 +115,8 @@ class PretrainOptions:
                 "Streaming does not support `held_out_activities`, since processes must know the number of days in"
                 " advance. Write a dataset without these activities, or disable `streaming`."
             )
+        if self.objective == "cap" and self.statements:
+            raise ValueError("Objective 'cap' has no text embedding, so it cannot learn from `statements`.")
         if self.objective == "cap" and self.contrast_only:
             raise ValueError(
                 "Objective 'cap' has no contrastive loss, so it cannot learn from `contrast_only` captions."
@@ -358,6 +364,8 @@ def prepare(
         collator=SensorLMCollator(
             **collate,
             modality_dropout=options.modality_dropout,
+            device_dropout=options.device_dropout,
+            statements=options.statements,
             event_crop=options.event_crop,
             label_rewording=options.label_rewording,
             channel_omission=options.channel_omission,
@@ -497,7 +505,7 @@ def _model(options: PretrainOptions, processor: SensorLMProcessor) -> Any:
         if options.max_text_length > positions:
             untrained = options.lora or "text" in options.freeze
             why = "additional ones would stay untrained" if untrained else "its language model cannot have more"
-            if untrained or model.config.text_config.language_model_config is not None:
+            if untrained or model.config.text_config.is_language_model:
                 raise ValueError(
                     f"`max_text_length` is {options.max_text_length}, but {options.init_from} has positions for"
                     f" {positions} tokens, and {why}."
