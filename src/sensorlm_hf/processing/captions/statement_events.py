@@ -1,0 +1,621 @@
+"""Wordings of claims about wear, sleep, exercise and the mood of a day.
+
+See `statement_wordings` for the grammar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .statement_wordings import Template, parse
+
+_LINES: Mapping[str, str] = {
+    "wear/always": """
+{S} wore the {dev} [all day|around the clock|day and night|all the time|from start to finish]
+the {dev} was [worn|on the wrist] [all day|around the clock|day and night|without interruption]
+the {dev} recorded [all day|around the clock|almost without interruption]
+{S} [hardly ever|never really] took the {dev} off
+[practically|almost] nothing of the day is missing
+data [cover|are available for] [practically|almost] the whole day
+the recording is [practically|almost] complete
+- [complete|gapless] [data|coverage|wear]
+- a day with [full|complete] coverage
+- [practically|almost] no missing data
+- a {dev} worn day and night
+! {S} did not wear the {dev} all day
+! the recording is [far from complete|not complete]
+! part of the day is missing
+!- incomplete data
+!- a day with missing data
+""",
+    "wear/mostly": """
+{S} wore the {dev} [most of the day|for most of the time|nearly all the time]
+the {dev} was [worn|on] for most of the day
+most of the day was [recorded|covered|captured]
+the [greater|larger] part of the day is [covered|on record]
+data are available for most of the day
+- [good|solid|decent] coverage of the day
+- a {dev} worn most of the time
+- data for most of the day
+- mostly complete data
+! the {dev} was not worn for most of the day
+! much of the day is not covered
+!- poor coverage of the day
+""",
+    "wear/half": """
+{S} wore the {dev} for only part of the day
+the {dev} was [off|not worn] for a large part of the day
+[much|a large part|a big piece] of the day [is missing|was not recorded|is not covered]
+the {dev} spent many hours off the wrist
+there are no data for a large part of the day
+- [patchy|incomplete|poor] coverage
+- a day with much missing data
+- a {dev} that was often off the wrist
+- many hours without data
+- only part of a day
+! the {dev} was not off for a large part of the day
+! there are data for [much|most] of the day
+!- a day without much missing data
+""",
+    "gap/none": """
+the {dev} was never [taken off|off the wrist|out of contact]
+there was no [gap|break|interruption] in the [data|recording|signals]
+the [data|recording|signals] ran [without a break|without interruption|uninterrupted]
+{S} never took the {dev} off
+the {dev} was not even [charged|put down]
+- no gaps
+- no [gap|break|interruption] in the [data|recording|signals]
+- an uninterrupted recording
+- data without [a gap|holes|breaks]
+- a {dev} that was never taken off
+- a seamless record
+! there was a [gap|break|hole] in the [data|recording]
+! the recording was interrupted
+! {S} did take the {dev} off
+!- a recording with [a gap|a hole|an interruption]
+!- interrupted data
+""",
+    "gap/short": """
+the {dev} was [off|taken off|not worn] [briefly|for a short time|for a little while|for some minutes]
+there was [only a short|a brief|just a small] [gap|break|interruption] in the [data|recording]
+{S} took the {dev} off [briefly|for a short time|for less than an hour]
+the {dev} was put aside [briefly|for a moment], perhaps for charging
+the longest [gap|break] lasted less than an hour
+- a [short|brief|small] [gap|break|interruption] in the [data|recording]
+- a few minutes without data
+- a brief break from the {dev}
+- a {dev} taken off for a little while
+! the longest [gap|break] was not a short one
+""",
+    "gap/over_hour": """
+the {dev} was [off|not worn|put aside] for [more than an hour|over an hour|at least an hour]
+there was a gap of more than an hour [|in the data|in the recording]
+{S} took the {dev} off for [more than an hour|over an hour]
+for [over|more than] an hour, [nothing was recorded|there are no data|the {dev} saw nothing]
+more than an hour [is missing|was not recorded]
+- [a gap|a break|missing data] of more than an hour
+- more than an hour without [data|signals]
+- over an hour off the wrist
+! the {dev} was never off for more than an hour
+! no gap lasted longer than an hour
+! {S} never took the {dev} off for an hour or more
+!- no gap of more than an hour
+!- only gaps of less than an hour, if any
+""",
+    "gap/hours": """
+the {dev} was [off|not worn|off the wrist|put aside] for [hours|several hours|hours on end|a couple of hours]
+for [hours|several hours], [there was no signal|nothing was recorded|there are no data]
+{S} [took the {dev} off|went without the {dev}] for [hours|several hours|a long time]
+[several|a few] hours of data are missing
+there was a [long|large|big] [gap|hole|break] in the [data|recording|signals]
+the {dev} lay around unused for hours
+- hours without [data|signals|a signal]
+- a [long|large|big] [gap|hole] in the [data|recording]
+- a {dev} left off for hours
+- several hours missing
+! the {dev} was [not|never] off for hours
+! there was no [long|large|big] [gap|hole|break] in the [data|recording]
+! {S} did not go without the {dev} for hours
+!- no hours without data
+!- no long gap
+""",
+    "gap/several": """
+there were [several|multiple|a number of] [gaps|breaks|interruptions] in the [data|recording|signals]
+the {dev} was taken off [several times|repeatedly|again and again]
+the [recording|signal] [broke off|stopped] [several times|repeatedly]
+{S} took the {dev} off [several times|more than twice]
+- [several|multiple|three or more] [gaps|breaks|interruptions]
+- a recording with holes in several places
+- [patchy|fragmented] data
+! there were not several gaps
+! the {dev} was not taken off repeatedly
+!- hardly any gaps, if at all
+""",
+    "gap_part/off": """
+the {dev} was [off|not worn|off the wrist] [for some time|for a while|] {in}
+{in}, the {dev} was [off|taken off|not worn] [for a while|for some time]
+{S} took the {dev} off {in}
+part of {the_part} [is missing|was not recorded]
+data are missing {in}
+there was a [gap|break|hole] {in}
+{in}, there was a [gap|break] in the [data|recording]
+- missing data {in}
+- a [gap|break|hole] in the [data|recording] {in}
+- a {dev} taken off {in}
+! the {dev} was worn throughout {the_part}
+! there was no gap {in}
+! {S} did not take the {dev} off {in}
+!- no missing data {in}
+!- complete data {in}
+""",
+    "night_wear/worn": """
+{S} wore the {dev} [at night|during the night|overnight|in bed|to bed]
+the {dev} [stayed on|was worn|was on the wrist] [at night|during the night|overnight|in bed]
+the night was [recorded|covered|captured]
+data are available for the night
+the {dev} recorded through the night
+- a {dev} worn [at night|overnight|in bed]
+- data from the night
+- a recorded night
+! the {dev} did not stay on at night
+! the night was not [recorded|covered]
+!- a night without the {dev}
+""",
+    "night_wear/off": """
+{S} [took the {dev} off|did not wear the {dev}] [at night|for the night|overnight|in bed]
+the {dev} was [off|not worn|on the charger] [at night|during the night|overnight]
+the night [is missing|was not recorded|is not covered]
+the {dev} lay on the bedside table
+there are no data [for|from] the night
+- a night without [data|the {dev}|signals]
+- a {dev} that was off [overnight|at night]
+- no data from the night
+- an unrecorded night
+! the {dev} was not off at night
+! the night is not missing
+!- a night with data
+""",
+    "sleep_duration/very_short": """
+{S} [hardly|barely] slept
+{S} slept [very little|far too little|for only a few hours]
+{S} [had|got] [hardly any|very little] sleep
+the night was [very short|far too short]
+- [very little|hardly any] sleep
+- a very short night
+- a badly sleep-deprived person
+! {S} did not sleep very little
+! the night was not very short
+""",
+    "sleep_duration/short": """
+{S} slept [briefly|little|too little|less than needed|for a short time|not very long]
+{S} [had|got] [little|not much|too little|not enough] sleep
+the night was [short|rather short|too short]
+{S} did not [get enough|get much] sleep
+sleep was [brief|short|in short supply]
+{S} slept [less than most people|fewer hours than recommended]
+- a short [night|sleep]
+- [little|not much|brief|too little] sleep
+- a lack of sleep
+- a person [short of sleep|who slept little]
+! the night was not short
+! {S} did not sleep briefly
+! sleep was not in short supply
+!- no short night
+!- no lack of sleep
+""",
+    "sleep_duration/normal": """
+{S} slept [about as long as most people|for a normal time|a usual number of hours]
+{S} [had|got] [a normal|an ordinary|an average|a typical] amount of sleep
+the night was of [normal|average|ordinary] length
+the sleep was neither short nor long
+- a [normal|typical|standard] amount of sleep
+- a night of [normal|ordinary] length
+- between seven and eight and a half hours of sleep
+! {S} did not sleep for a normal time
+!- a night of unusual length
+""",
+    "sleep_duration/long": """
+{S} slept [long|for a long time|a lot|plenty|longer than most people]
+{S} [had|got] [a lot of|plenty of|ample|more than enough] sleep
+the night was [long|rather long]
+there was [plenty of|enough] sleep
+{S} slept [in full|until fully rested]
+- a long [night|sleep]
+- [plenty of|much|ample|a lot of] sleep
+- a well-rested person
+! {S} did not sleep long
+! the night was not long
+! {S} did not get a lot of sleep
+!- no long night
+!- not a lot of sleep
+""",
+    "sleep_duration/very_long": """
+{S} slept [very long|for a very long time|exceptionally long]
+{S} overslept by any standard
+the night was very long
+- [an exceptionally|a very] long [night|sleep]
+- sleep for a large part of the day
+! {S} did not sleep very long
+! the night was not exceptionally long
+""",
+    "sleep_hours/over_nine": """
+{S} slept for more than nine hours
+{S} spent over nine hours asleep
+- more than nine hours of sleep
+- [over|in excess of] nine hours in bed
+! {S} did not sleep for nine hours
+!- less than nine hours of sleep
+""",
+    "sleep_hours/over_eight": """
+{S} slept [for more than|over|for at least] eight hours
+{S} spent over eight hours [asleep|in bed]
+- [more than|over|at least] eight hours of sleep
+- a night of more than eight hours
+! {S} did not sleep for eight hours
+!- no full eight hours of sleep
+""",
+    "sleep_hours/under_eight": """
+{S} slept [for less than|under|for fewer than] eight hours
+{S} spent less than eight hours asleep
+- [less than|under|fewer than] eight hours of sleep
+- a night of less than eight hours
+! {S} slept no less than eight hours
+!- no less than eight hours of sleep
+""",
+    "sleep_hours/under_seven": """
+{S} slept [for less than|under|for fewer than] seven hours
+{S} spent less than seven hours asleep
+- [less than|under|fewer than] seven hours of sleep
+- a night of less than seven hours
+! {S} slept no less than seven hours
+!- seven hours of sleep or more
+""",
+    "sleep_hours/under_six": """
+{S} slept [for less than|under|for fewer than] six hours
+{S} spent less than six hours asleep
+- [less than|under|fewer than] six hours of sleep
+- a night of less than six hours
+! {S} slept no less than six hours
+!- six hours of sleep or more
+""",
+    "bedtime/early": """
+{S} went to [bed|sleep] early [|in the evening|tonight]
+{S} [turned in|retired|fell asleep|called it a day] early
+{P} bedtime was early
+the evening ended early [in bed|with sleep]
+{S} had an early night
+- an early [bedtime|night]
+- early to bed
+- someone who goes to bed early
+! {S} did not go to [bed|sleep] early
+! {P} bedtime was not early
+!- no early night
+""",
+    "bedtime/late": """
+{S} went to [bed|sleep] late [|in the evening|at night]
+{S} [turned in|fell asleep] late
+{S} stayed up late
+{P} bedtime was late
+{S} had a late night
+- a late [bedtime|night]
+- late to bed
+- a night owl's bedtime
+! {S} did not go to [bed|sleep] late
+! {S} did not stay up late
+!- no late night
+""",
+    "bedtime/very_late": """
+{S} went to [bed|sleep] very late
+{S} stayed up [well past midnight|far into the night|until the small hours]
+{P} bedtime was extremely late
+- a very late bedtime
+- a bedtime far past midnight
+! {S} did not stay up [well past midnight|until the small hours]
+!- no very late bedtime
+""",
+    "bedtime/before_midnight": """
+{S} [went to bed|fell asleep|turned in] before midnight
+{P} bedtime was before midnight
+- a bedtime before midnight
+- asleep before twelve
+! {S} did not fall asleep before midnight
+!- no sleep before midnight
+""",
+    "bedtime/after_midnight": """
+{S} [went to bed|fell asleep|turned in] after midnight
+{P} bedtime was after midnight
+midnight had passed before {S} fell asleep
+- a bedtime after midnight
+- awake past twelve
+! {S} did not stay up past midnight
+!- no staying up past midnight
+""",
+    "wake_time/very_early": """
+{S} [got up|woke up|rose] [very early|at the crack of dawn|before dawn|in the early hours]
+- up at the crack of dawn
+- a very early start
+! {S} did not get up at the crack of dawn
+!- no very early start
+""",
+    "wake_time/early": """
+{S} [got up|woke up|rose] early
+{S} had an early start
+{P} wake-up time was early
+the day began early
+- an early [riser|bird|start]
+- early to rise
+- an early wake-up
+! {S} did not get up early
+! the day did not begin early
+!- no early start
+""",
+    "wake_time/late": """
+{S} [got up|woke up|rose] late
+{S} [slept in|had a lie-in|stayed in bed late]
+{P} wake-up time was late
+the day began late
+- a [late|slow] start to the day
+- a late riser
+- a lie-in
+! {S} did not get up late
+! {S} did not sleep in
+!- no lie-in
+""",
+    "wake_time/very_late": """
+{S} [got up|woke up] [very late|in the late morning or after]
+{S} slept deep into the morning
+- a very late start to the day
+- in bed until late in the morning
+! {S} did not sleep deep into the morning
+!- no very late start
+""",
+    "sleep_breaks/interrupted": """
+the [night|sleep] was [interrupted|broken|disturbed]
+{S} [slept in pieces|got up during the night|had a broken night]
+{S} slept in [several pieces|two or more episodes]
+{S} did not sleep through
+sleep came in [pieces|episodes]
+- [interrupted|broken|fragmented|disturbed] sleep
+- a night in pieces
+- a broken night
+! the sleep was not interrupted
+!- no break in the sleep
+""",
+    "sleep_breaks/uninterrupted": """
+{S} slept [through|without a break|in one go|without interruption]
+the [night|sleep] was [uninterrupted|unbroken|in one piece]
+{S} slept in a single episode
+{S} did not get up during the night
+- [uninterrupted|unbroken|continuous] sleep
+- a night in one piece
+- a single episode of sleep
+! {S} did not sleep [through|in one go]
+! the sleep was not in one piece
+!- no unbroken night
+""",
+    "nap/any": """
+{S} [took|had] a nap [|today|that day|during the day]
+{S} napped [|today|that day|during the day]
+{S} [slept a little|dozed off|had a snooze] during the day
+there was a nap [|today|that day]
+{S} lay down for a nap
+the day included a nap
+- a nap [|today|that day]
+- a day with a nap
+- daytime sleep
+- a siesta
+! {S} did not [nap|take a nap|sleep during the day]
+! there was no nap
+! {S} stayed awake all day
+!- no nap
+!- a day without a nap
+""",
+    "nap/short": """
+{S} [took|had] a [short|brief|quick] nap
+{S} napped [briefly|for half an hour or so]
+there was a short nap
+- a [short|brief|quick] nap
+- a power nap
+! there was no short nap
+!- no power nap
+""",
+    "nap/long": """
+{S} [took|had] a long nap
+{S} napped for [about an hour|a long time|an hour or so]
+there was a long nap
+- a long nap
+- an extended siesta
+! there was no long nap
+!- no long nap
+""",
+    "sleep_any/slept": """
+{S} slept [|at night|at some point]
+{S} {W} asleep [for some time|at some point|for a while]
+sleep was [recorded|logged|detected]
+part of the time was spent [sleeping|asleep]
+{S} spent time asleep
+- sleep
+- [someone|a person] sleeping
+- time spent asleep
+- a period of sleep
+! there was no sleep
+! {S} did not sleep [at all|]
+!- no sleep
+""",
+    "sleep_any/none": """
+no sleep was [recorded|logged|detected]
+there is no record of sleep
+the data contain no sleep
+no trace of sleep was found
+- no sleep recorded
+- a day without recorded sleep
+- sleep: none
+! sleep was recorded
+! there is a record of sleep
+!- recorded sleep
+""",
+    "exercise/any": """
+{S} [exercised|worked out|trained|did sport|did some exercise|got some exercise] {on}
+{S} [did|had] a workout {on}
+there was [some exercise|a workout] {on}
+the day included [exercise|a workout|sport]
+{S} found time for [exercise|sport|a workout]
+{S} did something for fitness
+- [exercise|a workout|sport|training] {on}
+- a day with [exercise|a workout|sport]
+- someone exercising
+- physical training
+! {S} did not [exercise|work out|train|do any sport] {on}
+! {S} skipped exercise {on}
+! there was no [exercise|workout|sport] {on}
+!- no [exercise|workout|sport] {on}
+!- a day without [exercise|sport|training]
+""",
+    "exercise/none": """
+{S} did no [exercise|sport|training] [at all|whatsoever|]
+{S} did not [exercise|work out|train|do any sport] [at all|even once|for a single minute]
+there was no [exercise|sport|workout] at all
+not a single workout was [logged|recorded|done]
+it was a rest day
+{S} took a [rest day|day off from training|break from exercise]
+- no [exercise|sport|workout] at all
+- [a rest day|a day off from training]
+- a day without any [exercise|sport|training]
+- not a single workout
+! it was not a rest day
+! {S} did not take a day off from training
+!- no rest day
+!- anything but a rest day
+""",
+    "exercise_count/one": """
+{S} [exercised|worked out|trained] [once|a single time]
+there was [one|a single|exactly one] [workout|exercise session]
+{S} did one [workout|exercise session|training session]
+- [one|a single|just one] [workout|exercise session|training session]
+- a day with a single workout
+! there was not exactly one workout
+!- any number of workouts but one
+""",
+    "exercise_count/several": """
+{S} [exercised|worked out|trained] [more than once|at least twice|several times|twice or more]
+there were [several|two or more|multiple] [workouts|exercise sessions]
+{S} did [several|two or more|multiple] [workouts|training sessions]
+one workout was not enough for this day
+- [several|multiple|two or more] [workouts|exercise sessions|training sessions]
+- a day with [several workouts|more than one workout]
+- a sporty day with more than one session
+! {S} did not work out more than once
+! there were not several workouts
+!- no second workout
+!- at most one workout
+""",
+    "exercise_count/many": """
+{S} [exercised|worked out] [three times or more|at least three times]
+there were three or more [workouts|exercise sessions]
+- [three or more|at least three] workouts
+- a day packed with workouts
+! there were fewer than three workouts
+!- fewer than three workouts
+""",
+    "exercise_total/short": """
+{S} exercised [briefly|for a short time|for about half an hour or less]
+{S} got only a little exercise
+there was [only a little|just a bit of] exercise
+- a [little|bit of|small dose of] exercise
+- half an hour of exercise at most
+- a brief time spent exercising
+! {S} did not just exercise briefly
+""",
+    "exercise_total/over_hour": """
+{S} exercised for [more than|over] an hour [|altogether|in total|all told]
+exercise took up more than an hour [|of the day]
+{S} spent [more than|over] an hour exercising
+- [more than|over] an hour of [exercise|training|sport]
+- exercise totalling more than an hour
+! {S} did not exercise for an hour
+! exercise took up less than an hour, if any
+!- less than an hour of exercise, if any
+""",
+    "exercise_total/couple_hours": """
+{S} exercised for [about two hours|a couple of hours|roughly two hours]
+{S} spent [about two hours|a couple of hours] exercising
+- [a couple of hours|about two hours|roughly two hours] of [exercise|training|sport]
+! {S} did not exercise for a couple of hours
+!- not two hours of exercise
+""",
+    "exercise_total/hours": """
+{S} exercised for [hours|hours on end|several hours|almost three hours or more]
+{S} spent [hours|a large part of the day] exercising
+exercise filled [hours|a large part of the day]
+- hours of [exercise|sport|training]
+- a day dominated by exercise
+! {S} did not exercise for hours
+!- no hours of exercise
+""",
+    "exercise_time/early": """
+{S} [exercised|worked out|trained] early in the day
+{S} started the day with [exercise|a workout|sport]
+the first workout came early
+{S} got some exercise done early
+- an early workout
+- early exercise
+- [exercise|sport] soon after getting up
+! the first workout did not come early
+!- no early workout
+""",
+    "exercise_time/late": """
+{S} [exercised|worked out|trained] late in the day
+{S} ended the day with [exercise|a workout|sport]
+the last workout came late
+{S} exercised [after work|towards evening]
+- a late workout
+- late exercise
+- [exercise|sport] towards the evening
+! the last workout did not come late
+!- no late workout
+""",
+    "exercise_part/any": """
+{S} [exercised|worked out|trained|did sport] {in}
+{in}, {S} [exercised|worked out|trained|did some exercise]
+{S} [did|had] a workout {in}
+there was [some exercise|a workout] {in}
+{the_part} [included|brought|featured] [a workout|exercise]
+{S} used {the_part} for [exercise|sport|a workout]
+exercise took place {in}
+- [exercise|a workout|sport] {in}
+- a(n) {part} [workout|training session]
+- {part} exercise
+! {S} did not [exercise|work out|train] {in}
+! there was no [exercise|workout] {in}
+! {the_part} passed without exercise
+!- no [exercise|workout|sport] {in}
+!- no {part} workout
+""",
+    "mood/good": """
+{S} [felt|was feeling] [good|fine|well|in good spirits]
+{P} mood was [good|positive|pleasant|bright]
+{S} {W} in a [good|positive|pleasant] mood
+it was a good day for {P} mood
+- a [good|positive|pleasant|bright] mood
+- [pleasant|positive] feelings
+- a person in good spirits
+! {S} did not feel good
+! {P} mood was not good
+!- no good mood
+""",
+    "mood/bad": """
+{S} felt [bad|unwell|low|not so good|under the weather]
+{P} mood was [bad|low|negative|gloomy]
+{S} {W} in a [bad|low|negative] mood
+the mood left much to be desired
+- a [bad|low|negative|gloomy] mood
+- [unpleasant|negative] feelings
+- a person in low spirits
+! {S} did not feel bad
+! {P} mood was not bad
+!- no bad mood
+""",
+}
+
+SINGLE_TEMPLATES: Mapping[str, tuple[Template, ...]] = {name: parse(lines) for name, lines in _LINES.items()}
+"""Templates by `<kind>/<name>`."""
