@@ -74,7 +74,7 @@ PROFILES: dict[str, DeviceProfile] = {
     )
 }
 """Profiles by name, from `sensorlm-26`; [`get_profile`] looks one up. Those of devices contain the channels that the
-readers of this package obtain from a typical export."""
+readers of this package obtain from a typical export. `"all"` hides nothing, whatever the schema."""
 
 
 def get_profile(profile: str | DeviceProfile) -> DeviceProfile:
@@ -91,12 +91,14 @@ def get_profile(profile: str | DeviceProfile) -> DeviceProfile:
 
 
 def hidden_channels(day: SensorDay, profile: str | DeviceProfile) -> np.ndarray:
-    """Returns which channels of a day a device does not provide, `(channels,)` bool.
+    """Returns which channels of a day a device does not provide, `(channels,)` bool; none for the profile `"all"`.
 
     Raises:
         ValueError: If there is no such profile, or the schema of the day has none of its channels.
     """
     profile = get_profile(profile)
+    if profile == PROFILES["all"]:
+        return np.zeros(len(day.schema), dtype=bool)
     hidden = np.array([key not in profile.channels for key in day.schema.keys])
     if hidden.all():
         raise ValueError(

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from ..data.device_profiles import DeviceProfile, apply_profile, get_profile, hidden_channels
+from ..data.device_profiles import PROFILES, DeviceProfile, apply_profile, get_profile, hidden_channels
 from ..days import SensorDay
 from .encode import encode_days, encode_texts, logit_scale
 from .held_out_sentences import ACTIVITY_SENTENCES, CONCEPT_PAIRS, UNRELATED_LABELS, ConceptPair
@@ -41,6 +41,28 @@ MIN_SIDE = 10
 
 BINS = 15
 """Default number of bins of the calibration error."""
+
+
+def days_seen(days: Sequence[SensorDay], profile: Profile) -> list[int]:
+    """Returns the rows of the days on which a device with the given profile recorded anything.
+
+    Raises:
+        ValueError: If there is no such profile, or the schema of a day has none of its channels.
+    """
+    return [row for row, day in enumerate(days) if day.mask[:, ~hidden_channels(day, profile)].any()]
+
+
+def available_profiles(
+    days: Sequence[SensorDay], profiles: Sequence[Profile] = ENGLISH_PROFILES
+) -> list[DeviceProfile]:
+    """Returns the profiles with which at least one of the days has a value; days of any schema are allowed."""
+    found = []
+    for profile in map(get_profile, profiles):
+        keys = set(profile.channels)
+        known = [day for day in days if profile == PROFILES["all"] or keys.intersection(day.schema.keys)]
+        if len(known) == len(days) and days_seen(days, profile):
+            found.append(profile)
+    return found
 
 
 def encode_profile(
@@ -70,7 +92,7 @@ def encode_profile(
             of them, or the processor does not match the model.
     """
     profile = get_profile(profile)
-    seen = [row for row, day in enumerate(days) if day.mask[:, ~hidden_channels(day, profile)].any()]
+    seen = days_seen(days, profile)
     if not seen:
         raise ValueError(
             f"None of the {len(days)} days has a value in the channels of profile {profile.name!r}:"
@@ -538,7 +560,7 @@ def evaluate_english(
         model: A [`SensorLMModel`] with a text tower, in evaluation mode.
         processor: The processor of the model.
         days: Days.
-        profiles: Device profiles, or their names.
+        profiles: Device profiles, or their names; those with which no day has a value are skipped.
         embeddings: Precomputed embeddings of `days` by name of the profile; missing ones are computed.
         crops: Exercises of the days, [`event_crops`] of the task `exercise_events`; computed by default.
         event_embeddings: Precomputed embeddings of the exercises by name of the profile; missing ones are computed.
@@ -552,7 +574,7 @@ def evaluate_english(
         ([`evaluate_calibration`]). Parts for which the days have too few labels are absent.
 
     Raises:
-        ValueError: If `embeddings` do not match, there is no such profile, or the days have none of its channels.
+        ValueError: If `embeddings` do not match, or there is no such profile.
     """
     task, event_task = TASKS["activity"], EVENT_TASKS["exercise_events"]
     options: dict[str, Any] = {"batch_size": batch_size, "progress": progress}
@@ -560,7 +582,7 @@ def evaluate_english(
     if crops is None and several_activities([k for _, _, k in labelled_events(days, event_task)]):
         crops = event_crops(days, event_task)
     results: dict[str, Any] = {}
-    for profile in map(get_profile, profiles):
+    for profile in available_profiles(days, profiles):
         name = profile.name
         given = (embeddings or {}).get(name)
         vectors = encode_profile(model, processor, days, profile, **options) if given is None else given
