@@ -77,7 +77,7 @@ def tables(results: dict) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", help="model folder or Hub id; the demo model by default")
-    parser.add_argument("--data", default="simulated:2000", help="dataset of days (default: simulated:2000)")
+    parser.add_argument("--data", default="simulated:500", help="dataset of days (default: simulated:500)")
     parser.add_argument("--split", default="test", help="split of the dataset (default: test)")
     parser.add_argument("--max_days", type=int, help="use only the first days")
     parser.add_argument("--profiles", nargs="+", default=list(PROFILES), choices=list(PROFILES), metavar="PROFILE")
