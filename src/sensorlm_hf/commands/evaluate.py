@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks",
         nargs="+",
         metavar="TASK",
-        help="Tasks or groups of tasks: zero_shot, events, probes, few_shot, retrieval, captioning, baselines (default:"
-        " zero_shot, retrieval and captioning; with --output-dir all).",
+        help="Tasks or groups of tasks: zero_shot, events, probes, few_shot, retrieval, captioning, english, baselines"
+        " (default: zero_shot, retrieval and captioning; with --output-dir all).",
     )
     option(
         parser,

@@ -1,4 +1,4 @@
-"""Evaluation on labelled days: zero-shot classification, probes, retrieval and captioning, with baselines."""
+"""Evaluation on labelled days: zero-shot, free English, probes, retrieval and captioning, with baselines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from .callbacks import ZeroShotCallback
     from .captioning import evaluate_captioning
     from .encode import caption_days, encode_days, encode_texts
+    from .english import (
+        calibration_error,
+        evaluate_calibration,
+        evaluate_concepts,
+        evaluate_english,
+        evaluate_event_sentences,
+        evaluate_nonsense,
+        evaluate_sentences,
+    )
     from .evaluator import evaluate_model
     from .model_card import related_result, write_model_card
     from .page import write_reports
@@ -27,17 +36,24 @@ __all__ = [
     "UNSEEN_TASK",
     "Task",
     "ZeroShotCallback",
+    "calibration_error",
     "caption_days",
     "class_embeddings",
     "encode_days",
     "encode_texts",
+    "evaluate_calibration",
     "evaluate_captioning",
+    "evaluate_concepts",
+    "evaluate_english",
     "evaluate_event_level",
+    "evaluate_event_sentences",
     "evaluate_few_shot",
     "evaluate_gradient_boosting",
     "evaluate_model",
+    "evaluate_nonsense",
     "evaluate_probe",
     "evaluate_retrieval",
+    "evaluate_sentences",
     "evaluate_zero_shot",
     "get_event_task",
     "get_task",
@@ -59,17 +75,24 @@ __getattr__, __dir__ = lazy_names(
         "UNSEEN_ACTIVITIES": "tasks",
         "UNSEEN_TASK": "tasks",
         "ZeroShotCallback": "callbacks",
+        "calibration_error": "english",
         "caption_days": "encode",
         "class_embeddings": "zero_shot",
         "encode_days": "encode",
         "encode_texts": "encode",
+        "evaluate_calibration": "english",
         "evaluate_captioning": "captioning",
+        "evaluate_concepts": "english",
+        "evaluate_english": "english",
         "evaluate_event_level": "zero_shot",
+        "evaluate_event_sentences": "english",
         "evaluate_few_shot": "supervised",
         "evaluate_gradient_boosting": "supervised",
         "evaluate_model": "evaluator",
+        "evaluate_nonsense": "english",
         "evaluate_probe": "supervised",
         "evaluate_retrieval": "retrieval",
+        "evaluate_sentences": "english",
         "evaluate_zero_shot": "zero_shot",
         "get_event_task": "tasks",
         "get_task": "tasks",

@@ -16,6 +16,7 @@ import torch
 
 from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
+from ..data.device_profiles import DeviceProfile, apply_profile
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
 from ..io import atomic_write
@@ -24,6 +25,7 @@ from ..processing import SensorLMProcessor
 from ..processing.captions import CaptionBuilder
 from .captioning import captioned_rows, score_captions
 from .encode import CAPTION_BATCH, Ranks, caption_days, encode_days, encode_texts
+from .english import available_profiles, days_seen, evaluate_english
 from .results import (
     DEFAULT_TASKS,
     RUN_TASKS,
@@ -104,9 +106,9 @@ def evaluate_model(
 
     Returns:
         `zero_shot`, `event_level`, `probes` and `few_shot` (by task), `baselines` (by kind, then task), `retrieval`
-        with `pools`, `captioning`, `embedding_map`, and the settings of the run; parts that were not computed are
-        absent. With `output_dir`, classification results also have `curves`, which are plotted in the report.
-        Processes other than the first return only their `rank`.
+        with `pools`, `captioning`, `english` ([`evaluate_english`]), `embedding_map`, and the settings of the run;
+        parts that were not computed are absent. With `output_dir`, classification results also have `curves`, which
+        are plotted in the report. Processes other than the first return only their `rank`.
 
     Raises:
         ValueError: If a task is unknown, or is requested by name but not possible; if a number is out of range; or if
@@ -207,8 +209,10 @@ class _Run:
             if objective not in ("cap", "coca"):
                 return f"a {objective} model does not generate captions"
             return "" if min(len(self.days), self.settings["caption_days"]) > 1 else "at least two days are needed"
-        if objective == "cap" and part in ("zero_shot", "event_level", "retrieval"):
+        if objective == "cap" and part in ("zero_shot", "event_level", "retrieval", "english"):
             return "a cap model has no text embedding to compare days with"
+        if part == "english":
+            return "" if len(self.days) > 1 else "at least two days are needed"
         if part == "retrieval":
             return "" if len(self.days) > 1 else "at least two days are needed"
         if part == "embedding_map":
@@ -227,7 +231,13 @@ class _Run:
         """Returns the result of a task. Every process must call it; only the result of rank 0 is used."""
         part, task = RUN_TASKS[name]
         if task is None:
-            return {"retrieval": self._retrieval, "captioning": self._captioning, "embedding_map": self._map}[part]()
+            run = {
+                "retrieval": self._retrieval,
+                "captioning": self._captioning,
+                "english": self._english,
+                "embedding_map": self._map,
+            }
+            return run[part]()
         if part == "baselines":
             boosted = evaluate_gradient_boosting
             return boosted(self.days, task, features=self.features, seed=self.seed) if self.ranks.first else {}
@@ -316,6 +326,46 @@ class _Run:
             meteor=self.settings.get("meteor", False),
             bertscore_model=self.settings.get("bertscore_model"),
         )
+
+    def _english(self) -> dict[str, Any]:
+        task: Any = RUN_TASKS["exercise_events"].task
+        crops = event_crops(self.days, task) if any(labelled_events(self.days, task)) else None
+        days: dict[str, np.ndarray] = {}
+        events: dict[str, np.ndarray] = {}
+        profiles = available_profiles(self.days)
+        for profile in profiles:
+            complete = profile.name == "all"
+            days[profile.name] = self.embeddings if complete else self._encode_profile(self.days, profile, "days")
+            if crops is not None and days_seen(crops.days, profile):
+                events[profile.name] = self._encode_profile(crops.days, profile, "events")
+        if not self.ranks.first:
+            return {}
+        return evaluate_english(
+            self.model,
+            self.processor,
+            self.days,
+            profiles=profiles,
+            embeddings=days,
+            crops=crops,
+            event_embeddings=events,
+            seed=self.seed,
+        )
+
+    def _encode_profile(self, days: Sequence[SensorDay], profile: DeviceProfile, what: str) -> np.ndarray:
+        """Embeds days with the channels of a device; rows of nan for those on which it recorded nothing."""
+        seen = days_seen(days, profile)
+        rows = self.ranks.map(
+            lambda batch: encode_days(
+                self.model, self.processor, [apply_profile(day, profile) for day in batch], batch_size=self.batch_size
+            ),
+            [days[row] for row in seen],
+            self.batch_size,
+            progress=self.progress,
+            description=f"Embedding {what}, {profile.description}",
+        )
+        embeddings = np.full((len(days), len(rows[0])), np.nan, dtype=np.float32)
+        embeddings[seen] = np.stack(rows)
+        return embeddings
 
     def _map(self) -> dict[str, Any]:
         from ..plotting.embedding_map import project

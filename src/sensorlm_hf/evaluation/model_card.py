@@ -22,6 +22,10 @@ _TASK_TYPES = {
     "linear probe": "sensor-linear-probe",
     "retrieval": "sensor-text-retrieval",
     "captioning": "sensor-captioning",
+    "free-English events": "zero-shot-sensor-event-classification",
+    "free-English": "zero-shot-sensor-classification",
+    "concepts": "sensor-concept-ranking",
+    "unrelated labels": "zero-shot-sensor-classification",
 }
 """Hub task types by the prefix of a row's task."""
 

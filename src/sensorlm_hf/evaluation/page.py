@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
+from ..data.device_profiles import get_profile
 from ..io import atomic_write_text
 from ..plotting import plot_confusion, plot_lines, plot_roc
 from ..plotting.embedding_map import plot_points
@@ -140,6 +141,7 @@ def report_html(results: dict[str, Any]) -> str:
         _retrieval(results),
         _few_shot(results),
         _captions(results),
+        _english(results),
         _map(results),
         *(_study(study) for study in results.get("studies", {}).values()),
     ]
@@ -308,6 +310,32 @@ def _captions(results: dict[str, Any]) -> str:
         f" {confirmed} (for the caption of another day: {chance}).</p>",
         _html_table(("claim type", "claims", "supported"), rows, 1),
     )
+
+
+def _english(results: dict[str, Any]) -> str:
+    entry = results.get("english", {})
+    groups = (("activity", "sentences", "by_activity"), ("concept", "concepts", "by_quantity"))
+    tables = []
+    for first, part, group in groups:
+        profiles = {name: scores[group] for name, scores in entry.get(part, {}).items() if scores[group]}
+        if profiles:
+            head = (first, *(get_profile(name).description for name in profiles))
+            names = dict.fromkeys(name for scores in profiles.values() for name in scores)
+            rows = [
+                [
+                    name.replace("_", " "),
+                    *(number_text(scores.get(name, {}).get("auroc")) for scores in profiles.values()),
+                ]
+                for name in names
+            ]
+            tables.append(_html_table(head, rows, 1))
+    if not tables:
+        return ""
+    note = (
+        "<p class=muted>AUROC of ranking days by sentences that people might write about an activity, and of separating"
+        " the upper from the lower quartile of a quantity by opposite sentences about it; by available channels.</p>"
+    )
+    return _section("Free English", note, *tables)
 
 
 def _map(results: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..data.device_profiles import get_profile
 from ..io import atomic_write_text
 from .retrieval import DIRECTIONS
 from .tasks import EVENT_TASKS, PROBE_TASKS, TASKS, UNSEEN_TASK
@@ -33,6 +34,7 @@ RUN_TASKS: dict[str, RunTask] = {
     **{f"few_shot_{name}": RunTask("few_shot", task) for name, task in PROBE_TASKS.items()},
     "retrieval": RunTask("retrieval"),
     "captioning": RunTask("captioning"),
+    "english": RunTask("english"),
     **{f"gradient_boosting_{name}": RunTask("baselines", task) for name, task in PROBE_TASKS.items()},
     "embedding_map": RunTask("embedding_map"),
 }
@@ -265,6 +267,28 @@ def result_rows(results: Mapping[str, Any], *, headline: bool = False) -> Iterat
     for metric, label in CAPTION_METRICS:
         if metric in captioning:
             yield Row("captioning", label, captioning[metric], captioning["chance"][metric])
+    yield from _english_rows(results.get("english", {}), headline)
+
+
+def _english_rows(results: Mapping[str, Any], headline: bool) -> Iterator[Row]:
+    """Yields the scores of the evaluation in free English."""
+    for part, name, counted in (
+        ("sentences", "free-English activities", "sentences"),
+        ("events", "free-English events", "sentences"),
+        ("concepts", "concepts", "pairs"),
+    ):
+        for profile, scores in results.get(part, {}).items():
+            label = f"{name} ({scores[counted]:.0f} {counted}){_with_profile(profile)}"
+            yield Row(label, "AUROC", scores["auroc"], scores["chance"], scores["interval"])
+    for profile, scores in results.get("nonsense", {}).items():
+        label = f"unrelated labels ({scores['labels']:.0f}){_with_profile(profile)}"
+        yield Row(label, "days with one above the true activity", scores["any"], scores["chance"]["any"])
+    for profile, scores in {} if headline else results.get("calibration", {}).items():
+        yield Row(f"zero-shot activity{_with_profile(profile)}", "calibration error", scores["error"], math.nan)
+
+
+def _with_profile(profile: str) -> str:
+    return "" if profile == "all" else f", {get_profile(profile).description}"
 
 
 def _class_rows(name: str, scores: Mapping[str, Any], supervised: Mapping[str, Any] | None = None) -> Iterator[Row]:

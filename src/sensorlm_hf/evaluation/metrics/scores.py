@@ -275,7 +275,7 @@ def classification_intervals(
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = np.where(present, hits / support, 0.0)
         f1 = np.where(present, 2 * hits / (support + named), 0.0)
-    areas = np.stack([_weighted_auroc(truth[:, k], scores[:, k], weights) for k in range(scores.shape[1])], axis=1)
+    areas = np.stack([weighted_auroc(truth[:, k], scores[:, k], weights) for k in range(scores.shape[1])], axis=1)
     defined = ~np.isnan(areas)
     with np.errstate(invalid="ignore"):
         auroc = np.where(defined, areas, 0).sum(axis=1) / defined.sum(axis=1)
@@ -288,8 +288,18 @@ def classification_intervals(
     return {name: interval(value, level) for name, value in values.items()}
 
 
-def _weighted_auroc(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Returns the AUROC of a class in each resample, `(R,)`; ties count half, nan if a side is empty."""
+def weighted_auroc(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Computes the AUROC of a score in each resample of the rows.
+
+    Args:
+        truth: `(N,)` bool, True for the rows that should score high.
+        scores: `(N,)` scores.
+        weights: `(R, N)` count of each row in each resample, see [`person_weights`]; `np.ones((1, N))` for the AUROC
+            of all rows.
+
+    Returns:
+        `(R,)`; ties count half, nan if a side is empty.
+    """
     place = rankdata(scores, method="dense").astype(int) - 1
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
