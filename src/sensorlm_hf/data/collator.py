@@ -15,6 +15,7 @@ from ..days import SensorDay
 from ..processing.captions import CAPTION_KEYS, CaptionBuilder
 from ..processing.captions.day_facts import DayFacts, day_facts
 from ..processing.captions.statements import StatementBank, truth
+from ..processing.captions.unrelated import unrelated_text
 from ..processing.captions.sentences import summary_labels
 from ..schema import SensorSchema
 from .device_profiles import PROFILES, apply_profile
@@ -22,6 +23,10 @@ from .rewording import reword_events
 
 MIN_CROP_MINUTES = 10
 """Minimum duration of a cropped event in minutes: one patch of the default model."""
+
+
+UNRELATED_SHARE = 0.08
+"""Share of texts among the statements that describe no day; see [`unrelated_text`]."""
 
 
 class SensorDayDataset(torch.utils.data.Dataset):
@@ -226,19 +231,23 @@ class SensorLMCollator:
     ) -> dict[str, torch.Tensor]:
         """Samples statements and decides for every day whether they are true."""
         bank: Any = self._bank
-        statements = bank.sample(facts, self.statements, rng)
+        others = int(self.statements * UNRELATED_SHARE)
+        statements = bank.sample(facts, self.statements - others, rng)
         visible = np.stack([day.mask.any(axis=0) for day in days])
+        true = truth(statements, facts, visible, days[0].schema)
         texts = self.processor(
-            text=[statement.text for statement in statements],
+            text=[statement.text for statement in statements] + [unrelated_text(rng) for _ in range(others)],
             return_tensors="pt",
             padding=True,
             truncation=True,
             max_length=self.max_length,
         )
+        # Sorted by length, so that the model need not pad all of them to the longest.
+        order = texts["attention_mask"].sum(dim=1).argsort(stable=True)
         return {
-            "statement_ids": texts["input_ids"],
-            "statement_mask": texts["attention_mask"],
-            "statement_truth": torch.from_numpy(truth(statements, facts, visible, days[0].schema)),
+            "statement_ids": texts["input_ids"][order],
+            "statement_mask": texts["attention_mask"][order],
+            "statement_truth": torch.from_numpy(np.pad(true, ((0, 0), (0, others))))[:, order],
         }
 
     def _draw(self, rng: np.random.Generator) -> tuple[str, bool]:

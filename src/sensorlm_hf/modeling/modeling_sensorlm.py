@@ -60,6 +60,8 @@ MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
 """Keyword arguments of `from_pretrained` that say where the files are."""
 
+_STATEMENTS_AT_ONCE = 32
+
 _SKIPPING_THRESHOLD = 7 / 8
 """Missing patches are skipped when the fullest row of the batch has at most this fraction of the patches."""
 
@@ -853,7 +855,14 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         if statement_ids is None or sensor_embeds is None:
             raise ValueError("`statement_truth` needs the `statement_ids` and the `sensor_values` that it relates.")
         self._require_text_embeddings()
-        return _normalized(self.text_model(statement_ids, statement_mask, return_dict=True).pooler_output)
+        if statement_mask is None:
+            statement_mask = torch.ones_like(statement_ids)
+        embeds = []
+        for ids, mask in zip(statement_ids.split(_STATEMENTS_AT_ONCE), statement_mask.split(_STATEMENTS_AT_ONCE)):
+            # The collator sorts statements by length; most need no padding to the longest.
+            longest = int(mask.any(dim=0).nonzero().max()) + 1 if not _is_tracing() else mask.shape[1]
+            embeds.append(self.text_model(ids[:, :longest], mask[:, :longest], return_dict=True).pooler_output)
+        return _normalized(torch.cat(embeds))
 
 
 __all__ = [

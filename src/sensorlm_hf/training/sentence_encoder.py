@@ -16,6 +16,9 @@ from ..processing import SensorLMProcessor, extend_tokenizer
 
 logger = logging.getLogger(__name__)
 
+_COMMON = 3000
+"""Ids of the encoder's tokens below which words also get a form without a space before them."""
+
 CONTINUATION = "##"
 """How WordPiece marks tokens inside a word."""
 
@@ -83,7 +86,7 @@ def add_sentence_encoder(
     values["text_config"] |= {"language_model_config": of_encoder.to_dict(), "pooling": "cls"}
     extended = SensorLMForConditionalGeneration(SensorLMConfig.from_dict(values))
     report = extended.load_state_dict(model.float().state_dict(), strict=False)
-    added = [name for name in report.missing_keys if ".sentence_encoder." not in name]
+    added = [name for name in report.missing_keys if ".sentence_encoder." not in name and ".statement_" not in name]
     if added or report.unexpected_keys:
         raise RuntimeError(f"The model does not fit its extension: {added[:3]}, {report.unexpected_keys[:3]}.")
     mine = extended.sensorlm.text_model.sentence_encoder.language_model
@@ -113,6 +116,7 @@ def _shared_tokenizer(
     for text in texts:
         for token in theirs.tokenize(text):
             wanted.setdefault(token, None)
+    listed = set(wanted)
     # The vocabulary of BERT is ordered by frequency.
     for token in sorted(theirs.get_vocab(), key=theirs.get_vocab().__getitem__):
         wanted.setdefault(token, None)
@@ -124,7 +128,8 @@ def _shared_tokenizer(
         if not (letters.isascii() and letters.isalpha()):
             continue
         # A word also occurs without a space before it, at the beginning of a text or after a hyphen.
-        forms = [letters] if inside else [f" {letters}", letters] if len(letters) > 3 else [f" {letters}"]
+        common = token in listed or theirs.convert_tokens_to_ids(token) < _COMMON
+        forms = [letters] if inside else [f" {letters}", letters] if common else [f" {letters}"]
         for form in map(_spelling, forms):
             if form not in known and len(known) + len(added) < vocab_size:
                 added.setdefault(form, None)
