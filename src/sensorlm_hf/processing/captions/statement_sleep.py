@@ -20,6 +20,11 @@ the night was [very short|far too short]
 ! the night was not very short
 """,
     "sleep_duration/short": """
+{P} [sleep|night] was [short|brief|too short] {nt}
+{S} got up after a short night {mo}
+{device} [logged|recorded] [little|not much] sleep {nt}
+! {P} [sleep|night] was not short {nt}
+! {device} did not log a short night {nt}
 {S} slept [briefly|little|too little|less than needed|for a short time|not very long]
 {S} [had|got] [little|not much|too little|not enough] sleep
 the night was [short|rather short|too short]
@@ -37,6 +42,9 @@ sleep was [brief|short|in short supply]
 !- no lack of sleep
 """,
     "sleep_duration/normal": """
+{P} [sleep|night] was [of ordinary length|as long as usual|average in length] {nt}
+{device} [logged|recorded] a [normal|usual|typical] amount of sleep {nt}
+! {P} sleep was not of ordinary length {nt}
 {S} slept [about as long as most people|for a normal time|a usual number of hours]
 {S} [had|got] [a normal|an ordinary|an average|a typical] amount of sleep
 the night was of [normal|average|ordinary] length
@@ -48,6 +56,11 @@ the sleep was neither short nor long
 !- a night of unusual length
 """,
     "sleep_duration/long": """
+{P} [sleep|night] was long {nt}
+{device} [logged|recorded] [a lot of|plenty of] sleep {nt}
+{S} got up after a long night {mo}
+! {P} [sleep|night] was not long {nt}
+! {device} did not log a long night {nt}
 {S} slept [long|for a long time|a lot|plenty|longer than most people]
 {S} [had|got] [a lot of|plenty of|ample|more than enough] sleep
 the night was [long|rather long]
@@ -72,6 +85,10 @@ the night was very long
 ! the night was not exceptionally long
 """,
     "sleep_hours/over_nine": """
+{P} sleep lasted [more than|over] nine hours {nt}
+{device} [logged|recorded] more than nine hours of sleep {nt}
+- sleep: more than nine hours
+! {P} sleep did not last nine hours {nt}
 {S} slept for more than nine hours
 {S} spent over nine hours asleep
 - more than nine hours of sleep
@@ -80,6 +97,13 @@ the night was very long
 !- less than nine hours of sleep
 """,
     "sleep_hours/over_eight": """
+{P} sleep lasted [more than|over|at least] eight hours {nt}
+{device} [logged|recorded] more than eight hours of sleep {nt}
+{S} got [a full|a good|more than] eight hours of sleep {nt}
+- sleep: more than eight hours
+- a sleeper who got eight hours or more
+! {P} sleep did not last eight hours {nt}
+! {S} did not get eight hours of sleep {nt}
 {S} slept [for more than|over|for at least] eight hours
 {S} spent over eight hours [asleep|in bed]
 - [more than|over|at least] eight hours of sleep
@@ -88,6 +112,11 @@ the night was very long
 !- no full eight hours of sleep
 """,
     "sleep_hours/under_eight": """
+{P} sleep lasted [less than|under] eight hours {nt}
+{device} [logged|recorded] less than eight hours of sleep {nt}
+{S} fell short of eight hours of sleep {nt}
+- sleep: less than eight hours
+! {P} sleep lasted no less than eight hours {nt}
 {S} slept [for less than|under|for fewer than] eight hours
 {S} spent less than eight hours asleep
 - [less than|under|fewer than] eight hours of sleep
@@ -96,6 +125,13 @@ the night was very long
 !- no less than eight hours of sleep
 """,
     "sleep_hours/under_seven": """
+{P} sleep lasted [less than|under] seven hours {nt}
+{device} [logged|recorded] less than seven hours of sleep {nt}
+{S} fell short of seven hours of sleep {nt}
+{S} missed the recommended seven hours of sleep {nt}
+- sleep: less than seven hours
+! {P} sleep lasted no less than seven hours {nt}
+! {S} got at least seven hours of sleep {nt}
 {S} slept [for less than|under|for fewer than] seven hours
 {S} spent less than seven hours asleep
 - [less than|under|fewer than] seven hours of sleep
@@ -104,6 +140,13 @@ the night was very long
 !- seven hours of sleep or more
 """,
     "sleep_hours/under_six": """
+{P} sleep lasted [less than|under] six hours {nt}
+{device} [logged|recorded] less than six hours of sleep {nt}
+{S} fell short of six hours of sleep {nt}
+{S} did not even get six hours of sleep {nt}
+- sleep: less than six hours
+! {P} sleep lasted no less than six hours {nt}
+! {S} got at least six hours of sleep {nt}
 {S} slept [for less than|under|for fewer than] six hours
 {S} spent less than six hours asleep
 - [less than|under|fewer than] six hours of sleep
@@ -112,6 +155,13 @@ the night was very long
 !- six hours of sleep or more
 """,
     "bedtime/early": """
+{P} day ended early {nt}
+{S} [got to bed|fell asleep|had the lights out] [in good time|ahead of most people] {nt}
+{device} saw {P} sleep begin early {nt}
+- [asleep|in bed|lights out] early {nt}
+- an early end of the evening
+! {P} day did not end early {nt}
+!- someone who was not early to bed
 {S} went to [bed|sleep] early [|in the evening|tonight]
 {S} [turned in|retired|fell asleep|called it a day] early
 {P} bedtime was early
@@ -125,6 +175,14 @@ the evening ended early [in bed|with sleep]
 !- no early night
 """,
     "bedtime/late": """
+{P} day ended late {nt}
+{S} kept the lights on until late {nt}
+{device} saw {P} sleep begin late {nt}
+{S} [fell asleep|got to bed] later than most people {nt}
+- [still awake|still up|lights on] late at night
+- a late end of the evening
+! {P} day did not end late {nt}
+!- someone who did not stay up late
 {S} went to [bed|sleep] late [|in the evening|at night]
 {S} [turned in|fell asleep] late
 {S} stayed up late
@@ -138,6 +196,10 @@ the evening ended early [in bed|with sleep]
 !- no late night
 """,
     "bedtime/very_late": """
+{P} day ended in the small hours {nt}
+sleep came very late {nt}
+- still awake in the small hours
+! {P} day did not end very late {nt}
 {S} went to [bed|sleep] very late
 {S} stayed up [well past midnight|far into the night|until the small hours]
 {P} bedtime was extremely late
@@ -164,6 +226,13 @@ midnight had passed before {S} fell asleep
 !- no staying up past midnight
 """,
     "wake_time/very_early": """
+{S} {W} up [before the birds|at an ungodly hour|before most people] {mo}
+{P} alarm must have rung very early {mo}
+{P} day started [extremely|very] early {mo}
+{device} saw {P} sleep end very early {mo}
+- a wake-up time far ahead of most people's
+- [awake|out of bed|up] very early {mo}
+! {P} day did not start very early {mo}
 {S} [got up|woke up|rose] [very early|at the crack of dawn|before dawn|in the early hours]
 - up at the crack of dawn
 - a very early start
@@ -171,6 +240,17 @@ midnight had passed before {S} fell asleep
 !- no very early start
 """,
     "wake_time/early": """
+{S} [left the bed|was done sleeping] early {mo}
+{P} day started early {mo}
+{P} morning [started|began] in good time {mo}
+{device} saw {P} sleep end early {mo}
+{S} {W} [up|out of bed|awake] early {mo}
+- [awake|out of bed|up] early {mo}
+- a person who gets up early
+- an early end of the night
+! {P} day did not start early {mo}
+! {S} {W} not up early {mo}
+!- someone who did not rise early
 {S} [got up|woke up|rose] early
 {S} had an early start
 {P} wake-up time was early
@@ -183,6 +263,17 @@ the day began early
 !- no early start
 """,
     "wake_time/late": """
+{S} [left the bed|stopped sleeping] late {mo}
+{P} day started late {mo}
+{P} morning [started|began] late {mo}
+{device} saw {P} sleep end late {mo}
+{S} {W} still [in bed|asleep] when most people were up {mo}
+{S} took {P} time getting up {mo}
+- [still in bed|asleep] when others were up
+- a person who gets up late
+- a late end of the night
+! {P} day did not start late {mo}
+!- someone who did not sleep in
 {S} [got up|woke up|rose] late
 {S} [slept in|had a lie-in|stayed in bed late]
 {P} wake-up time was late
@@ -195,6 +286,11 @@ the day began late
 !- no lie-in
 """,
     "wake_time/very_late": """
+{P} day started [extremely|very] late {mo}
+half the morning was over before {S} got up {mo}
+- [out of bed|up] very late {mo}
+- half the morning spent in bed
+! {P} day did not start very late {mo}
 {S} [got up|woke up] [very late|in the late morning or after]
 {S} slept deep into the morning
 - a very late start to the day
@@ -203,6 +299,17 @@ the day began late
 !- no very late start
 """,
     "sleep_breaks/interrupted": """
+{P} sleep was [broken up|cut in two|split|interrupted at least once] {nt}
+{S} [woke up and got up|left the bed] in the middle of the sleep {nt}
+{S} slept, got up and slept again {nt}
+there was a [break|pause|gap] in {P} sleep {nt}
+{device} [logged|recorded] [more than one episode|several episodes|two or more pieces] of sleep {nt}
+- sleep in [two or more|several] [pieces|episodes|parts]
+- a night with [a break|an interruption]
+- sleep with a [break|pause] in it
+! there was no [break|pause] in {P} sleep {nt}
+! {P} sleep was not [broken up|split] {nt}
+!- a night without an interruption
 the [night|sleep] was [interrupted|broken|disturbed]
 {S} [slept in pieces|got up during the night|had a broken night]
 {S} slept in [several pieces|two or more episodes]
@@ -215,6 +322,17 @@ sleep came in [pieces|episodes]
 !- no break in the sleep
 """,
     "sleep_breaks/uninterrupted": """
+{P} sleep [was one long piece|had no break|was never broken off|ran straight through] {nt}
+{S} stayed in bed until the end of the sleep {nt}
+{device} [logged|recorded] [a single episode|one piece|one block] of sleep {nt}
+nothing broke {P} sleep {nt}
+from start to end, {S} slept without getting up {nt}
+- sleep in one [piece|block|go]
+- one [long|single] block of sleep
+- a night slept through
+! something broke {P} sleep {nt}
+! {P} sleep did not run straight through {nt}
+!- sleep that was not in one block
 {S} slept [through|without a break|in one go|without interruption]
 the [night|sleep] was [uninterrupted|unbroken|in one piece]
 {S} slept in a single episode
@@ -222,11 +340,24 @@ the [night|sleep] was [uninterrupted|unbroken|in one piece]
 - [uninterrupted|unbroken|continuous] sleep
 - a night in one piece
 - a single episode of sleep
-! {S} did not sleep [through|in one go]
+! {S} did not sleep in one go
 ! the sleep was not in one piece
 !- no unbroken night
 """,
     "nap/any": """
+{S} [got|managed|squeezed in|enjoyed] a [nap|snooze|siesta|doze] {on}
+{device} [recorded|logged|picked up] a nap {on}
+the log lists a nap {on}
+{S} [caught up on|got some|found time for some] sleep in the daytime {on}
+{P} day was [broken up|interrupted] by a nap
+- a [snooze|doze|little sleep] [in the daytime|during the day]
+- someone [napping|having a snooze|taking a nap]
+- some sleep outside the night
+! {S} got through the day without a nap
+! {device} [recorded|logged] no nap {on}
+! the log lists no nap
+!- no [snooze|siesta|daytime sleep] {on}
+!- someone who does without a nap
 {S} [took|had] a nap [|today|that day|during the day]
 {S} napped [|today|that day|during the day]
 {S} [slept a little|dozed off|had a snooze] during the day
@@ -244,6 +375,10 @@ the day included a nap
 !- a day without a nap
 """,
     "nap/short": """
+{S} [squeezed in|managed] a [brief|short|quick] [nap|snooze|doze] {on}
+{device} [recorded|logged] a [brief|short] nap {on}
+- a [brief|short|quick] [snooze|doze|sleep] during the day
+! {device} [recorded|logged] no short nap {on}
 {S} [took|had] a [short|brief|quick] nap
 {S} napped [briefly|for half an hour or so]
 there was a short nap
@@ -253,6 +388,10 @@ there was a short nap
 !- no power nap
 """,
     "nap/long": """
+{S} [enjoyed|indulged in] a [long|lengthy] [nap|snooze|siesta] {on}
+{device} [recorded|logged] a [long|lengthy] nap {on}
+- a [lengthy|long] [snooze|doze|sleep] during the day
+! {device} [recorded|logged] no long nap {on}
 {S} [took|had] a long nap
 {S} napped for [about an hour|a long time|an hour or so]
 there was a long nap
@@ -262,6 +401,21 @@ there was a long nap
 !- no long nap
 """,
     "sleep_any/slept": """
+{device} [recorded|detected|logged] [sleep|a period of sleep|time asleep]
+the [signals|data|readings] [include|contain] [sleep|a period of sleep|time asleep]
+{S} [got|had] some [sleep|shut-eye]
+[some|a good part] of the [recording|record] [is|shows] sleep
+at some point, {S} {W} [asleep|sleeping]
+the log lists [sleep|a period of sleep]
+{S} fell asleep [at some point|]
+- [some sleep|some shut-eye|hours of sleep]
+- a sleeping [person|wearer|body]
+- [signals|data|readings] of [sleep|someone asleep]
+- a [recording|record] with sleep
+! {device} did not [record|detect] any sleep
+! {S} got no [sleep|shut-eye] [at all|]
+! the [signals|data] contain nobody asleep
+!- [signals|data] without any sleep
 {S} slept [|at night|at some point]
 {S} {W} asleep [for some time|at some point|for a while]
 sleep was [recorded|logged|detected]
@@ -276,6 +430,18 @@ part of the time was spent [sleeping|asleep]
 !- no sleep
 """,
     "sleep_any/none": """
+{device} [recorded|detected|logged] no sleep
+the [signals|data|readings|log] [include|contain|show] no sleep
+nothing in the [log|recording|data] looks like sleep
+sleep is [missing|absent] from the [record|log|data]
+the night's sleep was not [captured|recorded|logged]
+- [a log|a recording|data] without sleep
+- missing sleep
+- nothing about sleep
+- sleep not [captured|recorded]
+! the log does contain sleep
+! {device} did [record|detect|log] sleep
+!- a log with sleep in it
 no sleep was [recorded|logged|detected]
 there is no record of sleep
 the data contain no sleep

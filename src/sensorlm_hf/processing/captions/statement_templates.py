@@ -46,6 +46,7 @@ LEVEL_WORDS = {**HEART_WORDS, **BODY_WORDS}
 
 _VALIDATION_SHARE = 10  # one in ten templates and phrases
 _FEWEST_PHRASES = 4  # fewer wordings of an activity are all used in training
+_LIGHT_VERBS = ("had", "enjoyed", "managed")
 _PLAIN_WORDS = 3  # words of a wording that is general enough to be denied
 _WORDED_TWICE = ("sleeping", NAP, "exercise")  # there are kinds with wordings of their own for these
 _GROUP_PHRASES = {group.name: group.phrases for group in ACTIVITY_GROUPS}
@@ -134,7 +135,11 @@ def _split(kind: str, templates: Sequence[Template]) -> dict[tuple[str, bool, bo
 
 def _split_phrases(name: str, found: ActivityPhrases) -> dict[tuple[str, str], tuple[str, ...]]:
     result: dict[tuple[str, str], tuple[str, ...]] = {}
-    for slot, phrases in (("G", found.gerunds), ("PAST", found.past), ("N", found.nouns), ("M", found.nouns)):
+    # "Had a nap" is also "had" with the noun "a nap", which is a template of its own.
+    past = tuple(
+        p for p in found.past if p.split(" ", 1)[0] not in _LIGHT_VERBS or p.split(" ", 1)[1] not in found.nouns
+    )
+    for slot, phrases in (("G", found.gerunds), ("PAST", past), ("N", found.nouns), ("M", found.nouns)):
         held_out = [phrase for phrase in phrases if is_held_out(name, phrase)]
         if len(phrases) - len(held_out) < _FEWEST_PHRASES or name in _WORDED_TWICE:
             held_out = []

@@ -74,6 +74,8 @@ the {dev} was not even [charged|put down]
 !- interrupted data
 """,
     "gap/short": """
+! there was no short [gap|break|interruption] in the [data|recording]
+!- no short [gap|break]
 the {dev} was [off|taken off|not worn] [briefly|for a short time|for a little while|for some minutes]
 there was [only a short|a brief|just a small] [gap|break|interruption] in the [data|recording]
 {S} took the {dev} off [briefly|for a short time|for less than an hour]
@@ -156,8 +158,8 @@ the {dev} recorded through the night
 - data from the night
 - a recorded night
 ! the {dev} did not stay on at night
-! the night was not [recorded|covered]
-!- a night without the {dev}
+! {S} did not wear the {dev} [at night|in bed]
+!- a bed without a {dev}
 """,
     "night_wear/off": """
 {S} [took the {dev} off|did not wear the {dev}] [at night|for the night|overnight|in bed]
@@ -207,6 +209,11 @@ it was a rest day
 !- anything but a rest day
 """,
     "exercise_count/one": """
+{device} [recorded|logged] [one|a single] [workout|training session|exercise session] {on}
+the log lists [one|a single] [workout|training session|bout of exercise]
+{S} left it at one [workout|training session] {on}
+- a single bout of exercise {on}
+! the log does not list exactly one workout
 {S} [exercised|worked out|trained] [once|a single time]
 there was [one|a single|exactly one] [workout|exercise session]
 {S} did one [workout|exercise session|training session]
@@ -216,6 +223,13 @@ there was [one|a single|exactly one] [workout|exercise session]
 !- any number of workouts but one
 """,
     "exercise_count/several": """
+{device} [recorded|logged] [several|multiple|two or more] [workouts|training sessions|bouts of exercise] {on}
+the log lists [several|multiple|two or more] [workouts|training sessions|bouts of exercise]
+{S} did not leave it at one workout {on}
+- [repeated|multiple] bouts of exercise {on}
+- a second workout after the first
+! the log does not list [several|multiple] workouts
+! {S} left it at one workout or none {on}
 {S} [exercised|worked out|trained] [more than once|at least twice|several times|twice or more]
 there were [several|two or more|multiple] [workouts|exercise sessions]
 {S} did [several|two or more|multiple] [workouts|training sessions]
@@ -229,6 +243,10 @@ one workout was not enough for this day
 !- at most one workout
 """,
     "exercise_count/many": """
+{device} [recorded|logged] [three or more|at least three] [workouts|training sessions|bouts of exercise] {on}
+the log lists [three or more|at least three] [workouts|training sessions]
+- [three or more|at least three] bouts of exercise {on}
+! the log does not list three workouts
 {S} [exercised|worked out] [three times or more|at least three times]
 there were three or more [workouts|exercise sessions]
 - [three or more|at least three] workouts
@@ -237,6 +255,13 @@ there were three or more [workouts|exercise sessions]
 !- fewer than three workouts
 """,
     "exercise_total/short": """
+{S} [got in|squeezed in|managed] [a little|a short time of|a bit of] [exercise|training] {on}
+{P} [exercise|training|workout] [did not last long|was soon over|was short] {on}
+{device} [recorded|logged] only a little [exercise|training] {on}
+- a [brief|short|quick] [dose of exercise|training session] {on}
+- little exercise, but some
+! {P} exercise was not short {on}
+!- not just a little exercise
 {S} exercised [briefly|for a short time|for about half an hour or less]
 {S} got only a little exercise
 there was [only a little|just a bit of] exercise
@@ -246,6 +271,12 @@ there was [only a little|just a bit of] exercise
 ! {S} did not just exercise briefly
 """,
     "exercise_total/over_hour": """
+{P} [exercise|training] lasted [more than|over] an hour [altogether|in total|all told|in sum]
+{S} [got|put] in [more than|over] an hour of [exercise|training|sport] {on}
+{device} [recorded|logged] [more than|over] an hour of [exercise|training] {on}
+the log lists [more than|over] an hour of [exercise|training|sport]
+! {P} exercise did not last an hour {on}
+! {S} did not put in an hour of exercise {on}
 {S} exercised for [more than|over] an hour [|altogether|in total|all told]
 exercise took up more than an hour [|of the day]
 {S} spent [more than|over] an hour exercising
@@ -256,6 +287,10 @@ exercise took up more than an hour [|of the day]
 !- less than an hour of exercise, if any
 """,
     "exercise_total/couple_hours": """
+{P} [exercise|training] lasted [about two hours|a couple of hours] [altogether|in total|all told]
+{S} [got|put] in [about two hours|a couple of hours] of [exercise|training|sport] {on}
+{device} [recorded|logged] [about two hours|a couple of hours] of [exercise|training] {on}
+! {P} exercise did not last a couple of hours {on}
 {S} exercised for [about two hours|a couple of hours|roughly two hours]
 {S} spent [about two hours|a couple of hours] exercising
 - [a couple of hours|about two hours|roughly two hours] of [exercise|training|sport]
@@ -263,6 +298,10 @@ exercise took up more than an hour [|of the day]
 !- not two hours of exercise
 """,
     "exercise_total/hours": """
+{P} [exercise|training] lasted for hours [altogether|in total|all told]
+{S} [got|put] in hours of [exercise|training|sport] {on}
+{device} [recorded|logged] hours of [exercise|training] {on}
+! {P} exercise did not last for hours {on}
 {S} exercised for [hours|hours on end|several hours|almost three hours or more]
 {S} spent [hours|a large part of the day] exercising
 exercise filled [hours|a large part of the day]
@@ -272,6 +311,18 @@ exercise filled [hours|a large part of the day]
 !- no hours of exercise
 """,
     "exercise_time/early": """
+{S} [had|did|got in|completed] [a workout|exercise|training] [early on|in the early part of the day]
+{S} [trained|worked out|exercised] [first thing|soon after getting up|before most people]
+{device} [recorded|logged|picked up] an early [workout|training session|exercise session] {on}
+the first [workout|exercise|training session] [took place|began|started] early {on}
+the day began with [exercise|a workout|training|sport]
+{P} first workout was [an early one|over early]
+- [training|a workout|a session] early in the day
+- a day that began with [exercise|sport|training]
+- someone who trains early
+! {S} did not [exercise|work out|train] early in the day
+! the day did not begin with exercise
+!- no [exercise|training|sport] early in the day
 {S} [exercised|worked out|trained] early in the day
 {S} started the day with [exercise|a workout|sport]
 the first workout came early
@@ -283,6 +334,17 @@ the first workout came early
 !- no early workout
 """,
     "exercise_time/late": """
+{S} [had|did|got in|completed] [a workout|exercise|training] [late on|in the late part of the day]
+{device} [recorded|logged|picked up] a late [workout|training session|exercise session] {on}
+the last [workout|exercise|training session] [took place|began|started] late {on}
+the day [ended|finished|closed] with [exercise|a workout|training|sport]
+{P} last workout was a late one
+- [training|a workout|a session] late in the day
+- a day that [ended|finished] with [exercise|sport|training]
+- someone who trains late
+! {S} did not [exercise|work out|train] late in the day
+! the day did not end with exercise
+!- no [exercise|training|sport] late in the day
 {S} [exercised|worked out|trained] late in the day
 {S} ended the day with [exercise|a workout|sport]
 the last workout came late

@@ -41,6 +41,8 @@ SHARED_SLOTS: Mapping[str, str] = {
     "dev": "[watch|device|wearable|tracker|sensor|wristband]",
     "on": "[||||today|that day|on this day|over the day|during the day|in this recording|this time]",
     "device": "the {dev}",
+    "nt": "[|||last night|that night|on this night|this time|in this recording]",
+    "mo": "[|||this morning|that morning|on this day|in this recording]",
     "very": "[very|extremely|exceptionally|remarkably|unusually|strikingly]",
 }
 """Slots of all templates; their values are templates themselves."""
