@@ -137,7 +137,7 @@ def day_facts(day: SensorDay, *, log_complete: bool = True, cropped: bool = Fals
 
     Args:
         day: The day.
-        log_complete: Whether everything that happened is in the log, so that exercise, naps and breaks of sleep that
+        log_complete: Whether to assume that everything that happened is in the log, so that exercise, naps and breaks of sleep that
             are not logged did not happen. Otherwise what is not logged is undecided. Everyday activities, which few
             people log, are only ruled out by a log that lists several of them; a mood only by one of the opposite
             kind; and a night without a logged sleep is undecided if the device was on.

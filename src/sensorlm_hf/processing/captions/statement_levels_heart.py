@@ -10,7 +10,7 @@ from .statement_wordings import LevelWords, level_words
 _FAST = {
     "very_high": "[racing|{very} fast|very rapid]",
     "high": "[fast|quick|rapid|accelerated|brisk]",
-    "average": "[even-paced|of average speed]",
+    "average": "[even-paced|middle-of-the-road]",
     "low": "[slow|unhurried|calm]",
     "very_low": "[{very} slow|remarkably calm]",
 }

@@ -17,6 +17,7 @@ from .statement_activities import (
     MOOD_TEMPLATES,
     MOOD_WORDS,
 )
+from .statement_bedtime import BEDTIMES
 from .statement_levels_body import BODY_WORDS
 from .statement_levels_heart import HEART_WORDS
 from .statement_sleep import SLEEP
@@ -38,7 +39,7 @@ from .statement_wordings import (
 SPLITS = ("train", "validation")
 """Splits of the wordings."""
 
-SINGLE_TEMPLATES = {name: parse(lines) for name, lines in {**SLEEP, **WEAR_AND_EXERCISE}.items()}
+SINGLE_TEMPLATES = {name: parse(lines) for name, lines in {**SLEEP, **BEDTIMES, **WEAR_AND_EXERCISE}.items()}
 """Templates by `<kind>/<name>`, for claims that are no levels."""
 
 LEVEL_WORDS = {**HEART_WORDS, **BODY_WORDS}
