@@ -137,10 +137,10 @@ def day_facts(day: SensorDay, *, log_complete: bool = True, cropped: bool = Fals
 
     Args:
         day: The day.
-        log_complete: Whether to assume that everything that happened is in the log, so that exercise, naps and breaks of sleep that
-            are not logged did not happen. Otherwise what is not logged is undecided. Everyday activities, which few
-            people log, are only ruled out by a log that lists several of them; a mood only by one of the opposite
-            kind; and a night without a logged sleep is undecided if the device was on.
+        log_complete: Whether to assume that everything that happened is in the log, so that exercise, naps and breaks
+            of sleep that are not logged did not happen. Otherwise what is not logged is undecided. Everyday
+            activities, which few people log, are only ruled out by a log that lists several of them; a mood only by
+            one of the opposite kind; and a night without a logged sleep is undecided if the device was on.
         cropped: Whether all but one event of the day was masked (see [`SensorDay.crop`]). Totals, times and gaps of the
             day are then undecided; levels are those within the event, and its activity and part of day are known.
 
