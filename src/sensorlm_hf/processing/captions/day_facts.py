@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
 from ...activities import ACTIVITIES, canonical_activity
 from ...days import Event, SensorDay
 from .activity_phrases import ACTIVITY_GROUPS, NAP
-from .facts import spans
-
-PARTS = ("night", "morning", "afternoon", "evening")
-"""Parts of the day by local clock: from 0, 6, 12 and 18 o'clock, six hours each."""
+from .day_levels import PARTS, Channels, level_facts, wear_facts
 
 MOOD_VALENCE = {
     "calm": 1, "happy": 1, "content": 1, "energetic": 1,
@@ -75,8 +72,8 @@ _DOINGS = tuple(
 FACT_NAMES: tuple[str, ...] = (*_LEVELS, *_WEAR, *_SLEEP, *_EXERCISE, *_MOODS, *_DOINGS)
 """Names of all facts in the order of [`DayFacts.values`].
 
-Activities have `minutes:<name>`, `longest:<name>` (the longest bout) and minutes per part of the day (`morning:<name>`);
-groups of activities are named `group <name>`.
+Activities have `minutes:<name>`, `longest:<name>` (the longest bout) and minutes per part of the day
+(`morning:<name>`); groups of activities are named `group <name>`.
 """
 
 FACT_INDEX: dict[str, int] = {name: index for index, name in enumerate(FACT_NAMES)}
@@ -86,10 +83,11 @@ WHOLE_DAY = (1200, 1560)
 """Minutes of windows whose totals count as those of a day."""
 
 _FIRST_DOING = FACT_INDEX[_DOINGS[0]]
-_OBSERVED_ENOUGH = 0.7  # of the minutes of a span, for its totals and levels to be known
-_LEVEL_MINUTES = 30  # observed minutes that a level of the whole window needs
 _DIARY = 4  # logged everyday activities from which a log counts as a diary of the day
 _SLEEP_CHANNELS = ("sleep_coefficient", "sleep_stage_light", "sleep_stage_deep", "sleep_stage_rem")
+_TOTALS = frozenset(
+    {"steps", "gaps", "longest_gap", "observed", "step_share", "longest_still", "heart_rate_range", "exercise_bouts"}
+)  # facts of complete days
 _CROPPED = frozenset({"heart_rate", "heart_rate_peak", "cadence", "movement", "skin_temperature", "skin_conductance",
                       "rmssd", "sdnn", "sleep_heart_rate", "sleep_movement", "exercise_heart_rate"})  # fmt: skip
 
@@ -139,10 +137,10 @@ def day_facts(day: SensorDay, *, log_complete: bool = True, cropped: bool = Fals
 
     Args:
         day: The day.
-        log_complete: Whether everything that happened is in the log, so that exercise, naps and breaks of sleep that
-            are not logged did not happen. Otherwise what is not logged is undecided. Everyday activities, which few
-            people log, are only ruled out by a log that lists several of them; a mood only by one of the opposite
-            kind; and a night without a logged sleep is undecided if the device was on.
+        log_complete: Whether to assume that everything that happened is in the log, so that exercise, naps and breaks
+            of sleep that are not logged did not happen. Otherwise what is not logged is undecided. Everyday
+            activities, which few people log, are only ruled out by a log that lists several of them; a mood only by
+            one of the opposite kind; and a night without a logged sleep is undecided if the device was on.
         cropped: Whether all but one event of the day was masked (see [`SensorDay.crop`]). Totals, times and gaps of the
             day are then undecided; levels are those within the event, and its activity and part of day are known.
 
@@ -155,12 +153,12 @@ def day_facts(day: SensorDay, *, log_complete: bool = True, cropped: bool = Fals
     if not isinstance(day, SensorDay):
         raise TypeError(f"`day` must be a SensorDay, got {type(day).__name__}.")
     part, hour = _clock(day)
-    channels = _Channels(day)
+    channels = Channels(day)
     facts: dict[str, float] = {}
     observed = day.values == day.values
     worn = observed.any(axis=1)
-    _level_facts(facts, channels, part)
-    _wear_facts(facts, worn, part)
+    level_facts(facts, channels, part)
+    wear_facts(facts, worn, part)
     sleeps, naps = _sleeps(day)
     _sleep_facts(facts, day, channels, sleeps, naps, hour, log_complete)
     doings = _activity_facts(facts, day, channels, part, hour, sleeps, naps, log_complete)
@@ -172,48 +170,16 @@ def day_facts(day: SensorDay, *, log_complete: bool = True, cropped: bool = Fals
             if name == "sleep_any" and value == 1:
                 values[FACT_INDEX[name]] = 1
             continue
-        if not whole and name in _totals():
+        if not whole and name in _TOTALS:
             continue
         values[FACT_INDEX[name]] = value
     values[_FIRST_DOING:] = doings.ravel()
     return DayFacts(values, day.sample_id)
 
 
-@cache
-def _totals() -> frozenset[str]:
-    return frozenset({"steps", "gaps", "longest_gap", "observed", "step_share", "longest_still", "heart_rate_range"})
-
-
-class _Channels:
-    """Channels of a day by key, without missing values."""
-
-    def __init__(self, day: SensorDay) -> None:
-        self._day = day
-        self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.minutes = len(day)
-
-    def full(self, key: str) -> tuple[np.ndarray, np.ndarray] | None:
-        """All minutes and where they were observed; None if there is no such channel or value."""
-        if key not in self._known:
-            if key not in self._day.schema:
-                return None
-            x = self._day.values[:, self._day.schema.index(key)].astype(np.float64)
-            self._known[key] = x, x == x
-        x, seen = self._known[key]
-        return (x, seen) if seen.any() else None
-
-    def mean(self, key: str, where: np.ndarray | None = None, enough: float = 0.0) -> float:
-        """Mean of the observed minutes; NaN if fewer than a share `enough` of the minutes was observed."""
-        found = self.full(key)
-        if found is None:
-            return np.nan
-        x, seen = found
-        chosen = seen if where is None else seen & where
-        count = int(chosen.sum())
-        wanted = self.minutes if where is None else int(where.sum())
-        if count == 0 or count < enough * wanted:
-            return np.nan
-        return float(x[chosen].sum() / count)
+@lru_cache(maxsize=4096)
+def _canonical(label: str) -> str | None:
+    return canonical_activity(label)
 
 
 def _clock(day: SensorDay) -> tuple[np.ndarray, np.ndarray]:
@@ -230,61 +196,6 @@ def _clock(day: SensorDay) -> tuple[np.ndarray, np.ndarray]:
     return clock // 360, clock / 60
 
 
-def _level_facts(facts: dict[str, float], channels: _Channels, part: np.ndarray) -> None:
-    inside = [part == code for code in range(4)]
-    heart = channels.full("HR")
-    if heart is not None and heart[1].sum() >= min(_LEVEL_MINUTES, channels.minutes / 2):
-        low, high = np.quantile(heart[0][heart[1]], (0.02, 0.98))
-        facts.update(heart_rate=channels.mean("HR"), heart_rate_peak=high, heart_rate_lowest=low)
-        facts["heart_rate_range"] = high - low
-        for name, where in zip(PARTS, inside, strict=True):
-            facts[f"heart_rate:{name}"] = channels.mean("HR", where, _OBSERVED_ENOUGH)
-    facts["heart_rate_rest"] = channels.mean("hr_at_rest_mean")
-    facts["rmssd"] = channels.mean("rmssd_percentile_0595")
-    facts["sdnn"] = channels.mean("sdnn_percentile_0595")
-    facts["movement"] = channels.mean("log_energy")
-    for name, where in zip(PARTS, inside, strict=True):
-        facts[f"movement:{name}"] = channels.mean("log_energy", where, _OBSERVED_ENOUGH)
-    steps = channels.full("steps")
-    if steps is not None:
-        count, seen = np.where(steps[1], steps[0], 0.0), steps[1]
-        awake = ~inside[0]
-        facts["step_share"] = channels.mean("steps", awake, _OBSERVED_ENOUGH) * 0 + float(
-            (count[awake] >= 5).sum() / max(seen[awake].sum(), 1)
-        )
-        facts["steps"] = float(count.sum()) if seen[awake].sum() >= _OBSERVED_ENOUGH * awake.sum() else np.nan
-        for name, where in zip(PARTS, inside, strict=True):
-            enough = where.any() and seen[where].sum() >= _OBSERVED_ENOUGH * where.sum()
-            facts[f"steps:{name}"] = float(count[where].sum()) if enough else np.nan
-        # Cadence is that of the ten most active consecutive minutes, since single minutes are noisy.
-        total = np.concatenate([[0.0], np.cumsum(count)])
-        facts["cadence"] = float((total[10:] - total[:-10]).max() / 10) if len(total) > 10 else np.nan
-        still = spans(seen & (count < 10) & awake)
-        facts["longest_still"] = float(max((end - start for start, end in still), default=0))
-    for key, fact in (("wrist_temperatures", "skin_temperature"), ("eda_level_real", "skin_conductance")):
-        found = channels.full(key)
-        if found is not None:
-            facts[fact] = channels.mean(key)
-            low, high = np.quantile(found[0][found[1]], (0.05, 0.95))
-            facts[f"{fact}_range"] = high - low
-    found = channels.full("altim_std")
-    if found is not None:
-        facts["altitude"] = float(np.maximum(found[0][found[1]], 0).mean())
-
-
-def _wear_facts(facts: dict[str, float], worn: np.ndarray, part: np.ndarray) -> None:
-    facts["observed"] = float(worn.mean())
-    lengths = [end - start for start, end in spans(~worn)]
-    facts["longest_gap"] = float(max(lengths, default=0))
-    facts["gaps"] = float(sum(length >= 10 for length in lengths))
-    for code, name in enumerate(PARTS):
-        where = part == code
-        if where.any():
-            facts[f"unobserved:{name}"] = float((~worn[where]).sum())
-    if (part == 0).sum() >= 180:
-        facts["night_observed"] = float(worn[part == 0].mean())
-
-
 def _sleeps(day: SensorDay) -> tuple[list[Event], list[Event]]:
     """Sleep periods and naps."""
     events = day.events_of("sleep")
@@ -299,7 +210,7 @@ def _inside(event: Event, minutes: int) -> tuple[int, int]:
 def _sleep_facts(
     facts: dict[str, float],
     day: SensorDay,
-    channels: _Channels,
+    channels: Channels,
     sleeps: list[Event],
     naps: list[Event],
     hour: np.ndarray,
@@ -337,8 +248,8 @@ def _sleep_facts(
     asleep = np.zeros(minutes, dtype=bool)
     for start, end in pieces:
         asleep[start:end] = True
-    facts["sleep_heart_rate"] = channels.mean("HR", asleep, 0.5)
-    facts["sleep_movement"] = channels.mean("log_energy", asleep, 0.5)
+    facts["sleep_heart_rate"] = channels.mean_where("HR", asleep)
+    facts["sleep_movement"] = channels.mean_where("log_energy", asleep)
 
 
 def _hour_at(hour: np.ndarray, minute: int) -> float:
@@ -351,7 +262,7 @@ def _hour_at(hour: np.ndarray, minute: int) -> float:
 def _activity_facts(
     facts: dict[str, float],
     day: SensorDay,
-    channels: _Channels,
+    channels: Channels,
     part: np.ndarray,
     hour: np.ndarray,
     sleeps: list[Event],
@@ -362,7 +273,7 @@ def _activity_facts(
     table = np.zeros((len(_NAMES), 6))
     bouts: list[tuple[int, int]] = []
     everyday, unknown = 0, False
-    named = [(event, canonical_activity(event.label)) for event in day.events_of("activity")]
+    named = [(event, _canonical(event.label)) for event in day.events_of("activity")]
     for event, name in (*named, *((event, "sleeping") for event in sleeps), *((event, NAP) for event in naps)):
         if name is None:
             unknown = True
@@ -410,7 +321,7 @@ def _activity_facts(
         if bouts:
             facts["exercise_first"] = float(hour[min(start for start, _ in bouts)])
             facts["exercise_last"] = float(hour[max(start for start, _ in bouts)])
-            facts["exercise_heart_rate"] = channels.mean("HR", exercising, 0.5)
+            facts["exercise_heart_rate"] = channels.mean_where("HR", exercising)
     return np.concatenate([table, groups])
 
 

@@ -99,11 +99,11 @@ _LENGTHS: Mapping[str, tuple[str, str]] = {
     "short": (
         "[briefly|for a short time|for a short while|for half an hour at most|for less than three quarters of an hour|"
         "for only a little while]",
-        "[a short spell|a brief spell|half an hour at most|a little bit|a short bout|a few minutes]",
+        "[a short spell|a brief spell|half an hour at most|a little bit|a short bout]",
     ),
     "over_hour": (
-        "[for more than an hour|for over an hour|for upwards of an hour|for more than sixty minutes|for an hour or more]",
-        "[more than an hour|over an hour|upwards of sixty minutes|an hour or more]",
+        "[for more than an hour|for over an hour|for upwards of an hour|for more than sixty minutes]",
+        "[more than an hour|over an hour|upwards of sixty minutes]",
     ),
     "long": (
         "[for a long time|at length|for quite a while|for well over an hour|for a good long while]",

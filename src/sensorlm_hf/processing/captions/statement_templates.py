@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from .activity_phrases import ACTIVITY_GROUPS, ACTIVITY_PHRASES, ActivityPhrases
+from .activity_phrases import ACTIVITY_GROUPS, ACTIVITY_PHRASES, NAP, ActivityPhrases
 from .claims import Claim
 from .statement_activities import (
     ACTIVITY_PART_TEMPLATES,
@@ -17,8 +17,11 @@ from .statement_activities import (
     MOOD_TEMPLATES,
     MOOD_WORDS,
 )
-from .statement_events import SINGLE_TEMPLATES
-from .statement_levels import LEVEL_WORDS
+from .statement_bedtime import BEDTIMES
+from .statement_levels_body import BODY_WORDS
+from .statement_levels_heart import HEART_WORDS
+from .statement_sleep import SLEEP
+from .statement_wear_exercise import WEAR_AND_EXERCISE
 from .statement_wordings import (
     ATTRIBUTES,
     LEVEL_TEMPLATES,
@@ -29,14 +32,24 @@ from .statement_wordings import (
     Slots,
     Template,
     expand,
+    parse,
     stable_hash,
 )
 
 SPLITS = ("train", "validation")
 """Splits of the wordings."""
 
+SINGLE_TEMPLATES = {name: parse(lines) for name, lines in {**SLEEP, **BEDTIMES, **WEAR_AND_EXERCISE}.items()}
+"""Templates by `<kind>/<name>`, for claims that are no levels."""
+
+LEVEL_WORDS = {**HEART_WORDS, **BODY_WORDS}
+"""Wordings by kind of level."""
+
 _VALIDATION_SHARE = 10  # one in ten templates and phrases
 _FEWEST_PHRASES = 4  # fewer wordings of an activity are all used in training
+_LIGHT_VERBS = ("had", "enjoyed", "managed")
+_PLAIN_WORDS = 3  # words of a wording that is general enough to be denied
+_WORDED_TWICE = ("sleeping", NAP, "exercise")  # there are kinds with wordings of their own for these
 _GROUP_PHRASES = {group.name: group.phrases for group in ACTIVITY_GROUPS}
 _PHRASE_SLOT = re.compile(r"\{(G|PAST|N|M)\}")
 _LEADING_ARTICLE = re.compile(r"^(a|an|some|the|one|a bit of|a bout of) (?=\w)")
@@ -71,7 +84,7 @@ class Wording:
             draws: Makes the choices.
         """
         phrase_split = "train"
-        if split == "validation" and self.phrases and draws.number() < 0.5:
+        if split == "validation" and self.phrases and not denies and draws.number() < 0.5:
             # A new phrase in any template is as new as a new template with any phrase.
             options = [
                 text
@@ -82,9 +95,19 @@ class Wording:
             phrase_split = "validation" if options else "train"
         if phrase_split == "train":
             options = list(self.templates[split, denies, noun])
-        phrases = {slot: options for (which, slot), options in self.phrases.items() if which == phrase_split}
+        phrases = {slot: known for (which, slot), known in self.phrases.items() if which == phrase_split}
+        if denies and phrase_split == "train":
+            # That somebody did not "row a 2k test" is true of most who row; only plain wordings can be denied.
+            phrases.update({slot: _plain(known) for slot, known in phrases.items()})
         slots = {**self.slots, **phrases, "S": person[0], "P": person[1], "W": person[2]}
         return expand(draws.choose(options), slots, draws)
+
+
+@cache
+def _plain(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the short phrases, which are general; the first ones if there are too few."""
+    short = tuple(phrase for phrase in phrases if len(phrase.split()) <= _PLAIN_WORDS)
+    return short if len(short) >= _FEWEST_PHRASES else phrases[:_FEWEST_PHRASES]
 
 
 def is_held_out(kind: str, text: str) -> bool:
@@ -111,11 +134,15 @@ def _split(kind: str, templates: Sequence[Template]) -> dict[tuple[str, bool, bo
     return result
 
 
-def _split_phrases(kind: str, name: str, found: ActivityPhrases) -> dict[tuple[str, str], tuple[str, ...]]:
+def _split_phrases(name: str, found: ActivityPhrases) -> dict[tuple[str, str], tuple[str, ...]]:
     result: dict[tuple[str, str], tuple[str, ...]] = {}
-    for slot, phrases in (("G", found.gerunds), ("PAST", found.past), ("N", found.nouns), ("M", found.nouns)):
+    # "Had a nap" is also "had" with the noun "a nap", which is a template of its own.
+    past = tuple(
+        p for p in found.past if p.split(" ", 1)[0] not in _LIGHT_VERBS or p.split(" ", 1)[1] not in found.nouns
+    )
+    for slot, phrases in (("G", found.gerunds), ("PAST", past), ("N", found.nouns), ("M", found.nouns)):
         held_out = [phrase for phrase in phrases if is_held_out(name, phrase)]
-        if len(phrases) - len(held_out) < _FEWEST_PHRASES:
+        if len(phrases) - len(held_out) < _FEWEST_PHRASES or name in _WORDED_TWICE:
             held_out = []
         for split in SPLITS:
             chosen = [phrase for phrase in phrases if (phrase in held_out) == (split == "validation")]
@@ -136,7 +163,7 @@ def wording_of(claim: Claim) -> Wording:
     base = kind.removesuffix("_part").removesuffix("_length")
     slots: dict[str, str | Sequence[str]] = dict(PART_SLOTS.get(detail, {}))
     if base in ("activity", "group"):
-        phrases = _split_phrases(kind, name, (ACTIVITY_PHRASES if base == "activity" else _GROUP_PHRASES)[name])
+        phrases = _split_phrases(name, (ACTIVITY_PHRASES if base == "activity" else _GROUP_PHRASES)[name])
         if kind.endswith("_length"):
             return Wording(_split(kind, LENGTH_TEMPLATES), dict(LENGTH_SLOTS[detail]), phrases)
         templates = ACTIVITY_PART_TEMPLATES if kind.endswith("_part") else ACTIVITY_TEMPLATES

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar, Union
 
@@ -41,6 +41,8 @@ SHARED_SLOTS: Mapping[str, str] = {
     "dev": "[watch|device|wearable|tracker|sensor|wristband]",
     "on": "[||||today|that day|on this day|over the day|during the day|in this recording|this time]",
     "device": "the {dev}",
+    "nt": "[|||last night|that night|on this night|this time|in this recording]",
+    "mo": "[|||this morning|that morning|on this day|in this recording]",
     "very": "[very|extremely|exceptionally|remarkably|unusually|strikingly]",
 }
 """Slots of all templates; their values are templates themselves."""
@@ -54,8 +56,8 @@ CLAUSE_FRAMES: tuple[str, ...] = (
 """Sentences around a clause; `{C}` is the clause with a capital."""
 
 NOUN_FRAMES: tuple[str, ...] = (
-    "{c}", "{c}", "{c}", "{C}", "{C}.", "{C}.", "Summary: {c}.", "Finding: {c}", "Seen: {c}", "Note: {c}", "Insight: {c}.",
-    "In one line: {c}.", "the data: {c}", "Observation: {c}.",
+    "{c}", "{c}", "{c}", "{C}", "{C}.", "{C}.", "Summary: {c}.", "Finding: {c}", "Seen: {c}", "Note: {c}",
+    "Insight: {c}.", "In one line: {c}.", "the data: {c}", "Observation: {c}.",
 )  # fmt: skip
 """Frames around a noun phrase."""
 
@@ -118,7 +120,7 @@ _PIECE = re.compile(r"\[([^\[\]]*)\]|\{(\w+)\}")
 
 @cache
 def _pieces(text: str) -> tuple[str | tuple[str, ...], ...]:
-    """Splits a template into text, choices (tuples) and slots (`"\\0name"`)."""
+    """Splits a template into text, choices (tuples) and slots (a null character and the name)."""
     pieces: list[str | tuple[str, ...]] = []
     end = 0
     for match in _PIECE.finditer(text):
@@ -361,3 +363,24 @@ ATTRIBUTES: Mapping[str, str] = {
     "very_low": "[{very} low|far below-average|minimal|extraordinarily low]",
 }
 """Attributes of the grades, for any quantity."""
+
+
+@dataclass(frozen=True)
+class LevelWords:
+    """Wordings of a kind of level.
+
+    Attributes:
+        quantity: Names of the quantity, singular and without an article; empty if no name goes with adjectives, so
+            that only the templates of the kind are used.
+        adjectives: By grade, adjectives that can be both predicates and attributes, besides those of all levels.
+        templates: By grade, templates of this kind alone.
+    """
+
+    quantity: str
+    adjectives: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, tuple[Template, ...]] = field(default_factory=dict)
+
+
+def level_words(quantity: str, adjectives: Mapping[str, str] | None = None, **own: str) -> LevelWords:
+    """Builds the wordings of a level from lines of templates by grade."""
+    return LevelWords(quantity, adjectives or {}, {grade: parse(lines) for grade, lines in own.items()})

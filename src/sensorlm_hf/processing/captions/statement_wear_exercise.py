@@ -1,4 +1,4 @@
-"""Wordings of claims about wear, sleep, exercise and the mood of a day.
+"""Wordings of claims about wear, gaps, exercise and the mood of a day.
 
 See `statement_wordings` for the grammar.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .statement_wordings import Template, parse
-
-_LINES: Mapping[str, str] = {
+WEAR_AND_EXERCISE: Mapping[str, str] = {
     "wear/always": """
 {S} wore the {dev} [all day|around the clock|day and night|all the time|from start to finish]
 the {dev} was [worn|on the wrist] [all day|around the clock|day and night|without interruption]
@@ -76,6 +74,8 @@ the {dev} was not even [charged|put down]
 !- interrupted data
 """,
     "gap/short": """
+! there was no short [gap|break|interruption] in the [data|recording]
+!- no short [gap|break]
 the {dev} was [off|taken off|not worn] [briefly|for a short time|for a little while|for some minutes]
 there was [only a short|a brief|just a small] [gap|break|interruption] in the [data|recording]
 {S} took the {dev} off [briefly|for a short time|for less than an hour]
@@ -158,8 +158,8 @@ the {dev} recorded through the night
 - data from the night
 - a recorded night
 ! the {dev} did not stay on at night
-! the night was not [recorded|covered]
-!- a night without the {dev}
+! {S} did not wear the {dev} [at night|in bed]
+!- a bed without a {dev}
 """,
     "night_wear/off": """
 {S} [took the {dev} off|did not wear the {dev}] [at night|for the night|overnight|in bed]
@@ -174,285 +174,6 @@ there are no data [for|from] the night
 ! the {dev} was not off at night
 ! the night is not missing
 !- a night with data
-""",
-    "sleep_duration/very_short": """
-{S} [hardly|barely] slept
-{S} slept [very little|far too little|for only a few hours]
-{S} [had|got] [hardly any|very little] sleep
-the night was [very short|far too short]
-- [very little|hardly any] sleep
-- a very short night
-- a badly sleep-deprived person
-! {S} did not sleep very little
-! the night was not very short
-""",
-    "sleep_duration/short": """
-{S} slept [briefly|little|too little|less than needed|for a short time|not very long]
-{S} [had|got] [little|not much|too little|not enough] sleep
-the night was [short|rather short|too short]
-{S} did not [get enough|get much] sleep
-sleep was [brief|short|in short supply]
-{S} slept [less than most people|fewer hours than recommended]
-- a short [night|sleep]
-- [little|not much|brief|too little] sleep
-- a lack of sleep
-- a person [short of sleep|who slept little]
-! the night was not short
-! {S} did not sleep briefly
-! sleep was not in short supply
-!- no short night
-!- no lack of sleep
-""",
-    "sleep_duration/normal": """
-{S} slept [about as long as most people|for a normal time|a usual number of hours]
-{S} [had|got] [a normal|an ordinary|an average|a typical] amount of sleep
-the night was of [normal|average|ordinary] length
-the sleep was neither short nor long
-- a [normal|typical|standard] amount of sleep
-- a night of [normal|ordinary] length
-- between seven and eight and a half hours of sleep
-! {S} did not sleep for a normal time
-!- a night of unusual length
-""",
-    "sleep_duration/long": """
-{S} slept [long|for a long time|a lot|plenty|longer than most people]
-{S} [had|got] [a lot of|plenty of|ample|more than enough] sleep
-the night was [long|rather long]
-there was [plenty of|enough] sleep
-{S} slept [in full|until fully rested]
-- a long [night|sleep]
-- [plenty of|much|ample|a lot of] sleep
-- a well-rested person
-! {S} did not sleep long
-! the night was not long
-! {S} did not get a lot of sleep
-!- no long night
-!- not a lot of sleep
-""",
-    "sleep_duration/very_long": """
-{S} slept [very long|for a very long time|exceptionally long]
-{S} overslept by any standard
-the night was very long
-- [an exceptionally|a very] long [night|sleep]
-- sleep for a large part of the day
-! {S} did not sleep very long
-! the night was not exceptionally long
-""",
-    "sleep_hours/over_nine": """
-{S} slept for more than nine hours
-{S} spent over nine hours asleep
-- more than nine hours of sleep
-- [over|in excess of] nine hours in bed
-! {S} did not sleep for nine hours
-!- less than nine hours of sleep
-""",
-    "sleep_hours/over_eight": """
-{S} slept [for more than|over|for at least] eight hours
-{S} spent over eight hours [asleep|in bed]
-- [more than|over|at least] eight hours of sleep
-- a night of more than eight hours
-! {S} did not sleep for eight hours
-!- no full eight hours of sleep
-""",
-    "sleep_hours/under_eight": """
-{S} slept [for less than|under|for fewer than] eight hours
-{S} spent less than eight hours asleep
-- [less than|under|fewer than] eight hours of sleep
-- a night of less than eight hours
-! {S} slept no less than eight hours
-!- no less than eight hours of sleep
-""",
-    "sleep_hours/under_seven": """
-{S} slept [for less than|under|for fewer than] seven hours
-{S} spent less than seven hours asleep
-- [less than|under|fewer than] seven hours of sleep
-- a night of less than seven hours
-! {S} slept no less than seven hours
-!- seven hours of sleep or more
-""",
-    "sleep_hours/under_six": """
-{S} slept [for less than|under|for fewer than] six hours
-{S} spent less than six hours asleep
-- [less than|under|fewer than] six hours of sleep
-- a night of less than six hours
-! {S} slept no less than six hours
-!- six hours of sleep or more
-""",
-    "bedtime/early": """
-{S} went to [bed|sleep] early [|in the evening|tonight]
-{S} [turned in|retired|fell asleep|called it a day] early
-{P} bedtime was early
-the evening ended early [in bed|with sleep]
-{S} had an early night
-- an early [bedtime|night]
-- early to bed
-- someone who goes to bed early
-! {S} did not go to [bed|sleep] early
-! {P} bedtime was not early
-!- no early night
-""",
-    "bedtime/late": """
-{S} went to [bed|sleep] late [|in the evening|at night]
-{S} [turned in|fell asleep] late
-{S} stayed up late
-{P} bedtime was late
-{S} had a late night
-- a late [bedtime|night]
-- late to bed
-- a night owl's bedtime
-! {S} did not go to [bed|sleep] late
-! {S} did not stay up late
-!- no late night
-""",
-    "bedtime/very_late": """
-{S} went to [bed|sleep] very late
-{S} stayed up [well past midnight|far into the night|until the small hours]
-{P} bedtime was extremely late
-- a very late bedtime
-- a bedtime far past midnight
-! {S} did not stay up [well past midnight|until the small hours]
-!- no very late bedtime
-""",
-    "bedtime/before_midnight": """
-{S} [went to bed|fell asleep|turned in] before midnight
-{P} bedtime was before midnight
-- a bedtime before midnight
-- asleep before twelve
-! {S} did not fall asleep before midnight
-!- no sleep before midnight
-""",
-    "bedtime/after_midnight": """
-{S} [went to bed|fell asleep|turned in] after midnight
-{P} bedtime was after midnight
-midnight had passed before {S} fell asleep
-- a bedtime after midnight
-- awake past twelve
-! {S} did not stay up past midnight
-!- no staying up past midnight
-""",
-    "wake_time/very_early": """
-{S} [got up|woke up|rose] [very early|at the crack of dawn|before dawn|in the early hours]
-- up at the crack of dawn
-- a very early start
-! {S} did not get up at the crack of dawn
-!- no very early start
-""",
-    "wake_time/early": """
-{S} [got up|woke up|rose] early
-{S} had an early start
-{P} wake-up time was early
-the day began early
-- an early [riser|bird|start]
-- early to rise
-- an early wake-up
-! {S} did not get up early
-! the day did not begin early
-!- no early start
-""",
-    "wake_time/late": """
-{S} [got up|woke up|rose] late
-{S} [slept in|had a lie-in|stayed in bed late]
-{P} wake-up time was late
-the day began late
-- a [late|slow] start to the day
-- a late riser
-- a lie-in
-! {S} did not get up late
-! {S} did not sleep in
-!- no lie-in
-""",
-    "wake_time/very_late": """
-{S} [got up|woke up] [very late|in the late morning or after]
-{S} slept deep into the morning
-- a very late start to the day
-- in bed until late in the morning
-! {S} did not sleep deep into the morning
-!- no very late start
-""",
-    "sleep_breaks/interrupted": """
-the [night|sleep] was [interrupted|broken|disturbed]
-{S} [slept in pieces|got up during the night|had a broken night]
-{S} slept in [several pieces|two or more episodes]
-{S} did not sleep through
-sleep came in [pieces|episodes]
-- [interrupted|broken|fragmented|disturbed] sleep
-- a night in pieces
-- a broken night
-! the sleep was not interrupted
-!- no break in the sleep
-""",
-    "sleep_breaks/uninterrupted": """
-{S} slept [through|without a break|in one go|without interruption]
-the [night|sleep] was [uninterrupted|unbroken|in one piece]
-{S} slept in a single episode
-{S} did not get up during the night
-- [uninterrupted|unbroken|continuous] sleep
-- a night in one piece
-- a single episode of sleep
-! {S} did not sleep [through|in one go]
-! the sleep was not in one piece
-!- no unbroken night
-""",
-    "nap/any": """
-{S} [took|had] a nap [|today|that day|during the day]
-{S} napped [|today|that day|during the day]
-{S} [slept a little|dozed off|had a snooze] during the day
-there was a nap [|today|that day]
-{S} lay down for a nap
-the day included a nap
-- a nap [|today|that day]
-- a day with a nap
-- daytime sleep
-- a siesta
-! {S} did not [nap|take a nap|sleep during the day]
-! there was no nap
-! {S} stayed awake all day
-!- no nap
-!- a day without a nap
-""",
-    "nap/short": """
-{S} [took|had] a [short|brief|quick] nap
-{S} napped [briefly|for half an hour or so]
-there was a short nap
-- a [short|brief|quick] nap
-- a power nap
-! there was no short nap
-!- no power nap
-""",
-    "nap/long": """
-{S} [took|had] a long nap
-{S} napped for [about an hour|a long time|an hour or so]
-there was a long nap
-- a long nap
-- an extended siesta
-! there was no long nap
-!- no long nap
-""",
-    "sleep_any/slept": """
-{S} slept [|at night|at some point]
-{S} {W} asleep [for some time|at some point|for a while]
-sleep was [recorded|logged|detected]
-part of the time was spent [sleeping|asleep]
-{S} spent time asleep
-- sleep
-- [someone|a person] sleeping
-- time spent asleep
-- a period of sleep
-! there was no sleep
-! {S} did not sleep [at all|]
-!- no sleep
-""",
-    "sleep_any/none": """
-no sleep was [recorded|logged|detected]
-there is no record of sleep
-the data contain no sleep
-no trace of sleep was found
-- no sleep recorded
-- a day without recorded sleep
-- sleep: none
-! sleep was recorded
-! there is a record of sleep
-!- recorded sleep
 """,
     "exercise/any": """
 {S} [exercised|worked out|trained|did sport|did some exercise|got some exercise] {on}
@@ -488,6 +209,11 @@ it was a rest day
 !- anything but a rest day
 """,
     "exercise_count/one": """
+{device} [recorded|logged] [one|a single] [workout|training session|exercise session] {on}
+the log lists [one|a single] [workout|training session|bout of exercise]
+{S} left it at one [workout|training session] {on}
+- a single bout of exercise {on}
+! the log does not list exactly one workout
 {S} [exercised|worked out|trained] [once|a single time]
 there was [one|a single|exactly one] [workout|exercise session]
 {S} did one [workout|exercise session|training session]
@@ -497,6 +223,13 @@ there was [one|a single|exactly one] [workout|exercise session]
 !- any number of workouts but one
 """,
     "exercise_count/several": """
+{device} [recorded|logged] [several|multiple|two or more] [workouts|training sessions|bouts of exercise] {on}
+the log lists [several|multiple|two or more] [workouts|training sessions|bouts of exercise]
+{S} did not leave it at one workout {on}
+- [repeated|multiple] bouts of exercise {on}
+- a second workout after the first
+! the log does not list [several|multiple] workouts
+! {S} left it at one workout or none {on}
 {S} [exercised|worked out|trained] [more than once|at least twice|several times|twice or more]
 there were [several|two or more|multiple] [workouts|exercise sessions]
 {S} did [several|two or more|multiple] [workouts|training sessions]
@@ -510,6 +243,10 @@ one workout was not enough for this day
 !- at most one workout
 """,
     "exercise_count/many": """
+{device} [recorded|logged] [three or more|at least three] [workouts|training sessions|bouts of exercise] {on}
+the log lists [three or more|at least three] [workouts|training sessions]
+- [three or more|at least three] bouts of exercise {on}
+! the log does not list three workouts
 {S} [exercised|worked out] [three times or more|at least three times]
 there were three or more [workouts|exercise sessions]
 - [three or more|at least three] workouts
@@ -518,6 +255,13 @@ there were three or more [workouts|exercise sessions]
 !- fewer than three workouts
 """,
     "exercise_total/short": """
+{S} [got in|squeezed in|managed] [a little|a short time of|a bit of] [exercise|training] {on}
+{P} [exercise|training|workout] [did not last long|was soon over|was short] {on}
+{device} [recorded|logged] only a little [exercise|training] {on}
+- a [brief|short|quick] [dose of exercise|training session] {on}
+- little exercise, but some
+! {P} exercise was not short {on}
+!- not just a little exercise
 {S} exercised [briefly|for a short time|for about half an hour or less]
 {S} got only a little exercise
 there was [only a little|just a bit of] exercise
@@ -527,6 +271,12 @@ there was [only a little|just a bit of] exercise
 ! {S} did not just exercise briefly
 """,
     "exercise_total/over_hour": """
+{P} [exercise|training] lasted [more than|over] an hour [altogether|in total|all told|in sum]
+{S} [got|put] in [more than|over] an hour of [exercise|training|sport] {on}
+{device} [recorded|logged] [more than|over] an hour of [exercise|training] {on}
+the log lists [more than|over] an hour of [exercise|training|sport]
+! {P} exercise did not last an hour {on}
+! {S} did not put in an hour of exercise {on}
 {S} exercised for [more than|over] an hour [|altogether|in total|all told]
 exercise took up more than an hour [|of the day]
 {S} spent [more than|over] an hour exercising
@@ -537,6 +287,10 @@ exercise took up more than an hour [|of the day]
 !- less than an hour of exercise, if any
 """,
     "exercise_total/couple_hours": """
+{P} [exercise|training] lasted [about two hours|a couple of hours] [altogether|in total|all told]
+{S} [got|put] in [about two hours|a couple of hours] of [exercise|training|sport] {on}
+{device} [recorded|logged] [about two hours|a couple of hours] of [exercise|training] {on}
+! {P} exercise did not last a couple of hours {on}
 {S} exercised for [about two hours|a couple of hours|roughly two hours]
 {S} spent [about two hours|a couple of hours] exercising
 - [a couple of hours|about two hours|roughly two hours] of [exercise|training|sport]
@@ -544,6 +298,10 @@ exercise took up more than an hour [|of the day]
 !- not two hours of exercise
 """,
     "exercise_total/hours": """
+{P} [exercise|training] lasted for hours [altogether|in total|all told]
+{S} [got|put] in hours of [exercise|training|sport] {on}
+{device} [recorded|logged] hours of [exercise|training] {on}
+! {P} exercise did not last for hours {on}
 {S} exercised for [hours|hours on end|several hours|almost three hours or more]
 {S} spent [hours|a large part of the day] exercising
 exercise filled [hours|a large part of the day]
@@ -553,6 +311,18 @@ exercise filled [hours|a large part of the day]
 !- no hours of exercise
 """,
     "exercise_time/early": """
+{S} [had|did|got in|completed] [a workout|exercise|training] [early on|in the early part of the day]
+{S} [trained|worked out|exercised] [first thing|soon after getting up|before most people]
+{device} [recorded|logged|picked up] an early [workout|training session|exercise session] {on}
+the first [workout|exercise|training session] [took place|began|started] early {on}
+the day began with [exercise|a workout|training|sport]
+{P} first workout was [an early one|over early]
+- [training|a workout|a session] early in the day
+- a day that began with [exercise|sport|training]
+- someone who trains early
+! {S} did not [exercise|work out|train] early in the day
+! the day did not begin with exercise
+!- no [exercise|training|sport] early in the day
 {S} [exercised|worked out|trained] early in the day
 {S} started the day with [exercise|a workout|sport]
 the first workout came early
@@ -564,6 +334,17 @@ the first workout came early
 !- no early workout
 """,
     "exercise_time/late": """
+{S} [had|did|got in|completed] [a workout|exercise|training] [late on|in the late part of the day]
+{device} [recorded|logged|picked up] a late [workout|training session|exercise session] {on}
+the last [workout|exercise|training session] [took place|began|started] late {on}
+the day [ended|finished|closed] with [exercise|a workout|training|sport]
+{P} last workout was a late one
+- [training|a workout|a session] late in the day
+- a day that [ended|finished] with [exercise|sport|training]
+- someone who trains late
+! {S} did not [exercise|work out|train] late in the day
+! the day did not end with exercise
+!- no [exercise|training|sport] late in the day
 {S} [exercised|worked out|trained] late in the day
 {S} ended the day with [exercise|a workout|sport]
 the last workout came late
@@ -616,6 +397,4 @@ the mood left much to be desired
 !- no bad mood
 """,
 }
-
-SINGLE_TEMPLATES: Mapping[str, tuple[Template, ...]] = {name: parse(lines) for name, lines in _LINES.items()}
-"""Templates by `<kind>/<name>`."""
+"""Templates by `<kind>/<name>`, one per line."""
