@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..activities import ACTIVITIES, canonical_activity
 from ..days import SensorDay
 from ..processing.captions import CAPTION_KEYS, CaptionBuilder
 from ..processing.captions.day_facts import DayFacts, day_facts
@@ -27,6 +28,10 @@ MIN_CROP_MINUTES = 10
 
 UNRELATED_SHARE = 0.08
 """Share of texts among the statements that describe no day; see [`unrelated_text`]."""
+
+
+EXERCISES = frozenset(activity.name for activity in ACTIVITIES if activity.benchmark)
+"""Names of the activities that count as exercise."""
 
 
 class SensorDayDataset(torch.utils.data.Dataset):
@@ -190,7 +195,7 @@ class SensorLMCollator:
             if crop:
                 day = _crop_to_event(day, rng)
             if self._bank is not None:
-                facts.append(day_facts(day, cropped=day is not whole))
+                facts.append(day_facts(day, log_complete=_log_is_complete(whole), cropped=day is not whole))
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             described = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
@@ -308,6 +313,13 @@ def _omit_channels(day: SensorDay, probability: float, rng: np.random.Generator)
     if len(observed) and omitted[observed].all():
         omitted[observed[int(rng.integers(len(observed)))]] = False
     return day.without(omitted)
+
+
+def _log_is_complete(day: SensorDay) -> bool:
+    """Whether all exercise of a day is logged; simulated days have a label that says how much there was."""
+    exercises = day.labels.get("exercises")
+    logged = [canonical_activity(event.label) for event in day.events if event.kind == "activity"]
+    return exercises is None or sum(name in EXERCISES for name in logged) >= int(exercises)
 
 
 def _drop_to_device(day: SensorDay, probability: float, rng: np.random.Generator) -> SensorDay:

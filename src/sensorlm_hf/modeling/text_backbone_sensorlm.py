@@ -313,11 +313,11 @@ class SensorLMSentenceEncoder(_PretrainedPart):
         Returns:
             `(B, D)` text embeddings, not normalized.
         """
-        if keys is None:
-            keys = torch.ones_like(input_ids, dtype=torch.bool)
-        input_ids, keys = _left_aligned(input_ids, keys)
-        input_ids, keys = input_ids[:, : self.max_tokens], keys[:, : self.max_tokens]
-        states = self.language_model(input_ids=input_ids, attention_mask=keys.long()).last_hidden_state
+        if keys is not None:
+            input_ids, keys = _left_aligned(input_ids, keys)
+            keys = keys[:, : self.max_tokens]
+        mask = None if keys is None else keys.long()
+        states = self.language_model(input_ids[:, : self.max_tokens], mask).last_hidden_state
         meaning = _mean_of_tokens(states, keys)
         return 2 * self.gate(meaning).sigmoid() * class_embeds + self.head(meaning)
 

@@ -82,6 +82,9 @@ def add_sentence_encoder(
     of_encoder = copy.deepcopy(source.config)
     of_encoder.vocab_size, of_encoder.max_position_embeddings = len(tokenizer), max_tokens
     of_encoder.pad_token_id = tokenizer.pad_token_id
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):  # the other layers have no dropout
+        if hasattr(of_encoder, name):
+            setattr(of_encoder, name, 0.0)
     values = model.config.to_dict()
     values["text_config"] |= {"language_model_config": of_encoder.to_dict(), "pooling": "cls"}
     extended = SensorLMForConditionalGeneration(SensorLMConfig.from_dict(values))
