@@ -33,7 +33,9 @@ def real_data() -> Path:
     """Folder of real recordings; tests that need it are skipped if it is absent."""
     folder = _real_data()
     if folder is None:
-        pytest.skip("no real recordings here: set SENSORLM_REAL_DATA to the folder that holds mmash/, fitbit_takeout/")
+        pytest.skip(
+            "real recordings not found: set SENSORLM_REAL_DATA to the folder that holds mmash/, fitbit_takeout/"
+        )
     return folder
 
 
@@ -42,7 +44,7 @@ def parity_dir(real_data: Path) -> Path:
     """Folder of caption facts computed by the reference release."""
     folder = real_data.parent / "parity"
     if not folder.is_dir():
-        pytest.skip(f"no parity facts beside {real_data}")
+        pytest.skip(f"no parity facts next to {real_data}")
     return folder
 
 

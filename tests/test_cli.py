@@ -377,7 +377,7 @@ def test_evaluate_command(trained: Path, cohort: Path, tmp_path: Path, capsys: p
     saved = json.loads((tmp_path / "results.json").read_text())
     assert saved["days"] == 20
     assert main([*words, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    told = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not valid JSON"))
     for results in (saved, told):
         results.pop("seconds")
     assert told == saved
@@ -399,7 +399,7 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "sensorlm_hf.cli", *map(str, words)]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
+@pytest.mark.skipif(sys.platform == "win32", reason="requires SIGPIPE")
 def test_broken_pipe_is_not_an_error(tmp_path: Path) -> None:
     """As in `sensorlm-hf simulate ... | true`."""
     process = subprocess.Popen(
@@ -418,7 +418,7 @@ def test_broken_pipe_is_not_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.skipif(sys.platform == "win32", reason="requires SIGKILL")
 def test_killed_process_resumes_with_same_weights(cohort: Path, tmp_path: Path) -> None:
     words = [*TRAIN.replace("--max_steps 4", "--max_steps 40").split(), "--data", cohort]
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 GUIDES = ("zero_shot", "retrieval", "pretrain", "linear_probe", "own_csv", "push_to_hub")
 SHORT = (*GUIDES, "captions", "lora", "train_accelerate")
-"""One for each job of the package; the others are recipes of research."""
+"""One example per feature of the package; the others are research recipes."""
 
 MAX_LINES = 100
 

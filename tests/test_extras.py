@@ -20,7 +20,7 @@ FILES = sorted((ROOT / "src" / "sensorlm_hf").rglob("*.py"))
 
 IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
 COME_WITH = {"fsspec": "datasets", "nltk": "rouge-score", "packaging": "transformers"}
-"""Modules that are imported but not named, and the requirement that installs them."""
+"""Transitive dependencies that are imported directly, and the requirement that installs them."""
 
 
 def requirements() -> tuple[set[str], dict[str, set[str]]]:

@@ -54,7 +54,7 @@ def test_text_is_utf_8(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == "Schlaf: müde\n".encode()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="requires POSIX permissions")
 def test_file_permissions_follow_umask(tmp_path: Path) -> None:
     atomic_write_text(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
@@ -84,7 +84,7 @@ def test_unwritable_folder_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert caught.value.filename == str(tmp_path / "a.txt"), "the error should name the target, not the temporary file"
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing stops root")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="requires a non-root POSIX user")
 def test_read_only_folder_raises(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
@@ -186,7 +186,7 @@ def _die(target: Path) -> None:
         os._exit(1)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs locks on folders")
+@pytest.mark.skipif(os.name != "posix", reason="requires locks on folders")
 def test_partial_folder_of_killed_process_is_removed(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_die, args=(tmp_path / "out",))
     process.start()

@@ -261,7 +261,7 @@ def test_texts_are_inside_figure_without_overlap(theme: str, width: int) -> None
         for (name, box), (other, box2) in combinations(texts, 2):
             across = min(box.x1, box2.x1) - max(box.x0, box2.x0)
             down = min(box.y1, box2.y1) - max(box.y0, box2.y0)
-            assert across <= 1 or down <= 3, f"{name!r} lies over {other!r}"  # ascenders of full lines may touch
+            assert across <= 1 or down <= 3, f"{name!r} overlaps {other!r}"  # ascenders of full lines may touch
 
 
 def test_plots_follow_theme_and_width() -> None:

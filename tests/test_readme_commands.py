@@ -66,7 +66,7 @@ def test_make_targets_exist(document: str, line: str) -> None:
     assert all(f"$({name})" in (ROOT / "Makefile").read_text(encoding="utf-8") for name in variables)
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_understands_every_target() -> None:
     targets = sorted(makefile_targets())
     assert {"demo", "test", "test-all", "lint", "train-demo", "bench", "setup"} <= set(targets)
@@ -100,7 +100,7 @@ def test_sensorlm_hf_commands_parse(document: str, line: str, capsys: pytest.Cap
 def test_scripts_exist_and_accept_their_options(document: str, line: str) -> None:
     script, *given = words(line)[1:]
     if script == "-m":
-        pytest.skip("a module of Python's")
+        pytest.skip("a standard library module")
     path = ROOT / script
     assert path.is_file()
     text = path.read_text(encoding="utf-8")

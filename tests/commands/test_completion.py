@@ -30,7 +30,7 @@ def test_completion_scripts_list_commands_and_options(shell: str, capsys: pytest
 def bash(words: list[str], script: str, folder: Path) -> list[str]:
     program = shutil.which("bash")
     if program is None:
-        pytest.skip("no bash here")
+        pytest.skip("bash is not installed")
     line = " ".join(f"'{word}'" for word in words)
     code = (
         f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}\n"

@@ -82,7 +82,7 @@ def test_cache_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_requirements_are_read_from_package_metadata() -> None:
     needed, extras = doctor.requirements()
     if not needed:
-        pytest.skip("the package is not installed here, only on the path")
+        pytest.skip("the package is not installed, only importable")
     assert "torch" in {requirement.name for requirement in needed}
     assert "pytest" in {requirement.name for requirement in extras["dev"]}
     assert all(requirement.marker is None for requirement in needed)

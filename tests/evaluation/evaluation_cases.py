@@ -167,7 +167,7 @@ RESULTS: dict[str, Any] = {
     },
     "captioning": {"bleu4": 31.25, "rougeL": 0.5, "chance": {"bleu4": 6.0, "rougeL": 0.3}, "days": 20},
 }
-"""Results of an evaluation, as far as tables show them."""
+"""Evaluation results, limited to the fields shown in tables."""
 
 STUDY: dict[str, Any] = {
     "title": "Ablations",

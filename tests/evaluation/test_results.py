@@ -81,7 +81,7 @@ def test_files_are_strict_json(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.json"
     save_results({**RESULTS, "more": (math.inf, [math.nan, 1]), "text": "nan"}, path)
     text = path.read_text(encoding="utf-8")
-    saved = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    saved = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not valid JSON"))
     assert saved["zero_shot"]["gym_cardio"]["auroc"] is None
     assert saved["more"] == [None, [None, 1]]
     assert saved["text"] == "nan"

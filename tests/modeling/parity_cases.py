@@ -30,7 +30,7 @@ SHAPE = {
     "num_attention_heads": 4,
 }
 FIXED = {"hidden_act": "gelu", "layer_norm_eps": 1e-6}
-"""What SensorLM's configurations do not choose."""
+"""Settings fixed in SensorLM's configurations."""
 PATCH = 2
 SIDE = 8
 

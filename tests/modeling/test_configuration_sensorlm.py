@@ -44,7 +44,7 @@ MILLIONS = {
     "base": (204.0, 204.0, 265.9, 273.6),
     "large": (653.2, 653.2, 827.9, 841.5),
 }
-"""Parameters of each objective, in their order."""
+"""Parameter counts in the order of the objectives."""
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -61,7 +61,7 @@ def test_int8_weights(objective, embed_missing):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_load_in_8bit(objective, tmp_path, caplog):
-    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes, which quantises")
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
     from transformers import BitsAndBytesConfig
 
     caplog.set_level(logging.ERROR, "bitsandbytes")  # it logs every cast

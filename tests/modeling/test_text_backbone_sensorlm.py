@@ -187,7 +187,7 @@ def test_generation(kind):
 @pytest.mark.parametrize("objective", ["clip", "coca"])
 def test_save_and_load_preserves_outputs(kind, objective, tmp_path):
     if objective == "coca" and kind in ENCODERS:
-        pytest.skip("an encoder writes nothing")
+        pytest.skip("encoders cannot generate text")
     model = combined(kind, objective)
     expected = model(VALUES, MASK, IDS, ATTENTION)
     model.save_pretrained(tmp_path)

@@ -67,7 +67,7 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        pytest.skip("no Chromium here: install the package `chromium`")
+        pytest.skip("Chromium is not installed: install the package `chromium`")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
         yield opened

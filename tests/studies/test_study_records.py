@@ -39,7 +39,7 @@ def _model(people: int, width: int) -> dict[str, Any]:
 
 
 SCALING = [_model(people, 64) for people in (10, 20, 40, 80)] + [_model(80, 32), _model(80, 96)]
-"""Models whose error falls with the 0.3rd power of the training days."""
+"""Models whose error is proportional to the number of training days to the power -0.3."""
 
 UNDEFINED = [{**SCALING[0], "train_days": 5, "people": 5, "auroc": NAN}, *SCALING]
 

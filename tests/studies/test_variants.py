@@ -25,7 +25,7 @@ def test_variant_is_trained_once_and_reused(cohort: Path, tmp_path: Path, monkey
     assert (tmp_path / "clip" / "model.safetensors").is_file()
 
     def again(*args: object, **kwargs: object) -> None:
-        pytest.fail("it was trained a second time")
+        pytest.fail("the variant was trained again")
 
     monkeypatch.setattr(variants, "pretrain", again)
     assert train_variant(given, tmp_path / "clip", **how) == json.loads(json.dumps(first))

@@ -35,7 +35,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "siglip FSDP2 cached": {"objective": "siglip", "fsdp": True, "contrastive_mini_batch_size": 2},
 }
 ALONE = ("objective", "gradient_accumulation_steps", "zero_shot")
-"""Settings that say what is computed, not how processes share it."""
+"""Settings that define the computation, not its distribution over processes."""
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ SHAPE: dict[str, Any] = {
     "num_decoder_layers": 1,
     "num_caption_queries": 4,
 }
-"""A model of some ten thousand weights beside its embeddings, which takes milliseconds a step."""
+"""A model of about ten thousand weights besides its embeddings, with steps of a few milliseconds."""
 
 TEXT_LENGTH = 64
 
