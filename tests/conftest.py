@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-# Before any Hugging Face import: each missing optional file would otherwise cost many seconds of retries.
+# Set before any Hugging Face import: otherwise each missing optional file costs many seconds of retries.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Tiny models run faster on one thread than they share work among several, and `pytest -n` has a process a core.
+# Tiny models run faster on one thread than on several, and `pytest -n` already uses one process per core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Iterator
@@ -30,10 +30,12 @@ def _real_data() -> Path | None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder of real recordings; tests that need it skip where it is absent."""
+    """Folder of real recordings; tests that need it are skipped if it is absent."""
     folder = _real_data()
     if folder is None:
-        pytest.skip("no real recordings here: set SENSORLM_REAL_DATA to the folder that holds mmash/, fitbit_takeout/")
+        pytest.skip(
+            "real recordings not found: set SENSORLM_REAL_DATA to the folder that holds mmash/, fitbit_takeout/"
+        )
     return folder
 
 
@@ -42,13 +44,13 @@ def parity_dir(real_data: Path) -> Path:
     """Folder of caption facts computed by the reference release."""
     folder = real_data.parent / "parity"
     if not folder.is_dir():
-        pytest.skip(f"no parity facts beside {real_data}")
+        pytest.skip(f"no parity facts next to {real_data}")
     return folder
 
 
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A dataset of 12 simulated people: 20 days to train on, 2 to validate, 2 to test; `datasets` caches beside it."""
+    """A dataset of 12 simulated subjects: 20 training, 2 validation and 2 test days, with its own `datasets` cache."""
     import datasets
 
     from sensorlm_hf.data import write_cohort

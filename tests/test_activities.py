@@ -1,4 +1,4 @@
-"""The table of activities and the names that trackers give them."""
+"""The activity table and the mapping of tracker names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from sensorlm_hf.activities import ACTIVITIES, ACTIVITY_BY_NAME, canonical_activity
 
 
-def test_there_are_20_classes_with_4_machines_and_4_outdoor_sports():
+def test_activity_table_has_20_classes():
     classes = [a for a in ACTIVITIES if a.benchmark]
     assert len(classes) == 20
     assert sum(a.gym_cardio for a in classes) == 4
@@ -15,7 +15,7 @@ def test_there_are_20_classes_with_4_machines_and_4_outdoor_sports():
     assert not any(a.gym_cardio or a.outdoor_sport for a in ACTIVITIES if not a.benchmark)
     assert {a.environment for a in classes if a.outdoor_sport} == {"outdoor"}
     assert {a.environment for a in classes if a.gym_cardio} == {"indoor"}
-    # Every binary task needs members on both sides.
+    # Every binary task needs members of both classes.
     for value in ("cardio", "strength"):
         assert sum(a.category == value for a in classes) >= 3
     assert 5 <= sum(a.locomotion for a in classes) <= 15
@@ -23,7 +23,7 @@ def test_there_are_20_classes_with_4_machines_and_4_outdoor_sports():
     assert not any(a.gym_cardio and a.locomotion for a in classes)
 
 
-def test_the_energy_costs_are_in_the_order_that_anyone_knows():
+def test_energy_costs_are_plausibly_ordered():
     met = {a.name: a.met for a in ACTIVITIES}
     order = ["sleeping", "watching television", "yoga", "weight lifting", "walking", "swimming", "running"]
     assert [met[n] for n in order] == sorted(met[n] for n in order)
@@ -32,7 +32,7 @@ def test_the_energy_costs_are_in_the_order_that_anyone_knows():
 
 
 @pytest.mark.parametrize("activity", ACTIVITIES, ids=lambda a: a.name)
-def test_each_row_is_sound(activity):
+def test_each_row_is_consistent(activity):
     assert 0.9 <= activity.met <= 12
     assert activity.edition in (2011, 2024)
     assert activity.code.isdigit()
@@ -44,7 +44,7 @@ def test_each_row_is_sound(activity):
     assert activity.environment in ("indoor", "outdoor")
 
 
-def test_names_are_unique_and_known_to_the_mapping():
+def test_names_are_unique_and_mapped():
     names = [a.name for a in ACTIVITIES]
     assert len(set(names)) == len(names) == len(ACTIVITY_BY_NAME)
     for activity in ACTIVITIES:
@@ -79,6 +79,6 @@ def test_tracker_names(given, expected):
 
 
 @pytest.mark.parametrize("bad", [None, 3, b"run", ["run"]])
-def test_a_name_must_be_a_string(bad):
+def test_name_must_be_a_string(bad):
     with pytest.raises(TypeError, match="must be a string"):
         canonical_activity(bad)

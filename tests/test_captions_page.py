@@ -1,4 +1,4 @@
-"""The page on captions agrees with the code, and what it and the example show runs."""
+"""The captions page matches the code, and its code blocks and the example run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "captions.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_keys_is_that_of_the_code() -> None:
+def test_key_table_matches_code() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, flags=re.M)
     assert {key: int(tokens) for key, tokens in rows} == TOKEN_BUDGETS
 
@@ -35,7 +35,7 @@ def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert "8 2 0" in capsys.readouterr().out
 
 
-def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     script = ROOT / "examples" / "captions.py"
     assert len(script.read_text().splitlines()) <= 100
     monkeypatch.setattr(sys, "argv", [str(script), "--output", str(tmp_path)])

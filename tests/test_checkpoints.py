@@ -1,4 +1,4 @@
-"""The demo model and the records of how models were trained."""
+"""The demo model and training records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from sensorlm_hf.checkpoints import demo_checkpoint, records_folder, training_options, training_record
 
 
-def test_the_model_folder_holds_only_what_loading_needs() -> None:
+def test_model_folder_contains_only_required_files() -> None:
     names = {path.name for path in Path(demo_checkpoint()).iterdir()}
     assert names == {
         "README.md",
@@ -24,13 +24,13 @@ def test_the_model_folder_holds_only_what_loading_needs() -> None:
     assert {path.name for path in records_folder(demo_checkpoint()).iterdir()} == {"evaluation.json", "training.json"}
 
 
-def test_the_record_of_the_demo_model_is_found_from_its_folder_and_from_a_link(tmp_path: Path) -> None:
+def test_demo_model_record_is_found_from_folder_or_symlink(tmp_path: Path) -> None:
     assert training_options(demo_checkpoint())["objective"] == "coca"
     (tmp_path / "linked").symlink_to(demo_checkpoint())
     assert training_record(tmp_path / "linked") == training_record(demo_checkpoint())
 
 
-def test_a_run_has_its_record_in_its_own_folder(tmp_path: Path) -> None:
+def test_run_record_is_in_its_folder(tmp_path: Path) -> None:
     model = tmp_path / "mine"
     model.mkdir()
     assert training_record(model) is None

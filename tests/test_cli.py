@@ -1,4 +1,4 @@
-"""The `sensorlm-hf` command: what it parses, prints and returns."""
+"""The `sensorlm-hf` command: parsing, output and exit status."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ TRAIN = (
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    """The command chooses how warnings are shown."""
+def restore_warnings() -> Iterator[None]:
+    """Restores the warning display, which the command changes."""
     shown = warnings.formatwarning
     yield
     warnings.formatwarning = shown
@@ -47,7 +47,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 @pytest.fixture(scope="module")
 def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of four steps, evaluated twice, of a model of size tiny."""
+    """Folder of a four-step run with a tiny model and two evaluations."""
     folder = tmp_path_factory.mktemp("trained")
     assert main([*TRAIN.split(), "--data", str(cohort), "--output_dir", str(folder)]) == 0
     return folder
@@ -57,7 +57,7 @@ def trained(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
-def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         main([name, "--help"])
     assert done.value.code == 0
@@ -70,7 +70,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
-def test_the_example_of_a_command_is_one(name: str) -> None:
+def test_command_examples_parse(name: str) -> None:
     example = str(commands()[name].epilog).splitlines()[-1].partition(" > ")[0].strip()
     arguments, rest = build_parser().parse_known_args(shlex.split(example)[1:])
     assert arguments.command == name
@@ -78,14 +78,14 @@ def test_the_example_of_a_command_is_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(commands()))
-def test_underscores_and_hyphens_are_the_same(name: str) -> None:
+def test_options_accept_underscores_and_hyphens(name: str) -> None:
     spellings = [set(action.option_strings) for action in commands()[name]._actions]
     for options in spellings:
         long = {option for option in options if option.startswith("--")}
         assert {option[2:].replace("-", "_") for option in long} <= {option[2:] for option in long}
 
 
-def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         main(["--version"])
     assert done.value.code == 0
@@ -107,9 +107,7 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "--data", "simulated", "--batch-size", "1.5"], "invalid int value: '1.5'"),
     ],
 )
-def test_what_cannot_be_parsed_ends_with_2(
-    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_parse_errors_exit_with_status_2(words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
         main(words)
     assert done.value.code == 2
@@ -131,7 +129,7 @@ def test_caption_keys() -> None:
             parse_caption_keys(text)
 
 
-def test_values_of_the_configuration() -> None:
+def test_configuration_values() -> None:
     words = ["embed_statistics=true", "rope_theta = 10000", "pooling=cls", 'sensor_config={"num_hidden_layers": 2}']
     assert parse_config(words) == {
         "embed_statistics": True,
@@ -147,11 +145,11 @@ def test_values_of_the_configuration() -> None:
         parse_config(["rope_theta=1", "rope_theta=2"])
 
 
-# What goes wrong is said in one sentence
+# Errors are one-sentence messages
 
 
-def in_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Runs a command that must fail, and returns what it says."""
+def error_message(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Runs a command that must fail and returns its one-sentence error message."""
     assert main(words) == 2
     captured = capsys.readouterr()
     (line,) = [line for line in captured.err.splitlines() if line.startswith("sensorlm-hf ")]
@@ -189,14 +187,14 @@ def in_one_sentence(words: list[str], capsys: pytest.CaptureFixture[str]) -> str
         ("demo --table FOLDER/none.csv --output-dir FOLDER", "none.csv"),
     ],
 )
-def test_bad_input(
+def test_invalid_input(
     words: str, complaint: str, cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     names = {"FOLDER": tmp_path / "new", "COHORT": cohort, "TRAINED": trained}
     for name, path in names.items():
         words = words.replace(name, str(path))
-    assert complaint in in_one_sentence(words.split(), capsys)
+    assert complaint in error_message(words.split(), capsys)
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
@@ -209,11 +207,11 @@ def test_bad_input(
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
     ],
 )
-def test_errors_of_every_kind(
+def test_user_errors_have_one_sentence_message(
     error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fail_with(error, monkeypatch)
-    assert in_one_sentence(["simulate", "1", "x"], capsys) == f"sensorlm-hf simulate: {told}"
+    assert error_message(["simulate", "1", "x"], capsys) == f"sensorlm-hf simulate: {told}"
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,25 +221,25 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sensorlm_hf.data.write_cohort", fail)
 
 
-def test_debug_shows_the_whole_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debug_raises_original_error(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(ValueError("why"), monkeypatch)
     with pytest.raises(ValueError, match="why"):
         main(["simulate", "1", "x", "--debug"])
 
 
-def test_an_error_of_ours_is_not_blamed_on_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_are_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(RuntimeError("a bug"), monkeypatch)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["simulate", "1", "x"])
 
 
-def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fail_with(KeyboardInterrupt(), monkeypatch)
     assert main(["simulate", "1", "x"]) == 130
     assert capsys.readouterr().err == "\nInterrupted.\n"
 
 
-def test_warnings_are_a_line_each(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_warning_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def warn(*args: Any, **kwargs: Any) -> dict[str, int]:
         warnings.warn("the cohort is small", UserWarning, stacklevel=2)
         return {"train": 1}
@@ -257,10 +255,10 @@ def test_warnings_are_a_line_each(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err == "warning: the cohort is small\n"
 
 
-# The commands at work
+# Running the commands
 
 
-def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulate_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "cohort"
     words = ["simulate", "12", str(folder), "--days_per_person", "1", "--seed", "7", "--schema", "sensorlm-34"]
     assert main(words) == 0
@@ -274,7 +272,7 @@ def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told == {"folder": words[2], "days": {"train": 10, "validation": 1, "test": 1}}
 
 
-def test_train_writes_a_model_and_says_where(
+def test_train_saves_model_and_prints_path(
     trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = json.loads((trained / "config.json").read_text())
@@ -282,7 +280,7 @@ def test_train_writes_a_model_and_says_where(
     assert config["text_config"]["max_position_embeddings"] == 64
     training = json.loads((trained / "training.json").read_text())
     assert (training["days_seen"], training["seed"]) == (16, 3)
-    assert training["eval_loss"] > 0, "evaluated without being asked"
+    assert training["eval_loss"] > 0, "should not evaluate by default"
     assert sorted(path.name for path in trained.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-4"]
 
 
@@ -299,7 +297,7 @@ def test_train_writes_a_model_and_says_where(
         ("--learning_rate 1e-3 --cooldown_ratio 0.5", {"learning_rate": 1e-3, "cooldown_ratio": 0.5}),
     ],
 )
-def test_arguments_of_the_trainer(
+def test_trainer_arguments(
     words: str, expected: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -314,9 +312,7 @@ def test_arguments_of_the_trainer(
     assert asked[0].output_dir == str(tmp_path)
 
 
-def test_a_killed_run_is_resumed(
-    trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_run_is_resumed(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     killed = shutil.copytree(trained, tmp_path / "run")
     for name in ("model.safetensors", "training.json"):
         (killed / name).unlink()
@@ -326,12 +322,12 @@ def test_a_killed_run_is_resumed(
     captured = capsys.readouterr()
     told = json.loads(captured.out)
     assert told["days_seen"] == 16
-    assert "'loss'" in captured.err, "the log goes where it does not spoil the JSON"
+    assert "'loss'" in captured.err, "the log must not be mixed with the JSON"
     expected, found = load_file(trained / "model.safetensors"), load_file(killed / "model.safetensors")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    # Another size is another model.
+    # Another size would be a different model.
     words = [*TRAIN.split(), "--data", str(cohort), "--output-dir", str(killed), "--resume", "--size", "small"]
-    assert "is of a model with another configuration" in in_one_sentence(words, capsys)
+    assert "is of a model with another configuration" in error_message(words, capsys)
 
 
 @pytest.mark.parametrize("extra", ["", "--init-from TRAINED --lora sensor"])
@@ -354,9 +350,7 @@ def test_train_scores_zero_shot_tasks(
     assert state["best_metric"] == told["eval_zero_shot_activity_f1"] == best
 
 
-def test_train_says_what_it_did(
-    cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_train_prints_summary(cohort: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = f"--init_from {trained} --max_text_length 64 --caption-keys {CAPTION_KEYS} --save-dtype bfloat16"
     steps = "--batch-size 4 --use_cpu --disable_tqdm True --learning_rate 1e-4 --max_steps 1 --save_strategy no"
     capsys.readouterr()
@@ -372,7 +366,7 @@ def test_train_says_what_it_did(
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
 
 
-def test_evaluate(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_command(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "--model", str(trained), "--data", str(cohort), "--split", "train"]
     words += ["--tasks", "activity", "retrieval"]
     capsys.readouterr()
@@ -383,14 +377,14 @@ def test_evaluate(trained: Path, cohort: Path, tmp_path: Path, capsys: pytest.Ca
     saved = json.loads((tmp_path / "results.json").read_text())
     assert saved["days"] == 20
     assert main([*words, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    told = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is not valid JSON"))
     for results in (saved, told):
         results.pop("seconds")
     assert told == saved
-    assert "captioning" not in saved, "only what was asked for"
+    assert "captioning" not in saved, "only the requested tasks should be evaluated"
 
 
-def test_evaluate_takes_the_shipped_model(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_packaged_model(cohort: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["evaluate", "--data", str(cohort), "--split", "train", "--max-days", "4", "--caption-days", "0", "--json"]
     assert main(words) == 0
     told = json.loads(capsys.readouterr().out)
@@ -398,15 +392,15 @@ def test_evaluate_takes_the_shipped_model(cohort: Path, capsys: pytest.CaptureFi
     assert told["days"] == 4
 
 
-# As a process
+# In a subprocess
 
 
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "sensorlm_hf.cli", *map(str, words)]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="requires SIGPIPE")
+def test_broken_pipe_is_not_an_error(tmp_path: Path) -> None:
     """As in `sensorlm-hf simulate ... | true`."""
     process = subprocess.Popen(
         command("simulate", 1, tmp_path / "x", "--days-per-person", 1),
@@ -424,8 +418,8 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_run_that_is_really_killed_ends_with_the_same_weights(cohort: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="requires SIGKILL")
+def test_killed_process_resumes_with_same_weights(cohort: Path, tmp_path: Path) -> None:
     words = [*TRAIN.replace("--max_steps 4", "--max_steps 40").split(), "--data", cohort]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command(*words, "--output_dir", whole), check=True, capture_output=True)
@@ -436,7 +430,7 @@ def test_a_run_that_is_really_killed_ends_with_the_same_weights(cohort: Path, tm
     while not (killed / "checkpoint-6").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
     assert not (killed / "model.safetensors").exists()
     subprocess.run(command(*words, "--output_dir", killed, "--resume"), check=True, capture_output=True)
     expected, found = load_file(whole / "model.safetensors"), load_file(killed / "model.safetensors")

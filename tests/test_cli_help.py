@@ -1,4 +1,4 @@
-"""The command line: helps that explain, errors in one sentence, JSON where results are printed."""
+"""The command line: help texts, one-sentence errors and JSON output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = sorted(commands())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help_is_sentences_with_an_example_that_parses(name: str) -> None:
+def test_help_has_full_sentences_and_valid_example(name: str) -> None:
     command = commands()[name]
     assert re.match(r"[A-Z].*\.$", command.description or "", flags=re.S)
     for action in command._actions:
@@ -40,12 +40,12 @@ def test_help_is_sentences_with_an_example_that_parses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "completion"])
-def test_what_prints_results_prints_them_as_json_too(name: str) -> None:
+def test_commands_with_results_support_json(name: str) -> None:
     assert "--json" in commands()[name]._option_string_actions
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_take_dashes_and_underscores(name: str) -> None:
+def test_options_accept_dashes_and_underscores(name: str) -> None:
     options = commands()[name]._option_string_actions
     for option in options:
         if option.startswith("--"):
@@ -62,7 +62,7 @@ def test_options_take_dashes_and_underscores(name: str) -> None:
         (["demo", "--tabel", "a.csv"], "unrecognized arguments: --tabel"),
     ],
 )
-def test_wrong_arguments_are_told_in_a_sentence(
+def test_invalid_arguments_have_one_sentence_message(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -107,7 +107,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
         (["export", "--model", "empty", "--output-dir", "e"], "empty"),
     ],
 )
-def test_errors_of_the_user_are_one_sentence_and_status_2(
+def test_user_errors_exit_with_status_2(
     arguments: list[str],
     words: str,
     tmp_path: Path,
@@ -127,7 +127,7 @@ def test_errors_of_the_user_are_one_sentence_and_status_2(
         cli.main([*arguments, "--debug"])
 
 
-def test_damaged_weights_are_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_weights_have_one_sentence_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shutil.copytree(Path(__file__).parent / "fixtures" / "tiny-coca", tmp_path / "damaged")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -136,7 +136,7 @@ def test_damaged_weights_are_told_in_a_sentence(tmp_path: Path, capsys: pytest.C
     assert error.startswith("sensorlm-hf export: The weights of the model are damaged; save or download it again (")
 
 
-def test_errors_of_ours_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise AssertionError("a mistake")
 
@@ -152,7 +152,7 @@ def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Wrote simulated days" in capsys.readouterr().out
 
 
-def test_interrupting_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_has_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""Each script of `dataset_scripts/` turns raw files into a folder that `datasets` reads without this package."""
+"""Each script in `dataset_scripts/` converts raw files to a folder that `datasets` loads without this package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *words: object) -> None:
 
 
 def read(folder: Path, cache: Path, split: str = "train") -> list[SensorDay]:
-    """Reads a folder as anybody would, then as days."""
+    """Loads a folder with plain `datasets`, then converts the rows to days."""
     plain = datasets.load_dataset(str(folder), split=split, cache_dir=str(cache))
     days = [SensorDay.from_row(row) for row in load_sensor_days(folder, split, cache_dir=cache)]
     assert len(plain) == len(days)
@@ -37,7 +37,7 @@ def read(folder: Path, cache: Path, split: str = "train") -> list[SensorDay]:
 
 
 def fitbit_export(folder: Path) -> Path:
-    """Two hours of an invented Fitbit export: the heart rate is in UTC."""
+    """Two hours of a synthetic Fitbit export, with heart rate in UTC."""
     folder.mkdir()
     began = datetime(2024, 3, 1, 11, 0)
     minutes = [began + timedelta(minutes=i) for i in range(120)]
@@ -50,7 +50,7 @@ def fitbit_export(folder: Path) -> Path:
 
 
 def mmash_recordings(folder: Path) -> Path:
-    """Ten minutes of an invented person in the files of MMASH."""
+    """Ten minutes of a synthetic subject in MMASH format."""
     person = folder / "user_1"
     person.mkdir(parents=True)
     header = ",Axis1,Axis2,Axis3,Steps,HR,Inclinometer Off,Vector Magnitude,day,time"
@@ -69,13 +69,11 @@ def mmash_recordings(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_script_explains_itself(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_script_has_help(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run(monkeypatch, name, "--help")
     out = capsys.readouterr().out
     assert out.startswith("usage: ")
-    # A script that hands on to `sensorlm-hf convert` shows that command's help.
+    # Scripts that delegate to `sensorlm-hf convert` show the help of that command.
     assert f"python dataset_scripts/{name}.py" in out or "sensorlm-hf convert" in out
 
 
@@ -144,7 +142,7 @@ def test_mmash_on_real_recordings(
         ("simulated", ["FOLDER/days", "--people", "many"], "invalid int value"),
     ],
 )
-def test_bad_input_ends_with_one_sentence(
+def test_invalid_input_has_one_sentence_message(
     name: str,
     words: list[str],
     complaint: str,
@@ -161,7 +159,7 @@ def test_bad_input_ends_with_one_sentence(
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-def test_a_folder_that_holds_days_is_not_mixed_with_others(
+def test_existing_folder_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("simulated", tmp_path, "--people", 2, "--days_per_person", 1)

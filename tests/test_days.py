@@ -26,7 +26,7 @@ def day(**changes) -> SensorDay:
     return SensorDay(**{"values": values(), "start": START, "subject_id": "p001", **changes})
 
 
-def test_a_day_copies_and_freezes_its_values():
+def test_day_copies_and_freezes_values():
     array = values()
     one = day(values=array)
     array[0, 0] = -1
@@ -51,13 +51,13 @@ def test_channel_and_stack():
         stack_values([])
 
 
-def test_clock_across_the_clock_change():
-    # Germany sprang forward on 31 March 2024 at 02:00: the day has 23 hours on the wall.
+def test_clock_across_clock_change():
+    # In Germany, clocks went forward on 31 March 2024 at 02:00: the day has 23 hours.
     one = day(start=datetime(2024, 3, 31, 0, 0, tzinfo=BERLIN))
     assert one.clock(119).isoformat() == "2024-03-31T01:59:00+01:00"
     assert one.clock(120).isoformat() == "2024-03-31T03:00:00+02:00"
     assert one.end.isoformat() == "2024-04-01T01:00:00+02:00"
-    # ... and fell back on 27 October at 03:00: the second 02:30 is another minute than the first.
+    # They went back on 27 October at 03:00: the second 02:30 is a different minute from the first.
     late = day(start=datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN))
     later = day(start=datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=BERLIN))
     assert late.clock(60).isoformat() == "2024-10-27T02:30:00+01:00"
@@ -89,7 +89,7 @@ def test_events_are_sorted_and_selected():
         one.events_of("meal")
 
 
-def test_crop_hides_the_rest():
+def test_crop_masks_other_minutes():
     events = [
         Event("sleep", "night", -60, 100),
         Event("mood", "calm", 100, 100),
@@ -121,12 +121,12 @@ def test_crop_hides_the_rest():
         (("sleep", "nap", "0", 5), TypeError, "whole number"),
     ],
 )
-def test_invalid_events(args, error, match):
+def test_invalid_events_raise(args, error, match):
     with pytest.raises(error, match=match):
         Event(*args)
 
 
-def test_event_minutes_become_ints():
+def test_event_minutes_are_converted_to_int():
     event = Event("sleep", "nap", np.int64(3), 9.0)
     assert (type(event.start_minute), event.end_minute) == (int, 9)
     assert event.to_dict() == {"kind": "sleep", "label": "nap", "start_minute": 3, "end_minute": 9}
@@ -156,13 +156,13 @@ def test_event_minutes_become_ints():
         ({"labels": {1: "a"}}, TypeError, "labels"),
     ],
 )
-def test_invalid_days(changes, error, match):
+def test_invalid_days_raise(changes, error, match):
     with pytest.raises(error, match=match):
         day(**changes)
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e39])
-def test_infinite_values_are_located(bad):
+def test_infinite_values_are_reported_with_location(bad):
     array = values().astype(np.float64)
     array[7, 10] = bad
     with pytest.raises(ValueError, match="minute 7, channel 'steps'"):
@@ -177,7 +177,7 @@ def test_tables_are_matched_by_name():
         day(values=table.rename(columns={"HR": "pulse"}))
 
 
-def test_a_row_and_back():
+def test_row_round_trips():
     one = day(
         events=[Event("sleep", "nap", 300, 350), Event("mood", "calm", 20, 20)],
         labels={"hypertension": True, "age": np.int64(40), "main_activity": "running"},
@@ -188,7 +188,7 @@ def test_a_row_and_back():
     back = SensorDay.from_row(row)
     assert back.start.tzinfo == BERLIN
     assert back.labels == {"hypertension": True, "age": 40, "main_activity": "running"}
-    # What `datasets` may make of it: lists for arrays, a struct of lists for a list of structs, None for absent labels.
+    # Possible forms in `datasets`: lists for arrays, a struct of lists for a list of structs, None for missing labels.
     turned = {
         **row,
         "values": [[None if np.isnan(v) else float(v) for v in line] for line in one.values],
@@ -199,18 +199,18 @@ def test_a_row_and_back():
     assert SensorDay.from_row({**row, "events": None, "labels": None}).events == ()
 
 
-def test_rows_of_user_schemas_carry_the_schema():
+def test_rows_with_custom_schema_include_it():
     schema = get_schema({"name": "ring", "channels": [{"key": "glucose", "mean": 5.5, "std": 1.5}]})
     one = day(values=np.full((60, 1), 5.0), schema=schema)
     assert SensorDay.from_row(one.to_row()) == one
-    assert day().to_row()["schema"] == "sensorlm-26"  # a shipped one is known by its name
-    named = {**one.to_row(), "schema": "ring"}  # as earlier versions wrote it
+    assert day().to_row()["schema"] == "sensorlm-26"  # a built-in schema is stored by name
+    named = {**one.to_row(), "schema": "ring"}  # format of earlier versions
     assert SensorDay.from_row(named, schema=schema) == one
     with pytest.raises(ValueError, match="Unknown schema 'ring'"):
         SensorDay.from_row(named)
 
 
-def test_rows_with_little_in_them():
+def test_minimal_rows():
     bare = SensorDay.from_row({"values": values()})
     assert bare.sample_id == "unknown@1970-01-01T00:00+0000"
     zulu = SensorDay.from_row({"values": values(), "start": "2024-03-01T05:30:00Z", "timezone": "Europe/Berlin"})
@@ -236,12 +236,12 @@ def test_rows_with_little_in_them():
         ),
     ],
 )
-def test_invalid_rows(row, error, match):
+def test_invalid_rows_raise(row, error, match):
     with pytest.raises(error, match=match):
         SensorDay.from_row({"values": values(), **row} if row else row)
 
 
-def test_a_changed_part_leaves_the_rest_alone():
+def test_replace_preserves_other_fields():
     one = day()
     hidden = one.without(np.arange(len(one.schema)) == 0)
     assert np.isnan(hidden.values[:, 0]).all()
@@ -255,13 +255,13 @@ def test_a_changed_part_leaves_the_rest_alone():
     relabelled = one.with_events([late, early])
     assert relabelled.events == (early, late)
     for changed in (renamed, relabelled):
-        assert changed.values is one.values, "signals are shared, not copied"
+        assert changed.values is one.values, "values should be shared, not copied"
         assert changed.labels == one.labels
         assert changed.labels is not one.labels
-    assert one == day(), "days never change"
+    assert one == day(), "the original day must not change"
 
 
-def test_changed_parts_are_checked():
+def test_replaced_fields_are_validated():
     with pytest.raises(ValueError, match="`subject_id` must be a non-empty string"):
         day().with_subject("")
     with pytest.raises(ValueError, match="does not overlap the window"):

@@ -1,4 +1,4 @@
-"""The demonstration, on tiny random models: its numbers, its choice of a day, its page and what it prints."""
+"""The demo with tiny random models: scores, day selection, HTML page and terminal output."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def days() -> list[SensorDay]:
 
 @pytest.fixture(scope="module")
 def folder_of(tmp_path_factory: pytest.TempPathFactory, days: list[SensorDay]) -> Callable[[str], Path]:
-    """Returns the folder of a tiny random model, made on first use."""
+    """Returns the folder of a tiny random model, created on first use."""
     root = tmp_path_factory.mktemp("models")
     tokenizer = train_tokenizer(CaptionBuilder().batch(days), vocab_size=400, max_length=64)
     extractor = SensorLMFeatureExtractor()
@@ -92,12 +92,10 @@ def coca(folder_of: Callable[[str], Path], days: list[SensorDay]) -> DemoResult:
     return run_demo(days[0], folder_of("coca"), n_library=12, n_nearest=4)
 
 
-# Numbers
+# Scores
 
 
-def test_numbers_are_those_of_the_model(
-    coca: DemoResult, folder_of: Callable[[str], Path], days: list[SensorDay]
-) -> None:
+def test_scores_match_model(coca: DemoResult, folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
     model = SensorLMModel.from_pretrained(folder_of("coca")).eval()
     processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
     embedding = encode_sensor(model, processor, days[:1])[0]
@@ -118,7 +116,7 @@ def test_numbers_are_those_of_the_model(
         assert near.similarity == pytest.approx(float(own @ embedding), abs=1e-4)
 
 
-def test_the_library_and_the_ranks(coca: DemoResult, days: list[SensorDay]) -> None:
+def test_library_and_ranks(coca: DemoResult, days: list[SensorDay]) -> None:
     assert coca.library_size == 12
     assert 1 <= (coca.own_rank or 0) <= 12
     own = [near for near in coca.nearest if near.own]
@@ -130,7 +128,7 @@ def test_the_library_and_the_ranks(coca: DemoResult, days: list[SensorDay]) -> N
     assert similarities == sorted(similarities, reverse=True)
 
 
-def test_library_captions_differ(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
+def test_library_captions_are_unique(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
     processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
     arguments = (days[0].schema, "high_level_summary_caption", 0)
     captions = _library(*arguments, 30, "none", processor, 60)
@@ -140,14 +138,14 @@ def test_library_captions_differ(folder_of: Callable[[str], Path], days: list[Se
     assert without[:3] == captions[:3]
 
 
-def test_search_counts_ties_against_the_own_caption() -> None:
+def test_search_counts_ties_against_own_caption() -> None:
     texts = np.array([[0.5, 0.0], [0.9, 0.0], [0.5, 0.0], [-1.0, 0.0]])
     nearest, rank = _search(np.array([1.0, 0.0]), texts, ["own", "b", "tie", "d"], 2)
     assert rank == 3
     assert [(n.rank, n.caption, n.own) for n in nearest] == [(1, "b", False), (2, "tie", False), (3, "own", True)]
 
 
-def test_what_else_the_result_tells(coca: DemoResult, days: list[SensorDay]) -> None:
+def test_other_result_fields(coca: DemoResult, days: list[SensorDay]) -> None:
     assert coca.sample_id == days[0].sample_id
     assert coca.source == "simulated"
     assert not coca.demo_model
@@ -161,7 +159,7 @@ def test_what_else_the_result_tells(coca: DemoResult, days: list[SensorDay]) -> 
 
 
 @pytest.mark.parametrize(("objective", "captions", "searches"), [("cap", True, False), ("clip", False, True)])
-def test_a_model_does_what_its_objective_can(
+def test_tasks_follow_objective(
     objective: str,
     captions: bool,
     searches: bool,
@@ -180,13 +178,13 @@ def test_a_model_does_what_its_objective_can(
     assert ("no text embedding" in page) is not searches
 
 
-def test_labels_that_were_logged_are_marked(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
+def test_logged_labels_are_marked(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
     day = replace(days[0], events=(Event("activity", "Outdoor Bike", 600, 660),))
     result = run_demo(day, folder_of("coca"), n_library=2, labels=["outdoor cycling", "yoga"])
     assert {item.label: item.logged for item in result.labels} == {"outdoor cycling": True, "yoga": False}
 
 
-def test_bad_arguments(folder_of: Callable[[str], Path], days: list[SensorDay], tmp_path: Path) -> None:
+def test_invalid_arguments_raise(folder_of: Callable[[str], Path], days: list[SensorDay], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="n_library"):
         run_demo(days[0], folder_of("coca"), n_library=1)
     with pytest.raises(ValueError, match="No model could be loaded"):
@@ -198,7 +196,7 @@ def test_bad_arguments(folder_of: Callable[[str], Path], days: list[SensorDay], 
 # Days
 
 
-def test_the_built_in_day_is_a_full_one_of_nobody_trained_on() -> None:
+def test_built_in_day_is_complete_and_held_out() -> None:
     day = built_in_day()
     assert day == built_in_day()
     assert day.subject_id.startswith(f"sim{DEMO_SEED}-")
@@ -211,11 +209,11 @@ def test_the_built_in_day_is_a_full_one_of_nobody_trained_on() -> None:
     assert (wider.subject_id, wider.start, wider.schema.name) == (day.subject_id, day.start, "sensorlm-34")
 
 
-def test_choosing_a_day(days: list[SensorDay]) -> None:
+def test_choose_day(days: list[SensorDay]) -> None:
     plain = [replace(day, events=(Event("activity", "meal", 700, 730),)) for day in days[:3]]
     active = replace(days[1], events=(Event("activity", "Bike", 700, 730),))
     sparse = active.crop(600, 800)
-    assert choose_day([*plain, sparse]) is sparse  # an exercise counts more than minutes
+    assert choose_day([*plain, sparse]) is sparse  # an exercise takes precedence over more observed minutes
     assert choose_day([*plain, sparse, active]) is active
     assert choose_day(iter(plain)) is max(plain, key=lambda day: int(day.mask.sum()))
     wanted = plain[2].start.date()
@@ -223,7 +221,7 @@ def test_choosing_a_day(days: list[SensorDay]) -> None:
     assert choose_day([*plain, active], wanted).start.date() == wanted
 
 
-def test_a_day_that_is_not_there(days: list[SensorDay]) -> None:
+def test_missing_day_raises(days: list[SensorDay]) -> None:
     first = replace(days[0], start=days[0].start.replace(year=2024, month=2, day=28))
     there = [replace(first, start=first.start + timedelta(days=d)) for d in (0, 1, 2, 9)]
     with pytest.raises(ValueError, match="it has 2024-02-28 to 2024-03-01, 2024-03-08"):
@@ -236,7 +234,7 @@ def test_a_day_that_is_not_there(days: list[SensorDay]) -> None:
     assert choose_day(there, date(2024, 2, 29)) is there[1]
 
 
-def test_sources(tmp_path: Path) -> None:
+def test_day_sources(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one source"):
         read_source(fitbit="a", table="b")
     with pytest.raises(ValueError, match="applies to a recording only"):
@@ -245,7 +243,7 @@ def test_sources(tmp_path: Path) -> None:
         read_source(mmash=tmp_path / "nowhere")
     chosen = read_source(table=_table(tmp_path), timezone="Europe/Rome")
     assert chosen.source == "table"
-    assert chosen.day.start.date() == date(2024, 5, 8)  # the fuller of two days
+    assert chosen.day.start.date() == date(2024, 5, 8)  # the more complete of two days
     assert read_source(table=_table(tmp_path), timezone="Europe/Rome", date="2024-05-07").day.mask.sum() == 240
 
 
@@ -264,7 +262,7 @@ def _table(folder: Path) -> Path:
 
 
 class Page(HTMLParser):
-    """Checks nesting and gathers what the tests ask for."""
+    """Checks tag nesting and collects elements for the tests."""
 
     VOID = frozenset({"meta", "img", "source", "br"})
 
@@ -293,7 +291,7 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def test_the_page_is_whole_and_needs_nothing_else(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
+def test_page_is_complete_and_self_contained(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
     path = write_report(coca, days[0], tmp_path / "new" / "demo")
     assert path == tmp_path / "new" / "demo" / "report.html"
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
@@ -337,7 +335,7 @@ def test_the_page_is_whole_and_needs_nothing_else(coca: DemoResult, days: list[S
     assert re.search(r"/(root|tmp|work|home)/", words.replace(coca.model, "").replace(repr(coca.model), "")) is None
 
 
-def test_everything_is_escaped(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
+def test_page_is_escaped(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
     day = replace(
         days[0],
         subject_id=NASTY,
@@ -360,7 +358,7 @@ def test_everything_is_escaped(coca: DemoResult, days: list[SensorDay], tmp_path
     assert "".join(page.text).count(NASTY) >= 8
 
 
-def test_writing_again_replaces_the_report(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
+def test_writing_again_replaces_report(coca: DemoResult, days: list[SensorDay], tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old", encoding="utf-8")
     first = write_report(coca, days[0], tmp_path).read_bytes()
     assert len(first) > 100_000
@@ -372,7 +370,7 @@ def test_writing_again_replaces_the_report(coca: DemoResult, days: list[SensorDa
         write_report(coca, days[1], tmp_path)
 
 
-def test_the_lines_to_go_on_with_run(coca: DemoResult) -> None:
+def test_next_steps_code_runs(coca: DemoResult) -> None:
     lines = next_steps(coca)
     out = io.StringIO()
     with redirect_stdout(out):
@@ -396,7 +394,7 @@ def consoles() -> tuple[Console, Console]:
     )
 
 
-def test_printing(coca: DemoResult, days: list[SensorDay], consoles: tuple[Console, Console]) -> None:
+def test_print_result(coca: DemoResult, days: list[SensorDay], consoles: tuple[Console, Console]) -> None:
     plain, terminal = consoles
     result = replace(coca, labels=(LabelScore("[bold]odd[/nothing]", 0.75, True), *coca.labels[1:]), notes=("[red]n",))
     for console in consoles:
@@ -413,7 +411,7 @@ def test_printing(coca: DemoResult, days: list[SensorDay], consoles: tuple[Conso
     assert all(word in words for word in coca.built_caption.split())
 
 
-def test_the_command(folder_of: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_command(folder_of: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = {"table": _table(tmp_path), "timezone": "Europe/Rome", "model": folder_of("clip")}
     assert run(**options, output_dir=tmp_path / "out", json_output=True) == 0
     printed = json.loads(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""The documentation: every Python block runs, every command parses, tables come from the code, the site builds."""
+"""Documentation: Python blocks run, commands parse, tables match the code, and the site builds."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def blocks_of(page: str) -> list[str]:
 
 
 def run_blocks(text: str, name: str) -> None:
-    """Runs the Python blocks of a page, one after the other in one namespace."""
+    """Runs the Python blocks of a page in order, in one namespace."""
     namespace: dict[str, object] = {"__name__": "docs"}
     for number, block in enumerate(PYTHON.findall(text)):
         exec(compile(block, f"docs/{name}, block {number}", "exec"), namespace)
 
 
 def escaped_blocks(text: str) -> str:
-    """Returns what lets a block of a page escape [`run_blocks`], or nothing."""
+    """Describes why [`run_blocks`] would miss a block of a page; empty if it misses none."""
     opened = FENCES.findall(text)[::2]
     if "" in opened:
         return "name the language of every block; ```text for none"
@@ -67,7 +67,7 @@ def pictures() -> ModuleType:
 
 @pytest.fixture
 def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that sees what a checkout has beside it, for blocks that read or write files."""
+    """An empty folder with links to the checkout's files, for blocks that read or write files."""
     for name in ("configs", "examples", "dataset_scripts", "sensorlm-coca"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
@@ -77,17 +77,17 @@ def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)])
 def test_python_blocks_run(page: str, work_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_blocks(text_of(page), page)
-    assert capsys.readouterr().out.strip(), "a page's blocks should show something"
+    assert capsys.readouterr().out.strip(), "the blocks of a page should print something"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_block_escapes_the_tests(page: str) -> None:
-    """Python is fenced as `python` at the margin, where the test above finds it; other blocks say what they are."""
+def test_no_block_is_missed(page: str) -> None:
+    """Python blocks are unindented `python` fences, which the test above finds; other blocks name their language."""
     assert not escaped_blocks(text_of(page))
 
 
-def test_what_is_broken_is_found() -> None:
-    """The two tests above can fail."""
+def test_broken_blocks_are_detected() -> None:
+    """Checks that the two tests above can fail."""
     good = "Words.\n\n```python\nx = 1\n```\n\n```text\nprinted\n```\n\n```python\nprint(x + 1)\n```\n"
     run_blocks(good, "a page")
     assert not escaped_blocks(good)
@@ -103,7 +103,7 @@ def test_what_is_broken_is_found() -> None:
         assert escaped_blocks(good + hidden).startswith("fence Python")
 
 
-def test_commands_in_the_documents_exist() -> None:
+def test_commands_in_docs_exist() -> None:
     documents = [DOCS / page for page in PAGES] + [ROOT / "README.md"]
     seen = 0
     for document in documents:
@@ -123,7 +123,7 @@ def test_commands_in_the_documents_exist() -> None:
 
 
 @pytest.mark.parametrize("schema", ["sensorlm-26", "sensorlm-34"])
-def test_the_table_of_channels(hooks: ModuleType, schema: str) -> None:
+def test_channel_table_matches_code(hooks: ModuleType, schema: str) -> None:
     rows = hooks.table("channels", schema).splitlines()
     assert len(rows) == 2 + len(get_schema(schema))
     for channel, row in zip(get_schema(schema), rows[2:], strict=True):
@@ -131,7 +131,7 @@ def test_the_table_of_channels(hooks: ModuleType, schema: str) -> None:
         assert channel.label in row
 
 
-def test_the_other_tables(hooks: ModuleType) -> None:
+def test_other_tables_match_code(hooks: ModuleType) -> None:
     assert "204.0" in next(row for row in hooks.table("sizes").splitlines() if row.startswith("| base"))
     assert len(hooks.table("variants").splitlines()) == 6
     assert "## sensorlm-hf demo" in hooks.table("commands")
@@ -139,15 +139,15 @@ def test_the_other_tables(hooks: ModuleType) -> None:
         hooks.table("nothing")
 
 
-def test_every_page_is_in_the_navigation(hooks: ModuleType) -> None:
+def test_every_page_is_in_navigation(hooks: ModuleType) -> None:
     nav = hooks.on_config({})["nav"]
     listed = [page for entry in nav for page in ([entry] if isinstance(entry, str) else next(iter(entry.values())))]
     assert sorted(listed) == PAGES
     assert listed[:2] == ["index.md", "quickstart.md"]
 
 
-def test_every_page_is_linked_from_another() -> None:
-    """Who reads on from the first page comes to every page but those of the API, which the navigation lists."""
+def test_every_page_is_linked() -> None:
+    """Every page is reachable from the first page, except the API pages, which are in the navigation."""
     linked = {"index.md"}
     waiting = ["index.md"]
     while waiting:
@@ -172,8 +172,8 @@ def test_every_plot_is_documented_and_shown(pictures: ModuleType) -> None:
     assert {match[1] for match in pictures.asked(page)} == set(pictures.PICTURES)
 
 
-def test_pictures_are_drawn_for_both_colours(pictures: ModuleType) -> None:
-    for name in ("day", "heatmap"):  # the others ask the model first
+def test_figures_are_drawn_for_both_themes(pictures: ModuleType) -> None:
+    for name in ("day", "heatmap"):  # the others need the model
         light, dark = (pictures.drawer(name)(theme) for theme in ("light", "dark"))
         assert light.get_facecolor() != dark.get_facecolor()
         assert round(light.get_size_inches()[0] * light.dpi) == pictures.WIDTH
@@ -184,7 +184,7 @@ def test_pictures_are_drawn_for_both_colours(pictures: ModuleType) -> None:
         pictures.show("<!-- picture: cat | A cat. -->", "")
 
 
-def test_links_that_leave_the_site_keep_their_words(hooks: ModuleType) -> None:
+def test_external_links_keep_their_text(hooks: ModuleType) -> None:
     shown = hooks.on_page_markdown("[`a`](../examples/a.py), [b](../../configs/b.json), [c](../c.md)", None)
     assert shown == "`a`, b, [c](../c.md)"
 
@@ -197,7 +197,7 @@ def test_bracketed_names_become_links(hooks: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_the_site_builds_and_asks_nobody(tmp_path: Path) -> None:
+def test_site_builds_without_external_resources(tmp_path: Path) -> None:
     build = pytest.importorskip("mkdocs.commands.build")
     pytest.importorskip("material")
     pytest.importorskip("mkdocstrings")

@@ -1,4 +1,4 @@
-"""Embeddings of many days or texts at once."""
+"""Batched embeddings of days and texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def days(processor) -> np.ndarray:
 
 
 @torch.no_grad()
-def test_days_in_every_form_and_batch(model, processor, days):
+def test_days_in_every_form_and_batch_size(model, processor, days):
     expected = model(**processor(sensor=days)).sensor_embeds.numpy()
     for given in (days, list(days), (day for day in days), [{"values": day} for day in days]):
         result = encode_sensor(model, processor, given, batch_size=2)
@@ -57,7 +57,7 @@ def test_days_in_every_form_and_batch(model, processor, days):
 
 
 @torch.no_grad()
-def test_texts_come_back_in_order(model, processor):
+def test_texts_keep_order(model, processor):
     expected = [model(**processor(text=text)).text_embeds.numpy()[0] for text in TEXTS]
     for given in (TEXTS, tuple(TEXTS), (text for text in TEXTS)):
         np.testing.assert_allclose(encode_text(model, processor, given, batch_size=3), expected, atol=1e-6)
@@ -74,13 +74,13 @@ def test_modes_gradients_and_precision(model, processor, days):
         assert not model.decoder.training
     finally:
         model.eval()
-    half = SensorLMModel.from_pretrained(TINY, dtype=torch.bfloat16)  # the base model has all that embeddings need
+    half = SensorLMModel.from_pretrained(TINY, dtype=torch.bfloat16)  # the base model is sufficient for embeddings
     embeds = encode_sensor(half, processor, days)
     assert embeds.dtype == np.float32
     assert (embeds * encode_sensor(model, processor, days)).sum(1).min() > 0.98
 
 
-def test_a_progress_bar_on_request(model, processor, days, capsys):
+def test_progress_bar_is_optional(model, processor, days, capsys):
     encode_sensor(model, processor, days, batch_size=2, show_progress_bar=True)
     assert "Embedding days" in capsys.readouterr().err
     encode_sensor(model, processor, days, batch_size=2)
@@ -97,12 +97,12 @@ def test_a_progress_bar_on_request(model, processor, days, capsys):
         (lambda m, p: encode_sensor(m, p, [np.full((1440, 26), np.nan)]), ValueError, "no plausible observed value"),
     ],
 )
-def test_bad_requests_are_explained(model, processor, call, error, words):
+def test_invalid_arguments_raise(model, processor, call, error, words):
     with pytest.raises(error, match=words):
         call(model, processor)
 
 
-def test_a_model_without_text_embeddings_says_so(processor, days):
+def test_model_without_text_embeddings_raises(processor, days):
     shape = {"channel_keys": processor.feature_extractor.channel_keys, "vocab_size": len(processor.tokenizer)}
     config = SensorLMConfig.from_size("cap", "tiny", **shape)
     model = SensorLMForConditionalGeneration(config)

@@ -1,4 +1,4 @@
-"""The examples run."""
+"""The example scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
-def test_every_example_explains_itself(
+def test_every_example_has_help(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [path.name, "--help"])
@@ -40,7 +40,7 @@ def test_every_example_explains_itself(
     assert f"python examples/{path.name}" in capsys.readouterr().out
 
 
-def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: Path) -> None:
+def test_publish_replaces_model_without_checkpoints(tmp_path: Path) -> None:
     publish = runpy.run_path(str(TRAIN_DEMO), run_name="example")["publish"]
     run_dir, target = tmp_path / "run", tmp_path / "shipped"
     (run_dir / "checkpoint-9").mkdir(parents=True)
@@ -63,7 +63,7 @@ def test_publishing_replaces_the_model_and_leaves_checkpoints_behind(tmp_path: P
 def demo_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str
 ) -> tuple[dict[str, Any], list[Any], list[Any]]:
-    """Returns the demo's script, the warm-ups and the runs it starts, none of which is carried out."""
+    """Returns the demo script and the warm-ups and runs that it would start, without executing them."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
     warmups: list[Any] = []
     runs: list[Any] = []
@@ -83,8 +83,8 @@ def demo_runs(
     return example, warmups, runs
 
 
-def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The warm-up and the stages of the example are those in which the shipped model was made."""
+def test_demo_training_matches_shipped_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warm-up and stages of the example match those of the shipped model."""
     example, warmups, runs = demo_runs(tmp_path, monkeypatch)
     record = training_record(demo_checkpoint())
     assert record is not None
@@ -109,7 +109,7 @@ def test_the_demo_model_is_trained_as_its_shipped_record_says(tmp_path: Path, mo
     assert [options.init_from for (options, _), _ in runs] == folders[:-1]
 
 
-def test_parts_that_are_done_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completed_stages_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     example, warmups, runs = demo_runs(tmp_path, monkeypatch)
     assert (len(warmups), len(runs)) == (1, len(example["STAGES"]))
     first = tmp_path / example["STAGES"][0].name
@@ -121,8 +121,8 @@ def test_parts_that_are_done_are_not_done_again(tmp_path: Path, monkeypatch: pyt
     assert all(keywords == {"resume": True} for _, keywords in runs)
 
 
-def test_the_command_of_a_card_makes_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What says how to measure it or to go on is left out, and so are defaults."""
+def test_card_command_reproduces_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation and resume options and default values are omitted."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
     words = ["--output_dir", "my model", "--seed", "1", "--evaluate_only", "--related", "a.json", "b.json", "--resume"]
     monkeypatch.setattr(sys, "argv", ["examples/train_demo.py", *words, "--run_dir", "elsewhere"])
@@ -132,7 +132,7 @@ def test_the_command_of_a_card_makes_the_model(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
-def test_the_demo_model_from_simulated_people_to_its_card(
+def test_demo_model_from_simulation_to_model_card(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -149,7 +149,9 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     assert out.endswith(f"The model is in {target}.\n")
     assert not list(target.glob("checkpoint-*"))
     assert {tensor.dtype for tensor in load_file(target / "model.safetensors").values()} == {torch.bfloat16}
-    assert sum(path.stat().st_size for path in target.iterdir()) < 20e6, "the limit of a shipped model"
+    assert sum(path.stat().st_size for path in target.iterdir()) < 20e6, (
+        "a shipped model should stay within the size limit"
+    )
     card = ModelCard.load(target / "README.md")
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
@@ -158,7 +160,7 @@ def test_the_demo_model_from_simulated_people_to_its_card(
     day = simulate_days(1, seed=5)[0]
     answers = pipeline("zero-shot-sensor-classification", model=str(target))(day, candidate_labels=["running", "yoga"])
     assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-3)
-    # The same run is not begun again over itself, and can be evaluated once more.
+    # The same run is not started again, but can be re-evaluated.
     with pytest.raises(FileExistsError, match="Resume the run"):
         run(monkeypatch, *words)
     before = json.loads((records_folder(target) / "evaluation.json").read_text())

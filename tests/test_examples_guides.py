@@ -1,4 +1,4 @@
-"""The examples of the guides run as they stand, are short, and say what they do."""
+"""The guide examples run as written, are short, and are documented."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 GUIDES = ("zero_shot", "retrieval", "pretrain", "linear_probe", "own_csv", "push_to_hub")
 SHORT = (*GUIDES, "captions", "lora", "train_accelerate")
-"""One for each job of the package; the others are recipes of research."""
+"""One example per feature of the package; the others are research recipes."""
 
 MAX_LINES = 100
 
@@ -31,7 +31,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs an example in an empty folder as `python examples/NAME.py ...` does; returns what it printed."""
+    """Runs an example in an empty folder like `python examples/NAME.py ...` and returns its output."""
     monkeypatch.chdir(tmp_path)
 
     def run_(name: str, *arguments: str, status: int = 0) -> str:
@@ -50,25 +50,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_examples_are_short_and_explain_themselves(name: str) -> None:
+def test_examples_are_short_and_documented(name: str) -> None:
     text = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_LINES
     assert f"python examples/{name}.py" in (ast.get_docstring(ast.parse(text)) or "")
 
 
-def test_zero_shot(run: Run, tmp_path: Path) -> None:
+def test_zero_shot_example(run: Run, tmp_path: Path) -> None:
     out = run("zero_shot", "--people", "2", "--labels", "yoga, running")
     assert "sim2024-000000@2023-09-09T13:34-0400" in out
     assert re.search(r"yoga 0\.\d\d, running 0\.\d\d", out)
 
 
-def test_retrieval(run: Run, tmp_path: Path) -> None:
+def test_retrieval_example(run: Run, tmp_path: Path) -> None:
     out = run("retrieval", "a day with swimming", "--days", "40", "--pool", "20")
     assert len(re.findall(r"^  0\.\d\d  sim", out, flags=re.M)) == 5
     assert re.search(r"chance +R@1 0\.05", out)
 
 
-def test_pretrain_writes_a_model(run: Run, tmp_path: Path) -> None:
+def test_pretrain_example_saves_model(run: Run, tmp_path: Path) -> None:
     out = run("pretrain", "--output_dir", "m", "--people", "12", "--batch_size", "16")
     loss = float(re.findall(r"Evaluation loss ([\d.]+)\.", out)[0])
     assert 0 < loss < 50
@@ -78,7 +78,7 @@ def test_pretrain_writes_a_model(run: Run, tmp_path: Path) -> None:
     assert torch.isfinite(model.get_sensor_features(**inputs).pooler_output).all()
 
 
-def test_linear_probe(run: Run, tmp_path: Path) -> None:
+def test_linear_probe_example(run: Run, tmp_path: Path) -> None:
     out = run("linear_probe", "--people", "60")
     score, chance = map(float, re.findall(r"balanced accuracy ([\d.]+) .* chance is ([\d.]+)", out)[0])
     assert score > chance
@@ -86,14 +86,14 @@ def test_linear_probe(run: Run, tmp_path: Path) -> None:
     assert "no label 'height'; available labels are" in error
 
 
-def test_lora(run: Run, tmp_path: Path) -> None:
+def test_lora_example(run: Run, tmp_path: Path) -> None:
     out = run("lora", "--output_dir", "adapter", "--people", "24", "--epochs", "1")
     assert "trainable params" in out
     assert (tmp_path / "adapter" / "adapter_model.safetensors").stat().st_size < 20e6
     assert (tmp_path / "adapter" / "processor_config.json").is_file()
 
 
-def test_own_csv(run: Run, tmp_path: Path) -> None:
+def test_own_csv_example(run: Run, tmp_path: Path) -> None:
     out = run("own_csv")
     assert "heart rate: 98% of the minutes" in out
     assert "running" in out
@@ -105,7 +105,7 @@ def test_own_csv(run: Run, tmp_path: Path) -> None:
     assert "2024-03-01T00:00+0900" in run("own_csv", *arguments)
 
 
-def test_push_to_a_local_folder(run: Run, tmp_path: Path) -> None:
+def test_push_example_with_local_folder(run: Run, tmp_path: Path) -> None:
     out = run("push_to_hub", "--to", "copy", "--local")
     assert "gives the same embedding" in out
     assert (tmp_path / "copy" / "README.md").is_file()
@@ -114,13 +114,13 @@ def test_push_to_a_local_folder(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path: Path) -> None:
+def test_notebook_runs(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     path = EXAMPLES / "quickstart.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    assert all(not cell.get("outputs") for cell in notebook.cells), "outputs do not belong into the repository"
+    assert all(not cell.get("outputs") for cell in notebook.cells), "notebook outputs should not be committed"
     nbformat.validate(notebook)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

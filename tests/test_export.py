@@ -1,4 +1,4 @@
-"""The encoders as ONNX files and as programs of torch.export: the same embeddings, for any number of rows."""
+"""Export of the encoders to ONNX and torch.export: equal embeddings for any batch size."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def format(request):
 @pytest.mark.parametrize(
     "objective", ["siglip", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cap", "coca"))]
 )
-def test_exported_encoders_give_the_models_embeddings(format, objective, tmp_path):
+def test_exported_encoders_match_model(format, objective, tmp_path):
     model = small_model(objective)
     paths = export_encoders(model, tmp_path / "out", format=format)
     assert set(paths) == ({"sensor"} if objective == "cap" else {"sensor", "text"})
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(p.name for p in paths.values())
     assert max(largest_difference(model, paths).values()) < 1e-5
     values, mask = days(), gaps()
-    mask[2] = False  # a day without any observation
+    mask[2] = False  # a day without observations
     with torch.no_grad():
         expected = torch.nn.functional.normalize(model.get_sensor_features(values, mask).pooler_output, dim=-1)
         dirty = values.masked_fill(~mask, float("nan"))
@@ -50,7 +50,7 @@ def test_exported_encoders_give_the_models_embeddings(format, objective, tmp_pat
                 torch.testing.assert_close(result, wanted, atol=1e-5, rtol=1e-4)
 
 
-def test_the_command_writes_and_compares(tmp_path, capsys):
+def test_export_command_writes_and_verifies(tmp_path, capsys):
     model = small_model("siglip")
     model.save_pretrained(tmp_path / "model")
     arguments = ["--model", str(tmp_path / "model"), "--output-dir", str(tmp_path / "out"), "--format", "torch"]
@@ -64,7 +64,7 @@ def test_the_command_writes_and_compares(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_pretrained_text_tower_can_be_exported(format, tmp_path):
+def test_export_pretrained_text_tower(format, tmp_path):
     from test_text_backbone_sensorlm import combined
 
     model = combined("bert", "clip")
@@ -72,7 +72,7 @@ def test_a_pretrained_text_tower_can_be_exported(format, tmp_path):
     assert max(largest_difference(model, paths).values()) < 1e-5
 
 
-def test_bad_requests_are_explained(tmp_path):
+def test_invalid_arguments_raise(tmp_path):
     model = small_model("siglip")
     with pytest.raises(ValueError, match="`format` must be one of onnx, torch, got 'tflite'"):
         export_encoders(model, tmp_path, format="tflite")
@@ -81,7 +81,7 @@ def test_bad_requests_are_explained(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_missing_onnx_names_the_extra(tmp_path, monkeypatch):
+def test_missing_onnx_raises(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"sensorlm-hf\[export\]"):
         export_encoders(small_model("siglip"), tmp_path)

@@ -1,4 +1,4 @@
-"""The core works without the optional packages, and what needs one says how to install it."""
+"""The core works without optional packages, and features that need one explain how to install it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FILES = sorted((ROOT / "src" / "sensorlm_hf").rglob("*.py"))
 
 IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
 COME_WITH = {"fsspec": "datasets", "nltk": "rouge-score", "packaging": "transformers"}
-"""Modules that are imported but not named, and the requirement that installs them."""
+"""Transitive dependencies that are imported directly, and the requirement that installs them."""
 
 
 def requirements() -> tuple[set[str], dict[str, set[str]]]:
-    """Modules of the hard requirements, and those of each extra without the ones that it takes from other extras."""
+    """Modules of the core requirements, and of each extra excluding those inherited from other extras."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
 
@@ -40,7 +40,7 @@ OPTIONAL = {
     name for extra in ("completion", "eval", "plot", "signals", "train", "units") for name in requirements()[1][extra]
 }
 
-# A finder that knows nothing of some packages stands for an environment without them.
+# A finder that hides some packages simulates an environment without them.
 WITHOUT = f"""
 import importlib.machinery, sys
 
@@ -109,7 +109,7 @@ print(json.dumps(result))
 )
 
 
-def test_the_core_works_without_optional_packages(tmp_path: Path) -> None:
+def test_core_works_without_optional_packages(tmp_path: Path) -> None:
     paths = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", USE],
@@ -121,7 +121,7 @@ def test_the_core_works_without_optional_packages(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["loaded"] == [], "importing the package imported what only datasets, readers and plots need"
+    assert result["loaded"] == [], "importing the package should not import modules for datasets, readers and plots"
     assert result["read"] == [[1440, 26]]
     assert result["scores"] == pytest.approx(1)
     assert result["array"] == 2
@@ -136,7 +136,7 @@ def test_the_core_works_without_optional_packages(tmp_path: Path) -> None:
             assert "which is not installed" in message
 
 
-def test_the_error_says_what_is_missing_and_how_to_mend_it() -> None:
+def test_missing_package_error_has_install_command() -> None:
     with (
         pytest.raises(
             ImportError, match=r"^Probing needs scikit-learn, which is not installed: pip install 'sen.*al\]'\.$"
@@ -154,7 +154,7 @@ def test_the_error_says_what_is_missing_and_how_to_mend_it() -> None:
 
 
 def imports_of(tree: ast.AST) -> set[str]:
-    """Modules that a piece of code imports, except those of the package itself."""
+    """Modules imported by a code fragment, except those of the package itself."""
     found: set[str] = set()
     for_types = [
         node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
@@ -170,8 +170,8 @@ def imports_of(tree: ast.AST) -> set[str]:
     return found - set(sys.stdlib_module_names) - {"sensorlm_hf"}
 
 
-def test_every_import_is_declared() -> None:
-    """In the requirements, or in the extra that its `requires_extra` names."""
+def test_every_import_is_a_declared_requirement() -> None:
+    """Either in the core requirements or in the extra given to `requires_extra`."""
     hard, extras = requirements()
     hard |= {name for name, carrier in COME_WITH.items() if carrier.replace("-", "_") in hard}
     extras["eval"].add("nltk")
@@ -184,10 +184,10 @@ def test_every_import_is_declared() -> None:
             if isinstance(call.func, ast.Name) and call.func.id == "requires_extra":
                 extra = ast.literal_eval(call.args[0])
                 names = {name for statement in node.body for name in imports_of(statement)}
-                assert names - hard <= extras[extra], f"{path.name}: the extra [{extra}] does not bring them"
+                assert names - hard <= extras[extra], f"{path.name}: the extra [{extra}] does not include them"
                 guarded |= names
         part = path.relative_to(ROOT / "src" / "sensorlm_hf").parts[0]
         of_the_package = {"plotting": extras["plot"], "training": extras["train"]}.get(part, set())
-        if path.name == "evaluate_module.py":  # `evaluate` runs these files itself
+        if path.name == "evaluate_module.py":  # these files are loaded by `evaluate`
             of_the_package = extras["eval"]
         assert imports_of(tree) - guarded - hard - of_the_package == set(), path

@@ -1,4 +1,4 @@
-"""Model repositories: whole, loadable with and without the package, and still loadable in later releases."""
+"""Model repositories: complete, loadable with and without the package, and backward compatible."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def repository(model, processor, tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_committed_checkpoint_gives_its_golden_outputs(model, processor):
+def test_committed_checkpoint_matches_golden_outputs(model, processor):
     assert sum(path.stat().st_size for path in TINY.iterdir()) < 100_000
     golden = json.loads((TINY / GOLDEN).read_text(encoding="utf-8"))
     now = outputs(model, processor)
@@ -66,7 +66,7 @@ def test_the_committed_checkpoint_gives_its_golden_outputs(model, processor):
         np.testing.assert_allclose(now[name], golden[name], atol=1e-5, rtol=1e-4, err_msg=name)
 
 
-def test_a_repository_is_whole(repository, model):
+def test_repository_is_complete(repository, model):
     names = {path.name for path in repository.iterdir()}
     assert {"README.md", "config.json", "generation_config.json", "model.safetensors", "processor_config.json",
             "tokenizer.json", "tokenizer_config.json", "modeling_sensorlm.py", "text_backbone_sensorlm.py",
@@ -81,7 +81,7 @@ def test_a_repository_is_whole(repository, model):
     assert set(config["custom_pipelines"]) == {EMBED, ZERO_SHOT, CAPTION}
     assert config["custom_pipelines"][CAPTION]["pt"] == ["AutoModelForMultimodalLM"]
     assert config["custom_pipelines"][EMBED]["pt"][0] == "AutoModel"
-    # The model in memory is as before, and so are its classes.
+    # The model in memory and its classes are unchanged.
     assert not hasattr(model.config, "custom_pipelines")
     assert getattr(model.config, "auto_map", None) is None
     assert SensorLMForConditionalGeneration._auto_class is None
@@ -91,7 +91,7 @@ def test_a_repository_is_whole(repository, model):
     assert "`HR`" in card
 
 
-def test_with_the_package_no_remote_code_is_needed(repository, model, processor):
+def test_no_remote_code_needed_with_package(repository, model, processor):
     values = golden_days(processor.feature_extractor)
     loaded = AutoModel.from_pretrained(repository, trust_remote_code=False)
     assert type(loaded) is SensorLMModel
@@ -140,7 +140,7 @@ json.dump({"sensor_embeds": output.sensor_embeds.tolist(), "logits": output.logi
 """
 
 
-def test_without_the_package_everything_runs_as_remote_code(repository, model, processor):
+def test_remote_code_works_without_package(repository, model, processor):
     folder = repository.parent
     values = golden_days(processor.feature_extractor)
     np.save(folder / "days.npy", values)
@@ -169,7 +169,7 @@ def test_without_the_package_everything_runs_as_remote_code(repository, model, p
     assert out["text"] == pipeline(CAPTION, model=str(repository))(values[0], max_new_tokens=6)[0]["generated_text"]
 
 
-def test_registering_makes_plain_saving_write_code(model, processor, tmp_path, monkeypatch):
+def test_registered_models_save_remote_code(model, processor, tmp_path, monkeypatch):
     for kind in hub._AUTO_CLASSES:
         monkeypatch.setattr(kind, "_auto_class", kind._auto_class)
     hub.register_for_auto_class()
@@ -196,14 +196,14 @@ def test_registering_makes_plain_saving_write_code(model, processor, tmp_path, m
         (SensorLMTextModel, SensorLMTextModel, set()),
     ],
 )
-def test_every_model_finds_its_part_of_a_repository(repository, source, auto_class, kind, absent, tmp_path):
+def test_every_model_class_loads_from_repository(repository, source, auto_class, kind, absent, tmp_path):
     folder = TINY if source == "before the split" else repository
     loaded, report = auto_class.from_pretrained(folder, output_loading_info=True)
     assert type(loaded) is kind
     assert report["missing_keys"] == absent
     assert not report["unexpected_keys"]
     assert not report["mismatched_keys"]
-    # Saved again, it has the names of its own parameters, and a model with a decoder those of its base model below it.
+    # When saved again, weights have the class's own parameter names, prefixed for the base model below a decoder.
     loaded.save_pretrained(tmp_path)
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         names = set(file.keys())
@@ -225,7 +225,7 @@ def test_every_model_finds_its_part_of_a_repository(repository, source, auto_cla
         assert torch.equal(again.state_dict()[name], value), name
 
 
-def test_repositories_offer_what_their_model_can_do(model, processor, tmp_path):
+def test_repository_tasks_match_model(model, processor, tmp_path):
     shape = {"channel_keys": processor.feature_extractor.channel_keys, "vocab_size": len(processor.tokenizer)}
     both = {"AutoConfig": "configuration_sensorlm.SensorLMConfig", "AutoModel": "modeling_sensorlm.SensorLMModel"}
     for objective, kind, tasks, shown in (
@@ -249,11 +249,11 @@ def test_repositories_offer_what_their_model_can_do(model, processor, tmp_path):
         assert shown is None or f'pipeline("{shown}"' in card
 
 
-def test_classifiers_and_cards_of_ones_own(processor, tmp_path):
+def test_classifiers_and_custom_cards(processor, tmp_path):
     model = SensorLMForSensorClassification.from_pretrained(TINY, num_labels=3, dtype=torch.float32)
     hub.save_repository(model, processor, tmp_path / "probe", card="# Mine\n")
     assert (tmp_path / "probe" / "README.md").read_text() == "# Mine\n"
-    hub.save_repository(model, processor, tmp_path / "probe")  # again: the card stays
+    hub.save_repository(model, processor, tmp_path / "probe")  # saving again keeps the card
     assert (tmp_path / "probe" / "README.md").read_text() == "# Mine\n"
     config = json.loads((tmp_path / "probe" / "config.json").read_text())
     assert config["auto_map"]["AutoModelForSequenceClassification"].startswith("classification_sensorlm.")
@@ -267,7 +267,7 @@ def test_classifiers_and_cards_of_ones_own(processor, tmp_path):
     assert "import sensorlm_hf" in (tmp_path / "plain" / "README.md").read_text()
 
 
-def test_pushing_uploads_one_folder(model, processor, monkeypatch):
+def test_push_uploads_one_folder(model, processor, monkeypatch):
     calls = []
 
     class Api:
@@ -287,7 +287,7 @@ def test_pushing_uploads_one_folder(model, processor, monkeypatch):
     assert {"model.safetensors", "tokenizer.json", "README.md", "modeling_sensorlm.py"} <= calls[2][2]
 
 
-def test_bad_requests_are_explained(model, processor, tmp_path):
+def test_invalid_arguments_raise(model, processor, tmp_path):
     with pytest.raises(TypeError, match=r"SensorLMModel or .* or SensorLMForSensorClassification, got Linear"):
         hub.save_repository(torch.nn.Linear(1, 1), processor, tmp_path)
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Imports point one way, and files that travel to the Hub can travel."""
+"""Import directions between subpackages, and self-containedness of remote code files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[1] / "src" / "sensorlm_hf"
 
-# What each part may import, besides itself.
+# The subpackages that each subpackage may import, besides itself.
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_extras": set(),
@@ -70,7 +70,7 @@ def part_of(path: Path) -> str:
 
 
 def imported_parts(path: Path) -> set[str]:
-    """Parts of the package that a file imports, at any depth of its code."""
+    """Subpackages imported by a file, at any nesting depth."""
     package = ("sensorlm_hf", *path.relative_to(SRC).parts[:-1])
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -95,7 +95,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def statements(node: ast.AST, for_type_checkers: bool) -> Iterator[ast.AST]:
-    """Everything in a file, at any depth, with or without what only a type checker reads."""
+    """All nodes of a file, at any depth, with or without `TYPE_CHECKING` blocks."""
     for child in ast.iter_child_nodes(node):
         checked_only = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
         if checked_only and not for_type_checkers:
@@ -108,9 +108,9 @@ def statements(node: ast.AST, for_type_checkers: bool) -> Iterator[ast.AST]:
 
 
 def imported_modules(source: str, module: str, is_package: bool) -> set[str]:
-    """Modules of the package that a file imports, in functions too.
+    """Modules of the package imported by a file, including inside functions.
 
-    What only a type checker reads counts as well, except in packages, whose lazy names are declared for it.
+    `TYPE_CHECKING` imports are included, except in `__init__` files, where they declare the lazy names.
     """
     package = module.split(".") if is_package else module.split(".")[:-1]
     found: set[str] = set()
@@ -125,20 +125,22 @@ def imported_modules(source: str, module: str, is_package: bool) -> set[str]:
     return (found & set(MODULES)) - {module}
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Imports inside functions count: they hide a circle, and do not remove it."""
+def test_no_circular_imports() -> None:
+    """Imports inside functions count too: they hide a cycle but do not remove it."""
     graph = {
         module: imported_modules(path.read_text(encoding="utf-8"), module, path.name == "__init__.py")
         for module, path in MODULES.items()
     }
-    assert graph["sensorlm_hf.data.cohorts"] >= {"sensorlm_hf.data.cohorts_ray", "sensorlm_hf.io"}, "it sees functions"
+    assert graph["sensorlm_hf.data.cohorts"] >= {"sensorlm_hf.data.cohorts_ray", "sensorlm_hf.io"}, (
+        "imports inside functions should be found"
+    )
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
 
 
-def test_imports_for_type_checkers_count_except_in_packages() -> None:
+def test_type_checking_imports_count_except_in_init_files() -> None:
     source = """
 if TYPE_CHECKING:
     from .builder import CaptionBuilder
@@ -154,11 +156,11 @@ def run():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
-def test_imports_point_one_way(path: Path) -> None:
+def test_import_directions(path: Path) -> None:
     part = part_of(path)
     if part in TOP:
         return
-    assert part in ALLOWED, f"{path.name}: say in this test what {part!r} may import"
+    assert part in ALLOWED, f"{path.name}: add the allowed imports of {part!r} to this test"
     assert imported_parts(path) - {part} <= ALLOWED[part]
 
 
@@ -172,7 +174,7 @@ def test_imports_point_one_way(path: Path) -> None:
     ],
     ids=lambda path: path.name,
 )
-def test_files_that_travel_import_flat(path: Path) -> None:
+def test_remote_code_files_use_flat_imports(path: Path) -> None:
     """Remote code is one flat folder: only `from .file import name` between its files."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -184,13 +186,13 @@ def test_files_that_travel_import_flat(path: Path) -> None:
             assert not any(name.split(".")[0] == "sensorlm_hf" for name in names), f"line {node.lineno}"
 
 
-def test_files_that_travel_have_unique_names() -> None:
+def test_remote_code_files_have_unique_names() -> None:
     names = [path.name for path in FILES if part_of(path) in ("modeling", "pipelines") or "_sensorlm" in path.name]
     names = [name for name in names if name != "__init__.py"]
     assert len(names) == len(set(names))
 
 
-def test_public_names_agree_with_their_type_checked_imports() -> None:
+def test_public_names_match_type_checking_imports() -> None:
     import sensorlm_hf
 
     tree = ast.parse((SRC / "__init__.py").read_text(encoding="utf-8"))

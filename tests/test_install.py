@@ -1,4 +1,4 @@
-"""The package as its users get it: built, installed into a clean environment, used offline from an empty folder."""
+"""The built package, installed into a clean environment and used offline from an empty folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHIPPED = (
     "sensorlm_hf/evaluation/metrics/scores.py",
 )
 
-# A socket that connects to nothing stands for a machine without a network, whatever the environment variables say.
+# A socket that cannot connect simulates a machine without network access, whatever the environment variables.
 USE = """
 import json, socket, sys
 
@@ -81,7 +81,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """Runs a command away from the checkout; returns what it wrote to its two outputs."""
+    """Runs a command outside the checkout; returns its stdout and stderr."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "HF_", "PIP_TARGET"))}
     done = subprocess.run(
         [str(word) for word in command],
@@ -97,7 +97,7 @@ def run(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the source distribution and the wheel that is built from it."""
+    """A folder with the source distribution and the wheel built from it."""
     copy = tmp_path_factory.mktemp("sources")
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -110,7 +110,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def install(built: Path, folder: Path, extras: str) -> Path:
-    """Returns the interpreter of a clean environment into which the wheel was installed."""
+    """Installs the wheel into a clean environment and returns its interpreter."""
     venv.create(folder, with_pip=True)
     interpreter = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     (wheel,) = built.glob("*.whl")
@@ -127,20 +127,22 @@ def checkpoint_files() -> list[str]:
     ]
 
 
-def test_the_wheel_holds_code_types_languages_metrics_and_the_demo_model(built: Path) -> None:
+def test_wheel_contents(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         metadata = next(archive.read(name).decode() for name in names if name.endswith("METADATA"))
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/sensorlm_hf").rglob("*.py")}
     assert {*SHIPPED, *checkpoint_files(), *modules} <= names
-    assert all(name.startswith(("sensorlm_hf/", "sensorlm_hf-")) for name in names), "something else would be installed"
+    assert all(name.startswith(("sensorlm_hf/", "sensorlm_hf-")) for name in names), (
+        "the wheel contains unexpected top-level files"
+    )
     assert "Name: sensorlm-hf" in metadata
     assert "License-File: LICENSE" in metadata
     assert wheel.stat().st_size < 30 * 2**20
 
 
-def test_the_source_distribution_holds_what_the_wheel_needs(built: Path) -> None:
+def test_sdist_contains_files_for_wheel(built: Path) -> None:
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -148,8 +150,8 @@ def test_the_source_distribution_holds_what_the_wheel_needs(built: Path) -> None
     assert {f"src/{name}" for name in (*SHIPPED, *checkpoint_files())} <= names
 
 
-def test_the_wheel_alone_labels_captions_and_reads(built: Path, tmp_path: Path) -> None:
-    """Zero-shot, embedding, captions and a reader need the hard requirements only; training says what it needs."""
+def test_wheel_works_without_extras(built: Path, tmp_path: Path) -> None:
+    """Zero-shot, embeddings, captions and a reader need only the core requirements; training names its extra."""
     (tmp_path / "empty").mkdir()
     python = install(built, tmp_path / "clean", "")
     out, _ = run([python, "-c", BARE], tmp_path / "empty", {"HF_HUB_OFFLINE": "1"})
@@ -169,18 +171,18 @@ def test_the_wheel_alone_labels_captions_and_reads(built: Path, tmp_path: Path) 
     run([python, "-m", "pip", "check"], tmp_path)
 
 
-def test_the_installed_wheel_is_whole_and_works_offline(built: Path, tmp_path: Path) -> None:
-    """One test, so that `pytest -n` installs into one environment and not into one a process."""
+def test_installed_wheel_works_offline(built: Path, tmp_path: Path) -> None:
+    """A single test, so that `pytest -n` installs only one environment instead of one per process."""
     python = install(built, tmp_path / "clean", "[all]")
-    for name, check in (("use", labels_a_day), ("command", writes_the_report)):
+    for name, check in (("use", check_zero_shot), ("command", check_demo_command)):
         folder = tmp_path / name
         folder.mkdir()
         check(python, folder)
     run([python, "-m", "pip", "check"], tmp_path)
 
 
-def labels_a_day(python: Path, folder: Path) -> None:
-    """A pipeline without a model takes the one that the wheel brings, and says so."""
+def check_zero_shot(python: Path, folder: Path) -> None:
+    """A pipeline without a model uses the one in the wheel, with a warning."""
     out, err = run([python, "-c", USE], folder)
     result = json.loads(out.splitlines()[-1])
     assert Path(result["home"]).is_relative_to(python.parents[1]), "not the installed package"
@@ -188,11 +190,11 @@ def labels_a_day(python: Path, folder: Path) -> None:
     assert [answer["label"] for answer in result["answers"]] != []
     assert sum(answer["score"] for answer in result["answers"]) == pytest.approx(1)
     assert "Using the demo model that ships with sensorlm-hf" in err
-    assert not list(folder.iterdir()), "something was written to the folder of the user"
+    assert not list(folder.iterdir()), "files were written to the working directory"
 
 
-def writes_the_report(python: Path, folder: Path) -> None:
-    """The command is there and runs the demonstration."""
+def check_demo_command(python: Path, folder: Path) -> None:
+    """The command is installed and runs the demo."""
     command = python.with_name("sensorlm-hf.exe" if os.name == "nt" else "sensorlm-hf")
     assert run([command, "--version"], folder)[0].startswith("sensorlm-hf ")
     out, _ = run([command, "demo", "--json"], folder, {"HF_HUB_OFFLINE": "1"})

@@ -1,4 +1,4 @@
-"""Files and folders are complete or not there, whatever interrupts their writing."""
+"""Files and folders are written atomically, whatever interrupts them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("durable", [False, True])
-def test_a_file_appears_when_it_is_complete(tmp_path: Path, durable: bool) -> None:
+def test_file_appears_when_complete(tmp_path: Path, durable: bool) -> None:
     path = tmp_path / "a.json"
     with atomic_write(path, durable=durable) as partial:
         partial.write_text("new")
@@ -34,7 +34,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path, durable: bool) -> No
     assert names(tmp_path) == ["a.json"]
 
 
-def test_a_failure_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
+def test_failed_write_keeps_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -54,14 +54,14 @@ def test_text_is_utf_8(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == "Schlaf: müde\n".encode()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
-def test_others_may_read_what_they_might_read_of_any_new_file(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="requires POSIX permissions")
+def test_file_permissions_follow_umask(tmp_path: Path) -> None:
     atomic_write_text(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
 
 
-def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
+def test_concurrent_writes_give_one_complete_file(tmp_path: Path) -> None:
     path, texts = tmp_path / "a.txt", [str(i) * 100_000 for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda text: atomic_write_text(path, text), texts * 4))
@@ -69,23 +69,23 @@ def test_concurrent_writers_leave_one_complete_file(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_missing_folder_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"does not exist; create it first\): '.*no.a\.txt'"):
         atomic_write_text(tmp_path / "no" / "a.txt", "x")
 
 
-def test_a_folder_that_is_not_writable_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_folder_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, *_: object) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(io.os, "open", refuse)  # file permissions would not stop root
+    monkeypatch.setattr(io.os, "open", refuse)  # root ignores file permissions
     with pytest.raises(PermissionError, match=r"not writable; choose another folder, .*: '.*a\.txt'") as caught:
         atomic_write_text(tmp_path / "a.txt", "x")
-    assert caught.value.filename == str(tmp_path / "a.txt"), "the file asked for, not the temporary one"
+    assert caught.value.filename == str(tmp_path / "a.txt"), "the error should name the target, not the temporary file"
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing stops root")
-def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="requires a non-root POSIX user")
+def test_read_only_folder_raises(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(PermissionError, match=r"not writable; .*: '.*a\.txt'"):
@@ -94,7 +94,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_full_disk_is_explained(tmp_path: Path) -> None:
+def test_full_disk_raises(tmp_path: Path) -> None:
     def fill() -> None:
         with atomic_write(tmp_path / "a.txt"):
             raise OSError(28, "No space left on device")
@@ -104,7 +104,7 @@ def test_a_full_disk_is_explained(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_errors_of_other_files_stay_as_they_are(tmp_path: Path) -> None:
+def test_errors_of_other_files_are_unchanged(tmp_path: Path) -> None:
     def read() -> None:
         with atomic_write(tmp_path / "a.txt"):
             (tmp_path / "source").read_text()
@@ -116,7 +116,7 @@ def test_errors_of_other_files_stay_as_they_are(tmp_path: Path) -> None:
 # Folders
 
 
-def test_a_folder_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
+def test_folder_replaces_existing_folder(tmp_path: Path) -> None:
     old, new = tmp_path / "checkpoint-2", tmp_path / "new" / "checkpoint-2"
     for folder, text in ((old, "old"), (new, "new")):
         folder.mkdir(parents=True)
@@ -126,7 +126,7 @@ def test_a_folder_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
     assert names(tmp_path) == ["checkpoint-2", "new"]
 
 
-def test_a_new_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
+def test_new_folder_appears_when_complete(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "out"
     with atomic_folder(target) as partial:
         (partial / "a").write_text("x")
@@ -141,7 +141,7 @@ def test_a_new_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
     assert names(target.parent) == ["out"]
 
 
-def test_an_empty_folder_may_be_given(tmp_path: Path) -> None:
+def test_existing_empty_folder_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with atomic_folder(tmp_path / "out") as partial:
         (partial / "a").write_text("x")
@@ -149,7 +149,7 @@ def test_an_empty_folder_may_be_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_failed_folder_leaves_nothing(tmp_path: Path, overwrite: bool) -> None:
+def test_failed_folder_leaves_no_files(tmp_path: Path, overwrite: bool) -> None:
     if overwrite:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "old").write_text("old")
@@ -166,12 +166,12 @@ def test_a_failed_folder_leaves_nothing(tmp_path: Path, overwrite: bool) -> None
     assert not overwrite or names(tmp_path / "out") == ["old"]
 
 
-def test_the_slower_of_two_writers_is_refused(tmp_path: Path) -> None:
+def test_slower_of_two_writers_raises(tmp_path: Path) -> None:
     def slow() -> None:
         with atomic_folder(tmp_path / "out") as first:
             (first / "a").write_text("first")
             with atomic_folder(tmp_path / "out") as second:
-                assert first.is_dir(), "a folder that is being written is not thrown away"
+                assert first.is_dir(), "a folder being written must not be removed"
                 (second / "a").write_text("second")
 
     with pytest.raises(FileExistsError, match="not empty"):
@@ -186,8 +186,8 @@ def _die(target: Path) -> None:
         os._exit(1)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs locks on folders")
-def test_the_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.name != "posix", reason="requires locks on folders")
+def test_partial_folder_of_killed_process_is_removed(tmp_path: Path) -> None:
     process = multiprocessing.get_context("spawn").Process(target=_die, args=(tmp_path / "out",))
     process.start()
     process.join()
@@ -197,10 +197,10 @@ def test_the_folder_of_a_killed_process_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
-# Files of a folder that holds others
+# Files in a folder with other files
 
 
-def test_staged_files_join_a_folder_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_staged_files_are_moved_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[str] = []
     replace = os.replace
     monkeypatch.setattr(io.os, "replace", lambda a, b: (moved.append(Path(a).name), replace(a, b)))
@@ -216,7 +216,7 @@ def test_staged_files_join_a_folder_together(tmp_path: Path, monkeypatch: pytest
     }  # fmt: skip
 
 
-def test_failed_files_leave_the_folder_as_it_was(tmp_path: Path) -> None:
+def test_failed_staging_leaves_folder_unchanged(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""Channels of one's own: from a table through training to an evaluated model, with nothing but the command line."""
+"""Custom channels from a table to a trained and evaluated model, using only the command line."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_own_channels_train_and_evaluate_from_their_folder(ring: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_and_evaluate_with_custom_channels(ring: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, days, model = str(ring / "ring.csv"), str(ring / "days"), str(ring / "model")
     convert = ["convert", "table", table, days, "--schema", str(ring / "ring-3.json"), "--salt", "s"]
     assert cli.main([*convert, "--validation-share", "0.4"]) == 0
-    (ring / "ring-3.json").unlink()  # what follows finds the schema with the days
+    (ring / "ring-3.json").unlink()  # later commands find the schema next to the days
     assert folder_schema(days) == get_schema(RING)
     splits = load_sensor_days(days)
     assert set(splits) == {"train", "validation"}

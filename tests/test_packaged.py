@@ -1,4 +1,4 @@
-"""Packaged checkpoints load by name from any folder, without a network."""
+"""Packaged checkpoints load by name from any folder, without network access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sensorlm_hf.checkpoints import demo_checkpoint, packaged_checkpoint, traini
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "tests/fixtures/tiny-coca"
 
-# A socket that connects to nothing: no request to the Hub may be needed, whatever the environment variables say.
+# A socket that cannot connect: loading must not need the Hub, whatever the environment variables.
 USE = """
 import json, socket
 
@@ -61,7 +61,7 @@ print(json.dumps({
 """
 
 
-def test_the_literal_use_works_in_any_folder_without_a_network(tmp_path: Path) -> None:
+def test_documented_usage_works_offline_in_any_folder(tmp_path: Path) -> None:
     paths = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     done = subprocess.run(
@@ -80,13 +80,13 @@ def test_the_literal_use_works_in_any_folder_without_a_network(tmp_path: Path) -
     assert result["names"] == ["sensorlm-coca"] * 2
     assert result["missing"] == 0
     assert result["label"] == "yoga"
-    assert result["base"] == "sensorlm-coca", "the adapter would load on this machine only"
+    assert result["base"] == "sensorlm-coca", "the adapter should not contain a local path"
     assert result["adapted"] == ["SensorLMModel", ["default"]]
     assert result["asked_for_adapter"] == []
     assert [words for words in result["asked"] if "huggingface" in words] == []
 
 
-def test_a_folder_in_the_working_directory_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_folder_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert packaged_checkpoint("sensorlm-coca") == demo_checkpoint()
     shipped = AutoConfig.from_pretrained("sensorlm-coca")
@@ -98,7 +98,7 @@ def test_a_folder_in_the_working_directory_comes_first(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("name", ["sensorlm-cocoa", "you/sensorlm-coca", "SensorLM-CoCa"])
-def test_other_names_fail_as_ever(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_names_are_not_resolved(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert packaged_checkpoint(name) is None
@@ -107,14 +107,14 @@ def test_other_names_fail_as_ever(name: str, tmp_path: Path, monkeypatch: pytest
             kind.from_pretrained(name, cache_dir=tmp_path, local_files_only=True)
 
 
-def test_a_revision_means_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revision_with_packaged_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert AutoConfig.from_pretrained("sensorlm-coca", revision="main").model_type == "sensorlm"
     with pytest.raises(OSError, match=r"couldn't find them in the cached files|couldn't connect"):
         AutoConfig.from_pretrained("sensorlm-coca", revision="v1", cache_dir=tmp_path, local_files_only=True)
 
 
-def test_registering_again_changes_nothing() -> None:
+def test_registering_twice_has_no_effect() -> None:
     asking = (pipelines, auto_factory, feature_extraction_utils, modeling_utils)
     places = [(hub, "cached_files"), *((module, "resolve_revision") for module in asking)]
     before = [getattr(module, name) for module, name in places]
@@ -125,6 +125,6 @@ def test_registering_again_changes_nothing() -> None:
     assert AutoModel.from_pretrained.__doc__ == loaders[1].__wrapped__.__doc__
 
 
-def test_the_record_of_training_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_record_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert training_record("sensorlm-coca") == training_record(demo_checkpoint())

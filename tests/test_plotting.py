@@ -1,4 +1,4 @@
-"""Pictures of days: what is drawn is what is in the day, and all of it can be read."""
+"""Plots of days: correctness and legibility."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_day(
     schema: str = "sensorlm-26",
     subject: str = "p1",
 ) -> SensorDay:
-    """A day of noise around the population's means, with a gap of 100 minutes."""
+    """A day of noise around the population means, with a gap of 100 minutes."""
     named = get_schema(schema)
     rng = np.random.default_rng(5)
     values = np.array(named.means) + 0.3 * np.array(named.stds) * rng.standard_normal((minutes, len(named)))
@@ -74,7 +74,7 @@ def visible_texts(figure: Figure) -> list[tuple[str, matplotlib.transforms.Bbox]
     for axes in figure.axes:
         texts += axes.texts
         if axes.axison:
-            low, high = sorted(axes.get_ylim())  # ticks outside the limits exist, but are not drawn
+            low, high = sorted(axes.get_ylim())  # ticks outside the limits exist but are not drawn
             texts += [text for text in axes.get_yticklabels() if low - 1e-9 <= text.get_position()[1] <= high + 1e-9]
             texts += [text for text in axes.get_xticklabels() if axes.xaxis.get_tick_params()["labelbottom"]]
     return [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_text().strip()]
@@ -86,16 +86,16 @@ def visible_texts(figure: Figure) -> list[tuple[str, matplotlib.transforms.Bbox]
 @pytest.mark.parametrize(
     ("start", "expected"),
     [
-        # 31 March 2024: clocks in Berlin go from 02:00 to 03:00, so 03:00 is 120 minutes after midnight.
+        # 31 March 2024: clocks in Berlin change from 02:00 to 03:00, so 03:00 is 120 minutes after midnight.
         (datetime(2024, 3, 31, tzinfo=ZoneInfo("Europe/Berlin")), [0, 120, 300, 480, 660, 840, 1020, 1200, 1380]),
-        # 27 October 2024: clocks go from 03:00 back to 02:00, so 03:00 is 240 minutes after midnight.
+        # 27 October 2024: clocks change from 03:00 back to 02:00, so 03:00 is 240 minutes after midnight.
         (datetime(2024, 10, 27, tzinfo=ZoneInfo("Europe/Berlin")), [0, 240, 420, 600, 780, 960, 1140, 1320]),
         # A window from 10:13: the first round time is 12:00.
         (datetime(2024, 5, 7, 10, 13, tzinfo=ROME), [107, 287, 467, 647, 827, 1007, 1187, 1367]),
         (datetime(2024, 5, 7, 23, 30, tzinfo=ZoneInfo("Asia/Kolkata")), [30, 210, 390, 570, 750, 930, 1110, 1290]),
     ],
 )
-def test_ticks_lie_where_clocks_show_them(start: datetime, expected: list[int]) -> None:
+def test_ticks_are_at_round_clock_times(start: datetime, expected: list[int]) -> None:
     day = make_day(start=start)
     ticks = clock_ticks(day, 640)
     assert [tick.minute for tick in ticks] == expected
@@ -104,7 +104,7 @@ def test_ticks_lie_where_clocks_show_them(start: datetime, expected: list[int]) 
         assert tick.label.split("\n")[0] == moment.astimezone(start.tzinfo).strftime("%H:%M")
 
 
-def test_dates_stand_at_the_first_tick_and_at_midnight() -> None:
+def test_dates_are_shown_at_first_tick_and_midnight() -> None:
     labels = [tick.label for tick in clock_ticks(make_day(start=datetime(2024, 5, 7, 10, 13, tzinfo=ROME)), 640)]
     assert [label for label in labels if "\n" in label] == ["12:00\nTue 7 May", "00:00\nWed 8 May"]
 
@@ -125,7 +125,7 @@ def test_clock_changes() -> None:
     assert clock_changes(make_day()) == []
 
 
-def test_a_clock_change_is_told_under_the_picture() -> None:
+def test_clock_change_is_noted_below_plot() -> None:
     spring = plot_day(make_day(start=datetime(2024, 3, 31, tzinfo=ZoneInfo("Europe/Berlin"))))
     autumn = plot_day(make_day(start=datetime(2024, 10, 27, tzinfo=ZoneInfo("Europe/Berlin"))))
     assert any("clocks go forward 60 min to 03:00" in text.get_text() for text in spring.texts)
@@ -199,7 +199,7 @@ def test_the_shortest_events_lose_their_labels() -> None:
     assert strip.unlabelled == len(nameless)
 
 
-def test_few_events_are_all_named() -> None:
+def test_few_events_are_all_labelled() -> None:
     strip = lay_out_events(make_day(BUSY[:4]), 716)
     assert [item.label for item in strip.placed] == [event.label for event in BUSY[:4]]
 
@@ -221,7 +221,7 @@ def test_default_channels() -> None:
     assert default_channels(day) == ("glucose",)
 
 
-def test_what_is_drawn_is_what_was_measured() -> None:
+def test_plotted_values_match_data() -> None:
     day = make_day(BUSY)
     figure = plot_day(day, ["HR", "steps"])
     heart, steps = figure.axes[1], figure.axes[2]
@@ -237,7 +237,7 @@ def test_what_is_drawn_is_what_was_measured() -> None:
         assert axes.get_xlim() == (0, 1440)
 
 
-def test_values_alone_between_gaps_are_seen() -> None:
+def test_isolated_values_between_gaps_are_visible() -> None:
     values = np.full((60, len(SCHEMA)), np.nan)
     values[[10, 20, 21], 0] = 70.0
     figure = plot_day(SensorDay(values, datetime(2024, 5, 7, tzinfo=ROME), "p"), ["HR"])
@@ -247,7 +247,7 @@ def test_values_alone_between_gaps_are_seen() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800])
-def test_every_text_is_inside_and_none_overlap(theme: str, width: int) -> None:
+def test_texts_are_inside_figure_without_overlap(theme: str, width: int) -> None:
     day = make_day(BUSY, subject="someone with quite a long name " * 3)
     for figure in (plot_day(day, theme=theme, width=width), plot_heatmap(day, theme, width=width)):
         texts = visible_texts(figure)
@@ -261,10 +261,10 @@ def test_every_text_is_inside_and_none_overlap(theme: str, width: int) -> None:
         for (name, box), (other, box2) in combinations(texts, 2):
             across = min(box.x1, box2.x1) - max(box.x0, box2.x0)
             down = min(box.y1, box2.y1) - max(box.y0, box2.y0)
-            assert across <= 1 or down <= 3, f"{name!r} lies over {other!r}"  # ascenders of full lines may touch
+            assert across <= 1 or down <= 3, f"{name!r} overlaps {other!r}"  # ascenders of full lines may touch
 
 
-def test_pictures_differ_with_theme_and_follow_the_width() -> None:
+def test_plots_follow_theme_and_width() -> None:
     light, dark = plot_day(make_day(), width=500), plot_day(make_day(), theme="dark", width=500)
     assert light.get_size_inches()[0] * light.dpi == 500
     assert drawn(light).buffer_rgba().shape[1] == 500
@@ -273,7 +273,7 @@ def test_pictures_differ_with_theme_and_follow_the_width() -> None:
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_colours_can_be_seen(name: str) -> None:
+def test_colours_have_sufficient_contrast(name: str) -> None:
     theme = get_theme(name)
 
     def luminance(colour: str) -> float:
@@ -289,7 +289,7 @@ def test_colours_can_be_seen(name: str) -> None:
     assert all(contrast(colour) >= 3 for colour in theme.modalities.values())
 
 
-def test_nothing_global_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_global_matplotlib_state_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     day = make_day(BUSY)
 
     def svg() -> bytes:
@@ -304,7 +304,7 @@ def test_nothing_global_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "lines.linewidth": 9, "axes.grid": True}):
         assert svg() == before
     assert dict(matplotlib.rcParams) == settings_before
-    # The object-oriented API only: pyplot would keep every figure alive.
+    # Only the object-oriented API is used: pyplot would keep every figure alive.
     sources = Path(__file__).resolve().parents[1] / "src" / "sensorlm_hf" / "plotting"
     for source in sources.glob("*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
@@ -313,7 +313,7 @@ def test_nothing_global_changes(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not any("pyplot" in name for name in [*names, module]), source.name
 
 
-def test_odd_labels_units_and_lengths() -> None:
+def test_unusual_labels_units_and_lengths() -> None:
     events = (Event("activity", "5$ run_{x}^ $", 10, 40), Event("mood", r"\frac{a}", 50, 50))
     own = get_schema({"name": "o$", "channels": [{"key": "x$", "label": "$a_{b", "mean": 0, "std": 1, "unit": "m^2$"}]})
     day = SensorDay(np.zeros((61, 1)), datetime(2024, 5, 7, 23, 50, tzinfo=timezone.utc), "$s_{1}", own, events)
@@ -335,7 +335,7 @@ def test_all_channels_by_modality() -> None:
     assert len(titles) == 26
 
 
-def test_bad_arguments() -> None:
+def test_invalid_arguments_raise() -> None:
     day = make_day()
     with pytest.raises(TypeError, match="SensorDay"):
         plot_day(day.values)  # type: ignore[arg-type]
@@ -361,7 +361,7 @@ def test_bad_arguments() -> None:
 # Heat maps
 
 
-def test_the_heat_map_shows_standard_deviations() -> None:
+def test_heat_map_shows_standard_deviations() -> None:
     values = np.full((1440, len(SCHEMA)), np.nan)
     values[:, 0] = SCHEMA["HR"].mean
     values[100:200, 0] += 1.5 * SCHEMA["HR"].std
@@ -385,7 +385,7 @@ def test_shorten() -> None:
     assert text_width(cut, 8) <= 60
 
 
-def test_a_notebook_shows_a_picture_by_itself() -> None:
+def test_notebook_representation() -> None:
     figure = plot_day(simulate_days(1, seed=1)[0], width=640)
     data, shown = figure._repr_png_()  # type: ignore[attr-defined]
     assert data.startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Pictures of results: timelines of label scores and maps of embeddings."""
+"""Plots of results: timelines of label scores and maps of embeddings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def texts(figure: Figure) -> list[str]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800])
-def test_what_is_drawn_are_the_scores(theme: str, width: int) -> None:
+def test_plotted_values_match_scores(theme: str, width: int) -> None:
     timeline = make_timeline()
     figure = plot_timeline(make_day(), {"scores": [], "timeline": timeline}, theme, width=width)
     assert figure.get_size_inches()[0] * figure.dpi == width
@@ -73,13 +73,13 @@ def test_labels_can_be_chosen_and_ordered() -> None:
     assert "A day" in texts(figure)
 
 
-def test_a_day_without_a_log_has_no_row_for_it() -> None:
+def test_day_without_log_has_no_log_row() -> None:
     day = make_day()
     bare = SensorDay(day.values, day.start, "p1")
     assert "log" not in texts(plot_timeline(bare, make_timeline()))
 
 
-def test_bad_timelines() -> None:
+def test_invalid_timelines_raise() -> None:
     day = make_day()
     with pytest.raises(ValueError, match="no scores of running; it has sleep"):
         plot_timeline(day, make_timeline(), labels=["running"])
@@ -92,7 +92,7 @@ def test_bad_timelines() -> None:
 
 
 @pytest.mark.parametrize(("theme", "method"), [("light", "pca"), ("dark", "tsne")])
-def test_every_point_of_every_class_is_on_the_map(theme: str, method: str) -> None:
+def test_map_shows_every_point_of_every_class(theme: str, method: str) -> None:
     rng = np.random.default_rng(0)
     labels = [f"class {k}" for k in rng.integers(0, 20, 120)]
     figure = plot_embedding_map(rng.normal(size=(120, 8)), labels, theme, method=method)
@@ -106,7 +106,7 @@ def test_every_point_of_every_class_is_on_the_map(theme: str, method: str) -> No
     assert all(any(entry.startswith(f"{label} (") for entry in legend) for label in set(labels))
 
 
-def test_principal_components_are_the_directions_of_most_variance() -> None:
+def test_principal_components_maximise_variance() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 5)) * [1, 9, 1, 5, 1]
     points = project(x)
@@ -115,7 +115,7 @@ def test_principal_components_are_the_directions_of_most_variance() -> None:
     assert (project(-x)[:, 0] == pytest.approx(-points[:, 0])) or (project(-x)[:, 0] == pytest.approx(points[:, 0]))
 
 
-def test_bad_maps() -> None:
+def test_invalid_maps_raise() -> None:
     x = np.random.default_rng(0).normal(size=(40, 4))
     with pytest.raises(ValueError, match="one label per row"):
         plot_embedding_map(x, ["a"])
@@ -128,7 +128,7 @@ def test_bad_maps() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_roc_curves_are_drawn_as_given_and_named(theme: str) -> None:
+def test_roc_curves_are_drawn_and_labelled(theme: str) -> None:
     curves = {f"class {k}": ([0, 0.1 * k / 9, 1], [0, 0.8, 1]) for k in range(9)}
     figure = plot_roc(curves, theme, areas={"class 3": 0.876}, width=360)
     lines = figure.axes[0].get_lines()[:9]
@@ -139,7 +139,7 @@ def test_roc_curves_are_drawn_as_given_and_named(theme: str) -> None:
         plot_roc({})
 
 
-def test_a_confusion_tells_shares_of_the_true_class() -> None:
+def test_confusion_matrix_is_normalised_by_true_class() -> None:
     figure = plot_confusion(np.array([[9, 1], [0, 0]]), ["sleep", "light"], "dark")
     assert {"90", "10"} <= set(texts(figure))
     drawn = figure.axes[0].images[0].get_array()
@@ -148,7 +148,7 @@ def test_a_confusion_tells_shares_of_the_true_class() -> None:
         plot_confusion(np.zeros((2, 2)), ["a", "b", "c"])
 
 
-def test_lines_over_a_logarithmic_axis() -> None:
+def test_lines_on_logarithmic_axis() -> None:
     lines = {"R@1": ([100, 1000], [0.5, 0.2]), "R@10": ([100, 1000], [0.9, 0.6])}
     bands = {"R@1": ([0.4, 0.1], [0.6, 0.3])}
     fits = {"R@10": ([100, 1000], [0.9, 0.6])}
@@ -163,7 +163,7 @@ def test_lines_over_a_logarithmic_axis() -> None:
 
 
 @pytest.mark.parametrize("width", [320, 800])
-def test_sizes_on_the_axis_do_not_run_into_each_other(width: int) -> None:
+def test_size_labels_do_not_overlap(width: int) -> None:
     sizes = [1.5e12, 3.1e12, 3.6e12, 6.3e12, 1.3e13, 2.5e13, 9.3e13]
     figure = plot_lines({"AUROC": (sizes, [0.5] * 7)}, x_label="operations", y_label="score", width=width)
     figure.canvas.draw()

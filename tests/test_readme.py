@@ -1,4 +1,4 @@
-"""The README's Python blocks run as they stand, from the root of the checkout."""
+"""The README's Python blocks run unmodified from the root of the checkout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def python_blocks(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
-def test_the_readme_has_python_to_run() -> None:
+def test_readme_has_python_blocks() -> None:
     assert len(python_blocks(ROOT / "README.md")) >= 2
 
 
@@ -27,14 +27,14 @@ def test_python_blocks_run(document: str, monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out.strip()
 
 
-def test_the_readme_shows_what_its_first_block_prints(
+def test_readme_shows_output_of_first_block(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```text\n(.*?)^```", text, flags=re.M | re.S)[0]
     exec(compile(python_blocks(ROOT / "README.md")[0], "README.md", "exec"), {"__name__": "readme"})
-    # Scores are rounded on the page; between machines the last digit may differ, and with it a generated word.
+    # Scores are rounded in the README; the last digit, and thus a generated word, may differ between machines.
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in printed.splitlines()] == [line.split()[0] for line in shown.splitlines()]
     assert printed.splitlines()[0] == shown.splitlines()[0]

@@ -1,4 +1,4 @@
-"""The commands that the documents tell people to type exist, and take the options that are shown."""
+"""The commands shown in the documentation exist and accept the options shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPTS = sorted([*(ROOT / "examples").glob("*.py"), *(ROOT / "dataset_scripts")
 
 
 def shell_lines(text: str) -> list[str]:
-    """Commands in the shell blocks of a document: every line of `bash`, those after a `$` of `console`."""
+    """Commands in the shell blocks of a document: all `bash` lines, and `console` lines after a `$`."""
     lines: list[str] = []
     for language, block in re.findall(r"^```(bash|console|sh|shell)\n(.*?)^```", text, flags=re.M | re.S):
         joined = block.replace("\\\n", " ").splitlines()
@@ -33,7 +33,7 @@ def shell_lines(text: str) -> list[str]:
 
 
 def spans(text: str) -> list[str]:
-    """Commands quoted inside a sentence or a table."""
+    """Inline commands in a sentence or a table."""
     return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
 
 
@@ -66,7 +66,7 @@ def test_make_targets_exist(document: str, line: str) -> None:
     assert all(f"$({name})" in (ROOT / "Makefile").read_text(encoding="utf-8") for name in variables)
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_understands_every_target() -> None:
     targets = sorted(makefile_targets())
     assert {"demo", "test", "test-all", "lint", "train-demo", "bench", "setup"} <= set(targets)
@@ -77,16 +77,16 @@ def test_make_understands_every_target() -> None:
 
 
 @pytest.mark.parametrize(("document", "line"), found("sensorlm-hf"))
-def test_lines_of_our_command_parse(document: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sensorlm_hf_commands_parse(document: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     given = words(line)[1:]
     (commands,) = (action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
-    if len(given) == 1:  # only the name of a command
+    if len(given) == 1:  # only the command name
         assert given[0] in commands
         return
     try:
         arguments, rest = build_parser().parse_known_args(given)
     except SystemExit:
-        # In a sentence or a table a command may be quoted without all of its arguments.
+        # Inline commands may be quoted without all of their arguments.
         assert "the following arguments are required" in capsys.readouterr().err
         assert given[0] in commands
         return
@@ -97,10 +97,10 @@ def test_lines_of_our_command_parse(document: str, line: str, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize(("document", "line"), found("python"))
-def test_scripts_exist_and_take_their_options(document: str, line: str) -> None:
+def test_scripts_exist_and_accept_their_options(document: str, line: str) -> None:
     script, *given = words(line)[1:]
     if script == "-m":
-        pytest.skip("a module of Python's")
+        pytest.skip("a standard library module")
     path = ROOT / script
     assert path.is_file()
     text = path.read_text(encoding="utf-8")
@@ -114,7 +114,7 @@ def test_scripts_exist_and_take_their_options(document: str, line: str) -> None:
 
 
 def test_there_are_commands_to_check() -> None:
-    """The patterns above find what the README shows."""
+    """Checks that the patterns above find the commands in the README."""
     assert {"make demo", "make test"} <= {line for document, line in found("make") if document == "README.md"}
     assert {words(line)[1] for document, line in found("sensorlm-hf") if document == "README.md"} >= {
         "demo",
@@ -125,7 +125,7 @@ def test_there_are_commands_to_check() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_within_the_project_lead_somewhere(document: Path) -> None:
+def test_relative_links_resolve(document: Path) -> None:
     text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if "://" not in target:

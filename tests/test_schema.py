@@ -20,7 +20,7 @@ CHANNEL = {
 }
 
 
-CONSTANTS_26 = [  # key, mean, standard deviation, as the release publishes them
+CONSTANTS_26 = [  # key, mean and standard deviation as published with the release
     ("HR", 75.9586, 16.1887),
     ("hr_at_rest_mean", 82.86923994290905, 10.867752252500274),
     ("hrv_percent_good", 0.2714810920080538, 0.2762414786979745),
@@ -55,7 +55,7 @@ def channel(**changes) -> Channel:
 
 
 @pytest.mark.parametrize(("name", "width"), [("sensorlm-26", 26), ("sensorlm-34", 34)])
-def test_shipped_schemas_are_complete(name, width):
+def test_built_in_schemas_are_complete(name, width):
     schema = get_schema(name)
     assert len(schema) == len(set(schema.keys)) == width
     assert [c.key for c in schema if c.non_negative] == ["steps", "sleep_coefficient"]
@@ -70,7 +70,7 @@ def test_constants_of_the_26_channels():
     assert [(c.key, c.mean, c.std) for c in get_schema()] == CONSTANTS_26
 
 
-def test_channels_that_every_caption_describes():
+def test_channels_described_in_every_caption():
     spoken = [c.key for c in get_schema("sensorlm-26") if c.in_every_caption]
     assert spoken == [
         "HR",
@@ -88,14 +88,14 @@ def test_channels_that_every_caption_describes():
     ]
 
 
-def test_the_34_channels_equal_the_reference(parity_dir):
+def test_34_channels_match_reference(parity_dir):
     facts = json.loads((parity_dir / "reference_facts.json").read_text())
     schema = get_schema("sensorlm-34")
     assert list(schema.keys) == facts["channels"]
     assert {c.key: [c.mean, c.std] for c in schema} == facts["normalization"]
 
 
-def test_lookup():
+def test_channel_lookup():
     schema = get_schema("sensorlm-26")
     assert schema.index("steps") == 10
     assert schema["steps"].unit == "steps/min"
@@ -111,7 +111,7 @@ def test_lookup():
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml", ".yml"])
 @pytest.mark.parametrize("name", ["sensorlm-26", "sensorlm-34"])
-def test_saved_and_loaded_schemas_are_equal(tmp_path, suffix, name):
+def test_save_and_load(tmp_path, suffix, name):
     schema = get_schema(name)
     schema.save(tmp_path / f"mine{suffix}")
     assert get_schema(tmp_path / f"mine{suffix}") == schema
@@ -120,7 +120,7 @@ def test_saved_and_loaded_schemas_are_equal(tmp_path, suffix, name):
     assert get_schema(json.loads(json.dumps(schema.to_dict()))) == schema
 
 
-def test_schema_file_with_unknown_suffix(tmp_path):
+def test_schema_file_with_unknown_suffix_raises(tmp_path):
     with pytest.raises(ValueError, match=r"\.json, \.yaml or \.yml"):
         get_schema().save(tmp_path / "schema.txt")
 
@@ -138,12 +138,12 @@ def test_user_schema_defaults():
 
 
 @pytest.mark.parametrize("number", [np.float32(2.5), np.float64(2.5), np.int64(2)])
-def test_numpy_numbers_are_numbers(number):
+def test_numpy_numbers_are_accepted(number):
     stats = {"HR": (number, number)}
     assert get_schema().with_normalization(stats)["HR"].mean == float(number)
 
 
-def test_with_normalization_changes_only_what_is_named():
+def test_with_normalization_changes_only_given_channels():
     schema = get_schema()
     other = schema.with_normalization({"steps": (4.0, 11.0)})
     assert other.name == "sensorlm-26-custom"
@@ -157,7 +157,7 @@ def test_with_normalization_changes_only_what_is_named():
         schema.with_normalization({"steps": (4.0, 0.0)})
 
 
-def test_a_shipped_name_cannot_be_taken():
+def test_built_in_name_is_reserved():
     with pytest.raises(ValueError, match="belongs to a built-in schema"):
         get_schema({"name": "sensorlm-26", "channels": [{"key": "x", "mean": 0.0, "std": 1.0}]})
     with pytest.raises(ValueError, match="belongs to a built-in schema"):
@@ -187,7 +187,7 @@ def test_a_shipped_name_cannot_be_taken():
         ({"non_negative": 1}, TypeError, "`non_negative` must be true or false"),
     ],
 )
-def test_invalid_channels(changes, error, match):
+def test_invalid_channels_raise(changes, error, match):
     with pytest.raises(error, match=match):
         channel(**changes)
 
@@ -210,17 +210,17 @@ def test_invalid_channels(changes, error, match):
         (7, TypeError, "must be a name, a path"),
     ],
 )
-def test_invalid_schemas(data, error, match):
+def test_invalid_schemas_raise(data, error, match):
     with pytest.raises(error, match=match):
         get_schema(data)
 
 
-def test_schema_object_with_wrong_channel():
+def test_schema_with_invalid_channel_raises():
     with pytest.raises(TypeError, match=r"channels\[1\] must be a Channel, got dict"):
         SensorSchema("x", (channel(), {}))  # type: ignore[arg-type]
 
 
-def test_broken_files(tmp_path):
+def test_damaged_files_raise(tmp_path):
     with pytest.raises(FileNotFoundError):
         get_schema(tmp_path / "absent.json")
     for name, text, match in [

@@ -1,4 +1,4 @@
-"""The command line starts without torch; every other program gets the models known by importing the package."""
+"""The command line starts without torch; in other programs, importing the package registers the models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def python(*words: object, stdin: str | None = None) -> subprocess.CompletedProc
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """What pip puts into `bin/`; at its end it says which heavy modules were loaded."""
+    """The script that pip installs in `bin/`, extended to print the heavy modules that were loaded."""
     path = tmp_path / "sensorlm-hf"
     path.write_text(
         f"import atexit, sys\natexit.register(lambda: {SAY})\nfrom sensorlm_hf.cli import main\nsys.exit(main())\n"
@@ -51,29 +51,29 @@ def script(tmp_path: Path) -> Path:
         (["completion", "bash"], "complete -", 0),
     ],
 )
-def test_torch_is_not_loaded_before_it_is_needed(script: Path, words: list[str], shown: str, status: int) -> None:
+def test_torch_is_loaded_lazily(script: Path, words: list[str], shown: str, status: int) -> None:
     done = python(script, *words)
     assert done.returncode == status, done.stderr
     assert shown in done.stdout
     assert done.stderr.rpartition("loaded:")[2].split() == []
 
 
-def test_the_module_starts_as_light(tmp_path: Path) -> None:
+def test_module_starts_without_heavy_imports(tmp_path: Path) -> None:
     done = python("-X", "importtime", "-m", "sensorlm_hf.cli", "--help")
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "sensorlm_hf.commands.train" in loaded
     assert not loaded & set(HEAVY)
 
 
-def test_commands_that_need_the_models_get_them(script: Path, tmp_path: Path) -> None:
-    """`evaluate` fails at its data, after the registration."""
+def test_commands_with_models_register_them(script: Path, tmp_path: Path) -> None:
+    """`evaluate` fails when loading its data, after the registration."""
     done = python(script, "evaluate", "--data", tmp_path / "none")
     assert done.returncode == 2
     assert "torch" in done.stderr.rpartition("loaded:")[2].split()
     assert "Traceback" not in done.stderr
 
 
-def test_other_programs_find_the_models_known(tmp_path: Path) -> None:
+def test_other_programs_have_models_registered(tmp_path: Path) -> None:
     code = (
         "import sys, sensorlm_hf\nfrom transformers import CONFIG_MAPPING\nfrom transformers.pipelines import"
         " PIPELINE_REGISTRY\nprint('sensorlm' in CONFIG_MAPPING, 'sensor-captioning' in"
@@ -85,8 +85,8 @@ def test_other_programs_find_the_models_known(tmp_path: Path) -> None:
     assert python(tmp_path / "mine.py").stdout.split() == ["True", "True"]
 
 
-def test_processes_that_a_command_starts_find_them_too(tmp_path: Path) -> None:
-    """They inherit the arguments of the command, but not its task."""
+def test_subprocesses_of_a_command_have_models_registered(tmp_path: Path) -> None:
+    """They inherit the command's arguments but do not run the command."""
     path = tmp_path / "sensorlm-hf"
     path.write_text(
         "import multiprocessing, sys\n"
@@ -98,10 +98,10 @@ def test_processes_that_a_command_starts_find_them_too(tmp_path: Path) -> None:
         "    with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
         "        print(known(0), pool.map(known, [0]))\n"
     )
-    assert python(path).stdout.split() == ["False", "[True]"], "only the process that people started waits for orders"
+    assert python(path).stdout.split() == ["False", "[True]"], "only the main process should defer registration"
 
 
-def test_how_the_process_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, words, expected in (
         ("/usr/bin/sensorlm-hf", ["python", "/usr/bin/sensorlm-hf", "demo"], True),
         (
@@ -122,7 +122,7 @@ def test_how_the_process_was_started(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _start.is_command_line()
 
 
-def test_the_doctor_comes_without_torch(tmp_path: Path) -> None:
+def test_doctor_works_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "sensorlm-hf"
     path.write_text("import sys\nsys.modules['torch'] = None\nfrom sensorlm_hf.cli import main\nsys.exit(main())\n")
     done = python(path, "doctor", "--json")

@@ -17,13 +17,13 @@ MAX_TOKENS = 48
 def tiny_folders(
     root: Path, tokenizer: Any, prepare: Callable[[torch.nn.Module], None] | None = None, **shape: Any
 ) -> Callable[[str], Path]:
-    """Returns what gives the folder of a tiny random model of an objective, made on first use.
+    """Returns a function that gives the folder of a tiny random model with an objective, created on first use.
 
     Args:
-        root: Where the folders go.
+        root: Parent of the folders.
         tokenizer: The models' tokenizer.
         prepare: Changes a model before it is saved.
-        shape: What the configuration has besides the size.
+        shape: Configuration options besides the size.
     """
     extractor = SensorLMFeatureExtractor()
 

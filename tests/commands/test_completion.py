@@ -1,4 +1,4 @@
-"""Shell completion, tried in the shells that are here."""
+"""Shell completion, tested in whichever shells are installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("shtab")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_scripts_know_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_completion_scripts_list_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["completion", shell]) == 0
     script = capsys.readouterr().out
     for word in ("simulate", "evaluate", "objective", "coca", "timezone"):
@@ -30,7 +30,7 @@ def test_scripts_know_commands_and_options(shell: str, capsys: pytest.CaptureFix
 def bash(words: list[str], script: str, folder: Path) -> list[str]:
     program = shutil.which("bash")
     if program is None:
-        pytest.skip("no bash here")
+        pytest.skip("bash is not installed")
     line = " ".join(f"'{word}'" for word in words)
     code = (
         f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}\n"
@@ -41,7 +41,7 @@ def bash(words: list[str], script: str, folder: Path) -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def test_bash_completes(tmp_path: Path) -> None:
+def test_bash_completion(tmp_path: Path) -> None:
     script = completion_script(cli.build_parser(), "bash")
     (tmp_path / "my-model").mkdir()
     (tmp_path / "my-table.csv").write_text("")
@@ -52,6 +52,6 @@ def test_bash_completes(tmp_path: Path) -> None:
     assert any("my-model" in word for word in bash(["sensorlm-hf", "evaluate", "--model", "my-"], script, tmp_path))
 
 
-def test_other_shells_are_refused() -> None:
+def test_unsupported_shell_raises() -> None:
     with pytest.raises(ValueError, match="bash, zsh, fish, got 'cmd'"):
         completion_script(argparse.ArgumentParser(), "cmd")

@@ -1,4 +1,4 @@
-"""`sensorlm-hf doctor`: what it finds, and what it says when something is wrong."""
+"""`sensorlm-hf doctor`: its diagnosis, and the messages it prints when there are problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sensorlm_hf import cli
 from sensorlm_hf.commands import doctor
 
 
-def test_it_finds_what_is_there() -> None:
+def test_diagnose_healthy_environment() -> None:
     found = doctor.diagnose()
     assert found.versions["torch"] == version("torch")
     assert found.versions["transformers"] == transformers.__version__
@@ -25,7 +25,7 @@ def test_it_finds_what_is_there() -> None:
     assert found.healthy
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["healthy"] is True
@@ -36,7 +36,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert word in text
 
 
-def test_what_is_missing_is_said_with_its_remedy(
+def test_missing_packages_are_reported_with_install_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needed = [Requirement("numpy>=99"), Requirement("no-such-package>=1.5"), Requirement("torch")]
@@ -56,7 +56,7 @@ def test_what_is_missing_is_said_with_its_remedy(
     assert "pip install 'sensorlm-hf[space]'" in text
 
 
-def test_an_old_python_and_a_missing_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unsupported_python_and_missing_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
     assert doctor._check_python().state == "problem"
     monkeypatch.setattr(sys, "version_info", (3, 99, 0))
@@ -70,7 +70,7 @@ def test_an_old_python_and_a_missing_model(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (check.state, check.message) == ("problem", "The demo model is not in x; reinstall.")
 
 
-def test_a_full_disk_and_a_locked_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_checks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "not" / "yet"))
     assert doctor._check_cache().state in ("ok", "note")
     monkeypatch.setattr("os.access", lambda *_: False)
@@ -79,16 +79,16 @@ def test_a_full_disk_and_a_locked_cache(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert "HF_HOME" in check.message
 
 
-def test_extras_come_from_the_package_itself() -> None:
+def test_requirements_are_read_from_package_metadata() -> None:
     needed, extras = doctor.requirements()
     if not needed:
-        pytest.skip("the package is not installed here, only on the path")
+        pytest.skip("the package is not installed, only importable")
     assert "torch" in {requirement.name for requirement in needed}
     assert "pytest" in {requirement.name for requirement in extras["dev"]}
     assert all(requirement.marker is None for requirement in needed)
 
 
-def test_extras_that_name_others_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nested_extras_are_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         "numpy>=1",
         "matplotlib>=3 ; extra == 'plot'",
@@ -108,8 +108,8 @@ def test_extras_that_name_others_are_expanded(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
-def test_extras_are_installed_from_where_the_package_came(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """In a checkout, a name that no index knows would help nobody."""
+def test_install_command_matches_how_package_was_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A package that is not on PyPI must be installed from its checkout."""
     folder = tmp_path / "my checkout"
     folder.mkdir()
     origin: list[str | None] = [None]
@@ -117,6 +117,6 @@ def test_extras_are_installed_from_where_the_package_came(monkeypatch: pytest.Mo
     monkeypatch.setattr("importlib.metadata.distribution", lambda name: read)
     assert doctor.install_command("docs") == "pip install 'sensorlm-hf[docs]'"
     origin[0] = json.dumps({"url": folder.as_uri(), "dir_info": {"editable": True}})
-    assert doctor.install_command("docs") == "pip install 'sensorlm-hf[docs]'", "the folder is gone or another"
+    assert doctor.install_command("docs") == "pip install 'sensorlm-hf[docs]'", "the recorded folder is not a checkout"
     (folder / "constraints.txt").write_text("")
     assert doctor.install_command("docs") == f"cd '{folder}' && pip install -c constraints.txt -e '.[docs]'"

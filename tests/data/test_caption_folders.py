@@ -1,4 +1,4 @@
-"""Captioning folders: what is written, whatever the number of processes, and whenever the run is killed."""
+"""Captioning folders: output, any number of processes, and resuming after the run is killed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def captioned(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one process writes without being disturbed."""
+    """Output of a single uninterrupted process."""
     folder = tmp_path_factory.mktemp("whole") / "captioned"
     caption_folder(source, folder, BUILD, KEYS)
     return folder
@@ -57,10 +57,10 @@ def shard_names(folder: Path) -> list[str]:
     return [name for name in contents(folder) if name.endswith(".parquet")]
 
 
-# What is written
+# Output
 
 
-def test_shards_splits_and_columns_stay_and_captions_come(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_captions_are_added_to_existing_shards_and_columns(source: Path, captioned: Path, tmp_path: Path) -> None:
     assert shard_names(captioned) == shard_names(source)
     before = load_sensor_days(source, cache_dir=tmp_path / "a")
     after = load_sensor_days(captioned, cache_dir=tmp_path / "b")
@@ -74,7 +74,7 @@ def test_shards_splits_and_columns_stay_and_captions_come(source: Path, captione
             assert SensorDay.from_row(row) == day
 
 
-def test_the_map_function_writes_the_same(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_map_function_gives_same_captions(source: Path, captioned: Path, tmp_path: Path) -> None:
     rows = load_sensor_days(source, "train", cache_dir=tmp_path / "a")
     mapped = rows.map(BUILD.mapper(KEYS), batched=True, batch_size=7, load_from_cache_file=False)
     written = pq.read_table(captioned / "data", filters=None).to_pylist()
@@ -84,7 +84,7 @@ def test_the_map_function_writes_the_same(source: Path, captioned: Path, tmp_pat
             assert by_start[row["subject_id"], row["start"]][key] == row[key]
 
 
-def test_values_may_be_left_out(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_drop_values(source: Path, captioned: Path, tmp_path: Path) -> None:
     caption_folder(source, tmp_path / "out", BUILD, KEYS, drop_values=True)
     rows = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert "values" not in rows["train"].column_names
@@ -93,7 +93,7 @@ def test_values_may_be_left_out(source: Path, captioned: Path, tmp_path: Path) -
     assert size < sum(len(data) for data in contents(captioned).values()) / 3
 
 
-def test_the_schema_is_the_one_that_the_days_name(tmp_path: Path) -> None:
+def test_schema_is_read_from_the_days(tmp_path: Path) -> None:
     days = [SensorDay(np.random.default_rng(i).normal(60, 5, (80, 34)), DAYS["test"][0].start, f"p{i}", "sensorlm-34")
             for i in range(3)]  # fmt: skip
     write_days(days, tmp_path / "in")
@@ -104,7 +104,7 @@ def test_the_schema_is_the_one_that_the_days_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["lists", "large lists", "fixed lists", "double", "ragged days", "without names"])
-def test_folders_of_other_makes(form: str, tmp_path: Path) -> None:
+def test_other_parquet_layouts(form: str, tmp_path: Path) -> None:
     values = [day.values for day in DAYS["test"]]
     if form == "ragged days":
         values[1] = values[1][:50]
@@ -122,13 +122,13 @@ def test_folders_of_other_makes(form: str, tmp_path: Path) -> None:
     build = CaptionBuilder(key="middle_low_caption")
     caption_folder(tmp_path / "in", tmp_path / "out", build)
     written = pq.read_table(tmp_path / "out" / "train.parquet")["middle_low_caption"].to_pylist()
-    if form == "without names":  # their wording hangs on their values
+    if form == "without names":  # the wording is seeded by the values
         assert len(set(written)) == 5
     else:
         assert written == build.batch(values, sample_ids=[f"day {i}" for i in range(5)])
 
 
-def test_blocks_of_rows_do_not_hang_on_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_batches_do_not_depend_on_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "ROWS_AT_ONCE", 4)
     numbers = pa.table({"values": list(range(11))})
     for size in (1, 3, 11):
@@ -138,10 +138,10 @@ def test_blocks_of_rows_do_not_hang_on_row_groups(tmp_path: Path, monkeypatch: p
         assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
 
 
-# Processes, and their death
+# Multiple and killed processes
 
 
-def test_any_number_of_processes_writes_the_same_bytes(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_output_does_not_depend_on_number_of_processes(source: Path, captioned: Path, tmp_path: Path) -> None:
     summary = caption_folder(source, tmp_path / "two", BUILD, KEYS, num_proc=2)
     assert contents(tmp_path / "two") == contents(captioned)
     assert (summary.days, summary.shards) == (28, 6)
@@ -169,11 +169,11 @@ def start(source: Path, target: Path, script: str = SCRIPT) -> subprocess.Popen[
 
 def assert_whole_or_absent(target: Path, whole: Path) -> int:
     for name in shard_names(target):
-        assert (target / name).read_bytes() == (whole / name).read_bytes(), f"{name} is half-written"
+        assert (target / name).read_bytes() == (whole / name).read_bytes(), f"{name} is partially written"
     return len(shard_names(target))
 
 
-def test_killed_at_random_moments_it_goes_on(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_resume_after_random_kills(source: Path, captioned: Path, tmp_path: Path) -> None:
     chance, target = random.Random(0), tmp_path / "out"
     seen = []
     for _ in range(3):
@@ -189,14 +189,14 @@ def test_killed_at_random_moments_it_goes_on(source: Path, captioned: Path, tmp_
     summary = caption_folder(source, target, BUILD, KEYS)
     assert summary.days == 28
     assert summary.resumed == sum(pq.read_metadata(target / name).num_rows for name in untouched)
-    assert contents(target) == contents(captioned)  # and so nothing lost, doubled, half-written or left over
+    assert contents(target) == contents(captioned)  # so nothing is lost, duplicated, partially written or left over
     assert {name: (target / name).stat().st_mtime_ns for name in untouched} == untouched
     again = caption_folder(source, target, BUILD, KEYS)
     assert (again.resumed, again.workers) == (28, ())
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_with_two_processes(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_resume_after_random_kills_with_two_processes(source: Path, captioned: Path, tmp_path: Path) -> None:
     script = SCRIPT.replace("caption_folder(sys", 'if __name__ == "__main__":\n    caption_folder(sys')
     script = script.replace('.split(","))', '.split(","), num_proc=2)')
     path = tmp_path / "run.py"
@@ -210,13 +210,13 @@ def test_killed_at_random_moments_with_two_processes(source: Path, captioned: Pa
         time.sleep(chance.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        time.sleep(0.5)  # workers follow their parent
+        time.sleep(0.5)  # workers exit with their parent
         assert_whole_or_absent(target, captioned)
     caption_folder(source, target, BUILD, KEYS)
     assert contents(target) == contents(captioned)
 
 
-def test_leftovers_and_damaged_shards_are_done_again(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_leftover_and_damaged_shards_are_rewritten(source: Path, captioned: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     shutil.copytree(captioned, target)
     damaged = target / "data" / "train-00001.parquet"
@@ -228,7 +228,7 @@ def test_leftovers_and_damaged_shards_are_done_again(source: Path, captioned: Pa
     assert contents(target) == contents(captioned)
 
 
-# What is refused
+# Rejected input
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_leftovers_and_damaged_shards_are_done_again(source: Path, captioned: Pa
         ({"drop_values": True}, "drop_values was False, is True"),
     ],
 )
-def test_other_arguments_are_not_mixed_in(source: Path, captioned: Path, changes: dict, message: str) -> None:
+def test_resuming_with_other_arguments_raises(source: Path, captioned: Path, changes: dict, message: str) -> None:
     before = contents(captioned)
     with pytest.raises(FileExistsError, match=message):
         caption_folder(source, captioned, **{"builder": BUILD, "keys": KEYS, **changes})
     assert contents(captioned) == before
 
 
-def test_another_input_or_version_is_not_mixed_in(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_resuming_with_other_input_or_version_raises(source: Path, captioned: Path, tmp_path: Path) -> None:
     grown = tmp_path / "grown"
     shutil.copytree(source, grown)
     (grown / "data" / "test-00000.parquet").unlink()
@@ -266,14 +266,14 @@ def test_another_input_or_version_is_not_mixed_in(source: Path, captioned: Path,
         caption_folder(source, target, BUILD, KEYS)
 
 
-def test_two_runs_do_not_write_one_folder(source: Path, tmp_path: Path) -> None:
+def test_concurrent_runs_on_one_folder_raise(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()
     with filelock.FileLock(target / ".captions.lock"), pytest.raises(FileExistsError, match="Another run"):
         caption_folder(source, target, BUILD, KEYS)
 
 
-def test_bad_folders_are_refused(source: Path, captioned: Path, tmp_path: Path) -> None:
+def test_invalid_folders_raise(source: Path, captioned: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
     (tmp_path / "text").mkdir()
@@ -305,7 +305,7 @@ def test_bad_folders_are_refused(source: Path, captioned: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("num_proc", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_bad_row_is_named(num_proc: int, tmp_path: Path) -> None:
+def test_error_reports_invalid_row(num_proc: int, tmp_path: Path) -> None:
     write_days(DAYS["test"], tmp_path / "in", days_per_shard=2)
     name = "data/train-00001.parquet"
     table = pq.read_table(tmp_path / "in" / name)
@@ -329,17 +329,17 @@ def test_a_bad_row_is_named(num_proc: int, tmp_path: Path) -> None:
         (pa.array([[]], pa.list_(pa.list_(pa.float32()))), r"Row 0: .*shape \(minutes, channels\)"),
     ],
 )
-def test_bad_values_are_refused(values: pa.Array, message: str, tmp_path: Path) -> None:
+def test_invalid_values_raise(values: pa.Array, message: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     pq.write_table(pa.table({"values": values}), tmp_path / "in" / "x.parquet")
     with pytest.raises(ValueError, match=rf"x\.parquet: .*{message}"):
         caption_folder(tmp_path / "in", tmp_path / "out", BUILD, KEYS)
 
 
-# Paraphrasing and the command
+# Paraphrasing and the command line
 
 
-def test_paraphrases_are_counted_over_runs(source: Path, tmp_path: Path) -> None:
+def test_paraphrase_counts_accumulate_over_runs(source: Path, tmp_path: Path) -> None:
     def build() -> CaptionBuilder:
         return CaptionBuilder(key="high_level_all_caption", paraphraser=reworded)
 
@@ -356,7 +356,7 @@ def reworded(caption: str) -> str:
     return "Well: " + (caption if len(caption) % 2 else "who knows.")
 
 
-def test_the_command(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_caption_command(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["caption", str(source), str(tmp_path / "out"), "--keys", "all", "--language", "de", "--drop-values"]
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["days"] == 28

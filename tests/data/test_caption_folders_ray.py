@@ -1,4 +1,4 @@
-"""Captioning on a real Ray cluster: a head without work and two nodes of one processor each, on this machine."""
+"""Captioning on a local Ray cluster: a head node without CPUs and two nodes with one CPU each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.slow
-def test_two_workers_of_a_cluster_write_what_one_process_writes(cluster: Any, source: Path, tmp_path: Path) -> None:
+def test_two_cluster_workers_match_one_process(cluster: Any, source: Path, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     caption_folder(source, alone, BUILD, KEYS)
     summary = caption_folder(source, together, BUILD, KEYS, num_proc=2, ray_address="auto")
@@ -56,7 +56,7 @@ def test_two_workers_of_a_cluster_write_what_one_process_writes(cluster: Any, so
     assert written == [p.relative_to(together) for p in sorted(together.rglob("*")) if p.is_file()]
     for path in written:
         assert (alone / path).read_bytes() == (together / path).read_bytes(), path
-    # It goes on where it was, and names a row that is no day.
+    # It resumes, and reports a row that is not a day.
     (together / "data" / "train-00002.parquet").unlink()
     assert caption_folder(source, together, BUILD, KEYS, num_proc=2, ray_address="auto").resumed == 21
     assert (alone / "data" / "train-00002.parquet").read_bytes() == (
@@ -69,7 +69,7 @@ def test_two_workers_of_a_cluster_write_what_one_process_writes(cluster: Any, so
     bad.unlink()
 
 
-def test_without_ray_the_extra_is_named(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ray_raises(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load = builtins.__import__
 
     def without_ray(name: str, *more: Any, **named: Any) -> Any:

@@ -25,7 +25,7 @@ def statistics() -> DayStatistics:
     return gathered
 
 
-def test_statistics_are_those_of_all_observed_minutes() -> None:
+def test_statistics_cover_all_observed_minutes() -> None:
     values = np.stack([day.values for day in DAYS]).reshape(-1, 26).astype(np.float64)
     rows = statistics().channels()
     np.testing.assert_allclose([row["mean"] for row in rows], np.nanmean(values, axis=0))
@@ -37,7 +37,7 @@ def test_statistics_are_those_of_all_observed_minutes() -> None:
     assert DayStatistics().channels() == []
 
 
-def test_the_card_is_one_that_the_hub_and_datasets_read(tmp_path: Path) -> None:
+def test_card_is_valid_for_hub_and_datasets(tmp_path: Path) -> None:
     with DayWriter(tmp_path, label_types=DAYS[0].labels) as writer:
         for position, day in enumerate(DAYS):
             writer.add("test" if position > 3 else "train", day)
@@ -63,7 +63,7 @@ def test_the_card_is_one_that_the_hub_and_datasets_read(tmp_path: Path) -> None:
     assert loaded["train"].features == writer.features
 
 
-def test_cards_of_nothing_and_of_identity_are_refused() -> None:
+def test_empty_data_and_identifying_fields_raise() -> None:
     with pytest.raises(ValueError, match="at least one day"):
         card_text(DayStatistics(), FEATURES, name="x", source="x")
     named = sensor_day_features(labels={"full_name": "x"})

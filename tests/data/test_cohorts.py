@@ -1,4 +1,4 @@
-"""Cohorts on disk, in one process and on Ray."""
+"""Cohorts on disk, written by one process or with Ray."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sensorlm_hf.data.shards import round_values
 from sensorlm_hf.data.simulate import simulate_days
 
 
-def test_shards_hold_whole_people_and_everybody_once() -> None:
+def test_each_subject_is_in_exactly_one_shard() -> None:
     config = SensorDaysConfig(people=57, days_per_person=3)
     shards = cohort_shards("x", config, days_per_shard=16)
     dealt = [person for shard in shards for person in range(shard.start_person, shard.start_person + shard.people)]
@@ -28,7 +28,7 @@ def test_shards_hold_whole_people_and_everybody_once() -> None:
     assert cohort_shards("x", config, days_per_shard=1)[0].people == 1
 
 
-def test_a_cohort_has_a_card_and_is_there_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cohort_has_card_and_is_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = write_cohort(tmp_path / "set", people=10, days_per_person=2, seed=3, days_per_shard=5)
     assert counts == {"train": 18, "test": 2}
     card = DatasetCard.load(tmp_path / "set" / "README.md")
@@ -46,7 +46,7 @@ def test_a_cohort_has_a_card_and_is_there_when_it_is_whole(tmp_path: Path, monke
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "set"]
 
 
-def test_statistics_of_parts_are_those_of_the_whole() -> None:
+def test_partial_statistics_combine_to_total() -> None:
     days = simulate_days(5, seed=1)
     whole, parts = DayStatistics(), DayStatistics()
     for day in days:
@@ -63,7 +63,7 @@ def test_statistics_of_parts_are_those_of_the_whole() -> None:
     assert left == right
 
 
-def test_wrong_numbers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_sizes_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="at least 1, got 0 and 1"):
         write_cohort(tmp_path / "x", people=2, days_per_shard=0)
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -73,7 +73,7 @@ def test_wrong_numbers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-def test_ray_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_output_matches_single_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="needs the extra: pip install 'sensorlm-hf[ray]'")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     paths = [str(Path(__file__).resolve().parents[2] / "src"), *filter(None, sys.path)]

@@ -1,4 +1,4 @@
-"""Training batches: what is drawn and from what, what is left out, and which captions say the same."""
+"""Training batches: sampling, dropout, and groups of equivalent captions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def captions(processor: SensorLMProcessor) -> Callable[[Batch], list[str]]:
 
 
 def a_day(number: int = 0, *events: Event, observed: bool = True) -> SensorDay:
-    """A day of slow waves on which nothing but these events was logged."""
+    """A day of slow waves whose log contains only these events."""
     means = np.array([channel.mean for channel in get_schema("sensorlm-26")], np.float32)
     values = np.tile(means, (1440, 1)) if observed else np.full((1440, 26), np.nan)
     return SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc) + timedelta(days=number), "p", events=events)
@@ -51,18 +51,20 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def lost(day: SensorDay, mask: torch.Tensor) -> set[str]:
-    """The modalities that a day has and a row of a batch lacks."""
+    """Modalities observed in the day but missing from a row of the batch."""
     gone = day.mask.any(axis=0) & ~mask.any(dim=0).numpy()
     kept = day.mask.any(axis=0) & mask.any(dim=0).numpy()
     names = {channel.modality for channel, is_gone in zip(day.schema, gone, strict=True) if is_gone}
-    assert not names & {c.modality for c, is_kept in zip(day.schema, kept, strict=True) if is_kept}, "lost in part"
+    assert not names & {c.modality for c, is_kept in zip(day.schema, kept, strict=True) if is_kept}, (
+        "modality partially dropped"
+    )
     return names
 
 
 # The dataset
 
 
-def test_the_epoch_travels_in_the_index(simulated: list[SensorDay]) -> None:
+def test_index_encodes_epoch(simulated: list[SensorDay]) -> None:
     dataset = SensorDayDataset(simulated)
     assert len(dataset) == 24
     item = dataset[5 + 3 * 24]
@@ -70,31 +72,31 @@ def test_the_epoch_travels_in_the_index(simulated: list[SensorDay]) -> None:
     assert item["epoch"] == 3
 
 
-def test_iterating_gives_each_row_once(simulated: list[SensorDay]) -> None:
+def test_iteration_yields_each_row_once(simulated: list[SensorDay]) -> None:
     items = list(itertools.islice(SensorDayDataset(simulated[:3]), 10))
     assert [(item["day"].sample_id, item["epoch"]) for item in items] == [(d.sample_id, 0) for d in simulated[:3]]
 
 
-def test_rows_of_a_dataset_become_days(simulated: list[SensorDay]) -> None:
+def test_rows_are_converted_to_days(simulated: list[SensorDay]) -> None:
     rows = [day.to_row() for day in simulated[:3]]
     dataset = SensorDayDataset(rows)
     assert [item["day"] for item in dataset] == simulated[:3]
     assert dataset.people() == SensorDayDataset(simulated[:3]).people() == [day.subject_id for day in simulated[:3]]
 
 
-def test_rows_of_a_schema_of_ones_own(simulated: list[SensorDay]) -> None:
+def test_rows_with_custom_schema(simulated: list[SensorDay]) -> None:
     schema = get_schema({"name": "two", "channels": [get_schema("sensorlm-26")[k].to_dict() for k in ("HR", "steps")]})
     day = SensorDay(np.zeros((60, 2)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", schema)
     assert SensorDayDataset([day.to_row()])[0]["day"] == day
     assert SensorDayDataset([{**day.to_row(), "schema": "two"}], schema=schema)[0]["day"] == day
 
 
-def test_an_empty_dataset_is_refused() -> None:
+def test_empty_dataset_raises() -> None:
     with pytest.raises(ValueError, match="no rows"):
         SensorDayDataset([])
 
 
-# What a batch holds
+# Batch contents
 
 
 def test_shapes_types_and_budget(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
@@ -108,7 +110,7 @@ def test_shapes_types_and_budget(simulated: list[SensorDay], processor: SensorLM
     assert batch["input_ids"].shape[1] <= 60
 
 
-def test_captions_are_cut_at_sentences_and_end_as_texts_do(
+def test_captions_are_cut_at_sentences_with_bos_and_eos(
     simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     tokenizer = processor.tokenizer
@@ -119,12 +121,12 @@ def test_captions_are_cut_at_sentences_and_end_as_texts_do(
         assert (real[0], real[-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
 
 
-def test_evaluation_takes_days_and_captions_as_they_are(
+def test_evaluation_does_not_augment_days_or_captions(
     simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     collator = SensorLMCollator(processor, seed=4, training=False, modality_dropout=0.9, event_crop=0.9)
     batch = collator([{"day": day, "epoch": 7} for day in simulated])
-    assert same(batch, collator(simulated)), "the epoch changes nothing"
+    assert same(batch, collator(simulated)), "evaluation must not depend on the epoch"
     plain = processor(sensor=simulated)
     assert torch.equal(batch["sensor_values"], plain["sensor_values"])
     assert torch.equal(batch["sensor_mask"], plain["sensor_mask"])
@@ -135,7 +137,7 @@ def test_evaluation_takes_days_and_captions_as_they_are(
 # Randomness
 
 
-def test_a_day_is_drawn_alike_in_every_batch_process_and_order(
+def test_sampling_does_not_depend_on_batch_process_or_order(
     simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     options: dict[str, Any] = {"modality_dropout": 0.3, "event_crop": 0.4, "seed": 2}
@@ -149,7 +151,9 @@ def test_a_day_is_drawn_alike_in_every_batch_process_and_order(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(simulated: list[SensorDay], processor: SensorLMProcessor, workers: int) -> None:
+def test_batches_do_not_depend_on_num_workers(
+    simulated: list[SensorDay], processor: SensorLMProcessor, workers: int
+) -> None:
     def batches(count: int) -> list[Batch]:
         loader = torch.utils.data.DataLoader(
             SensorDayDataset(simulated),
@@ -163,7 +167,7 @@ def test_workers_change_nothing(simulated: list[SensorDay], processor: SensorLMP
     assert all(same(one, other) for one, other in zip(batches(0), batches(workers), strict=True))
 
 
-def test_epochs_and_seeds_draw_anew_and_repeat(
+def test_sampling_depends_on_epoch_and_seed(
     simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     def drawn(epoch: int, seed: int) -> list[str]:
@@ -175,7 +179,7 @@ def test_epochs_and_seeds_draw_anew_and_repeat(
         assert sum(one != other for one, other in zip(drawn(0, 0), drawn(epoch, seed), strict=True)) > 12
 
 
-def test_keys_are_drawn_by_their_weights(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+def test_keys_are_sampled_by_weight(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     collator = SensorLMCollator(processor, {SUMMARY: 3.0, LOW: 1.0, "middle_level_caption": 0.0})
     items = [{"day": day, "epoch": epoch} for day in simulated for epoch in range(20)]
     asked: list[str] = []
@@ -192,7 +196,7 @@ def test_keys_are_drawn_by_their_weights(simulated: list[SensorDay], processor: 
     assert abs(asked.count(SUMMARY) - 360) < 29
 
 
-def test_a_batch_may_draw_once_for_all_its_days(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+def test_draw_per_batch(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     collator = SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, event_crop=0.5, draw_per_batch=True)
     asked: list[tuple[str, bool]] = []
 
@@ -207,12 +211,12 @@ def test_a_batch_may_draw_once_for_all_its_days(simulated: list[SensorDay], proc
     for epoch in range(24):
         asked.clear()
         collator([{"day": day, "epoch": epoch} for day in busy])
-        assert len(set(asked)) == 1, "one draw for the batch"
+        assert len(set(asked)) == 1, "expected one draw per batch"
         kinds.add(asked[0])
     assert kinds == {(key, crop) for key in (SUMMARY, LOW) for crop in (False, True)}
 
 
-def test_captions_that_are_only_read_have_no_labels(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+def test_contrast_only_captions_have_no_labels(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     keys = {SUMMARY: 1.0, LOW: 1.0}
     plain, split = SensorLMCollator(processor, keys), SensorLMCollator(processor, keys, contrast_only=[SUMMARY])
     one, other = plain(simulated), split(simulated)
@@ -227,9 +231,7 @@ def test_captions_that_are_only_read_have_no_labels(simulated: list[SensorDay], 
     assert torch.equal(quiet["labels"], quiet["input_ids"].masked_fill(quiet["attention_mask"] == 0, -100))
 
 
-def test_only_captions_that_are_only_read_are_reworded(
-    simulated: list[SensorDay], processor: SensorLMProcessor
-) -> None:
+def test_only_contrast_only_captions_are_reworded(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     keys = {SUMMARY: 1.0, LOW: 0.0}
     told = [
         SensorLMCollator(processor, keys, label_rewording=share, contrast_only=only)(simulated)["input_ids"]
@@ -239,9 +241,7 @@ def test_only_captions_that_are_only_read_are_reworded(
     assert told[0].shape != told[2].shape or not torch.equal(told[0], told[2])
 
 
-def test_captions_leave_channels_out_at_the_given_rate_and_signals_stay_whole(
-    simulated: list[SensorDay], processor: SensorLMProcessor
-) -> None:
+def test_channel_omission_affects_captions_only(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     items = [{"day": day, "epoch": epoch} for epoch in range(6) for day in simulated]
     whole = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000)(items)
     batch = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, channel_omission=0.6)(items)
@@ -250,7 +250,7 @@ def test_captions_leave_channels_out_at_the_given_rate_and_signals_stay_whole(
     told, before = (
         [processor.tokenizer.decode(ids, skip_special_tokens=True) for ids in b["input_ids"]] for b in (batch, whole)
     )
-    assert all("standard deviation" in text for text in told), "a caption says something"
+    assert all("standard deviation" in text for text in told), "captions must not be empty"
     share = sum("steps" in text for text in told) / sum("steps" in text for text in before)
     assert abs(share - 0.4) < 0.1
     quiet = SensorLMCollator(processor, {LOW: 1.0}, max_length=2000, channel_omission=0.6, training=False)
@@ -259,12 +259,12 @@ def test_captions_leave_channels_out_at_the_given_rate_and_signals_stay_whole(
 
 
 @pytest.mark.parametrize("given", [SUMMARY, ["high_low_caption"]])
-def test_what_is_only_read_must_be_a_list_of_keys(processor: SensorLMProcessor, given: object) -> None:
+def test_contrast_only_must_be_a_list_of_keys(processor: SensorLMProcessor, given: object) -> None:
     with pytest.raises(ValueError, match="must list keys of `caption_keys`"):
         SensorLMCollator(processor, {SUMMARY: 1.0, LOW: 1.0}, contrast_only=given)  # type: ignore[arg-type]
 
 
-def test_evaluation_draws_for_each_day_whatever_is_drawn_in_training(
+def test_evaluation_ignores_draw_per_batch_and_event_crop(
     simulated: list[SensorDay], processor: SensorLMProcessor
 ) -> None:
     keys = {SUMMARY: 1.0, LOW: 1.0}
@@ -273,12 +273,10 @@ def test_evaluation_draws_for_each_day_whatever_is_drawn_in_training(
     assert same(one(simulated), other(simulated))
 
 
-# What is left out
+# Dropout and cropping
 
 
-def test_modalities_are_left_out_whole_at_the_given_rate(
-    simulated: list[SensorDay], processor: SensorLMProcessor
-) -> None:
+def test_modality_dropout_rate(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     collator = SensorLMCollator(processor, modality_dropout=0.3)
     items = [{"day": day, "epoch": epoch} for epoch in range(5) for day in simulated]
     before = [day.values.copy() for day in simulated]
@@ -290,16 +288,16 @@ def test_modalities_are_left_out_whole_at_the_given_rate(
     assert all(np.array_equal(day.values, old, equal_nan=True) for day, old in zip(simulated, before, strict=True))
 
 
-def test_something_observed_is_always_kept(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+def test_modality_dropout_keeps_at_least_one_modality(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
     values = np.full_like(simulated[0].values, np.nan)
     values[:, 0] = simulated[0].values[:, 0]
-    single = replace(simulated[0], values=values)  # a watch that measures the heart rate alone
+    single = replace(simulated[0], values=values)  # a watch that only measures heart rate
     collator = SensorLMCollator(processor, modality_dropout=0.95)
     batch = collator([{"day": day, "epoch": epoch} for day in (single, simulated[1]) for epoch in range(30)])
     assert batch["sensor_mask"].any(dim=1).any(dim=1).all()
 
 
-def test_captions_are_written_before_modalities_go(
+def test_captions_are_written_before_modality_dropout(
     simulated: list[SensorDay], processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     plain = SensorLMCollator(processor, {LOW: 1.0})(simulated)
@@ -307,7 +305,7 @@ def test_captions_are_written_before_modalities_go(
     assert captions(plain) == captions(dropped)
 
 
-def test_a_crop_shows_one_event_and_captions_it(
+def test_event_crop_shows_and_captions_one_event(
     processor: SensorLMProcessor, captions: Callable[[Batch], list[str]]
 ) -> None:
     run, nap, mood = (
@@ -315,7 +313,7 @@ def test_a_crop_shows_one_event_and_captions_it(
         Event("sleep", "nap", 800, 830),
         Event("mood", "calm", 9, 9),
     )
-    day = a_day(0, run, nap, mood, Event("activity", "walking", 700, 705))  # too short to show
+    day = a_day(0, run, nap, mood, Event("activity", "walking", 700, 705))  # too short to crop to
     collator = SensorLMCollator(processor, event_crop=0.99)
     batch = collator([{"day": day, "epoch": epoch} for epoch in range(20)])
     spans = set()
@@ -330,13 +328,13 @@ def test_a_crop_shows_one_event_and_captions_it(
     assert {(600, 660), (800, 830)} <= spans <= {(600, 660), (800, 830), (0, 1440)}
 
 
-def test_a_crop_is_cut_at_the_window(processor: SensorLMProcessor) -> None:
+def test_event_crop_is_clipped_to_window(processor: SensorLMProcessor) -> None:
     day = a_day(0, Event("sleep", "sleep", -200, 300))
     batch = SensorLMCollator(processor, event_crop=0.99)([day])
     assert batch["sensor_mask"][0].any(dim=1).nonzero()[:, 0].tolist() == list(range(300))
 
 
-def test_days_without_an_event_to_show_stay_whole(processor: SensorLMProcessor) -> None:
+def test_days_without_croppable_event_are_not_cropped(processor: SensorLMProcessor) -> None:
     values = a_day().values.copy()
     values[600:700] = np.nan
     off_wrist = replace(a_day(1, Event("activity", "running", 610, 680)), values=values)
@@ -345,19 +343,19 @@ def test_days_without_an_event_to_show_stay_whole(processor: SensorLMProcessor) 
         assert torch.equal(collator([day])["sensor_mask"], processor(sensor=[day])["sensor_mask"])
 
 
-# Captions that say the same
+# Groups of equivalent captions
 
 
 def groups(processor: SensorLMProcessor, days: list[SensorDay], key: str = SUMMARY, **options: Any) -> list[int]:
-    """The groups, numbered in the order in which they come."""
+    """Group ids, renumbered in order of first appearance."""
     ids = SensorLMCollator(processor, {key: 1.0}, **options)(days)["text_group_ids"].tolist()
     return [list(dict.fromkeys(ids)).index(number) for number in ids]
 
 
-def test_summaries_of_the_same_names_are_one_group(processor: SensorLMProcessor) -> None:
+def test_summaries_with_same_names_share_a_group(processor: SensorLMProcessor) -> None:
     run, swim = Event("activity", "running", 600, 660), Event("activity", "swimming", 700, 730)
     first_swim = Event("activity", "swimming", 100, 130)
-    brief = Event("activity", "walking", 5, 15)  # too short for a summary to name
+    brief = Event("activity", "walking", 5, 15)  # too short for a summary to mention
     days = [
         a_day(0, run, swim),
         a_day(1, run),
@@ -369,8 +367,8 @@ def test_summaries_of_the_same_names_are_one_group(processor: SensorLMProcessor)
     assert groups(processor, days) == [0, 1, 0, 2, 3, 3]
 
 
-def test_a_group_is_what_a_summary_says(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
-    """An oracle of its own: which events a summary names, as the caption's definition has it."""
+def test_groups_match_summary_contents(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+    """Compares with an independent oracle for the events that a summary mentions."""
 
     def minutes(day: SensorDay, event: Event) -> int:
         return min(event.end_minute, len(day)) - max(event.start_minute, 0)
@@ -381,7 +379,7 @@ def test_a_group_is_what_a_summary_says(simulated: list[SensorDay], processor: S
         moods = [e.label for e in day.events if e.kind == "mood"]
         return frozenset([*activities, *(e.label for e in sleeps[:2])]), frozenset(moods)
 
-    # Days with no more events than a caption has room for
+    # Days whose events all fit into a caption
     days = [day for day in simulated if len(day.events_of("activity")) <= 8 and len(day.events_of("mood")) <= 8]
     assert len(days) >= 10
     told = groups(processor, days)
@@ -389,12 +387,14 @@ def test_a_group_is_what_a_summary_says(simulated: list[SensorDay], processor: S
         assert (told[i] == told[j]) == (names(one) == names(other))
 
 
-def test_numbers_make_captions_differ(simulated: list[SensorDay], processor: SensorLMProcessor) -> None:
+def test_captions_with_different_numbers_have_different_groups(
+    simulated: list[SensorDay], processor: SensorLMProcessor
+) -> None:
     assert groups(processor, simulated, LOW) == list(range(24))
     assert len(set(groups(processor, [simulated[0], simulated[0]], LOW))) == 1
 
 
-def test_days_on_which_nothing_stands_out_say_the_same_whatever_was_logged(processor: SensorLMProcessor) -> None:
+def test_days_without_findings_share_a_group(processor: SensorLMProcessor) -> None:
     run = Event("activity", "running", 600, 660)
     tolerant = SensorLMProcessor(SensorLMFeatureExtractor(allow_empty=True), processor.tokenizer)
     unworn = [a_day(2, run, observed=False), a_day(3, observed=False)]
@@ -404,7 +404,7 @@ def test_days_on_which_nothing_stands_out_say_the_same_whatever_was_logged(proce
     assert groups(tolerant, [*flat, *unworn], "high_middle_caption") == [0, 1, 2, 3]
 
 
-def test_captions_cut_to_the_same_words_say_the_same(processor: SensorLMProcessor) -> None:
+def test_captions_truncated_to_same_text_share_a_group(processor: SensorLMProcessor) -> None:
     many = [Event("activity", name, 60 * i, 60 * i + 50 - i) for i, name in enumerate(["running", "yoga", "dancing"])]
     days = [a_day(0, *many), a_day(0, *many[:2], Event("activity", "golf", 130, 160))]
     texts = SensorLMCollator(processor, max_length=256, training=False)
@@ -415,7 +415,7 @@ def test_captions_cut_to_the_same_words_say_the_same(processor: SensorLMProcesso
     assert (words[0] == words[1]) == (batch["text_group_ids"][0] == batch["text_group_ids"][1])
 
 
-# What is refused
+# Rejected input
 
 
 @pytest.mark.parametrize(
@@ -431,12 +431,12 @@ def test_captions_cut_to_the_same_words_say_the_same(processor: SensorLMProcesso
         ({"caption_keys": {"summary": 1.0}}, "Unknown caption keys summary; there are low_level_caption"),
     ],
 )
-def test_options_out_of_range(processor: SensorLMProcessor, change: dict[str, Any], words: str) -> None:
+def test_out_of_range_options_raise(processor: SensorLMProcessor, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SensorLMCollator(processor, **change)
 
 
-def test_days_of_another_schema_than_the_processor_are_refused(processor: SensorLMProcessor) -> None:
+def test_schema_mismatch_with_processor_raises(processor: SensorLMProcessor) -> None:
     day = SensorDay(np.ones((1440, 34)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", "sensorlm-34")
     with pytest.raises(ValueError, match="34"):
         SensorLMCollator(processor)([day])

@@ -1,4 +1,4 @@
-"""Conversion: from a recording to a folder, whole or not at all."""
+"""Conversion of a recording to a dataset folder, written atomically."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def folders(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
 
 
-def test_a_folder_that_datasets_reads_with_splits_by_person(table: Path, tmp_path: Path) -> None:
+def test_converted_folder_loads_with_subject_splits(table: Path, tmp_path: Path) -> None:
     shares = {"validation_share": 0.2, "test_share": 0.3, "keep_ids": True}
     done = convert_recording(table, tmp_path / "out", timezone=ROME, precision="exact", license="cc0-1.0", **shares)  # type: ignore[arg-type]
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
@@ -65,7 +65,7 @@ def test_a_folder_that_datasets_reads_with_splits_by_person(table: Path, tmp_pat
     assert all(day == read[day.sample_id] for day in back)
 
 
-def test_streaming_gives_the_same_rows(table: Path, tmp_path: Path) -> None:
+def test_streaming_matches_map_style(table: Path, tmp_path: Path) -> None:
     convert_recording(table, tmp_path / "out", timezone=ROME, days_per_shard=5)
     plain = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache"))
     stream = datasets.load_dataset(str(tmp_path / "out"), split="train", streaming=True)
@@ -75,7 +75,7 @@ def test_streaming_gives_the_same_rows(table: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "out" / "data").iterdir())) == 5
 
 
-def test_another_dataset_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
+def test_dataset_with_same_name_is_not_reused(tmp_path: Path) -> None:
     rates = []
     for number in (60.0, 70.0):
         one = pd.DataFrame({"time": ["2024-03-01T08:00:00Z"], "HR": [number]})
@@ -85,7 +85,7 @@ def test_another_dataset_of_the_same_name_is_not_taken_for_it(tmp_path: Path) ->
     assert rates == [60.0, 70.0]
 
 
-def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: Path) -> None:
+def test_subject_ids_are_pseudonymised_everywhere(table: Path, tmp_path: Path) -> None:
     first = convert_recording(table, tmp_path / "a", timezone=ROME)
     second = convert_recording(table, tmp_path / "b", timezone=ROME, salt="secret")
     third = convert_recording(table, tmp_path / "c", timezone=ROME, salt="secret")
@@ -101,7 +101,7 @@ def test_people_become_pseudonyms_and_nothing_names_them(table: Path, tmp_path: 
     } == names[0]
 
 
-def test_values_are_rounded_unless_asked_otherwise(table: Path, tmp_path: Path) -> None:
+def test_values_are_rounded_by_default(table: Path, tmp_path: Path) -> None:
     convert_recording(table, tmp_path / "out", timezone=ROME, keep_ids=True)
     exact = {day.sample_id: day for day in read_table(table, timezone=ROME)}
     for row in load_sensor_days(tmp_path / "out", "train", cache_dir=tmp_path / "cache"):
@@ -110,7 +110,7 @@ def test_values_are_rounded_unless_asked_otherwise(table: Path, tmp_path: Path) 
         assert np.array_equal(day.values, expected, equal_nan=True)
 
 
-def test_the_report_says_what_was_observed_and_dropped(table: Path, tmp_path: Path) -> None:
+def test_report_lists_observed_and_dropped_data(table: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(table)
     frame.loc[0, "HR"] = 500.0
     frame["mood"] = "calm"
@@ -134,7 +134,7 @@ def test_the_report_says_what_was_observed_and_dropped(table: Path, tmp_path: Pa
     assert "\x1b" not in text.getvalue()
 
 
-def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_failed_conversion_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     people(2).to_csv(tmp_path / "in" / "a.csv", index=False)
     (tmp_path / "in" / "b.csv").write_text("time,HR\n2024-03-01T08:00:00,60\nlater,61\n")
@@ -155,7 +155,7 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_labels_and_events_that_name_people_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identifying_labels_and_events_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (day,) = read_table(people(1, 1), timezone=ROME)
     for labels, words in (
         ({"email": "x"}, r"labels\.email \(its name\)"),
@@ -173,7 +173,7 @@ def test_labels_and_events_that_name_people_are_refused(tmp_path: Path, monkeypa
     assert convert_recording(allowed, tmp_path / "out", allow=["labels.city"]).days == {"train": 1}
 
 
-def test_people_stay_in_their_split_whoever_else_comes() -> None:
+def test_split_assignment_is_stable_when_subjects_are_added() -> None:
     names = [f"p{number}" for number in range(3000)]
     dealt = [split_of(name, 0.1, 0.2) for name in names]
     assert [split_of(name, 0.1, 0.2) for name in reversed(names)] == dealt[::-1]
@@ -183,7 +183,7 @@ def test_people_stay_in_their_split_whoever_else_comes() -> None:
     assert {split_of(name, 0.0, 0.0) for name in names} == {"train"}
 
 
-def test_the_command_prints_and_saves(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_convert_command(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert cli.main(["convert", "table", str(table), str(out), "--timezone", ROME, "--test-share", "0.3"]) == 0
     assert "Wrote 24 days" in capsys.readouterr().out
@@ -211,7 +211,7 @@ def test_the_command_prints_and_saves(table: Path, tmp_path: Path, capsys: pytes
     assert not (tmp_path / "x").exists()
 
 
-def test_the_command_knows_every_source() -> None:
+def test_convert_command_accepts_every_source() -> None:
     assert ("auto", *SOURCES) == SOURCE_NAMES
     assert set(module.TITLES) == set(SOURCES)
 
@@ -225,7 +225,7 @@ def test_the_command_knows_every_source() -> None:
         ("embraceplus", "embraceplus", {"timezone": "Europe/Madrid"}, 3, 2),
     ],
 )
-def test_the_recordings(
+def test_convert_real_recordings(
     real_data: Path, tmp_path: Path, folder: str, kind: str, options: dict[str, str], days: int, of: int
 ) -> None:
     done = convert_recording(real_data / folder, tmp_path / "out", **options)  # type: ignore[arg-type]

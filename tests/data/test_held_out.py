@@ -1,4 +1,4 @@
-"""Days without some activities."""
+"""Held-out activities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sensorlm_hf.data.simulate import simulate_days
 HELD_OUT = ("running", "yoga", "football")
 
 
-def test_no_day_tells_or_shows_a_held_out_activity() -> None:
+def test_held_out_activities_are_removed_from_days() -> None:
     days = simulate_days(60, seed=4)
     kept = without_activities(days, HELD_OUT)
     assert 0 < len(kept) < len(days)
@@ -25,12 +25,12 @@ def test_no_day_tells_or_shows_a_held_out_activity() -> None:
         assert named & set(HELD_OUT)
 
 
-def test_aliases_name_the_activity_too() -> None:
+def test_aliases_are_held_out_too() -> None:
     days = simulate_days(40, seed=4)
     assert len(without_activities(days, ["jog"])) == len(without_activities(days, ["running"])) < len(days)
 
 
-def test_a_dataset_is_filtered_like_a_list(tmp_path) -> None:
+def test_dataset_and_list_are_filtered_alike(tmp_path) -> None:
     days = simulate_days(24, seed=4)
     write_days(days, tmp_path / "days")
     rows = load_sensor_days(tmp_path / "days", split="train", cache_dir=tmp_path / "cache")
@@ -40,7 +40,7 @@ def test_a_dataset_is_filtered_like_a_list(tmp_path) -> None:
     assert kept[0]["values"].shape == (1440, 26)
 
 
-def test_bad_input() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match=r"activities\[1\] 'juggling'"):
         check_activities(["running", "juggling"])
     with pytest.raises(TypeError, match="string 'running'"):

@@ -1,4 +1,4 @@
-"""What must not leave the machine."""
+"""Detection of identifying data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sensorlm_hf.data.privacy import check_identity, column_names, looks_like_id
         "device_serial", "labels.surname", "participant_number", "location",
     ],
 )  # fmt: skip
-def test_names_under_which_people_keep_identity(name: str) -> None:
+def test_identifying_names_are_detected(name: str) -> None:
     assert looks_like_identity(name)
 
 
@@ -29,11 +29,11 @@ def test_names_under_which_people_keep_identity(name: str) -> None:
         "hypertension",
     ],
 )  # fmt: skip
-def test_names_that_are_harmless(name: str) -> None:
+def test_harmless_names_are_accepted(name: str) -> None:
     assert not looks_like_identity(name)
 
 
-def test_columns_are_looked_into() -> None:
+def test_nested_columns_are_checked() -> None:
     features = sensor_day_features(labels={"age": 30, "home_city": "x"})
     assert "events.label" in column_names(features)
     assert "labels.home_city" in column_names(features)
@@ -45,7 +45,7 @@ def test_columns_are_looked_into() -> None:
         check_identity(datasets.Features({"gps_track": datasets.Value("string")}))
 
 
-def test_texts_are_looked_into() -> None:
+def test_text_values_are_checked() -> None:
     features = sensor_day_features()
     row = {"subject_id": "p1", "start": "2024-03-01T00:00:00+01:00", "events": [{"kind": "activity", "label": "run"}]}
     check_identity(features, [row, {**row, "labels": {"note": "ran 12.5 km, 1234 steps", "count": 5}}])
@@ -61,7 +61,7 @@ def test_texts_are_looked_into() -> None:
         check_identity(features, [{**row, "subject_id": "bob@example.org"}])
 
 
-def test_pseudonyms_depend_on_the_salt() -> None:
+def test_pseudonyms_depend_on_salt() -> None:
     assert pseudonym("anna", "a") == pseudonym("anna", "a")
     assert len({pseudonym("anna", "a"), pseudonym("anna", "b"), pseudonym("bob", "a")}) == 3
     assert pseudonym("anna", "a")[0] == "p"

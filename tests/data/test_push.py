@@ -1,4 +1,4 @@
-"""The look before a push, and the scripts."""
+"""Checks before a push, and the push scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_only_the_card_and_the_shards_are_sent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_card_and_shards_are_uploaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[str, Any]] = []
 
     class Api:
@@ -49,7 +49,7 @@ def test_only_the_card_and_the_shards_are_sent(folder: Path, monkeypatch: pytest
     assert calls[1][1]["allow_patterns"] == expected
 
 
-def test_identity_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_identifying_data_raises(folder: Path, tmp_path: Path) -> None:
     rows = datasets.load_dataset(
         "parquet", data_files=str(folder / "data" / "*"), split="train", cache_dir=str(tmp_path)
     )
@@ -63,7 +63,7 @@ def test_identity_is_refused(folder: Path, tmp_path: Path) -> None:
         check_folder(folder)
 
 
-def test_half_a_dataset_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_incomplete_dataset_raises(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no shards"):
         check_folder(tmp_path / "in" / "data")
     with pytest.raises(FileNotFoundError, match="no card"):
@@ -78,7 +78,7 @@ def test_half_a_dataset_is_refused(folder: Path, tmp_path: Path) -> None:
         check_folder(folder)
 
 
-def test_the_scripts_run(folder: Path, tmp_path: Path) -> None:
+def test_scripts_run(folder: Path, tmp_path: Path) -> None:
     def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, str(SCRIPTS / script), *words], capture_output=True, text=True)
 
@@ -92,7 +92,7 @@ def test_the_scripts_run(folder: Path, tmp_path: Path) -> None:
     assert "Wrote 1 day" in table.stdout
 
 
-def test_there_is_a_short_script_for_every_source() -> None:
+def test_every_source_has_a_short_script() -> None:
     from sensorlm_hf.data.readers.detect import SOURCES
 
     for source in (*SOURCES, "simulated"):

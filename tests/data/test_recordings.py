@@ -1,4 +1,4 @@
-"""The builder's configurations for recordings."""
+"""Dataset builder configurations for recordings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(rows: datasets.Dataset | datasets.IterableDataset) -> list[SensorDay]:
     return sorted((SensorDay.from_row(row) for row in rows), key=lambda day: day.sample_id)
 
 
-def test_a_recording_becomes_splits_by_person(tables: Path, tmp_path: Path) -> None:
+def test_recording_is_split_by_subject(tables: Path, tmp_path: Path) -> None:
     made = builder(tables, tmp_path / "cache", keep_ids=True)
     made.download_and_prepare()
     splits = made.as_dataset()
@@ -54,7 +54,7 @@ def test_a_recording_becomes_splits_by_person(tables: Path, tmp_path: Path) -> N
     assert made.info.features["values"] == datasets.Array2D((1440, 26), "float32")
 
 
-def test_processes_and_streams_give_the_same_rows(tables: Path, tmp_path: Path) -> None:
+def test_multiprocessing_and_streaming_give_same_rows(tables: Path, tmp_path: Path) -> None:
     one, two = builder(tables, tmp_path / "one"), builder(tables, tmp_path / "two")
     one.download_and_prepare()
     two.download_and_prepare(num_proc=2)
@@ -65,7 +65,7 @@ def test_processes_and_streams_give_the_same_rows(tables: Path, tmp_path: Path) 
     assert not any("anna" in name for name in names)
 
 
-def test_a_changed_file_is_read_again(tables: Path, tmp_path: Path) -> None:
+def test_changed_file_invalidates_cache(tables: Path, tmp_path: Path) -> None:
     first = builder(tables, tmp_path / "cache")
     assert first.cache_dir == builder(tables, tmp_path / "cache").cache_dir
     frame = pd.read_csv(tables / "0.csv")
@@ -74,7 +74,7 @@ def test_a_changed_file_is_read_again(tables: Path, tmp_path: Path) -> None:
     assert first.cache_dir != builder(tables, tmp_path / "cache", salt="y").cache_dir
 
 
-def test_what_is_missing_is_asked_for(tables: Path, tmp_path: Path) -> None:
+def test_missing_arguments_raise(tables: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs `recording`"):
         SensorDays("mmash", cache_dir=str(tmp_path))
     with pytest.raises(ValueError, match="Give `salt`"):
@@ -84,7 +84,7 @@ def test_what_is_missing_is_asked_for(tables: Path, tmp_path: Path) -> None:
     assert set(SOURCES) < set(SensorDays.builder_configs)
 
 
-def test_the_recordings(real_data: Path, tmp_path: Path) -> None:
+def test_real_recordings(real_data: Path, tmp_path: Path) -> None:
     made = SensorDays(
         "e4", cache_dir=str(tmp_path), recording=str(real_data / "empatica_e4"), timezone="Europe/Rome", salt="x"
     )
@@ -97,12 +97,12 @@ def test_the_recordings(real_data: Path, tmp_path: Path) -> None:
     assert mmash.as_dataset("train")[0]["labels"]["age"] > 18
 
 
-# People in a folder
+# Folders with several subjects
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """Fitbit exports of three people, as a folder or a zip each, and what lies beside them."""
+    """Fitbit exports of three subjects, each a folder or a zip, among unrelated files."""
     folder = tmp_path / "study"
     for number in (10, 2, 1):
         entries = [
@@ -121,7 +121,7 @@ def study(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_people_gives_each_their_days(study: Path, tmp_path: Path) -> None:
+def test_folder_of_subjects_assigns_days_to_each(study: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"timezone": "Europe/Berlin", "keep_ids": True, "precision": "exact"}
     done = convert_recording(study, tmp_path / "out", folder_of_people=True, **options)
     rows = load_sensor_days(tmp_path / "out", "train", cache_dir=tmp_path / "cache")
@@ -148,17 +148,17 @@ def test_a_folder_of_people_gives_each_their_days(study: Path, tmp_path: Path) -
     assert read(built.as_dataset("train")) == sorted(days, key=lambda day: day.sample_id)
 
 
-def test_people_taken_for_one_person_are_pointed_out(study: Path, tmp_path: Path) -> None:
+def test_folder_of_people_read_as_one_subject_is_reported(study: Path, tmp_path: Path) -> None:
     done = convert_recording(study, tmp_path / "out", timezone="Europe/Berlin")
     assert done.people == {"train": 1}
     assert done.report.notes["file-name-twice"].examples == [
-        "distance-2021-07-05.json",  # of anna_1 and anna_10; a zip inside of a folder is not looked into
+        "distance-2021-07-05.json",  # of anna_1 and anna_10; a zip inside a folder is not read
         "heart_rate-2021-07-05.json",
     ]
     assert "--folder-of-people" in done.report.notes["file-name-twice"].message
 
 
-def test_people_that_cannot_be_read_are_named_or_skipped(study: Path, tmp_path: Path) -> None:
+def test_unreadable_subjects_raise_or_are_skipped(study: Path, tmp_path: Path) -> None:
     (study / "anna_2.zip").write_bytes((study / "anna_2.zip").read_bytes()[:200])
     options: dict[str, Any] = {"timezone": "Europe/Berlin", "folder_of_people": True, "keep_ids": True}
     with pytest.raises(ValueError, match=r"anna_2\.zip is neither a folder nor a readable zip"):
@@ -178,7 +178,7 @@ def test_people_that_cannot_be_read_are_named_or_skipped(study: Path, tmp_path: 
         convert_recording(pd.DataFrame(), tmp_path / "out2", **options)
 
 
-def test_reports_of_parts_add_up() -> None:
+def test_partial_reports_are_merged() -> None:
     whole, parts = ReadReport(), ReadReport()
     for number in range(3):
         part = ReadReport()
@@ -191,10 +191,10 @@ def test_reports_of_parts_add_up() -> None:
     assert parts.notes["gone"].places == {"everywhere": 3}
 
 
-# On Ray
+# Ray
 
 
-def test_ray_is_asked_for_by_its_extra(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ray_raises(tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"sensorlm-hf\[ray\]"):
         convert_recording(tables, tmp_path / "out", ray_address="local")
@@ -204,7 +204,7 @@ def test_ray_is_asked_for_by_its_extra(tables: Path, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.slow
-def test_ray_writes_the_same_files(
+def test_ray_output_matches_single_process(
     tables: Path, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ray = pytest.importorskip("ray", reason="needs the extra: pip install 'sensorlm-hf[ray]'")
@@ -227,7 +227,7 @@ def test_ray_writes_the_same_files(
             assert files[0] == files[1]
             assert len(files[0]) > 2
             assert all((one / name).read_bytes() == (two / name).read_bytes() for name in files[0])
-        # A damaged person ends it with the sentence of the reader, and nothing is left of it.
+        # A damaged subject fails with the reader's error message and leaves no output.
         (study / "anna_10" / "Takeout" / "heart_rate-2021-07-05.json").write_text("[{")
         command = ["convert", "fitbit", str(study), str(tmp_path / "bad"), "--timezone", "Europe/Berlin"]
         assert cli.main([*command, "--folder-of-people", "--ray", "auto", "--num-proc", "2"]) == 2

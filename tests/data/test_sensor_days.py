@@ -1,4 +1,4 @@
-"""Days as datasets: the builder, Parquet folders and what is refused."""
+"""Days as datasets: the builder, Parquet folders and rejected input."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sensorlm_hf.data import sensor_days as module
 from sensorlm_hf.data.shards import round_values
 from sensorlm_hf.data.simulate import simulate_days
 
-PEOPLE = 150  # 135 of them in training: three blocks for two processes
+PEOPLE = 150  # 135 training rows: three blocks for two processes
 
 
 def a_day(number: int = 0, minutes: int = 30, **changes: object) -> SensorDay:
@@ -63,14 +63,14 @@ def same_rows(left: datasets.Dataset, right: datasets.Dataset) -> bool:
     )
 
 
-def test_rows_are_the_days_of_the_simulator(cohort: datasets.DatasetDict) -> None:
+def test_rows_match_simulated_days(cohort: datasets.DatasetDict) -> None:
     made = simulate_days(4, seed=3, days_per_person=1)
     assert [SensorDay.from_row(cohort["train"][row]) for row in range(4)] == made
     first_test = PEOPLE - len(cohort["test"])
     assert SensorDay.from_row(cohort["test"][0]) == simulate_days(1, 3, days_per_person=1, start_person=first_test)[0]
 
 
-def test_splits_have_people_of_their_own(cohort: datasets.DatasetDict) -> None:
+def test_splits_have_disjoint_subjects(cohort: datasets.DatasetDict) -> None:
     people = {split: set(rows["subject_id"]) for split, rows in cohort.items()}
     assert {split: len(names) for split, names in people.items()} == {"train": 127, "validation": 8, "test": 15}
     assert not people["train"] & people["validation"]
@@ -78,23 +78,21 @@ def test_splits_have_people_of_their_own(cohort: datasets.DatasetDict) -> None:
     assert not people["validation"] & people["test"]
 
 
-def test_two_processes_build_what_one_builds(cohort: datasets.DatasetDict, tmp_path: Path) -> None:
+def test_two_processes_match_one(cohort: datasets.DatasetDict, tmp_path: Path) -> None:
     builder = SensorDays(cache_dir=str(tmp_path), people=PEOPLE, days_per_person=1, seed=3)
     builder.download_and_prepare(num_proc=2)
     twice = builder.as_dataset().with_format("numpy", columns=["values"], output_all_columns=True)
     assert all(same_rows(cohort[split], twice[split]) for split in cohort)
 
 
-def test_a_stream_gives_the_same_rows(cohort: datasets.DatasetDict, tmp_path: Path) -> None:
+def test_streaming_gives_same_rows(cohort: datasets.DatasetDict, tmp_path: Path) -> None:
     stream = SensorDays(cache_dir=str(tmp_path), people=PEOPLE, days_per_person=1, seed=3).as_streaming_dataset("test")
     streamed = [SensorDay.from_row(row) for row in stream]
     assert streamed == [SensorDay.from_row(row) for row in cohort["test"]]
     assert not list(tmp_path.rglob("*.arrow"))
 
 
-def test_a_cohort_is_prepared_once_and_again_when_the_simulator_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cohort_cache_is_invalidated_by_simulator_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     whole = module.iter_simulated_days
 
@@ -112,9 +110,7 @@ def test_a_cohort_is_prepared_once_and_again_when_the_simulator_changes(
     assert calls.count(16) == 2
 
 
-def test_the_fingerprint_follows_every_source_file_of_the_simulator(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fingerprint_covers_every_simulator_source_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "package"
     shutil.copytree(Path(module.__file__).parents[1], copy, ignore=shutil.ignore_patterns("checkpoints", ".*", "__py*"))
     monkeypatch.setattr(module, "_PACKAGE", copy)
@@ -135,7 +131,7 @@ def test_the_fingerprint_follows_every_source_file_of_the_simulator(
     assert fingerprint() == before
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_written_days_round_trip(tmp_path: Path) -> None:
     days = [a_day(number) for number in range(7)]
     assert write_days(iter(days), tmp_path / "set", days_per_shard=3) == 7
     rows = load_sensor_days(tmp_path / "set", "train", cache_dir=tmp_path / "cache")
@@ -150,7 +146,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     ]
 
 
-def test_plain_datasets_reads_a_folder_with_its_splits(tmp_path: Path) -> None:
+def test_plain_datasets_loads_folder_with_splits(tmp_path: Path) -> None:
     write_days([a_day(0)], tmp_path / "set")
     write_days([a_day(1), a_day(2)], tmp_path / "set", split="test")
     loaded = datasets.load_dataset(str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
@@ -159,7 +155,7 @@ def test_plain_datasets_reads_a_folder_with_its_splits(tmp_path: Path) -> None:
     assert np.isnan(np.asarray(loaded["test"][0]["values"])[5:9, 2]).all()
 
 
-def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
+def test_cohort_on_disk_matches_builder(tmp_path: Path) -> None:
     counts = write_cohort(tmp_path / "set", people=20, days_per_person=2, seed=4)
     assert counts == {"train": 34, "validation": 2, "test": 4}
     builder = SensorDays(cache_dir=str(tmp_path / "cache"), people=20, days_per_person=2, seed=4)
@@ -176,14 +172,14 @@ def test_a_cohort_on_disk_equals_the_builder(tmp_path: Path) -> None:
         write_cohort(tmp_path / "set", people=20)
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
     write_days([a_day(0)], tmp_path)
     with pytest.raises(FileExistsError, match="already contains shards of split 'train'"):
         write_days([a_day(1)], tmp_path)
     assert [d.sample_id for d in map(SensorDay.from_row, load_sensor_days(tmp_path, "train"))] == [a_day(0).sample_id]
 
 
-def test_a_stream_that_breaks_leaves_no_half_split(tmp_path: Path) -> None:
+def test_failed_stream_leaves_no_partial_split(tmp_path: Path) -> None:
     def broken() -> Iterator[SensorDay]:
         yield from (a_day(0), a_day(1), a_day(2))
         raise OSError("the disk of the watch is gone")
@@ -204,15 +200,13 @@ def test_a_stream_that_breaks_leaves_no_half_split(tmp_path: Path) -> None:
         ([a_day(0)], {"split": "../train"}, "`split` must be a name"),
     ],
 )
-def test_days_that_do_not_fit_are_refused(
-    tmp_path: Path, days: list[SensorDay], options: dict[str, object], words: str
-) -> None:
+def test_incompatible_days_raise(tmp_path: Path, days: list[SensorDay], options: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         write_days(days, tmp_path, **options)  # type: ignore[arg-type]
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-def test_labels_may_be_missing_and_their_types_given(tmp_path: Path) -> None:
+def test_missing_labels_and_explicit_label_types(tmp_path: Path) -> None:
     days = [a_day(0, labels={}), a_day(1, labels={"anxiety": True}), a_day(2, labels={"smoker": False})]
     write_days(days, tmp_path / "set", label_types={"anxiety": False, "smoker": False})
     rows = load_sensor_days(tmp_path / "set", "train", cache_dir=tmp_path / "cache")
@@ -221,7 +215,7 @@ def test_labels_may_be_missing_and_their_types_given(tmp_path: Path) -> None:
         sensor_day_features(labels={"when": datetime(2024, 1, 1, tzinfo=timezone.utc)})
 
 
-def test_the_schema_of_a_dataset(tmp_path: Path) -> None:
+def test_schema_of_dataset(tmp_path: Path) -> None:
     wide = simulate_days(1, schema="sensorlm-34")
     write_days(wide, tmp_path / "set")
     rows = load_sensor_days(tmp_path / "set", "train", cache_dir=tmp_path / "cache")
@@ -240,12 +234,12 @@ def test_the_schema_of_a_dataset(tmp_path: Path) -> None:
         ("someone/days-of-nobody", FileNotFoundError, "neither a folder of days"),
     ],
 )
-def test_sources_that_are_none(source: str, error: type[Exception], words: str, tmp_path: Path) -> None:
+def test_invalid_sources_raise(source: str, error: type[Exception], words: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=words):
         load_sensor_days(source, cache_dir=tmp_path)
 
 
-def test_a_dataset_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_unrelated_dataset_raises(tmp_path: Path) -> None:
     datasets.Dataset.from_dict({"text": ["a", "b"]}).to_parquet(str(tmp_path / "train.parquet"))
     with pytest.raises(ValueError, match="has the columns text, but no `values`"):
         load_sensor_days(tmp_path, cache_dir=tmp_path / "cache")
@@ -260,12 +254,12 @@ def test_a_dataset_of_something_else_is_refused(tmp_path: Path) -> None:
         ({"validation_share": 0.5, "test_share": 0.5}, "leave people to train on"),
     ],
 )
-def test_configurations_that_make_no_sense(options: dict[str, object], words: str) -> None:
+def test_invalid_configurations_raise(options: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SensorDaysConfig(**options)  # type: ignore[arg-type]
 
 
-def test_every_person_is_in_exactly_one_split() -> None:
+def test_every_subject_is_in_exactly_one_split() -> None:
     for people in (1, 2, 7, 10, 33, 1000):
         config = SensorDaysConfig(people=people)
         dealt = [person for split in module.SPLITS for person in config.people_of(split)]
@@ -274,7 +268,7 @@ def test_every_person_is_in_exactly_one_split() -> None:
         config.people_of("dev")
 
 
-def test_input_days_are_not_changed(tmp_path: Path) -> None:
+def test_input_days_are_not_modified(tmp_path: Path) -> None:
     day = a_day(0)
     before = dataclasses.replace(day, values=day.values.copy())
     write_days([day], tmp_path)

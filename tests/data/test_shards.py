@@ -1,4 +1,4 @@
-"""How exactly days are stored, and how small."""
+"""Precision and size of stored days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sensorlm_hf.schema import list_schemas
 
 
 @pytest.mark.parametrize("name", list_schemas())
-def test_rounding_keeps_what_a_channel_can_tell(name: str) -> None:
+def test_rounding_preserves_channel_precision(name: str) -> None:
     schema = get_schema(name)
     values = np.stack([day.values for day in simulate_days(3, schema=name)])
     rounded = round_values(values, schema)
@@ -32,14 +32,14 @@ def test_rounding_keeps_what_a_channel_can_tell(name: str) -> None:
     assert set(whole.tolist()) <= set(rounded[..., schema.index("steps")].ravel().tolist())
 
 
-def test_rounding_at_the_edges() -> None:
+def test_rounding_edge_cases() -> None:
     schema = get_schema("sensorlm-26")
     row = np.full((1, 26), np.nan)
     row[0, :4] = [0.0, -72.03, 1e-9, 3e4]
     assert round_values(row, schema)[0, :4].tolist() == [0.0, -72.0, 0.0, 30000.0]
 
 
-def test_compact_shards_are_small_and_plainly_readable(tmp_path: Path) -> None:
+def test_compact_shards_are_small_and_readable_with_plain_parquet(tmp_path: Path) -> None:
     days = simulate_days(64, seed=1)
     for precision in ("exact", "compact"):
         write_days(days, tmp_path / precision, precision=precision)
@@ -58,7 +58,7 @@ def test_compact_shards_are_small_and_plainly_readable(tmp_path: Path) -> None:
     assert (values.compression, "BYTE_STREAM_SPLIT" in values.encodings) == ("ZSTD", True)
 
 
-def test_the_table_is_what_datasets_would_make() -> None:
+def test_table_matches_datasets_output() -> None:
     from sensorlm_hf.data.rows import dataset_row, sensor_day_features
 
     days = simulate_days(3)
@@ -70,7 +70,7 @@ def test_the_table_is_what_datasets_would_make() -> None:
         assert SensorDay.from_row(a) == SensorDay.from_row(b)
 
 
-def test_several_splits_at_once_are_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_multiple_splits_are_written_atomically(tmp_path: Path) -> None:
     days = simulate_days(6)
     with DayWriter(tmp_path, days_per_shard=2) as writer:
         for position, day in enumerate(days):

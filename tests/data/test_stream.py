@@ -42,7 +42,7 @@ def batches(stream: SensorDayStream) -> list[list[str]]:
     return [names(batch) for batch in loader]
 
 
-def test_a_streamed_day_is_the_day_that_the_dataset_holds(folder: Path) -> None:
+def test_streamed_days_match_dataset(folder: Path) -> None:
     rows = load_sensor_days(folder, "train")
     held = {day.sample_id: day for day in (SensorDay.from_row(row) for row in rows)}
     streamed = [item["day"] for item in SensorDayStream(folder, batch_size=4)]
@@ -58,7 +58,7 @@ def test_a_streamed_day_is_the_day_that_the_dataset_holds(folder: Path) -> None:
         )
 
 
-def test_the_order_depends_on_seed_and_epoch_alone(folder: Path) -> None:
+def test_order_depends_only_on_seed_and_epoch(folder: Path) -> None:
     stream = SensorDayStream(folder, batch_size=4, seed=1)
     first = batches(stream)
     stream.set_epoch(1)
@@ -80,7 +80,7 @@ def in_order(folder: Path) -> list[dict[str, Any]]:
     return [{"day": day} for day in SensorDayStream(folder, batch_size=1).first_days(DAYS)]
 
 
-def test_nobody_is_twice_in_a_batch(folder: Path) -> None:
+def test_subjects_are_unique_within_batch(folder: Path) -> None:
     stream = SensorDayStream(folder, batch_size=8)
     for epoch in range(3):
         stream.set_epoch(epoch)
@@ -91,7 +91,7 @@ def test_nobody_is_twice_in_a_batch(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty people with three days each, no two of them in the same or in neighbouring shards."""
+    """Forty subjects with three days each, never in the same or adjacent shards."""
     path = tmp_path_factory.mktemp("apart")
     days = list(iter_simulated_days(120, seed=2, days_per_person=3))
     write_days([day for first in range(3) for day in days[first::3]], path, days_per_shard=10)
@@ -99,7 +99,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("world", "workers"), [(2, 0), (3, 0), (2, 2), (3, 2)])
-def test_nobody_is_twice_in_a_global_batch(
+def test_subjects_are_unique_within_global_batch(
     apart: Path, world: int, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     streams = [
@@ -116,10 +116,10 @@ def test_nobody_is_twice_in_a_global_batch(
         for parts in zip(*ranks, strict=True):
             together = [person for part in parts for person in part]
             assert len(set(together)) == len(together) == 6 * world
-        # What readers that know nothing of each other would draw.
+        # Batches drawn by uncoordinated readers.
         own = [people_of_a_reader_alone(stream) for stream in streams]
         alone += sum(len(set(chain(*parts))) < 6 * world for parts in zip(*own, strict=True))
-    assert alone > 0, "there was nothing to keep apart"
+    assert alone > 0, "uncoordinated readers should have repeated a subject"
     assert caplog.text == ""
 
 
@@ -129,7 +129,7 @@ def people(stream: SensorDayStream, size: int = 6) -> list[list[str]]:
 
 
 def people_of_a_reader_alone(stream: SensorDayStream) -> list[list[int]]:
-    """The batches of the first worker, drawn without a look at the other processes."""
+    """Batches of the first worker, drawn independently of the other processes."""
     workers, numbers = max(1, stream.num_workers), np.concatenate(stream._people)
     order = np.random.default_rng([stream.seed, stream.epoch]).permutation(len(stream.shards))
     reader = stream.rank * workers
@@ -139,7 +139,7 @@ def people_of_a_reader_alone(stream: SensorDayStream) -> list[list[int]]:
     return [list(numbers[chosen]) for chosen in rng.permutation(rows)[: len(rows) // 6 * 6].reshape(-1, 6)]
 
 
-def test_a_batch_with_more_days_than_people_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_batch_larger_than_number_of_subjects_warns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_days(iter_simulated_days(16, seed=2, days_per_person=8), tmp_path)
     stream = SensorDayStream(tmp_path, batch_size=4, buffer_size=4)
     assert len(list(stream)) == len(stream) == 16
@@ -148,9 +148,7 @@ def test_a_batch_with_more_days_than_people_says_so(tmp_path: Path, caplog: pyte
     assert "the buffer of 16 days contains only 2 people" in record.getMessage()
 
 
-def test_a_buffer_grows_where_the_days_of_a_person_follow_one_another(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_buffer_grows_when_days_of_a_subject_are_consecutive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_days(iter_simulated_days(64, seed=2, days_per_person=8), tmp_path, days_per_shard=8)
     stream = SensorDayStream(tmp_path, batch_size=4, buffer_size=12)
     for epoch in range(3):
@@ -161,7 +159,7 @@ def test_a_buffer_grows_where_the_days_of_a_person_follow_one_another(
 
 
 @pytest.mark.parametrize("column", ["values", "subject_id"])
-def test_shards_of_something_else_are_named(tmp_path: Path, column: str) -> None:
+def test_unrelated_shards_raise(tmp_path: Path, column: str) -> None:
     pq.write_table(pa.table({column: ["x"]}), tmp_path / "train-00000.parquet")
     missing = "subject_id" if column == "values" else "values"
     with pytest.raises(ValueError, match=rf"contains no days: it has the columns {column}, but no `{missing}`"):
@@ -169,7 +167,7 @@ def test_shards_of_something_else_are_named(tmp_path: Path, column: str) -> None
 
 
 @pytest.mark.parametrize(("world", "workers"), [(2, 0), (4, 0), (1, 2)])
-def test_readers_share_an_epoch_without_meeting(folder: Path, world: int, workers: int) -> None:
+def test_readers_partition_an_epoch(folder: Path, world: int, workers: int) -> None:
     def epoch(number: int) -> list[list[list[str]]]:
         streams = [
             SensorDayStream(folder, batch_size=4, num_workers=workers, rank=rank, world_size=world)
@@ -190,7 +188,7 @@ def test_readers_share_an_epoch_without_meeting(folder: Path, world: int, worker
 
 
 @pytest.mark.parametrize(("workers", "skipped"), [(0, 1), (0, 5), (2, 5)])
-def test_skipped_batches_are_not_read_and_the_rest_are_as_before(folder: Path, workers: int, skipped: int) -> None:
+def test_skipped_batches_are_not_read(folder: Path, workers: int, skipped: int) -> None:
     stream = SensorDayStream(folder, batch_size=4, num_workers=workers)
     stream.set_epoch(3)
     expected = batches(stream)
@@ -203,7 +201,7 @@ def test_skipped_batches_are_not_read_and_the_rest_are_as_before(folder: Path, w
     assert batches(stream) == expected
 
 
-def test_epochs_travel_with_the_days(folder: Path) -> None:
+def test_streamed_items_include_epoch(folder: Path) -> None:
     stream = SensorDayStream(folder, batch_size=4)
     stream.set_epoch(7)
     assert {item["epoch"] for item in stream} == {7}
@@ -220,12 +218,12 @@ def test_epochs_travel_with_the_days(folder: Path) -> None:
         ({"batch_size": 6, "num_workers": 8}, "only 5 of the 40 days"),
     ],
 )
-def test_bad_numbers_are_named(folder: Path, options: dict[str, int], words: str) -> None:
+def test_invalid_numbers_raise(folder: Path, options: dict[str, int], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SensorDayStream(folder, **options)
 
 
-def test_other_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
+def test_other_invalid_arguments_raise(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"contains no data/test-\*.parquet"):
         SensorDayStream(folder, "test", batch_size=1)
     with pytest.raises(FileNotFoundError, match="neither a folder of Parquet shards nor a reachable Hub dataset"):

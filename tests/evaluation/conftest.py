@@ -15,7 +15,7 @@ from tiny_models import MAX_TOKENS, tiny_folders
 
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Returns the folder of a tiny random model of an objective, made on first use; it reads 48 tokens."""
+    """Returns the folder of a tiny random model with an objective, created on first use, with 48 text positions."""
     tokenizer = train_tokenizer(CaptionBuilder().batch(simulate_days(8, seed=9)), vocab_size=400, max_length=MAX_TOKENS)
     return tiny_folders(
         tmp_path_factory.mktemp("models"),

@@ -1,4 +1,4 @@
-"""A model whose embeddings are written down in the test, days to go with it, results, a study and a page reader."""
+"""A stub model with predefined embeddings, matching days, sample results, a study and an HTML page parser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MINUTES = 4
 
 
 def embedded_day(vector: Sequence[float], number: int = 0, **labels: Any) -> SensorDay:
-    """A day whose embedding is a vector of two numbers, scaled to length 1."""
+    """A day whose embedding is a two-dimensional unit vector."""
     values = np.full((MINUTES, 26), np.nan, np.float32)
     values[0, :2] = vector
     return SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc) + timedelta(days=number), "p", labels=labels)
@@ -32,7 +32,7 @@ def at(degrees: float) -> list[float]:
 
 
 class StubExtractor:
-    """Passes days unchanged, and keeps how many came at once."""
+    """Passes days through unchanged and records the batch sizes."""
 
     window_minutes = MINUTES
     is_one_day = staticmethod(SensorLMFeatureExtractor.is_one_day)
@@ -47,7 +47,7 @@ class StubExtractor:
 
 
 class StubTokenizer:
-    """Numbers the texts that it knows, and keeps how it was asked."""
+    """Maps known texts to ids and records its calls."""
 
     def __init__(self, texts: Mapping[str, Sequence[float]], batches: list[int]) -> None:
         self.numbers = {text: number for number, text in enumerate(texts)}
@@ -65,7 +65,7 @@ class StubTokenizer:
 
 
 class StubProcessor:
-    """A processor of the two stubs above. It keeps what it was asked."""
+    """A processor made of the two stubs above, which records its calls."""
 
     def __init__(self, texts: Mapping[str, Sequence[float]]) -> None:
         self.vectors = {text: list(vector) for text, vector in texts.items()}
@@ -87,7 +87,7 @@ class StubProcessor:
 
 
 class StubModel(torch.nn.Module):
-    """Embeds days by their first two values and texts by the processor's table; writes the text nearest to a day."""
+    """Embeds days by their first two values and texts by a lookup table; generates the text nearest to each day."""
 
     def __init__(self, processor: StubProcessor, scale: float = 1.0) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def stubs(texts: Mapping[str, Sequence[float]], scale: float = 1.0) -> tuple[Stu
 
 
 class Page(HTMLParser):
-    """A page that was read: what it fetches from elsewhere, the words of its pictures, and elements left open."""
+    """A parsed page: external resources, text in its figures, and unclosed elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ RESULTS: dict[str, Any] = {
     },
     "captioning": {"bleu4": 31.25, "rougeL": 0.5, "chance": {"bleu4": 6.0, "rougeL": 0.3}, "days": 20},
 }
-"""Results of an evaluation, as far as tables show them."""
+"""Evaluation results, limited to the fields shown in tables."""
 
 STUDY: dict[str, Any] = {
     "title": "Ablations",

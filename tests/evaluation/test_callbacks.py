@@ -1,4 +1,4 @@
-"""Zero-shot scores along a training run."""
+"""Zero-shot evaluation during training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def parts() -> tuple[SensorLMModel, SensorLMProcessor, list[SensorDay]]:
     return model, SensorLMProcessor.from_pretrained(demo_checkpoint()), list(iter_simulated_days(24, seed=77))
 
 
-def test_scores_are_those_of_the_evaluation_and_reach_the_log(parts: Any, tmp_path: Path) -> None:
+def test_callback_scores_match_evaluation_and_are_logged(parts: Any, tmp_path: Path) -> None:
     model, processor, days = parts
     callback = ZeroShotCallback(processor, days, ["environment", get_task("locomotion")], max_days=20)
     collator = SensorLMCollator(processor, max_length=64, training=False)
@@ -50,7 +50,7 @@ def test_scores_are_those_of_the_evaluation_and_reach_the_log(parts: Any, tmp_pa
     assert len(logged) == 1
 
 
-def test_what_cannot_be_scored_is_said_at_once(parts: Any) -> None:
+def test_invalid_tasks_raise_at_construction(parts: Any) -> None:
     _, processor, days = parts
     bare = [SensorDay(day.values, day.start, day.subject_id, day.schema) for day in days[:3]]
     with pytest.raises(ValueError, match="None of the 3 held-out days has a label for task 'activity'"):

@@ -1,4 +1,4 @@
-"""Generated captions against those of the builder."""
+"""Scoring of generated captions against those of the caption builder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EAST, NORTH, WEST = "a day of going far east", "the day went north instead", "we
 TEXTS = {EAST: at(0), NORTH: at(90), WEST: at(180)}
 
 
-def test_right_captions_score_full_marks_whatever_their_case() -> None:
+def test_correct_captions_have_maximum_scores_in_any_case() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85, 170))]
     result = evaluate_captioning(model, processor, days, [EAST.upper(), NORTH.title(), WEST], max_new_tokens=9)
@@ -22,7 +22,7 @@ def test_right_captions_score_full_marks_whatever_their_case() -> None:
     assert model.options["max_new_tokens"] == 9
 
 
-def test_wrong_captions_score_as_the_metric_says() -> None:
+def test_wrong_captions_match_caption_scores() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(angle), number) for number, angle in enumerate((85, 85))]
     result = evaluate_captioning(model, processor, days, [EAST, NORTH])
@@ -31,22 +31,22 @@ def test_wrong_captions_score_as_the_metric_says() -> None:
     assert 0 < result["rougeL"] < 1
 
 
-def test_chance_is_the_caption_of_another_day() -> None:
+def test_chance_uses_captions_of_other_days() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85))]
     chance = evaluate_captioning(model, processor, days, [EAST, NORTH])["chance"]
     expected = caption_scores([NORTH, EAST], [EAST, NORTH])
-    assert {name: chance[name] for name in expected} == expected, "of two days, the other's"
-    assert chance["claims"] == 0  # captions that tell no fact that a template knows
+    assert {name: chance[name] for name in expected} == expected, "with two days, chance uses the caption of the other"
+    assert chance["claims"] == 0  # captions without any sentence that matches a template
     for seed in range(5):
-        # No day is its own stranger: the captions share no word.
+        # No day is paired with itself: the captions share no word.
         model, processor = stubs({"one": at(0), "two": at(90), "three": at(180)})
         days = [embedded_day(at(angle), number) for number, angle in enumerate((5, 85, 170))]
         result = evaluate_captioning(model, processor, days, ["one", "two", "three"], seed=seed)
         assert result["chance"]["rougeL"] == 0.0
 
 
-def test_too_few_days_and_references_are_refused() -> None:
+def test_too_few_days_or_references_raise() -> None:
     model, processor = stubs(TEXTS)
     day = embedded_day(at(5))
     with pytest.raises(ValueError, match="got 1 days and 1 references"):

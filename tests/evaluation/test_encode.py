@@ -1,4 +1,4 @@
-"""Days and texts to embeddings and captions, in batches."""
+"""Batched encoding of days and texts, and captioning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sensorlm_hf.processing import SensorLMProcessor
 TEXTS = {"east": [1.0, 0.0], "north": [0.0, 3.0], "west": [-2.0, 0.0]}
 
 
-def test_a_stream_is_cut_as_it_comes() -> None:
+def test_batches_are_taken_lazily_from_stream() -> None:
     def endless() -> Iterator[int]:
         number = 0
         while True:
@@ -34,7 +34,7 @@ def test_a_stream_is_cut_as_it_comes() -> None:
         list(batched([1], 0))
 
 
-def test_days_are_embedded_in_order_and_in_batches() -> None:
+def test_encode_days_in_order_and_batches() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(angle), number) for number, angle in enumerate((0, 90, 30, 180, 45))]
     rows = encode_days(model, processor, days, batch_size=2)
@@ -43,7 +43,7 @@ def test_days_are_embedded_in_order_and_in_batches() -> None:
     assert rows == pytest.approx(np.array([at(angle) for angle in (0, 90, 30, 180, 45)]), abs=1e-6)
 
 
-def test_texts_are_embedded_in_order_and_cut_where_the_model_ends() -> None:
+def test_encode_texts_in_order_and_truncated() -> None:
     model, processor = stubs(TEXTS)
     rows = encode_texts(model, processor, ["west", "east", "north"], batch_size=2)
     assert rows == pytest.approx(np.array([[-1, 0], [1, 0], [0, 1]]), abs=1e-6)
@@ -52,14 +52,14 @@ def test_texts_are_embedded_in_order_and_cut_where_the_model_ends() -> None:
     assert processor.options["max_length"] == 16
 
 
-def test_captions_come_in_order_without_margins() -> None:
+def test_captions_are_in_order_and_stripped() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(angle), number) for number, angle in enumerate((80, 10, 170))]
     assert caption_days(model, processor, days, batch_size=2, num_beams=3) == ["north", "east", "west"]
     assert model.options == {"max_new_tokens": 128, "num_beams": 3}
 
 
-def test_a_progress_bar_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_bar_is_optional(capsys: pytest.CaptureFixture[str]) -> None:
     model, processor = stubs(TEXTS)
     encode_days(model, processor, [embedded_day(at(0))])
     assert capsys.readouterr().err == ""
@@ -68,7 +68,7 @@ def test_a_progress_bar_is_shown_when_asked_for(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("work", [encode_days, encode_texts, caption_days])
-def test_nothing_to_do_and_impossible_batches_are_refused(work: Callable[..., Any]) -> None:
+def test_empty_input_and_invalid_batch_size_raise(work: Callable[..., Any]) -> None:
     model, processor = stubs(TEXTS)
     with pytest.raises(ValueError, match="pass at least one"):
         work(model, processor, [])
@@ -78,14 +78,14 @@ def test_nothing_to_do_and_impossible_batches_are_refused(work: Callable[..., An
 
 
 @pytest.mark.parametrize("work", [encode_days, caption_days])
-def test_the_processor_of_another_model_is_refused(work: Callable[..., Any]) -> None:
+def test_mismatched_processor_raises(work: Callable[..., Any]) -> None:
     model, processor = stubs(TEXTS)
-    model.config.sensor_config.patch_minutes = 3  # does not divide the processor's window
+    model.config.sensor_config.patch_minutes = 3  # does not divide the processor's window length
     with pytest.raises(ValueError, match="Use the processor saved with the model"):
         work(model, processor, [embedded_day(at(0))])
 
 
-def test_batches_change_no_embedding_of_a_real_model(folder_of: Callable[[str], Path]) -> None:
+def test_embeddings_do_not_depend_on_batch_size(folder_of: Callable[[str], Path]) -> None:
     model = load_pretrained(folder_of("coca")).eval()
     processor = SensorLMProcessor.from_pretrained(folder_of("coca"))
     days = simulate_days(5, seed=9)
@@ -98,7 +98,7 @@ def test_batches_change_no_embedding_of_a_real_model(folder_of: Callable[[str], 
     assert together == caption_days(model, processor, days, batch_size=2, max_new_tokens=6)
 
 
-def test_entire_batches_are_shared_out_and_put_back_in_order() -> None:
+def test_whole_batches_are_distributed_and_results_reordered() -> None:
     seen = []
     doubled = Ranks().map(lambda batch: seen.append(len(batch)) or [2 * x for x in batch], list(range(7)), 3)
     assert doubled == [0, 2, 4, 6, 8, 10, 12]

@@ -1,4 +1,4 @@
-"""Evaluation of a model: what is measured, that it resumes, and that two processes get the numbers of one."""
+"""Model evaluation: measured tasks, resuming, and equal results for one and two processes."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ Folder = Callable[[str], Path]
         ("coca", {"zero_shot", "retrieval", "captioning"}),
     ],
 )
-def test_what_an_objective_can_do_is_measured(folder_of: Folder, cohort: Path, objective: str, parts: set[str]) -> None:
+def test_tasks_supported_by_objective_are_evaluated(
+    folder_of: Folder, cohort: Path, objective: str, parts: set[str]
+) -> None:
     result = evaluate_model(folder_of(objective), str(cohort), split="train", caption_days=3)
     assert {"zero_shot", "retrieval", "captioning"} & set(result) == parts
     assert (result["days"], result["people"], result["split"], result["objective"]) == (20, 10, "train", objective)
-    assert result["max_text_length"] == 48, "as many tokens as the model reads"
+    assert result["max_text_length"] == 48, "should default to the model's maximum"
     assert json.loads(json.dumps(finite(result), allow_nan=False))
     for task, scores in result.get("zero_shot", {}).items():
         assert 0 < scores["days"] <= 20, task
@@ -54,17 +56,17 @@ def test_what_an_objective_can_do_is_measured(folder_of: Folder, cohort: Path, o
         assert result["captioning"]["days"] == 3
 
 
-def test_the_same_arguments_give_the_same_numbers(folder_of: Folder, cohort: Path) -> None:
+def test_evaluation_is_deterministic(folder_of: Folder, cohort: Path) -> None:
     def numbers(**options: Any) -> dict[str, Any]:
         result = evaluate_model(folder_of("coca"), str(cohort), split="train", caption_days=4, **options)
         result.pop("seconds")
         return finite(result)
 
     assert numbers(seed=1) == numbers(seed=1)
-    assert numbers(seed=1)["retrieval"] != numbers(seed=2)["retrieval"], "captions of another seed"
+    assert numbers(seed=1)["retrieval"] != numbers(seed=2)["retrieval"], "another seed should give other captions"
 
 
-def test_tasks_that_label_no_day_are_left_out_with_a_warning(
+def test_tasks_without_labelled_days_are_skipped_with_warning(
     folder_of: Folder, tmp_path: Path, cohort: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     days = [day for day in simulate_days(40, seed=1) if day.labels["main_activity"] == "yoga"][:2]
@@ -78,7 +80,7 @@ def test_tasks_that_label_no_day_are_left_out_with_a_warning(
         evaluate_model(folder_of("clip"), str(tmp_path / "days"), tasks=["gym_cardio"])
 
 
-def test_a_single_day_is_classified_but_not_retrieved_or_captioned(folder_of: Folder, cohort: Path) -> None:
+def test_single_day_skips_retrieval_and_captioning(folder_of: Folder, cohort: Path) -> None:
     result = evaluate_model(folder_of("coca"), str(cohort), split="train", max_days=1)
     assert math.isnan(result["zero_shot"]["activity"]["auroc"])
     assert not {"retrieval", "captioning"} & set(result)
@@ -114,17 +116,17 @@ def test_captioned_days_are_spread_over_the_dataset(
         ({"split": "tests"}, "tests"),
     ],
 )
-def test_what_cannot_be_is_refused(folder_of: Folder, cohort: Path, change: dict[str, Any], words: str) -> None:
+def test_invalid_arguments_raise(folder_of: Folder, cohort: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         evaluate_model(folder_of("coca"), str(cohort), **change)
 
 
-def test_tasks_that_the_model_cannot_do_are_refused(folder_of: Folder, cohort: Path) -> None:
+def test_tasks_unsupported_by_model_raise(folder_of: Folder, cohort: Path) -> None:
     with pytest.raises(ValueError, match="'activity' is not possible here: a cap model has no text embedding"):
         evaluate_model(folder_of("cap"), str(cohort), tasks=["activity"])
 
 
-def test_all_zero_shot_tasks_are_the_default(folder_of: Folder, cohort: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_default_is_all_zero_shot_tasks(folder_of: Folder, cohort: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         result = evaluate_model(folder_of("clip"), str(cohort), split="train")
     left_out = re.findall(r"Skipping (.*): no day", caplog.text)
@@ -147,16 +149,14 @@ def test_all_zero_shot_tasks_are_the_default(folder_of: Folder, cohort: Path, ca
         (None, "high_level_summary_caption"),
     ],
 )
-def test_captions_are_of_the_kind_that_the_model_writes(
-    tmp_path: Path, options: dict[str, Any] | None, key: str
-) -> None:
+def test_caption_key_matches_training(tmp_path: Path, options: dict[str, Any] | None, key: str) -> None:
     if options is not None:
         (tmp_path / "training.json").write_text(json.dumps({"options": options}))
     assert trained_key(tmp_path) == key
     assert trained_key("somebody/on-the-hub") == "high_level_summary_caption"
 
 
-def test_the_demo_model_is_compared_with_names_and_numbers(cohort: Path) -> None:
+def test_demo_model_default_and_explicit_caption_key(cohort: Path) -> None:
     few: dict[str, Any] = {"split": "train", "tasks": ["embedding_map"], "max_days": 4, "caption_days": 0}
     assert evaluate_model(demo_checkpoint(), str(cohort), **few)["caption_key"] == "high_low_caption"
     other = evaluate_model(demo_checkpoint(), str(cohort), caption_key="low_level_caption", **few)
@@ -164,13 +164,13 @@ def test_the_demo_model_is_compared_with_names_and_numbers(cohort: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["not json", "[1, 2]"])
-def test_a_broken_training_record_is_named(tmp_path: Path, text: str) -> None:
+def test_invalid_training_record_raises(tmp_path: Path, text: str) -> None:
     (tmp_path / "training.json").write_text(text)
     with pytest.raises(ValueError, match=r"training\.json is not a training record"):
         trained_key(tmp_path)
 
 
-# Runs with a folder
+# Runs with an output folder
 
 OPTIONS = {"max_text_length": 48, "caption_days": 4, "batch_size": 8}
 
@@ -211,7 +211,7 @@ def results(root: Path) -> dict:
     return evaluate_model(root / "model", str(root / "days"), root / "out", **OPTIONS)
 
 
-def test_every_possible_task_has_a_file_and_a_result(root: Path, results: dict) -> None:
+def test_every_supported_task_has_file_and_result(root: Path, results: dict) -> None:
     files = {path.stem for path in (root / "out" / "tasks").iterdir()}
     assert files == set(RUN_TASKS) - {"unseen"}
     assert set(results["zero_shot"]) == set(GROUPS["zero_shot"])
@@ -220,13 +220,13 @@ def test_every_possible_task_has_a_file_and_a_result(root: Path, results: dict) 
     assert set(results["baselines"]["gradient_boosting"]) == {"activity", "anxiety", "hypertension"}
     assert results["captioning"]["days"] == 4
     assert 0 <= results["captioning"]["chance"]["faithfulness"] <= 1, (
-        "a random model may claim nothing, the builder does"
+        "a random model may make no claims, but the caption builder does"
     )
     assert results["retrieval"]["pool"] == 44
     assert json.loads((root / "out" / "results.json").read_text())["days"] == 44
 
 
-def test_a_run_goes_on_where_it_stopped(root: Path, results: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_resumes(root: Path, results: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = (root / "out" / "tasks" / "activity.json").stat().st_mtime_ns
     (root / "out" / "tasks" / "intensity.json").unlink()
     again = evaluate_model(root / "model", str(root / "days"), root / "out", **OPTIONS)
@@ -234,7 +234,7 @@ def test_a_run_goes_on_where_it_stopped(root: Path, results: dict, monkeypatch: 
     assert again["event_level"]["intensity"]["auroc"] == results["event_level"]["intensity"]["auroc"]
 
 
-def test_results_of_another_run_are_not_taken_over(root: Path, results: dict) -> None:
+def test_results_of_another_run_are_not_reused(root: Path, results: dict) -> None:
     with pytest.raises(ValueError, match="seed differs"):
         evaluate_model(root / "model", str(root / "days"), root / "out", **OPTIONS, seed=1)
     with pytest.raises(ValueError, match="meteor differs"):
@@ -253,7 +253,7 @@ def _rank(rank: int, root: Path, port: int) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_get_the_numbers_of_one(root: Path, results: dict) -> None:
+def test_two_processes_match_one(root: Path, results: dict) -> None:
     multiprocessing.spawn(_rank, (root, 29571), nprocs=2)
     two = collect(root / "two")
     for name, scores in two["zero_shot"].items():
@@ -262,7 +262,7 @@ def test_two_processes_get_the_numbers_of_one(root: Path, results: dict) -> None
     assert two["retrieval"]["pools"] == results["retrieval"]["pools"]
 
 
-def test_results_do_not_depend_on_the_folder(root: Path, results: dict) -> None:
+def test_results_do_not_depend_on_output_folder(root: Path, results: dict) -> None:
     again = evaluate_model(root / "model", str(root / "days"), **OPTIONS)
     assert set(again["zero_shot"]) == set(results["zero_shot"])
     for part in ("retrieval", "captioning"):
@@ -272,7 +272,7 @@ def test_results_do_not_depend_on_the_folder(root: Path, results: dict) -> None:
         assert repr(scores) == repr(stored)
 
 
-def test_the_page_needs_nothing_else_and_holds_every_number(root: Path, results: dict) -> None:
+def test_page_is_self_contained_and_shows_every_score(root: Path, results: dict) -> None:
     few = ("activity", "locomotion")
     results = {**results, "zero_shot": {name: results["zero_shot"][name] for name in few}}
     results["event_level"] = {"intensity": results["event_level"]["intensity"]}
@@ -292,7 +292,7 @@ def test_the_page_needs_nothing_else_and_holds_every_number(root: Path, results:
     assert "| zero-shot activity | AUROC |" in report_markdown(results)
 
 
-def test_what_a_model_cannot_do_is_left_out_or_refused(root: Path, tmp_path: Path) -> None:
+def test_unsupported_tasks_are_skipped_or_raise(root: Path, tmp_path: Path) -> None:
     days = simulate_days(12, seed=3)
     cap, clip = make_model(tmp_path / "cap", "cap", days), make_model(tmp_path / "clip", "clip", days)
     results = evaluate_model(cap, days, tmp_path / "a", tasks=["zero_shot", "captioning"], **OPTIONS)
@@ -304,7 +304,7 @@ def test_what_a_model_cannot_do_is_left_out_or_refused(root: Path, tmp_path: Pat
         evaluate_model(clip, days, tmp_path / "b", tasks=["unseen"], **OPTIONS)
 
 
-def test_the_command_writes_the_reports(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_evaluate_command_writes_reports(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ["evaluate", "--model", str(root / "model"), "--data", str(root / "days"), "--max-text-length", "48"]
     folder = tmp_path / "report"
     assert main([*arguments, "--tasks", "locomotion", "intensity", "--output-dir", str(folder)]) == 0

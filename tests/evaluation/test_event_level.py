@@ -1,4 +1,4 @@
-"""Events as windows of their own, and the task of four intensities on simulated and on real people."""
+"""Event-level windows, and four-class intensity classification on simulated and real subjects."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def day(*events: Event) -> SensorDay:
     return SensorDay(np.ones((1440, 26)) * 20, datetime(2024, 3, 1, tzinfo=timezone.utc), "p", events=events)
 
 
-def test_a_crop_shows_the_event_and_nothing_else() -> None:
+def test_crop_contains_only_the_event() -> None:
     yoga, night = Event("activity", "yoga", 600, 660), Event("sleep", "sleep", -60, 400)
     crop = crop_to_event(day(yoga, night), yoga)
     assert crop.mask[600:660].all()
     assert not crop.mask[:600].any()
     assert not crop.mask[660:].any()
     assert crop.events == (yoga,)
-    assert crop_to_event(day(night), night).mask.any(axis=1).sum() == 400  # what lies in the window
+    assert crop_to_event(day(night), night).mask.any(axis=1).sum() == 400  # the part inside the window
 
 
-def test_short_foreign_and_unobserved_events_are_left_out() -> None:
+def test_short_unmapped_and_unobserved_events_are_skipped() -> None:
     events = (
         Event("activity", "running", 100, 109),
         Event("activity", "eating", 200, 260),
@@ -62,7 +62,7 @@ def test_short_foreign_and_unobserved_events_are_left_out() -> None:
         event_crops([day()], INTENSITY)
 
 
-def test_the_classes_follow_energy_cost_and_diary() -> None:
+def test_classes_follow_energy_cost_and_diary() -> None:
     of = {label: INTENSITY.class_of(Event("activity", label, 0, 60)) for label in
           ("office work", "large screen use", "housework", "light movement", "running", "medium activity", "yoga",
            "meal", "lying down", "commuting by car")}  # fmt: skip
@@ -73,20 +73,20 @@ def test_the_classes_follow_energy_cost_and_diary() -> None:
         get_event_task("moods")
 
 
-def test_unseen_classes_differ_in_their_attributes() -> None:
+def test_unseen_classes_have_distinct_attributes() -> None:
     attributes = [set(phrases[1:]) for phrases in UNSEEN_TASK.phrases]
     assert len({frozenset(a) for a in attributes}) == 5
     assert len(UNSEEN_TASK.class_names) == 5
 
 
-def test_the_documented_table_is_the_tables() -> None:
+def test_documented_table_matches_code() -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert activity_table() in text
     for task in (*EVENT_TASKS.values(), UNSEEN_TASK):
         assert f"`{task.name}`" in text
 
 
-def test_the_demo_model_tells_simulated_events_apart(demo) -> None:
+def test_demo_model_classifies_simulated_events(demo) -> None:
     days = [d for d in simulate_days(120, seed=77, days_per_person=1) if d.events_of("activity")][:60]
     result = evaluate_event_level(*demo, days, INTENSITY)
     assert result["auroc"] > 0.85
@@ -94,7 +94,7 @@ def test_the_demo_model_tells_simulated_events_apart(demo) -> None:
     assert set(result["intervals"]) == {"auroc", "f1", "balanced_accuracy", "accuracy"}
 
 
-def test_the_demo_model_tells_real_events_apart(demo, real_data: Path) -> None:
+def test_demo_model_classifies_real_events(demo, real_data: Path) -> None:
     days = list(read_mmash(real_data / "mmash", report=ReadReport()))
     result = evaluate_event_level(*demo, days, INTENSITY)
     assert result["auroc"] >= 0.85

@@ -1,4 +1,4 @@
-"""The card: what the Hub reads of it, and what people do."""
+"""Model cards: Hub metadata and readable content."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def a_card(training: dict[str, Any] | None = None, measured: dict[str, Any] | No
     return make("my-model", told, {**MEASURED, **(measured or {})}, "python train.py --seed 0")
 
 
-def test_the_hub_reads_its_metadata_and_numbers() -> None:
+def test_hub_parses_metadata_and_results() -> None:
     card = ModelCard(a_card())
     assert card.data.library_name == "transformers"
     assert card.data.license == "apache-2.0"
@@ -67,7 +67,7 @@ def test_the_hub_reads_its_metadata_and_numbers() -> None:
     assert found[("zero-shot-sensor-classification", "zero-shot activity", "AUROC")] == 0.8437
     assert found[("sensor-text-retrieval", "retrieval sensor to text", "median rank")] == 7.0
     assert found[("sensor-captioning", "captioning", "BLEU-4")] == 31.25
-    # 16 headline numbers, of which one is not defined.
+    # 16 headline scores, one of which is undefined.
     assert len(found) == 15
     assert ("zero-shot-sensor-classification", "zero-shot gym_cardio", "AUROC") not in found
     assert {r.dataset_name for r in card.data.eval_results} == {"simulated:5000:0 (synthetic subjects)"}
@@ -75,24 +75,24 @@ def test_the_hub_reads_its_metadata_and_numbers() -> None:
     assert {r.metric_type for r in card.data.eval_results} >= {"auroc", "balanced_accuracy", "r@1", "bleu-4"}
 
 
-def test_its_metadata_survive_the_loader_of_the_hub() -> None:
-    """What huggingface_hub writes back is what we wrote."""
+def test_metadata_round_trips_through_hub_loader() -> None:
+    """Loading and saving the card with huggingface_hub preserves its results."""
     text = a_card()
     first, again = ModelCard(text), ModelCard(str(ModelCard(text)))
     assert again.data.eval_results == first.data.eval_results
-    # `metadata_update` and its like take results of one identifier and metric for the same.
+    # `metadata_update` treats results with the same identifier and metric as duplicates.
     assert len({(r.unique_identifier, r.metric_name) for r in first.data.eval_results}) == 15
     header = yaml.safe_load(text.split("---\n")[1])
     assert [entry["name"] for entry in header["model-index"]] == ["my-model"]
 
 
 @pytest.mark.parametrize("name", ["model: yes", "- x", "'quoted'", "ünïcode"])
-def test_names_cannot_break_the_metadata(name: str) -> None:
+def test_special_characters_in_names_are_escaped(name: str) -> None:
     text = make(name, TRAINING, MEASURED, "train")
     assert yaml.safe_load(text.split("---\n")[1])["model-index"][0]["name"] == name
 
 
-def test_it_says_that_people_were_simulated_and_held_out() -> None:
+def test_card_states_that_subjects_are_simulated_and_held_out() -> None:
     text = a_card()
     assert "trained on days of **synthetic subjects**" in text
     assert "none of whom the model was trained on" in text
@@ -111,7 +111,7 @@ def test_it_says_that_people_were_simulated_and_held_out() -> None:
     ],
     ids=["same seed", "other data", "training split", "first model unknown", "first model's people"],
 )
-def test_it_promises_held_out_people_only_where_the_splits_do(card: str) -> None:
+def test_card_does_not_claim_held_out_subjects_for_overlapping_data(card: str) -> None:
     assert "none of whom" not in card
 
 
@@ -124,11 +124,11 @@ def test_it_promises_held_out_people_only_where_the_splits_do(card: str) -> None
     ],
     ids=["held-out split", "cohort of another seed", "both runs"],
 )
-def test_it_says_that_people_are_new_to_the_model(card: str) -> None:
+def test_card_claims_held_out_subjects_for_disjoint_data(card: str) -> None:
     assert "none of whom the model was trained on" in card
 
 
-def test_it_tells_of_the_run_before() -> None:
+def test_card_describes_initial_model() -> None:
     lines = a_card({"started_from": TRAINING}, init_from="first").splitlines()
     assert (
         "| started from | a model trained on `simulated:5000:0`, 101952 days seen, `high_level_summary_caption` (0.65),"
@@ -138,7 +138,7 @@ def test_it_tells_of_the_run_before() -> None:
     assert "started from" not in a_card()
 
 
-def test_it_has_numbers_of_other_origin() -> None:
+def test_card_lists_related_results() -> None:
     rows = [
         related_result("labels: trees", "AUROC", 0.96, "python trees.py", chance=0.5),
         related_result("real events", "AUROC", 0.9, "python real.py", chance=0.5, interval=(0.85, 0.951)),
@@ -149,7 +149,7 @@ def test_it_has_numbers_of_other_origin() -> None:
     assert "### Related results" not in a_card()
 
 
-def test_it_does_not_call_real_people_simulated() -> None:
+def test_card_does_not_call_real_data_simulated() -> None:
     text = a_card(data="me/my-days", measured={"data": "me/my-days"})
     assert "simulated" not in re.sub(r"sensorlm_hf\.data\.simulate|simulate_days", "", text)
     assert "Training data: `me/my-days`." in text
@@ -165,7 +165,7 @@ def test_it_does_not_call_real_people_simulated() -> None:
         ("coca", {"zero-shot-sensor-classification", "sensor-captioning"}),
     ],
 )
-def test_its_code_uses_what_the_objective_can_do(objective: str, pipelines: set[str]) -> None:
+def test_code_example_matches_objective(objective: str, pipelines: set[str]) -> None:
     text = a_card(objective=objective)
     (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
     compile(block, "card", "exec")
@@ -174,7 +174,7 @@ def test_its_code_uses_what_the_objective_can_do(objective: str, pipelines: set[
     assert "{" not in block.replace("{}", "")
 
 
-def test_it_tells_how_the_model_was_made() -> None:
+def test_card_describes_training() -> None:
     text = a_card()
     for line in (
         "| command | `python train.py --seed 0` |",
@@ -191,7 +191,7 @@ def test_it_tells_how_the_model_was_made() -> None:
     assert "evaluation loss" not in make("m", without, MEASURED, "train")
 
 
-def test_scales_are_told_of_what_was_measured() -> None:
+def test_card_explains_only_reported_metrics() -> None:
     assert "Retrieval is among 100 candidates." in a_card()
     assert "0 to 1, except for the median rank" in a_card()
     assert "BLEU-4 (0 to 100)" in a_card()
@@ -201,7 +201,7 @@ def test_scales_are_told_of_what_was_measured() -> None:
     assert "Retrieval is among" not in text
 
 
-def test_it_is_written_beside_the_numbers_it_tells(tmp_path: Path) -> None:
+def test_card_is_saved_with_its_results(tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text(json.dumps(TRAINING), encoding="utf-8")
     (tmp_path / "README.md").write_text("old", encoding="utf-8")
     path = write_model_card(tmp_path, "my-model", MEASURED, "python train.py --seed 0")
@@ -213,14 +213,14 @@ def test_it_is_written_beside_the_numbers_it_tells(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["README.md", "evaluation.json", "training.json"]
 
 
-def test_a_folder_that_was_not_trained_gets_no_card(tmp_path: Path) -> None:
+def test_card_requires_training_record(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"training\.json is missing; .* train it first"):
         write_model_card(tmp_path, "my-model", MEASURED, "train")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_shipped_card_is_what_its_files_give() -> None:
-    """The committed card tells the committed numbers."""
+def test_shipped_card_matches_results() -> None:
+    """The committed card reports the committed results."""
     folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
     results = json.loads((records_folder(folder) / "evaluation.json").read_text(encoding="utf-8"))
     card = ModelCard((folder / "README.md").read_text(encoding="utf-8"))
@@ -231,7 +231,7 @@ def test_the_shipped_card_is_what_its_files_give() -> None:
     assert activity["auroc"] >= 0.80
 
 
-def test_the_shipped_card_is_what_the_code_writes_today() -> None:
+def test_shipped_card_is_up_to_date() -> None:
     folder = Path(__file__).resolve().parents[2] / "src/sensorlm_hf/checkpoints/sensorlm-coca"
     training, results = (
         json.loads((records_folder(folder) / name).read_text(encoding="utf-8"))
@@ -239,11 +239,11 @@ def test_the_shipped_card_is_what_the_code_writes_today() -> None:
     )
     card = (folder / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^\| command \| `(.*)` \|$", card, flags=re.M)
-    version = re.compile(r"sensorlm_hf [\d.]+\w*")  # the one that made it
+    version = re.compile(r"sensorlm_hf [\d.]+\w*")  # the version that wrote it
     assert version.sub("", make("sensorlm-coca", training, results, command)) == version.sub("", card)
 
 
-def test_a_command_line_gives_what_is_not_the_default() -> None:
+def test_given_options_lists_non_default_values() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--steps", type=int, default=5)

@@ -1,4 +1,4 @@
-"""The report of a run, and studies that join it."""
+"""The HTML report of a run, and studies added to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensorlm_hf.evaluation.results import collect
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run none of whose tasks is done."""
+    """A run without any completed task."""
     settings = {"model": "models/mine", "objective": "clip", "parameters": 2_000_000, "data": "days", "split": "test",
                 "days": 40, "people": 10, "seed": 0, "caption_key": "low_level_caption",
                 "max_text_length": 64}  # fmt: skip
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_studies_join_the_report(run: Path) -> None:
+def test_studies_are_added_to_report(run: Path) -> None:
     assert "studies" not in collect(run)
     add_study(run, "ablations", STUDY)
     html = add_study(run, "scaling", {**STUDY, "title": "Scaling", "rows": [1]})
@@ -36,11 +36,11 @@ def test_studies_join_the_report(run: Path) -> None:
         assert "1 - AUROC over data: 0.1" in shown
         assert "Scaling" in shown
     assert "a &lt; b" in text
-    assert "a < b" not in text, "text from elsewhere is escaped"
+    assert "a < b" not in text, "text from the study should be escaped"
     assert f"## Ablations\n\n{study_markdown(STUDY)}" in markdown
 
 
-def test_a_study_is_replaced_by_one_of_its_name(run: Path) -> None:
+def test_study_with_same_name_is_replaced(run: Path) -> None:
     add_study(run, "ablations", STUDY)
     text = add_study(run, "ablations", {**STUDY, "made": "Larger models.", "figures": []}).read_text(encoding="utf-8")
     assert "Larger models." in text
@@ -48,13 +48,13 @@ def test_a_study_is_replaced_by_one_of_its_name(run: Path) -> None:
     assert "<figure>" not in text
 
 
-def test_an_undefined_score_is_left_out_of_the_figure() -> None:
+def test_undefined_scores_are_omitted_from_figure() -> None:
     axes = study_figure(STUDY["figures"][0]).axes[0]
     assert len(axes.lines) == 2
     assert axes.lines[0].get_ydata()[1] != axes.lines[0].get_ydata()[1]
 
 
-def test_studies_of_nothing_are_refused(run: Path, tmp_path: Path) -> None:
+def test_empty_study_raises(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="The study 'ablations' lacks tables, figures; required keys are title, made"):
         add_study(run, "ablations", {"title": "Ablations", "made": "Small models."})
     with pytest.raises(ValueError, match="does not contain an evaluation; run `sensorlm-hf evaluate"):
@@ -62,6 +62,6 @@ def test_studies_of_nothing_are_refused(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_few_shot_below_chance_is_in_the_picture() -> None:
+def test_few_shot_scores_below_chance_are_visible() -> None:
     assert _few_shot_range({"activity": ([1, 5], [0.6, 0.9])}) == (0.4, 1.0)
     assert _few_shot_range({"activity": ([1], [0.9]), "anxiety": ([1, 5], [0.383, 0.5])}) == (0.3, 1.0)

@@ -1,4 +1,4 @@
-"""Results of a run: which tasks there are, their files, and their scores as a table."""
+"""Results of a run: available tasks, result files and the score table."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from sensorlm_hf.evaluation.results import (
 )
 
 
-def test_groups_are_expanded_and_unknown_names_refused() -> None:
+def test_task_groups_are_expanded_and_unknown_names_raise() -> None:
     assert expand_tasks(None) == tuple(RUN_TASKS)
     assert expand_tasks(["retrieval", "probes"]) == (*GROUPS["probes"], "retrieval")
     with pytest.raises(ValueError, match="'sleepiness'; available groups are zero_shot"):
         expand_tasks(["sleepiness"])
 
 
-def test_every_task_has_its_place_in_the_results() -> None:
+def test_every_task_has_a_location_in_the_results() -> None:
     results = assemble({"model": "m"}, {name: {"name": name, "seconds": 0.5} for name in RUN_TASKS})
     assert results["model"] == "m"
     assert results["seconds"] == len(RUN_TASKS) / 2
@@ -41,7 +41,7 @@ def test_every_task_has_its_place_in_the_results() -> None:
     assert results["retrieval"]["name"] == "retrieval"
 
 
-def test_a_run_is_collected_with_baselines_that_were_trained_separately(tmp_path: Path) -> None:
+def test_collected_results_include_separate_baselines(tmp_path: Path) -> None:
     save_results({"model": "m"}, tmp_path / "run.json")
     save_results({"auroc": math.nan, "auroc_per_class": [None], "seconds": 1.0}, tmp_path / "tasks" / "activity.json")
     save_results({"auroc": 0.9}, tmp_path / "tasks" / "simclr_activity.json")
@@ -52,13 +52,13 @@ def test_a_run_is_collected_with_baselines_that_were_trained_separately(tmp_path
     assert results["seconds"] == 1.0
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+def test_folder_without_run_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not contain an evaluation; run `sensorlm-hf evaluate"):
         check_run(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_the_rows_are_the_headline_numbers_beside_chance() -> None:
+def test_rows_are_headline_scores_with_chance() -> None:
     rows = [row[:4] for row in result_rows(RESULTS, headline=True)]
     assert len(rows) == 2 * 3 + 2 * 4 + 2
     assert rows[0] == ("zero-shot activity", "AUROC", 0.8437, 0.5)
@@ -68,7 +68,7 @@ def test_the_rows_are_the_headline_numbers_beside_chance() -> None:
     assert list(result_rows({})) == []
 
 
-def test_the_table_shows_a_dash_for_what_is_not_defined() -> None:
+def test_table_shows_dash_for_undefined_scores() -> None:
     lines = markdown_table(RESULTS).splitlines()
     assert lines[:2] == ["| task | metric | value | chance |", "|---|---|---|---|"]
     assert lines[2] == "| zero-shot activity | AUROC | 0.844 | 0.500 |"
@@ -77,19 +77,19 @@ def test_the_table_shows_a_dash_for_what_is_not_defined() -> None:
     assert (number_text(math.inf), number_text(-0.5)) == ("–", "-0.500")
 
 
-def test_files_are_json_that_every_reader_takes(tmp_path: Path) -> None:
+def test_files_are_strict_json(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.json"
     save_results({**RESULTS, "more": (math.inf, [math.nan, 1]), "text": "nan"}, path)
     text = path.read_text(encoding="utf-8")
-    saved = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    saved = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not valid JSON"))
     assert saved["zero_shot"]["gym_cardio"]["auroc"] is None
     assert saved["more"] == [None, [None, 1]]
     assert saved["text"] == "nan"
     assert saved["captioning"] == RESULTS["captioning"]
-    assert math.isnan(RESULTS["zero_shot"]["gym_cardio"]["auroc"]), "the results themselves are as they were"
+    assert math.isnan(RESULTS["zero_shot"]["gym_cardio"]["auroc"]), "results must not be modified"
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_result_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     save_results({"old": 1}, path)
     with pytest.raises(TypeError):
@@ -98,7 +98,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
 
 
-def test_further_rows_are_larger_pools_few_shot_and_baselines() -> None:
+def test_additional_rows_for_pools_few_shot_and_baselines() -> None:
     scores = RESULTS["zero_shot"]["activity"]
     retrieval = {**RESULTS["retrieval"], "intervals": {"sensor_to_text": {"R@1": [0.05, 0.15]}}}
     results = {

@@ -1,4 +1,4 @@
-"""Retrieval against hand computation, and in pools of several sizes."""
+"""Retrieval compared with hand computations, and in pools of several sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def days_at(*angles: float) -> list[Any]:
     return [embedded_day(at(angle), number) for number, angle in enumerate(angles)]
 
 
-def test_a_perfect_model_ranks_first_both_ways() -> None:
+def test_perfect_model_ranks_first_in_both_directions() -> None:
     model, processor = stubs({f"t{angle}": at(angle) for angle in ANGLES})
     result = evaluate_retrieval(model, processor, days_at(*ANGLES), [f"t{angle}" for angle in ANGLES], pool=4)
     perfect = {"R@1": 1.0, "R@5": 1.0, "R@10": 1.0, "median_rank": 1.0}
@@ -28,7 +28,7 @@ def test_a_perfect_model_ranks_first_both_ways() -> None:
     assert (result["pool"], result["days"]) == (4, 4)
 
 
-def test_the_two_ways_by_hand() -> None:
+def test_both_directions_by_hand() -> None:
     # Captions at 0, 90 and 100 degrees; days at 10, 20 and 98.
     model, processor = stubs({"a": at(0), "b": at(90), "c": at(100)})
     result = evaluate_retrieval(model, processor, days_at(10, 20, 98), ["a", "b", "c"], pool=3)
@@ -42,32 +42,32 @@ def test_the_two_ways_by_hand() -> None:
     assert result["text_to_sensor"]["R@1"] == 1.0
 
 
-def test_captions_that_are_the_same_share_their_ranks() -> None:
-    """A model cannot tell equal captions apart; a day of such a pair is ranked between the two."""
+def test_identical_captions_share_ranks() -> None:
+    """Identical captions cannot be distinguished, so such days are ranked between the two."""
     model, processor = stubs({"same": at(0), "other": at(90)})
     result = evaluate_retrieval(model, processor, days_at(0, 0, 90), ["same", "same", "other"], pool=3)
     assert result["sensor_to_text"]["R@1"] == pytest.approx(1 / 3)
     assert result["sensor_to_text"]["median_rank"] == 1.5
 
 
-def test_days_are_shuffled_into_pools_of_one_size() -> None:
+def test_days_are_shuffled_into_equal_pools() -> None:
     model, processor = stubs({f"t{i}": at(i) for i in range(11)})
     days, captions = days_at(*range(11)), [f"t{i}" for i in range(11)]
     result = evaluate_retrieval(model, processor, days, captions, pool=4, seed=3)
-    assert result["days"] == 8, "the three that fill no pool are left out"
+    assert result["days"] == 8, "the three days that do not fill a pool should be dropped"
     assert result["sensor_to_text"]["R@1"] == 1.0
-    # Every text one place off: whether the right one is in the pool's first places depends on the pools.
+    # Every text is shifted by one: whether the correct one is ranked high depends on the pools.
     wrong = [captions[-1], *captions[:-1]]
     told = [evaluate_retrieval(model, processor, days, wrong, pool=4, seed=s)["sensor_to_text"] for s in (3, 3, 4)]
     assert told[0] == told[1]
 
 
-def test_embeddings_that_are_there_already_are_taken() -> None:
+def test_precomputed_embeddings_are_used() -> None:
     model, processor = stubs({"a": at(0), "b": at(90)})
     rows = np.array([at(90), at(0)], np.float32)
     result = evaluate_retrieval(model, processor, days_at(0, 90), ["a", "b"], pool=2, embeddings=rows)
     assert result["sensor_to_text"]["R@1"] == 0.0
-    assert processor.batches == [2], "texts only"
+    assert processor.batches == [2], "only texts should be encoded"
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_embeddings_that_are_there_already_are_taken() -> None:
         ({"embeddings": np.zeros((3, 2))}, "a row for each of the 2 days, got 3"),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
+def test_invalid_input_raises(change: dict[str, Any], words: str) -> None:
     model, processor = stubs({"a": at(0), "b": at(90)})
     options: dict[str, Any] = {"captions": ["a", "b"], "pool": 2, **change}
     with pytest.raises(ValueError, match=words):
@@ -96,7 +96,7 @@ def embeddings(n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
     return tuple(x / np.linalg.norm(x, axis=1, keepdims=True) for x in (sensor, text))
 
 
-def test_one_pool_of_all_is_the_whole_matrix() -> None:
+def test_single_pool_matches_full_matrix() -> None:
     sensor, text = embeddings(40, 1.0)
     rows, ranks = pool_ranks(sensor, text, 40)
     expected = retrieval_ranks(sensor @ text.T)
@@ -104,7 +104,7 @@ def test_one_pool_of_all_is_the_whole_matrix() -> None:
     assert ranks["text_to_sensor"].tolist() == retrieval_ranks(text @ sensor.T)[rows].tolist()
 
 
-def test_recall_falls_as_pools_grow() -> None:
+def test_recall_decreases_with_pool_size() -> None:
     sensor, text = embeddings(600, 1.0)
     people = [str(i // 4) for i in range(600)]
     curve = retrieval_curve(sensor, text, people, pools=(10, 100, 600, 10_000))
@@ -118,7 +118,7 @@ def test_recall_falls_as_pools_grow() -> None:
         assert low <= entry["text_to_sensor"]["R@5"] <= high
 
 
-def test_a_model_that_knows_nothing_is_at_chance() -> None:
+def test_random_embeddings_are_at_chance() -> None:
     rng = np.random.default_rng(1)
     curve = retrieval_curve(
         rng.normal(size=(1000, 8)), rng.normal(size=(1000, 8)), [str(i) for i in range(1000)], pools=(50,)
@@ -127,7 +127,7 @@ def test_a_model_that_knows_nothing_is_at_chance() -> None:
     assert curve[50]["sensor_to_text"]["median_rank"] == pytest.approx(25.5, abs=3)
 
 
-def test_pools_that_do_not_fit_are_refused() -> None:
+def test_invalid_pool_sizes_raise() -> None:
     sensor, text = embeddings(10, 1.0)
     with pytest.raises(ValueError, match=r"All pool sizes \[100\] exceed the number of days \(10\)"):
         retrieval_curve(sensor, text, ["a"] * 10, pools=(100,))

@@ -1,4 +1,4 @@
-"""Probes, few-shot learning and gradient boosting: people are kept apart, and what can be learnt is."""
+"""Linear probes, few-shot learning and gradient boosting with subject-disjoint splits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS = ProbeTask("colour", "Which colour.", "colour", ("red", "green", "blue"
 
 
 def make(people: int = 30, days_each: int = 4, noise: float = 0.6) -> tuple[np.ndarray, list[SensorDay]]:
-    """Days whose embedding tells the colour, and the person even more."""
+    """Days whose embedding encodes the colour, and the subject even more strongly."""
     rng = np.random.default_rng(0)
     rows, days = [], []
     for person in range(people):
@@ -40,7 +40,7 @@ def make(people: int = 30, days_each: int = 4, noise: float = 0.6) -> tuple[np.n
     return np.array(rows), days
 
 
-def test_parts_keep_people_together_and_classes_spread() -> None:
+def test_folds_are_subject_disjoint_and_stratified() -> None:
     _, days = make()
     references = np.array([COLOURS.class_of(day) for day in days])
     people = [day.subject_id for day in days]
@@ -52,27 +52,27 @@ def test_parts_keep_people_together_and_classes_spread() -> None:
     assert (part != person_folds(references, people, seed=1)).any()
 
 
-def test_classes_of_few_days_are_split_by_person_at_random() -> None:
+def test_rare_classes_fall_back_to_random_subject_split() -> None:
     part = person_folds(np.array([0, 1, 2, 0, 1, 2]), ["a", "a", "b", "c", "d", "e"])
     assert part[0] == part[1]
     assert set(part) == set(range(5))
 
 
-def test_a_probe_learns_the_label_but_not_the_person() -> None:
+def test_probe_learns_label_but_not_subject() -> None:
     features, days = make()
     result = evaluate_probe(features, days, COLOURS)
     assert result["auroc"] > 0.85
     assert result["intervals"]["auroc"][0] < result["auroc"] < result["intervals"]["auroc"][1]
     assert (result["days"], result["people"]) == (120, 30)
-    # With the label a mark of the person, embeddings that tell the person apart must not help. With few people they
-    # mislead: a label that is frequent among those left out is rarer among the others.
+    # If the label depends on the subject, embeddings that identify the subject must not help. With few subjects they
+    # mislead: a label that is frequent among those held out is rarer among the others.
     features, days = make(90)
     marks = [{"colour": COLOURS.class_names[int(day.subject_id[1:]) % 3]} for day in days]
     marked = [dataclasses.replace(day, labels=mark) for day, mark in zip(days, marks, strict=True)]
     assert abs(evaluate_probe(features[:, 3:], marked, COLOURS)["auroc"] - 0.5) < 0.1
 
 
-def test_a_probe_saw_nothing_of_the_person() -> None:
+def test_probe_is_not_fitted_on_test_subjects() -> None:
     seen: list[tuple[set[float], set[float]]] = []
 
     class Spy:
@@ -89,7 +89,7 @@ def test_a_probe_saw_nothing_of_the_person() -> None:
     assert all(not known & new for known, new in seen)
 
 
-def test_few_shot_grows_with_the_number_of_days() -> None:
+def test_few_shot_improves_with_number_of_days() -> None:
     features, days = make(people=60, noise=0.9)
     result = evaluate_few_shot(features, days, COLOURS, shots=(1, 10, 30), repeats=6)
     shots = result["shots"]
@@ -98,12 +98,12 @@ def test_few_shot_grows_with_the_number_of_days() -> None:
     assert result == evaluate_few_shot(features, days, COLOURS, shots=(1, 10, 30), repeats=6)
 
 
-def test_numbers_of_days_that_no_class_has_are_left_out() -> None:
+def test_shots_beyond_class_size_are_skipped() -> None:
     features, days = make(people=12)
     assert set(evaluate_few_shot(features, days, COLOURS, shots=(1, 500), repeats=2)["shots"]) == {1}
 
 
-def test_classes_that_training_lacked_have_probability_zero() -> None:
+def test_classes_absent_from_training_have_zero_probability() -> None:
     rng = np.random.default_rng(0)
     scores = fit_predict(logistic_probe(), rng.normal(size=(10, 2)), np.array([0, 2] * 5), rng.normal(size=(4, 2)), 4)
     assert (scores[:, [1, 3]] == 0).all()
@@ -112,7 +112,7 @@ def test_classes_that_training_lacked_have_probability_zero() -> None:
     assert single.tolist() == [[0, 1], [0, 1]]
 
 
-def test_conditions_are_read_from_booleans() -> None:
+def test_conditions_use_boolean_labels() -> None:
     start = datetime(2024, 3, 1, tzinfo=timezone.utc)
     day = SensorDay(np.zeros((5, 26)), start, "p", labels={"anxiety": True, "hypertension": False})
     assert PROBE_TASKS["anxiety"].class_of(day) == 1
@@ -121,7 +121,7 @@ def test_conditions_are_read_from_booleans() -> None:
     assert SHOTS == (1, 5, 10, 20, 50)
 
 
-def test_bad_input() -> None:
+def test_invalid_input_raises() -> None:
     features, days = make(people=4)
     with pytest.raises(ValueError, match="a row for each"):
         evaluate_probe(features[:-1], days, COLOURS)
@@ -144,7 +144,7 @@ def test_summary_features_by_hand() -> None:
     assert features[8, 0] == pytest.approx(np.isfinite(heart).mean(), rel=1e-5)
 
 
-def test_boosting_tells_indoors_from_outdoors() -> None:
+def test_boosting_distinguishes_indoors_from_outdoors() -> None:
     task = get_task("environment")
     days = [day for day in simulate_days(400, seed=8, days_per_person=2) if task.class_of(day) is not None]
     result = evaluate_gradient_boosting(days, task, iterations=15, folds=2)
@@ -153,7 +153,7 @@ def test_boosting_tells_indoors_from_outdoors() -> None:
     assert result["chance"]["auroc"] == 0.5
 
 
-def test_boosting_learns_from_other_people() -> None:
+def test_boosting_is_trained_on_other_subjects() -> None:
     task = get_task("environment")
     days = simulate_days(400, seed=8, days_per_person=2)
     train, test = days[:300], days[300:]
@@ -165,7 +165,7 @@ def test_boosting_learns_from_other_people() -> None:
         evaluate_gradient_boosting(test, task, train_days=days)
 
 
-def test_days_that_do_not_fit_are_refused() -> None:
+def test_incompatible_days_raise() -> None:
     days = simulate_days(6, seed=5, days_per_person=1)
     with pytest.raises(ValueError, match="at least one"):
         summary_table([])

@@ -1,4 +1,4 @@
-"""The task table."""
+"""The table of zero-shot tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sensorlm_hf.evaluation.tasks import TASKS, all_prompts, get_task
         ("outdoor_sports", 4),
     ],
 )
-def test_every_task_has_its_classes_and_each_class_has_phrases_and_members(name: str, classes: int) -> None:
+def test_every_class_has_phrases_and_members(name: str, classes: int) -> None:
     task = get_task(name)
     assert len(task.class_names) == len(task.phrases) == classes
     assert all(task.phrases)
@@ -34,7 +34,7 @@ def test_templates_take_one_phrase() -> None:
     assert all(template.count("{}") == 1 for task in TASKS.values() for template in task.templates)
 
 
-def test_prompts_are_unique_and_name_every_class() -> None:
+def test_prompts_are_unique_and_cover_every_class() -> None:
     prompts = all_prompts()
     assert len(prompts) == len(set(prompts))
     assert all(any(name in prompt for prompt in prompts) for name in get_task("activity").class_names)
@@ -50,6 +50,6 @@ def test_class_of_a_day() -> None:
     assert task.class_of(dataclasses.replace(day, labels={})) is None
 
 
-def test_unknown_task() -> None:
+def test_unknown_task_raises() -> None:
     with pytest.raises(ValueError, match="available tasks are activity"):
         get_task("sleep")

@@ -1,4 +1,4 @@
-"""Zero-shot classification against hand computation, on embeddings that the test writes down."""
+"""Zero-shot classification with predefined embeddings, compared with hand computations."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TASK = Task(
 TEXTS = {"east": at(0), "north": at(80), "up": at(100), "west": at(180)}
 
 
-def test_a_class_is_the_mean_of_its_prompts_scaled_to_length_1() -> None:
+def test_class_embedding_is_normalised_mean_of_prompts() -> None:
     model, processor = stubs({**TEXTS, "go east": at(20), "go north": at(60), "go up": at(90), "go west": at(180)})
     rows = class_embeddings(model, processor, TASK.phrases, ("{}", "go {}"))
-    assert processor.batches == [8], "all prompts at once"
+    assert processor.batches == [8], "all prompts should be encoded in one call"
     north = np.mean([at(80), at(60), at(100), at(90)], axis=0)
     assert rows[0] == pytest.approx(at(10), abs=1e-6)
     assert rows[1] == pytest.approx(north / np.linalg.norm(north), abs=1e-6)
@@ -60,8 +60,8 @@ def test_scores_by_hand() -> None:
     assert result["majority"] == pytest.approx({"auroc": 0.5, "f1": (2 / 3) / 3, "balanced_accuracy": 1 / 3})
 
 
-def test_the_chance_row_is_what_a_guess_scores() -> None:
-    """An oracle: the scores of many uniform guesses."""
+def test_chance_scores_match_random_guessing() -> None:
+    """Compares with the mean scores of many uniform guesses."""
     model, processor = stubs(TEXTS)
     names = ["east"] * 6 + ["north"] * 3 + ["west"]
     days = [embedded_day(at(0), number, way=name) for number, name in enumerate(names)]
@@ -76,18 +76,18 @@ def test_the_chance_row_is_what_a_guess_scores() -> None:
     assert told["f1"] == pytest.approx(np.mean(f1), abs=0.01)
 
 
-def test_classes_that_no_day_has_are_left_out_of_the_means() -> None:
+def test_classes_without_days_are_excluded_from_means() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(5), 0, way="east"), embedded_day(at(175), 1, way="west")]
     result = evaluate_zero_shot(model, processor, days, TASK)
     assert result["auroc_per_class"] == [1.0, None, 1.0]
     assert (result["auroc"], result["f1"], result["balanced_accuracy"]) == (1.0, 1.0, 1.0)
-    # A guess still has three classes to choose from.
+    # Random guessing still chooses among three classes.
     assert result["chance"]["balanced_accuracy"] == pytest.approx(1 / 3)
     assert result["chance"]["f1"] == pytest.approx(2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3))
 
 
-def test_days_of_one_class_have_no_auroc() -> None:
+def test_auroc_is_undefined_for_one_class() -> None:
     model, processor = stubs(TEXTS)
     result = evaluate_zero_shot(model, processor, [embedded_day(at(5), 0, way="east")], TASK)
     assert math.isnan(result["auroc"])
@@ -95,8 +95,8 @@ def test_days_of_one_class_have_no_auroc() -> None:
     assert result["balanced_accuracy"] == 1.0
 
 
-def test_days_are_compared_by_probabilities_at_the_temperature_of_the_model() -> None:
-    """A day that lies near all texts must not outrank one that lies far from all but its own."""
+def test_days_are_ranked_by_probability_at_model_temperature() -> None:
+    """A day close to all texts must not outrank a day that is far from all texts except its own."""
     texts = {"east": at(0), "north": at(80), "up": at(80), "west": at(180)}
     days = [embedded_day(at(40), 0, way="north"), embedded_day(at(-80), 1, way="east")]
     model, processor = stubs(texts, scale=50.0)
@@ -104,18 +104,18 @@ def test_days_are_compared_by_probabilities_at_the_temperature_of_the_model() ->
     assert evaluate_zero_shot(model, processor, days, TASK)["auroc_per_class"][0] == 1.0
 
 
-def test_embeddings_that_are_there_already_are_taken() -> None:
+def test_precomputed_embeddings_are_used() -> None:
     model, processor = stubs(TEXTS)
     days = [embedded_day(at(5), 0, way="east"), embedded_day(at(5), 1), embedded_day(at(175), 2, way="west")]
     rows = np.array([at(175), at(0), at(5)], np.float32)  # the wrong way round
     result = evaluate_zero_shot(model, processor, days, TASK, embeddings=rows)
     assert (result["accuracy"], result["auroc"]) == (0.0, 0.0)
-    assert processor.batches == [4], "prompts only"
+    assert processor.batches == [4], "only prompts should be encoded"
     with pytest.raises(ValueError, match="a row for each of the 3 days, got 2"):
         evaluate_zero_shot(model, processor, days, TASK, embeddings=rows[:2])
 
 
-def test_days_without_labels_are_refused() -> None:
+def test_days_without_labels_raise() -> None:
     model, processor = stubs(TEXTS)
     with pytest.raises(
         ValueError, match=r"None of the 1 days has a label for task 'direction', which uses labels\['way'\]"
@@ -133,7 +133,7 @@ def test_days_without_labels_are_refused() -> None:
         ([["east"], []], ["{}"], "one phrase per class"),
     ],
 )
-def test_prompts_that_cannot_be(phrases: list[list[str]], templates: list[str], words: str) -> None:
+def test_invalid_prompts_raise(phrases: list[list[str]], templates: list[str], words: str) -> None:
     model, processor = stubs(TEXTS)
     with pytest.raises(ValueError, match=words):
         class_embeddings(model, processor, phrases, templates)

@@ -1,4 +1,4 @@
-"""Small models and inputs for the tests of the models."""
+"""Small models and inputs for the modeling tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def small_config(objective: str, **overrides: Any) -> SensorLMConfig:
 
 
 def shake(model: torch.nn.Module, seed: int = 0, scale: float = 0.1) -> None:
-    """Moves every parameter away from its initial value, so that none of them is without effect."""
+    """Perturbs every parameter, so that none is left at an initial value without effect."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -40,7 +40,7 @@ def shake(model: torch.nn.Module, seed: int = 0, scale: float = 0.1) -> None:
 
 
 def small_model(objective: str, seed: int = 0, **overrides: Any) -> Any:
-    """A small model in evaluation mode, none of whose weights is at its initial value."""
+    """A small model in evaluation mode with perturbed weights."""
     torch.manual_seed(seed)
     config = small_config(objective, **overrides)
     model = pretraining_class(config)(config)
@@ -54,7 +54,7 @@ def days(rows: int = 4, seed: int = 1, minutes: int = MINUTES, channels: int = C
 
 
 def gaps(rows: int = 4, seed: int = 2, minutes: int = MINUTES, channels: int = CHANNELS) -> torch.Tensor:
-    """A mask with whole missing stretches, missing channels and single missing values; row 0 misses nothing."""
+    """A mask with missing intervals, channels and single values; row 0 is fully observed."""
     generator = torch.Generator().manual_seed(seed)
     mask = torch.ones(rows, minutes, channels, dtype=torch.bool)
     for row in range(1, rows):
@@ -77,7 +77,7 @@ def texts(lengths: tuple[int, ...] = (9, 6, 9, 3), seed: int = 3) -> tuple[torch
 
 
 def to_left(ids: torch.Tensor, mask: torch.Tensor, extra: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Moves padding from the right to the left, and adds `extra` columns of it."""
+    """Moves padding from the right to the left and adds `extra` columns of padding."""
     width = ids.shape[1] + extra
     moved, moved_mask = torch.zeros(len(ids), width, dtype=ids.dtype), torch.zeros(len(ids), width, dtype=mask.dtype)
     for row, length in enumerate(mask.sum(dim=1).tolist()):

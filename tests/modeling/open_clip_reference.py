@@ -1,8 +1,8 @@
-"""open_clip's CoCa as a reference: importing it, building a small one and copying its weights into ours.
+"""open_clip's CoCa as a reference: importing it, building a small model and copying its weights into ours.
 
-open_clip imports torchvision for image transforms and for a batch norm that CoCa's text side and the losses never
-touch. Where torchvision is absent, names that stand in for those let the import pass: a torchvision that was not built
-for the installed torch breaks transformers' own imports, so none is asked for.
+open_clip imports torchvision for image transforms and a batch norm that CoCa's text side and the losses do not use. If
+torchvision is not installed, stub modules make the import succeed. It is not required because a torchvision that was
+not built for the installed torch breaks transformers' own imports.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_open_clip() -> Any:
 
 
 def import_open_clip() -> Any:
-    """Returns the module `open_clip`, or skips the test that asks for it."""
+    """Returns the module `open_clip`, or skips the calling test."""
     module = find_open_clip()
     if module is None:
         pytest.skip("needs open_clip: pip install --no-deps open_clip_torch ftfy wcwidth")
@@ -60,7 +60,7 @@ def import_open_clip() -> Any:
 
 
 class SensorAsVisual(nn.Module):
-    """Our sensor tower in the place of open_clip's image tower, pooled for its decoder by open_clip's own pooler."""
+    """Our sensor tower in place of open_clip's image tower, pooled for the decoder by open_clip's own pooler."""
 
     def __init__(self, tower: nn.Module, pooler: nn.Module) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def reference_coca(open_clip: Any, config: Any, tower: nn.Module) -> nn.Module:
         vision_cfg={"image_size": 4, "patch_size": 4, "width": 32, "layers": 1, "head_width": 32},
         pad_id=text.pad_token_id,
     )
-    # By default open_clip masks the padding one position too early, for the sake of checkpoints trained that way.
+    # By default open_clip masks the padding one position too early, to match checkpoints trained that way.
     model.text.correct_cls_mask = True
     pooler = AttentionalPooler(width, width, text.num_attention_heads, config.num_caption_queries)
     model.visual = SensorAsVisual(tower, pooler)
@@ -112,7 +112,7 @@ def _block(source: str, target: str, attention: str) -> dict[str, str]:
 
 
 def translate(tensors: dict[str, torch.Tensor], config: Any) -> dict[str, torch.Tensor]:
-    """Renames open_clip's weights, or their gradients, to ours; the sensor tower is shared and left out."""
+    """Renames open_clip's weights, or their gradients, to our names; the shared sensor tower is omitted."""
     blocks: dict[str, str] = {}
     for index in range(config.text_config.num_hidden_layers):
         blocks |= _block(f"text.transformer.resblocks.{index}", f"text_model.encoder.layers.{index}", "self_attn")
@@ -164,7 +164,7 @@ def copy_weights(reference: nn.Module, model: nn.Module) -> None:
     last = model.config.text_config.max_position_embeddings
     weights["text_model.embeddings.cls_embedding"] = reference.text.cls_emb + reference.text.positional_embedding[last]
     with torch.no_grad():
-        weights["text_model.head.bias"] = torch.zeros_like(model.base_model.text_model.head.bias)  # open_clip has none
+        weights["text_model.head.bias"] = torch.zeros_like(model.base_model.text_model.head.bias)  # not in open_clip
         named = {name.removeprefix("sensorlm."): parameter for name, parameter in model.named_parameters()}
         own = {name: parameter for name, parameter in named.items() if not name.startswith("sensor_model.")}
         if set(own) != set(weights):

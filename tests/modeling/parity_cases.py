@@ -30,7 +30,7 @@ SHAPE = {
     "num_attention_heads": 4,
 }
 FIXED = {"hidden_act": "gelu", "layer_norm_eps": 1e-6}
-"""What SensorLM's configurations do not choose."""
+"""Settings fixed in SensorLM's configurations."""
 PATCH = 2
 SIDE = 8
 
@@ -40,7 +40,7 @@ def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def split_pooling_head(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Gives SigLIP's vision weights, or their gradients, our names: a linear patch embedding, q, k and v apart."""
+    """Renames SigLIP's vision weights, or their gradients: a linear patch embedding, and separate q, k and v."""
     weights = dict(weights)
     weights["embeddings.patch_embedding.weight"] = weights["embeddings.patch_embedding.weight"].flatten(1)
     for kind in ("weight", "bias"):
@@ -51,7 +51,7 @@ def split_pooling_head(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tens
 
 
 def siglip_text(**values: Any) -> tuple[SiglipTextModel, SensorLMTextModel]:
-    """A SigLIP text tower and ours with its weights; `values` are for both configurations."""
+    """A SigLIP text tower and ours with the same weights; `values` apply to both configurations."""
     torch.manual_seed(0)
     shape = {**SHAPE, "vocab_size": 41, "max_position_embeddings": 9}
     reference = SiglipTextModel(
@@ -70,7 +70,7 @@ def _backward(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 
 def sensor_tower(attention: str) -> Iterator[Comparison]:
-    """An 8 minutes x 8 channels plane with 2 x 2 patches through transformers' SigLIP vision tower and ours."""
+    """An 8-minute x 8-channel plane with 2 x 2 patches through transformers' SigLIP vision tower and ours."""
     torch.manual_seed(0)
     config = SiglipVisionConfig(
         **SHAPE, **FIXED, image_size=SIDE, patch_size=PATCH, num_channels=1, attn_implementation="eager"
@@ -96,7 +96,7 @@ def sensor_tower(attention: str) -> Iterator[Comparison]:
 
 
 def text_tower(attention: str) -> Iterator[Comparison]:
-    """Texts of full length through transformers' SigLIP text tower and ours."""
+    """Full-length texts through transformers' SigLIP text tower and ours."""
     reference, model = siglip_text(projection_size=24, attn_implementation=attention)
     ids, _ = texts((9, 9, 9))
     expected, output = reference(ids), model(ids)
@@ -112,13 +112,13 @@ def text_tower(attention: str) -> Iterator[Comparison]:
 def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
     """Days and padded captions through open_clip's CoCa and its loss, and through ours.
 
-    The sensor tower is ours on both sides (it is compared above), everything behind it is open_clip's own.
+    Both sides use our sensor tower (compared above); the rest of the reference is open_clip's.
     """
     from open_clip_reference import copy_weights, reference_coca, translate
 
     config = small_config(
         "coca", max_position_embeddings=9, intermediate_size=4 * 32
-    )  # open_clip's decoder has no other
+    )  # the only one in open_clip's decoder
     torch.manual_seed(0)
     model = SensorLMForConditionalGeneration(config).eval()
     model.set_attn_implementation(attention)
@@ -153,13 +153,13 @@ def coca(open_clip: Any, attention: str = "sdpa") -> Iterator[Comparison]:
     ours = {name.removeprefix("sensorlm."): value for name, value in ours.items()}
     for name in sorted(ours):
         if name == "text_model.head.bias":
-            continue  # open_clip's projection has none
+            continue  # not in open_clip's projection
         other = theirs[name] if not name.startswith("sensor_model.") else tower[name.removeprefix("sensor_model.")]
         yield f"gradient of {name}", ours[name], other
 
 
 def losses(open_clip: Any, objective: str) -> Iterator[Comparison]:
-    """The contrastive losses against open_clip's classes, in float64."""
+    """The contrastive losses compared with open_clip's classes, in float64."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(2, 7, 16, dtype=torch.float64, generator=generator)
     leaves: dict[str, list[torch.Tensor]] = {"ours": [], "theirs": []}
@@ -183,7 +183,7 @@ def losses(open_clip: Any, objective: str) -> Iterator[Comparison]:
 
 
 def skipped_patches(objective: str) -> Iterator[Comparison]:
-    """Days with gaps, missing patches left out of the computation, against attention masks over all patches."""
+    """Days with gaps: skipping missing patches compared with attention masks over all patches."""
     torch.manual_seed(0)
     config = small_config(objective)
     model = pretraining_class(config)(config).eval()
@@ -203,7 +203,7 @@ def skipped_patches(objective: str) -> Iterator[Comparison]:
 
 @torch.no_grad()
 def cached_steps(objective: str) -> Iterator[Comparison]:
-    """Caption logits token by token with a cache, against those of the whole text at once."""
+    """Caption logits token by token with a cache, compared with those of a single forward pass."""
     model = small_model(objective)
     values, mask = days(), gaps()
     ids, attention = to_left(*texts())

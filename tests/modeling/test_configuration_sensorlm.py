@@ -44,7 +44,7 @@ MILLIONS = {
     "base": (204.0, 204.0, 265.9, 273.6),
     "large": (653.2, 653.2, 827.9, 841.5),
 }
-"""Parameters of each objective, in their order."""
+"""Parameter counts in the order of the objectives."""
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -61,7 +61,7 @@ def test_parameter_counts(size):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("size", SIZES)
-def test_files_equal_the_sizes(objective, size):
+def test_config_files_match_named_sizes(objective, size):
     path = CONFIGS / f"{objective}-{size}.json"
     loaded, made = AutoConfig.from_pretrained(path), SensorLMConfig.from_size(objective, size)
     assert isinstance(loaded, SensorLMConfig)
@@ -71,7 +71,7 @@ def test_files_equal_the_sizes(objective, size):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_round_trip(objective, tmp_path):
+def test_configuration_round_trips(objective, tmp_path):
     config = small_config(objective, channel_keys=list("abcdef"), attention_dropout=0.1)
     config.save_pretrained(tmp_path)
     loaded = AutoConfig.from_pretrained(tmp_path)
@@ -90,7 +90,7 @@ def test_round_trip(objective, tmp_path):
         ("coca", True, "cls", True),
     ],
 )
-def test_the_objective_decides_the_structure(objective, causal, pooling, decoder):
+def test_structure_follows_objective(objective, causal, pooling, decoder):
     config = SensorLMConfig.from_size(objective, "small")
     assert (config.text_config.causal, config.text_config.pooling) == (causal, pooling)
     assert (config.num_decoder_layers is not None) is decoder
@@ -98,7 +98,7 @@ def test_the_objective_decides_the_structure(objective, causal, pooling, decoder
     assert config.is_contrastive is (objective != "cap")
 
 
-def test_a_clip_configuration_becomes_a_coca_configuration():
+def test_clip_and_coca_configurations_are_convertible():
     clip = small_config("clip").to_dict()
     clip["text_config"]["pooling"] = None
     coca = SensorLMConfig.from_dict({**clip, "objective": "coca"})
@@ -112,7 +112,7 @@ def test_a_clip_configuration_becomes_a_coca_configuration():
     assert not back.text_config.causal
 
 
-def test_given_parts_are_not_changed():
+def test_given_sub_configurations_are_not_modified():
     text, sensor = SensorLMTextConfig(), SensorLMSensorConfig()
     config = SensorLMConfig(objective="cap", text_config=text, sensor_config=sensor)
     assert text.causal is False
@@ -120,13 +120,13 @@ def test_given_parts_are_not_changed():
     assert config.text_config.causal is True
 
 
-def test_the_decoder_is_as_deep_as_the_text_tower_by_default():
+def test_decoder_depth_defaults_to_text_tower_depth():
     config = SensorLMConfig(objective="coca", text_config={"num_hidden_layers": 3})
     assert (config.num_decoder_layers, config.num_caption_queries) == (3, 128)
 
 
-def test_configurations_saved_before_0_1_0_load():
-    """They have fields that follow from the objective, and a configuration of the decoder."""
+def test_configurations_saved_before_0_1_0_can_be_loaded():
+    """They contain fields now derived from the objective, and a decoder configuration."""
     decoder = {"num_hidden_layers": 2, "num_caption_queries": 9, "hidden_size": 768, "num_attention_heads": 12}
     old = {
         "objective": "coca",
@@ -148,7 +148,7 @@ def test_configurations_saved_before_0_1_0_load():
         SensorLMConfig.from_dict({**old, "sensor_config": {"hidden_act": "relu"}})
 
 
-def test_text_config_for_generation_counts_all_cache_layers():
+def test_generation_text_config_counts_all_cache_layers():
     config = SensorLMConfig.from_size("coca", "tiny")
     assert config.get_text_config() is config.text_config
     assert config.get_text_config(decoder=True).num_hidden_layers == 7
@@ -157,13 +157,13 @@ def test_text_config_for_generation_counts_all_cache_layers():
     assert clip.get_text_config(decoder=True) is clip.text_config
 
 
-def test_generation_config_gets_the_special_tokens():
+def test_generation_config_has_special_tokens():
     config = small_config("cap", bos_token_id=7, eos_token_id=8, pad_token_id=9)
     generation = GenerationConfig.from_model_config(config)
     assert (generation.bos_token_id, generation.eos_token_id, generation.pad_token_id) == (7, 8, 9)
 
 
-def test_overrides_go_where_they_belong():
+def test_overrides_are_routed_to_sub_configurations():
     config = SensorLMConfig.from_size(
         "coca",
         "tiny",
@@ -184,7 +184,7 @@ def test_overrides_go_where_they_belong():
     assert config.caption_loss_weight == 1.5
 
 
-def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
+def test_contrastive_configurations_accept_decoder_options():
     assert SensorLMConfig.from_size("clip", "tiny", num_caption_queries=3).num_decoder_layers is None
 
 
@@ -215,15 +215,15 @@ def test_contrastive_sizes_take_decoder_values_without_having_a_decoder():
         (lambda: SensorLMConfig.from_size("clip", sensor_config=3), ["sensor_config", "dict", "int"]),
     ],
 )
-def test_bad_values_are_explained(make, words):
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+def test_invalid_values_raise(make, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is checked below
         make()
     for word in words:
         assert word in str(error.value)
 
 
-def test_types_are_checked():
-    # Fails if the configuration file switches strict validation off.
+def test_field_types_are_validated():
+    # Fails if the configuration file disables strict validation.
     with pytest.raises(Exception, match="hidden_size"):
         SensorLMSensorConfig(hidden_size="768")
     with pytest.raises(Exception, match="embed_statistics"):
@@ -232,7 +232,7 @@ def test_types_are_checked():
         SensorLMSensorConfig(embed_missing="yes")
 
 
-def test_model_files_can_travel_to_the_hub():
+def test_model_files_are_self_contained_for_the_hub():
     folder = Path(sensorlm_hf.__file__).parent / "modeling"
     for name in sorted(path.name for path in folder.glob("*_sensorlm.py")):
         lines = (folder / name).read_text().splitlines()
@@ -241,8 +241,8 @@ def test_model_files_can_travel_to_the_hub():
         assert all(line.split()[1].count(".") == 1 for line in relative), relative
         roots = {line.split()[1].split(".")[0] for line in imports if line not in relative}
         standard = {"collections", "copy", "dataclasses", "functools", "itertools", "json", "math", "os", "typing"}
-        # `strict` of huggingface_hub, a dependency of transformers, is how its own configurations are validated.
+        # transformers validates its own configurations with `strict` from huggingface_hub, its own dependency.
         assert roots <= standard | {"torch", "transformers", "huggingface_hub"}, roots
-    # A postponed annotation is a string, which the validation of configurations cannot check.
+    # Postponed annotations are strings, which configuration validation cannot check.
     lines = (folder / "configuration_sensorlm.py").read_text().splitlines()
     assert "from __future__ import annotations" not in lines

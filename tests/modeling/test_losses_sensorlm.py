@@ -18,7 +18,7 @@ GROUPS = torch.tensor([3, 1, 3, 2, 3])
 
 
 def clip_oracle(sensor, text, scale, positive) -> float:
-    """Both directions, one row at a time in Python floats."""
+    """CLIP loss in both directions, one row at a time, in Python floats."""
     n = len(sensor)
     similarity = [
         [scale * sum(a * b for a, b in zip(s, t, strict=True)) for t in text.tolist()] for s in sensor.tolist()
@@ -54,43 +54,43 @@ def grouped(i, j):
 
 
 @pytest.mark.parametrize(("positive", "matrix"), [(diagonal, None), (grouped, positive_pairs(GROUPS))])
-def test_clip_loss_equals_the_loop(positive, matrix):
+def test_clip_loss_matches_loop(positive, matrix):
     loss = clip_loss(SENSOR, TEXT, torch.tensor(3.0, dtype=torch.float64), matrix)
     assert loss.item() == pytest.approx(clip_oracle(SENSOR, TEXT, 3.0, positive), abs=1e-12)
 
 
 @pytest.mark.parametrize(("positive", "matrix"), [(diagonal, None), (grouped, positive_pairs(GROUPS))])
-def test_siglip_loss_equals_the_loop(positive, matrix):
+def test_siglip_loss_matches_loop(positive, matrix):
     scale, bias = torch.tensor(10.0, dtype=torch.float64), torch.tensor(-4.0, dtype=torch.float64)
     loss = siglip_loss(SENSOR, TEXT, scale, bias, matrix)
     assert loss.item() == pytest.approx(siglip_oracle(SENSOR, TEXT, 10.0, -4.0, positive), abs=1e-12)
 
 
-def test_values_by_hand():
-    # Two pairs, orthogonal: similarities are the identity, so each row is log(1 + exp(-t)).
+def test_loss_values_by_hand():
+    # Two orthogonal pairs: the similarities are the identity, so each row is log(1 + exp(-t)).
     eye, t = torch.eye(2, dtype=torch.float64), torch.tensor(2.0, dtype=torch.float64)
     assert clip_loss(eye, eye, t).item() == pytest.approx(math.log(1 + math.exp(-2)))
-    # Sigmoid: -log sigmoid(2 - 1) for the positive, -log sigmoid(-(0 - 1)) for the negative.
+    # Sigmoid: -log sigmoid(2 - 1) for the positive and -log sigmoid(-(0 - 1)) for the negative.
     loss = siglip_loss(eye, eye, t, torch.tensor(-1.0, dtype=torch.float64))
     assert loss.item() == pytest.approx(2 * math.log(1 + math.exp(-1)))
 
 
-def test_positives_by_groups():
+def test_group_ids_define_positives():
     assert positive_pairs(torch.tensor([5, 6, 5])).tolist() == [
         [True, False, True],
         [False, True, False],
         [True, False, True],
     ]
-    # Two local recordings, whose own texts are columns 1 and 2 of four; the last text repeats the first one's group.
+    # Two local recordings, whose own texts are columns 1 and 2 of four; the last text has the group of the first.
     wide = positive_pairs(torch.tensor([8, 9]), torch.tensor([4, 8, 9, 8]), offset=1)
     assert wide.tolist() == [[False, True, False, True], [False, False, True, False]]
 
 
-def test_the_own_text_is_positive_whatever_the_groups_say():
+def test_own_text_is_always_positive():
     assert positive_pairs(torch.tensor([1, 2]), torch.tensor([7, 7])).tolist() == [[True, False], [False, True]]
 
 
-def test_all_groups_distinct_equals_the_diagonal():
+def test_distinct_groups_give_diagonal_positives():
     matrix = positive_pairs(torch.arange(5))
     scale, bias = torch.tensor(5.0, dtype=torch.float64), torch.tensor(-5.0, dtype=torch.float64)
     assert clip_loss(SENSOR, TEXT, scale, matrix).item() == pytest.approx(
@@ -99,14 +99,14 @@ def test_all_groups_distinct_equals_the_diagonal():
     assert torch.equal(siglip_loss(SENSOR, TEXT, scale, bias, matrix), siglip_loss(SENSOR, TEXT, scale, bias))
 
 
-def test_one_direction_with_an_offset_is_the_local_part_of_the_global_loss():
+def test_offset_gives_local_part_of_global_loss():
     logits = 3.0 * SENSOR @ TEXT.T
     parts = [contrastive_cross_entropy(logits[:2]), contrastive_cross_entropy(logits[2:], offset=2)]
     whole = contrastive_cross_entropy(logits)
     assert (2 * parts[0] + 3 * parts[1]).item() / 5 == pytest.approx(whole.item(), abs=1e-12)
 
 
-def test_siglip_chunks_of_texts_add_up():
+def test_siglip_loss_is_additive_over_text_chunks():
     scale, bias = torch.tensor(10.0, dtype=torch.float64), torch.tensor(-10.0, dtype=torch.float64)
     positives = torch.eye(5, dtype=torch.bool)
     chunks = [siglip_loss(SENSOR, TEXT[c], scale, bias, positives[:, c]) for c in (slice(0, 2), slice(2, 5))]
@@ -114,7 +114,7 @@ def test_siglip_chunks_of_texts_add_up():
 
 
 @pytest.mark.parametrize("matrix", [None, positive_pairs(GROUPS)])
-def test_gradients_against_finite_differences(matrix):
+def test_gradients_match_finite_differences(matrix):
     sensor, text = SENSOR.clone().requires_grad_(), TEXT.clone().requires_grad_()
     scale = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
     bias = torch.tensor(-1.0, dtype=torch.float64, requires_grad=True)
@@ -131,13 +131,13 @@ def test_half_precision_embeddings_are_compared_in_float32():
     )
 
 
-def test_huge_logits_stay_finite():
+def test_large_logits_stay_finite():
     eye = torch.eye(3)
     assert torch.isfinite(clip_loss(eye, eye.flip(0), torch.tensor(1e4)))
     assert torch.isfinite(siglip_loss(eye, eye.flip(0), torch.tensor(1e4), torch.tensor(-10.0)))
 
 
-def test_caption_loss_equals_the_loop():
+def test_caption_loss_matches_loop():
     generator = torch.Generator().manual_seed(4)
     logits = torch.randn(2, 3, 5, dtype=torch.float64, generator=generator)
     targets = torch.tensor([[1, -100, 4], [0, 0, -100]])
@@ -174,6 +174,6 @@ def test_caption_loss_without_tokens_is_zero_and_has_a_gradient():
         (lambda: positive_pairs(torch.zeros(3, dtype=torch.long), torch.zeros(2, dtype=torch.long)), "do not fit"),
     ],
 )
-def test_bad_shapes_are_explained(call, words):
+def test_invalid_shapes_raise(call, words):
     with pytest.raises(ValueError, match=words):
         call()

@@ -1,4 +1,4 @@
-"""Saving and loading: what every class finds in a checkpoint, those saved before the split among them."""
+"""Saving and loading checkpoints with every class, including checkpoints in the old format."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def unit(rows: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_saved_and_loaded_outputs_are_equal(objective, tmp_path):
+def test_save_and_load_preserves_outputs(objective, tmp_path):
     model = MODELS[objective]
     model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").exists()
@@ -62,13 +62,13 @@ def test_saved_and_loaded_outputs_are_equal(objective, tmp_path):
 
 
 def as_coca(config: SensorLMConfig) -> SensorLMConfig:
-    """The configuration with another objective, which decides how texts are pooled."""
+    """The same configuration with another objective, which also changes text pooling."""
     values = config.to_dict()
     values["text_config"]["pooling"] = None
     return SensorLMConfig.from_dict({**values, "objective": "coca"})
 
 
-def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
+def test_clip_checkpoint_loads_into_coca_model(tmp_path):
     clip = MODELS["clip"]
     clip.save_pretrained(tmp_path)
     config = as_coca(clip.config)
@@ -83,7 +83,7 @@ def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
     assert not report["mismatched_keys"]
     for name, parameter in clip.named_parameters():
         assert torch.equal(dict(coca.sensorlm.named_parameters())[name], parameter), name
-    # What the checkpoint lacks starts as in a new model, not from uninitialised memory.
+    # Weights missing from the checkpoint are initialised as in a new model.
     fresh = SensorLMForConditionalGeneration(config)
     for name, parameter in coca.named_parameters():
         if name in new:
@@ -97,7 +97,7 @@ def test_a_clip_checkpoint_becomes_a_coca_model(tmp_path):
     assert torch.isfinite(output.loss)
 
 
-def test_new_weights_are_announced(tmp_path, caplog):
+def test_new_weights_are_reported(tmp_path, caplog):
     MODELS["clip"].save_pretrained(tmp_path)
     config = as_coca(MODELS["clip"].config)
     library = logging.getLogger("transformers")
@@ -112,7 +112,7 @@ def test_new_weights_are_announced(tmp_path, caplog):
     assert "sensor_model.post_layernorm" not in caplog.text
 
 
-def test_a_classifier_checkpoint_does_not_load_silently(tmp_path):
+def test_loading_classifier_checkpoint_as_base_model_raises(tmp_path):
     config = small_config("siglip")
     SensorLMForSensorClassification(config).save_pretrained(tmp_path)
     for load in (SensorLMModel.from_pretrained, AutoModel.from_pretrained):
@@ -121,8 +121,8 @@ def test_a_classifier_checkpoint_does_not_load_silently(tmp_path):
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_a_checkpoint_saved_before_the_split_loads_into_both_classes(objective, tmp_path):
-    """Such a checkpoint has the base model's weights without a prefix, and the decoder's configuration as a part."""
+def test_old_checkpoint_format_loads_into_both_classes(objective, tmp_path):
+    """The old format has base model weights without a prefix, and a nested decoder configuration."""
     model = MODELS[objective]
     model.save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
@@ -157,7 +157,7 @@ def test_a_checkpoint_saved_before_the_split_loads_into_both_classes(objective, 
     assert saved == {"decoder_config", "freeze_backbone", "logit_bias_init_value"}
 
 
-def test_the_towers_of_a_checkpoint_are_saved_under_plain_names(tmp_path):
+def test_towers_are_saved_without_prefix(tmp_path):
     MODELS["coca"].save_pretrained(tmp_path / "model")
     for kind in (SensorLMSensorModel, SensorLMTextModel):
         kind.from_pretrained(tmp_path / "model").save_pretrained(tmp_path / "tower")
@@ -165,7 +165,7 @@ def test_the_towers_of_a_checkpoint_are_saved_under_plain_names(tmp_path):
         assert names == set(kind.from_pretrained(tmp_path / "tower").state_dict())
 
 
-def test_a_checkpoint_without_its_decoder_writes_no_captions(tmp_path):
+def test_captioning_without_decoder_weights_raises(tmp_path):
     MODELS["coca"].sensorlm.save_pretrained(tmp_path)
     for load in (
         SensorLMForConditionalGeneration.from_pretrained, load_pretrained, AutoModelForMultimodalLM.from_pretrained,
@@ -175,7 +175,7 @@ def test_a_checkpoint_without_its_decoder_writes_no_captions(tmp_path):
     assert SensorLMModel.from_pretrained(tmp_path).config.objective == "coca"
 
 
-def test_load_pretrained_names_another_kind_of_model(tmp_path):
+def test_load_pretrained_rejects_other_model_types(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ValueError, match="'bert', not a SensorLM"):
         load_pretrained(tmp_path)

@@ -22,13 +22,13 @@ def classifier(objective: str = "siglip", labels: int = 3, **overrides) -> Senso
     return model.eval()
 
 
-def test_linear_head_reads_the_pooled_embedding():
+def test_linear_head_uses_pooled_embedding():
     model = classifier()
     pooled = model.sensor_model(VALUES, MASK).pooler_output
     torch.testing.assert_close(model(VALUES, MASK).logits, model.classifier(pooled))
 
 
-def test_captioners_are_probed_on_the_mean_of_their_tokens():
+def test_captioning_models_use_mean_of_tokens():
     model = classifier("cap")
     output = model.sensor_model(VALUES, MASK)
     rows = [state[keep].mean(0) for state, keep in zip(output.last_hidden_state, output.token_mask, strict=True)]
@@ -67,7 +67,7 @@ def test_losses():
 
 
 @pytest.mark.parametrize("pooling", ["linear", "attentive"])
-def test_a_frozen_tower_does_not_learn(pooling):
+def test_frozen_tower_is_not_trained(pooling):
     model = classifier(classifier_pooling=pooling, attention_dropout=0.5)
     model.freeze_base_model()
     model.train()
@@ -83,7 +83,7 @@ def test_a_frozen_tower_does_not_learn(pooling):
 
 @pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
 @pytest.mark.parametrize("pooling", ["linear", "attentive"])
-def test_pretrained_models_load_into_it(objective, pooling, tmp_path):
+def test_pretrained_models_load_into_classifier(objective, pooling, tmp_path):
     pretrained = small_model(objective)
     pretrained.save_pretrained(tmp_path / "pretrained")
     model, report = SensorLMForSensorClassification.from_pretrained(
@@ -110,13 +110,13 @@ def test_pretrained_models_load_into_it(objective, pooling, tmp_path):
         (torch.zeros(4), "regression", r"\(4, 3\).*regression.*\(4,\)"),
     ],
 )
-def test_bad_labels_are_explained(labels, problem, words):
+def test_invalid_labels_raise(labels, problem, words):
     model = classifier()
     model.config.problem_type = problem
     with pytest.raises(ValueError, match=words):
         model(VALUES, MASK, labels)
 
 
-def test_a_head_needs_outputs():
+def test_head_requires_outputs():
     with pytest.raises(ValueError, match="num_labels"):
         classifier(labels=0)

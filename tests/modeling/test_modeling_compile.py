@@ -1,4 +1,4 @@
-"""Compiled towers: one graph each, equal outputs."""
+"""Compiled towers: a single graph each, with equal outputs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_classifiers_compile_to_one_graph(pooling):
 
 
 @pytest.mark.slow
-def test_gradients_of_a_compiled_tower_are_equal():
+def test_compiled_tower_has_equal_gradients():
     model = small_model("siglip").train()
     compiled = torch.compile(model.base_model.sensor_model, fullgraph=True, backend="aot_eager")
     gradients = []
@@ -60,7 +60,7 @@ def test_gradients_of_a_compiled_tower_are_equal():
 
 
 @pytest.mark.slow
-def test_inductor_gives_the_same():
+def test_inductor_matches_eager():
     model = small_model("siglip")
     compiled = torch.compile(model.base_model.sensor_model, fullgraph=True)
     with torch.no_grad():
@@ -71,8 +71,8 @@ def test_inductor_gives_the_same():
 
 
 @pytest.mark.parametrize("objective", ["cap", pytest.param("coca", marks=pytest.mark.slow)])
-def test_generation_with_a_static_cache_compiles_one_graph_for_all_steps(objective):
-    """On a GPU transformers compiles this by itself; here it has to be requested."""
+def test_static_cache_generation_compiles_one_graph(objective):
+    """transformers compiles this automatically on a GPU; here it is requested explicitly."""
     model = small_model(objective)
     compile_config = CompileConfig(fullgraph=True, backend="eager", mode=None)
     compile_config._compile_all_devices = True

@@ -1,7 +1,7 @@
-"""Flash attention, whose kernels need a GPU: transformers' own code around them runs, with slow kernels in their place.
+"""Flash attention on CPU: transformers' own integration code runs with slow kernels in place of the GPU kernels.
 
-The kernels are those of FlashAttention 3, which transformers imports from `flash_attn_interface`; their stand-ins below
-follow its documentation: rows without padding, one after the other, and a causal mask aligned at the last key.
+The kernels are those of FlashAttention 3, which transformers imports from `flash_attn_interface`. The replacements
+below follow its documentation: rows without padding, concatenated, and a causal mask aligned to the last key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IDS, ATTENTION = texts()
 
 
 def flash_attn_func(q, k, v, softmax_scale=None, causal=False):
-    """Attention of `(B, Q, heads, d)` over `(B, K, heads, d)`; query `Q - 1` sees all keys."""
+    """Attention of `(B, Q, heads, d)` over `(B, K, heads, d)`; query `Q - 1` attends to all keys."""
     scores = torch.einsum("bqhd,bkhd->bhqk", q, k) * softmax_scale
     if causal:
         queries, keys = scores.shape[2:]
@@ -34,7 +34,7 @@ def flash_attn_func(q, k, v, softmax_scale=None, causal=False):
 def flash_attn_varlen_func(
     q, k, v, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, softmax_scale=None, causal=False
 ):
-    """The same for rows of any length, which stand one after the other in `(tokens, heads, d)`."""
+    """The same for rows of any length, concatenated in `(tokens, heads, d)`."""
     assert cu_seqlens_q[-1] == len(q)
     assert cu_seqlens_k[-1] == len(k)
     assert cu_seqlens_q.diff().max() == max_seqlen_q
@@ -48,7 +48,7 @@ def flash_attn_varlen_func(
 
 @pytest.fixture
 def calls(monkeypatch) -> list[str]:
-    """Puts the slow kernels where transformers looks for fast ones; returns which of them were called."""
+    """Installs the slow kernels in place of the fast ones; returns the names of the kernels called."""
     made: list[str] = []
     module = ModuleType("flash_attn_interface")
 
@@ -69,7 +69,7 @@ def calls(monkeypatch) -> list[str]:
 
 
 def with_flash(model: SensorLMModel) -> SensorLMModel:
-    """A copy that dispatches to flash attention; `set_attn_implementation` would ask for a GPU."""
+    """A copy that dispatches to flash attention; `set_attn_implementation` would require a GPU."""
     model = copy.deepcopy(model)
     for module in model.modules():
         if hasattr(module, "config"):
@@ -81,7 +81,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
     torch.testing.assert_close(a, b, atol=2e-5, rtol=1e-4)
 
 
-def same_losses_and_gradients(reference: SensorLMModel, *inputs: torch.Tensor | None) -> None:
+def assert_same_losses_and_gradients(reference: SensorLMModel, *inputs: torch.Tensor | None) -> None:
     outputs = []
     for model in (copy.deepcopy(reference), with_flash(reference)):
         output = model.train()(*inputs)
@@ -98,31 +98,31 @@ def same_losses_and_gradients(reference: SensorLMModel, *inputs: torch.Tensor | 
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_flash_attention_gives_the_same(objective, calls):
+def test_flash_attention_matches_reference(objective, calls):
     model = small_model(objective)
     for ids, attention in ((IDS, ATTENTION), to_left(IDS, ATTENTION, 2)):
-        same_losses_and_gradients(model, VALUES, MASK, ids, attention)
+        assert_same_losses_and_gradients(model, VALUES, MASK, ids, attention)
     assert "flash_attn_varlen_func" in calls
     calls.clear()
-    same_losses_and_gradients(model, VALUES, None, IDS, None)
+    assert_same_losses_and_gradients(model, VALUES, None, IDS, None)
     assert set(calls) == {"flash_attn_func"}
 
 
 @pytest.mark.parametrize("queries", [0, 5, 9])
-def test_as_many_queries_as_sensor_tokens(queries, calls):
-    """The mask of the sensor tokens is none of the texts' or of the caption queries', even if it has their shape."""
+def test_equal_numbers_of_queries_and_sensor_tokens(queries, calls):
+    """The sensor token mask must not be applied to texts or caption queries, even if the shapes match."""
     mask = torch.zeros_like(MASK)
     for row, patches in enumerate((9, 4, 9, 6)):
         mask[row, : 10 * patches, :2] = True  # a patch is 10 minutes of two channels
     model = small_model("coca", num_caption_queries=queries)
     assert model.base_model.sensor_model(VALUES, mask).token_mask.sum(dim=1).tolist() == [9, 4, 9, 6]
-    same_losses_and_gradients(model, VALUES, mask, IDS, ATTENTION)
+    assert_same_losses_and_gradients(model, VALUES, mask, IDS, ATTENTION)
     assert calls
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("queries", [0, 5])
-def test_cached_steps_give_the_same(queries, calls):
+def test_cached_steps_match(queries, calls):
     reference = small_model("cap", num_caption_queries=queries)
     model = with_flash(reference)
     ids, attention = to_left(IDS, ATTENTION)
@@ -136,7 +136,7 @@ def test_cached_steps_give_the_same(queries, calls):
 
 
 @pytest.mark.parametrize("num_beams", [1, 3])
-def test_captions_are_the_same(num_beams, calls):
+def test_captions_match(num_beams, calls):
     reference = small_model("coca")
     arguments = {"input_ids": IDS, "attention_mask": ATTENTION, "num_beams": num_beams, "max_new_tokens": 5}
     expected = reference.generate(sensor_values=VALUES, sensor_mask=MASK, **arguments)
@@ -145,7 +145,7 @@ def test_captions_are_the_same(num_beams, calls):
     assert calls
 
 
-def test_flash_attention_that_is_not_there_is_named():
+def test_missing_flash_attention_raises():
     with pytest.raises(ImportError, match="FlashAttention"):
         small_model("siglip").set_attn_implementation("flash_attention_2")
     with pytest.raises(ValueError, match='attn_implementation="eager"'):

@@ -27,7 +27,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
 def greedy_oracle(
     model: SensorLMForConditionalGeneration, row: int, prompt: list[int], new: int, eos: int | None = 2
 ) -> list[int]:
-    """Greedy search for one row, from the full forward pass without any cache."""
+    """Greedy search for one row, with full forward passes and no cache."""
     tokens = list(prompt)
     for _ in range(new):
         output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
@@ -63,7 +63,7 @@ def test_cached_and_uncached_logits_are_equal(model):
     ids, attention = to_left(IDS, ATTENTION)
     full = model(VALUES, MASK, ids, attention).logits
     cache = DynamicCache(config=model.config)
-    assert len(cache.layers) == 4  # two of the text tower and two of the decoder
+    assert len(cache.layers) == 4  # two text tower layers and two decoder layers
     inputs = {"past_key_values": cache, "sensor_key_values": key_values, "sensor_token_mask": token_mask}
     for step, output in in_steps(model, ids, attention, (4, 5, 8, 9), **inputs):
         real = attention[:, step].bool()
@@ -74,7 +74,7 @@ def test_cached_and_uncached_logits_are_equal(model):
 
 
 @each_model
-def test_precomputed_keys_and_values_change_nothing(model):
+def test_precomputed_keys_and_values_give_same_logits(model):
     key_values, token_mask = model.encode_for_captions(VALUES, MASK)
     labels = IDS.masked_fill(ATTENTION == 0, -100)
     inputs = {"input_ids": IDS, "attention_mask": ATTENTION, "labels": labels}
@@ -87,9 +87,9 @@ def test_precomputed_keys_and_values_change_nothing(model):
 
 @each_model
 @pytest.mark.parametrize("use_cache", [True, False])
-def test_prompts_of_different_length_and_padding(model, use_cache):
+def test_prompts_with_different_lengths_and_padding(model, use_cache):
     lengths = ATTENTION.sum(dim=1).tolist()
-    # The final <eos> is taken off, so that the caption goes on.
+    # The final <eos> is removed so that the caption continues.
     prompts = [IDS[row, : length - 1].tolist() for row, length in enumerate(lengths)]
     arguments = {"sensor_values": VALUES, "sensor_mask": MASK, "max_new_tokens": 5, "use_cache": use_cache}
     right = model.generate(input_ids=IDS, attention_mask=ATTENTION, **arguments)
@@ -123,7 +123,7 @@ def test_one_prompt_for_all_days(model):
 
 @each_model
 @pytest.mark.parametrize("use_cache", [True, False])
-def test_beam_search_finds_the_best_of_all_short_captions(model, use_cache):
+def test_beam_search_is_exhaustive_for_short_captions(model, use_cache):
     """With as many beams as tokens, two steps of beam search are exhaustive."""
     result = model.generate(
         sensor_values=VALUES[:2],
@@ -148,7 +148,7 @@ def _two_step_scores(model: SensorLMForConditionalGeneration, row: int) -> torch
 
 
 @each_model
-def test_several_captions_and_beams_keep_the_rows_apart(model):
+def test_multiple_captions_and_beams_keep_rows_separate(model):
     result = model.generate(
         sensor_values=VALUES, sensor_mask=MASK, num_beams=4, num_return_sequences=2, max_new_tokens=4, eos_token_id=None
     )
@@ -161,7 +161,7 @@ def test_several_captions_and_beams_keep_the_rows_apart(model):
 
 
 @each_model
-def test_sampling_draws_from_the_model(model):
+def test_sampling_follows_model_distribution(model):
     torch.manual_seed(0)
     draws = model.generate(
         sensor_values=VALUES[:1], sensor_mask=MASK[:1], do_sample=True, top_k=0, max_new_tokens=1,
@@ -181,8 +181,8 @@ def test_sampling_draws_from_the_model(model):
 
 @each_model
 @pytest.mark.parametrize("use_cache", [True, False])
-def test_sampled_captions_of_a_day_stand_together(model, use_cache):
-    """With one token to sample from, each of a day's captions is its greedy one."""
+def test_sampled_captions_are_grouped_by_day(model, use_cache):
+    """With `top_k=1`, each sampled caption of a day equals its greedy caption."""
     result = model.generate(
         sensor_values=VALUES, sensor_mask=MASK, do_sample=True, top_k=1, num_return_sequences=3, max_new_tokens=5,
         eos_token_id=None, use_cache=use_cache,
@@ -195,7 +195,7 @@ def test_sampled_captions_of_a_day_stand_together(model, use_cache):
 @each_model
 @pytest.mark.parametrize("num_beams", [1, 2])
 def test_constrained_prefixes(model, num_beams):
-    """Each day may start with words of its own: what comes after them is free."""
+    """Each day has its own set of allowed first tokens; later tokens are unconstrained."""
     allowed = {0: [3, 4], 1: [5, 6], 2: [7], 3: [8, 9, 10]}
 
     def prefixes(row: int, tokens: torch.Tensor) -> list[int]:
@@ -213,7 +213,7 @@ def test_constrained_prefixes(model, num_beams):
 
 @torch.no_grad()
 def _constrained_oracle(model: SensorLMForConditionalGeneration, row: int, allowed: list[int]) -> list[int]:
-    """Greedy search for one row whose first two tokens are among the allowed ones."""
+    """Greedy search for one row whose first two tokens are restricted to the allowed ones."""
     tokens = [1]
     for step in range(5):
         output = model(VALUES[row : row + 1], MASK[row : row + 1], torch.tensor([tokens]), return_loss=False)
@@ -224,8 +224,8 @@ def _constrained_oracle(model: SensorLMForConditionalGeneration, row: int, allow
 
 
 @each_model
-def test_captions_have_a_least_length(model):
-    """Every token is made the end token in turn, so that one of them would end the caption at once."""
+def test_min_length(model):
+    """Each first greedy token in turn becomes the end token, which would end the caption immediately."""
     ends = [greedy_oracle(model, row, [1], 1, eos=None)[1] for row in range(4)]
     for row, end in enumerate(ends):
         arguments = {"sensor_values": VALUES[row : row + 1], "sensor_mask": MASK[row : row + 1], "eos_token_id": end}
@@ -235,14 +235,14 @@ def test_captions_have_a_least_length(model):
         assert end not in result[0, 1:7].tolist()
 
 
-def test_generation_stops_at_the_end_token_and_pads():
+def test_generation_stops_at_end_token_and_pads():
     model = copy.deepcopy(MODELS["cap"])
     first = greedy_oracle(model, 0, [1], 1, eos=None)[1]
     result = model.generate(sensor_values=VALUES, sensor_mask=MASK, max_new_tokens=6, eos_token_id=first)
     assert result[0].tolist() == [1, first] + [0] * (result.shape[1] - 2)
 
 
-def test_without_a_length_captions_end_when_positions_do():
+def test_default_length_is_limited_by_positions():
     model = MODELS["coca"]
     result = model.generate(sensor_values=VALUES, sensor_mask=MASK, eos_token_id=None)
     assert result.shape == (4, POSITIONS + 1)
@@ -262,7 +262,7 @@ def test_generation_config_is_honoured():
     assert details.scores[0].shape == (4, VOCAB)
 
 
-def test_the_sensor_tower_runs_once():
+def test_sensor_tower_runs_once():
     model = copy.deepcopy(MODELS["coca"])
     calls = []
     model.base_model.sensor_model.register_forward_hook(lambda *_: calls.append("tower"))
@@ -280,7 +280,7 @@ def test_generation_in_training_mode_and_half_precision():
     assert result.shape == (4, 5)
 
 
-def test_eager_attention_forward_generates_the_same():
+def test_eager_attention_generates_same_captions():
     model = copy.deepcopy(MODELS["coca"])
     expected = model.generate(
         sensor_values=VALUES, sensor_mask=MASK, input_ids=IDS, attention_mask=ATTENTION, max_new_tokens=4
@@ -304,7 +304,7 @@ def test_static_cache(attention):
 
 @each_model
 @pytest.mark.parametrize("chunk_size", [1, 5, 64])
-def test_score_text_equals_the_likelihood_of_each_pair(model, chunk_size):
+def test_score_text_matches_pairwise_likelihood(model, chunk_size):
     scores = model.score_text(VALUES, MASK, IDS[:3], ATTENTION[:3], chunk_size=chunk_size)
     assert scores.shape == (4, 3)
     for row in range(4):
@@ -334,8 +334,8 @@ def test_score_text_equals_the_likelihood_of_each_pair(model, chunk_size):
         (lambda m: m.score_text(VALUES, None, IDS, ATTENTION, chunk_size=0), ["chunk_size", "0"]),
     ],
 )
-def test_bad_requests_are_explained(call, words):
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+def test_invalid_arguments_raise(call, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is checked below
         call(MODELS["coca"])
     for word in words:
         assert word in str(error.value), str(error.value)
@@ -350,20 +350,20 @@ def test_objectives_without_a_decoder_cannot_generate(objective):
         SensorLMForConditionalGeneration(model.config)
 
 
-def test_the_base_model_of_a_captioner_cannot_generate():
+def test_base_model_cannot_generate():
     assert not SensorLMModel(MODELS["cap"].config).can_generate()
     assert MODELS["cap"].can_generate()
 
 
-def test_there_must_be_a_token_to_start_from():
+def test_generation_requires_start_token():
     model = small_model("cap", bos_token_id=None)
     model.generation_config.bos_token_id = None
     with pytest.raises(ValueError, match="bos_token_id"):
         model.generate(sensor_values=VALUES)
 
 
-def test_with_a_cache_each_step_computes_one_token():
-    """What makes it fast, counted: tokens that pass through a decoder layer (`benchmarks/` measure the time)."""
+def test_cached_steps_compute_one_token():
+    """Counts the tokens that pass through a decoder layer (`benchmarks/` measure the time)."""
     model, new = small_model("coca"), 8
     tokens: list[int] = []
     model.decoder.layers[0].register_forward_hook(lambda module, args, result: tokens.append(args[0].shape[1]))

@@ -1,4 +1,4 @@
-"""Missing data: what lies under the mask never matters, and skipping it changes nothing but the time."""
+"""Missing data: masked values have no effect, and skipping masked patches does not change the outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("objective", list(MODELS))
 @pytest.mark.parametrize("junk", [1e6, float("nan"), float("inf")])
-def test_values_under_the_mask_do_not_matter(objective, junk):
+def test_masked_values_have_no_effect(objective, junk):
     model, values, mask = MODELS[objective], days(), gaps()
     ids, attention_mask = texts()
     dirty = torch.where(mask, values, torch.full_like(values, junk))
@@ -39,7 +39,7 @@ def test_values_under_the_mask_do_not_matter(objective, junk):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 1), rows=st.integers(1, 4), block=st.sampled_from([1, 10, 30]))
-def test_skipping_equals_masking(seed, share, rows, block):
+def test_skipping_matches_masking(seed, share, rows, block):
     model, values = MODELS["coca"], days(rows, seed)
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(rows, MINUTES // block, CHANNELS, generator=generator) >= share
@@ -67,7 +67,7 @@ def test_skipping_equals_masking(seed, share, rows, block):
         close(short.last_hidden_state[counted], full.last_hidden_state.gather(1, index)[counted])
 
 
-def test_patches_without_observations_are_left_out():
+def test_patches_without_observations_are_skipped():
     model, values = MODELS["siglip"], days(2)
     mask = torch.zeros(2, MINUTES, CHANNELS, dtype=torch.bool)
     mask[0, :40] = True  # 4 steps x 3 channel groups
@@ -79,7 +79,7 @@ def test_patches_without_observations_are_left_out():
     assert output.token_index[1, 0].item() == 0
 
 
-def test_few_gaps_are_not_worth_moving_tokens_for():
+def test_tokens_are_not_skipped_for_few_gaps():
     mask = torch.ones(1, MINUTES, CHANNELS, dtype=torch.bool)
     mask[:, :10] = False
     output = MODELS["siglip"].sensor_model(days(1), mask)
@@ -98,7 +98,7 @@ def test_a_full_mask_equals_no_mask():
 
 @pytest.mark.parametrize("objective", list(MODELS))
 @pytest.mark.parametrize("skip", [True, False])
-def test_a_day_without_any_observation_gives_numbers(objective, skip):
+def test_empty_day_gives_finite_outputs(objective, skip):
     model = MODELS[objective]
     values, mask = days(3), gaps(3)
     mask[1] = False
@@ -113,7 +113,7 @@ def test_a_day_without_any_observation_gives_numbers(objective, skip):
 
 
 @pytest.mark.parametrize("objective", list(MODELS))
-def test_a_row_gives_the_same_alone_and_in_a_batch(objective):
+def test_outputs_do_not_depend_on_batch(objective):
     model, values, mask = MODELS[objective], days(), gaps()
     ids, attention_mask = texts()
     batch = model(values, mask, ids, attention_mask)
@@ -127,7 +127,7 @@ def test_a_row_gives_the_same_alone_and_in_a_batch(objective):
             close(alone.logits, batch.logits[row : row + 1, :length])
 
 
-def test_missing_embedding_tells_absent_from_average():
+def test_missing_embedding_distinguishes_missing_from_mean():
     model = small_model("siglip")
     values = days(1)
     values[:, :10, 0] = 0
@@ -141,7 +141,7 @@ def test_missing_embedding_tells_absent_from_average():
     assert torch.equal(masked.pooler_output, unmasked.pooler_output)
 
 
-def test_missing_embedding_starts_without_effect():
+def test_missing_embedding_has_no_initial_effect():
     from model_cases import small_config
 
     from sensorlm_hf.modeling import SensorLMModel
@@ -152,7 +152,7 @@ def test_missing_embedding_starts_without_effect():
 
 
 def by_hand(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Statistics of each row and channel, one after the other."""
+    """Statistics of each row and channel, computed in a loop."""
     rows, minutes, channels = values.shape
     numbers = torch.zeros(rows, channels, 5)
     for row in range(rows):
@@ -165,7 +165,7 @@ def by_hand(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_statistics_are_those_of_observed_minutes(dtype):
+def test_statistics_use_observed_minutes(dtype):
     values, mask = days().to(dtype), gaps()
     mask[0, :, 1] = False
     close(window_statistics(values, mask), by_hand(values.float(), mask))
@@ -175,7 +175,7 @@ def test_statistics_are_those_of_observed_minutes(dtype):
     assert torch.isfinite(flat.grad).all()
 
 
-def test_statistics_are_pooled_and_told_to_the_decoder():
+def test_statistics_are_pooled_and_passed_to_decoder():
     values, mask = days(2), gaps()[:2]
     mask[1, :, 2] = False
     model = small_model("coca", embed_statistics=True)
@@ -197,7 +197,7 @@ def test_statistics_are_pooled_and_told_to_the_decoder():
     assert (told - without).abs().max() > 1e-3
 
 
-def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
+def test_decoder_without_pooler_reads_statistics_and_patches():
     model = small_model("cap", embed_statistics=True, num_caption_queries=0)
     values, mask = days(), gaps()
     tower = model.base_model.sensor_model(values, mask)
@@ -207,14 +207,14 @@ def test_the_decoder_without_a_pooler_reads_statistics_beside_the_patches():
     assert token_mask is None or bool(token_mask[:, -CHANNELS:].all())
 
 
-def test_integer_and_float_masks_are_read_as_bool():
+def test_integer_and_float_masks_are_cast_to_bool():
     model, values, mask = MODELS["siglip"], days(), gaps()
     expected = model.get_sensor_features(values, mask).pooler_output
     assert torch.equal(model.get_sensor_features(values, mask.long()).pooler_output, expected)
     assert torch.equal(model.get_sensor_features(values, mask.float()).pooler_output, expected)
 
 
-def test_inputs_are_not_changed():
+def test_inputs_are_not_modified():
     values, mask = days(), gaps()
     before, before_mask = values.clone(), mask.clone()
     MODELS["coca"](values, mask, *texts())
@@ -223,7 +223,7 @@ def test_inputs_are_not_changed():
 
 
 @pytest.mark.parametrize("minutes", [60, 240])
-def test_other_window_lengths_read_interpolated_positions(minutes):
+def test_other_window_lengths_use_interpolated_positions(minutes):
     embeddings = MODELS["siglip"].sensor_model.embeddings
     table = embeddings.position_embedding.weight.detach().view(12, 3, -1)
     positions = embeddings.positions(minutes).detach().view(minutes // 10, 3, -1)
@@ -248,21 +248,21 @@ def test_other_window_lengths_read_interpolated_positions(minutes):
         (torch.zeros(2, MINUTES, CHANNELS), torch.ones(2, MINUTES, 5), ValueError, ["sensor_mask", "(2, 120, 5)"]),
     ],
 )
-def test_bad_inputs_are_explained(values, mask, error, words):
+def test_invalid_inputs_raise(values, mask, error, words):
     with pytest.raises(error) as caught:
         MODELS["siglip"].get_sensor_features(values, mask)
     for word in words:
         assert word in str(caught.value)
 
 
-def test_channel_names_are_named_when_the_number_is_wrong():
+def test_wrong_number_of_channels_lists_channel_names():
     model = small_model("siglip", channel_keys=["hr", "hrv", "steps", "eda", "temp", "alt"])
     with pytest.raises(ValueError, match="hr, hrv, steps, eda, temp, alt"):
         model.get_sensor_features(torch.zeros(1, MINUTES, 4))
 
 
-def test_a_half_missing_day_costs_half_the_tokens():
-    """What makes it fast, counted: tokens that pass through a layer (`benchmarks/` measure the time)."""
+def test_half_missing_day_uses_half_the_tokens():
+    """Counts the tokens that pass through a layer (`benchmarks/` measure the time)."""
     model, values = small_model("siglip"), days()
     tokens: list[int] = []
     model.base_model.sensor_model.encoder.layers[0].register_forward_hook(

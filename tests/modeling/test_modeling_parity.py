@@ -21,11 +21,11 @@ def check(comparisons: Iterable[parity.Comparison], at_least: int, atol: float =
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_sensor_tower_is_siglips_vision_tower(attention):
+def test_sensor_tower_matches_siglip_vision_tower(attention):
     check(parity.sensor_tower(attention), at_least=50)
 
 
-def test_patch_embedding_is_a_convolution():
+def test_patch_embedding_matches_convolution():
     tower = small_model("siglip").sensor_model
     embeddings = tower.embeddings
     config = tower.config
@@ -40,12 +40,12 @@ def test_patch_embedding_is_a_convolution():
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_text_tower_is_siglips(attention):
+def test_text_tower_matches_siglip(attention):
     check(parity.text_tower(attention), at_least=50)
 
 
-def test_padded_texts_equal_siglips_attention_mask():
-    """Up to pooling: SigLIP pools the last position, padding or not; ours the last token."""
+def test_padded_texts_match_siglip_with_attention_mask():
+    """Except for pooling: SigLIP pools the last position, even if it is padding; ours pools the last token."""
     ids, mask = texts((9, 5))
     reference, model = parity.siglip_text()
     states = reference(ids, attention_mask=mask).last_hidden_state
@@ -56,21 +56,21 @@ def test_padded_texts_equal_siglips_attention_mask():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-def test_coca_is_open_clips(attention):
+def test_coca_matches_open_clip(attention):
     check(parity.coca(import_open_clip(), attention), at_least=100)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", ["clip", "siglip"])
-def test_losses_are_open_clips(objective):
+def test_losses_match_open_clip(objective):
     check(parity.losses(import_open_clip(), objective), at_least=4, atol=1e-12, rtol=1e-12)
 
 
 @pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
-def test_left_out_patches_change_nothing(objective):
+def test_skipped_patches_match_masked_patches(objective):
     check(parity.skipped_patches(objective), at_least=2)
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_generation_with_a_cache_changes_nothing(objective):
+def test_cached_generation_matches_uncached(objective):
     check(parity.cached_steps(objective), at_least=9)

@@ -1,4 +1,4 @@
-"""Weights of 8 bits: nothing in the models asks a linear layer for the type of its weights."""
+"""8-bit weights: the models must not depend on the dtype of linear weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDS, ATTENTION = texts()
 
 
 class EightBitLinear(nn.Module):
-    """A linear layer as libraries for quantisation make it: whole numbers, and a factor for each row."""
+    """A linear layer like those of quantisation libraries: int8 weights with a scale per row."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def check(model: Any, reference: Any) -> None:
 
 @pytest.mark.parametrize("embed_missing", [True, False])
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_weights_may_be_whole_numbers(objective, embed_missing):
+def test_int8_weights(objective, embed_missing):
     reference = small_model(objective, embed_missing=embed_missing)
     model = quantised(small_model(objective, embed_missing=embed_missing))
     assert sum(parameter.dtype == torch.int8 for parameter in model.parameters()) > 20
@@ -60,11 +60,11 @@ def test_weights_may_be_whole_numbers(objective, embed_missing):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_loading_in_8_bits(objective, tmp_path, caplog):
-    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes, which quantises")
+def test_load_in_8bit(objective, tmp_path, caplog):
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
     from transformers import BitsAndBytesConfig
 
-    caplog.set_level(logging.ERROR, "bitsandbytes")  # it reports each cast
+    caplog.set_level(logging.ERROR, "bitsandbytes")  # it logs every cast
     reference = small_model(objective)
     reference.save_pretrained(tmp_path)
     model = load_pretrained(tmp_path, quantization_config=BitsAndBytesConfig(load_in_8bit=True))

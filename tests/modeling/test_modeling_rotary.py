@@ -1,4 +1,4 @@
-"""Rotary positions of the text tower, against those of transformers' Llama."""
+"""Rotary positions of the text tower, compared with transformers' Llama."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
     torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
-def test_queries_and_keys_are_turned_as_those_of_llama():
+def test_rotary_embedding_matches_llama():
     generator = torch.Generator().manual_seed(0)
     queries, keys = torch.randn(2, 3, 4, 7, 16, generator=generator)
     positions = torch.stack([torch.arange(7), torch.arange(7) + 5, torch.zeros(7).long()])
@@ -36,7 +36,7 @@ def test_queries_and_keys_are_turned_as_those_of_llama():
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_only_distances_count(objective):
+def test_outputs_depend_only_on_relative_positions(objective):
     model, learned = MODELS[objective], small_model(objective)
     positions = torch.arange(IDS.shape[1])[None].expand_as(IDS)
     assert model.get_position_embeddings() is None
@@ -44,7 +44,7 @@ def test_only_distances_count(objective):
         tower = network.base_model.text_model
         states = [tower(IDS, ATTENTION, positions + moved).last_hidden_state[ATTENTION.bool()] for moved in (0, 6)]
         assert torch.allclose(*states, atol=1e-4) == same
-    # Without positions a bag of tokens would be read alike in any order.
+    # Without positions, the order of the tokens would have no effect.
     swapped = IDS.clone()
     swapped[:, [1, 2]] = IDS[:, [2, 1]]
     tower = model.base_model.text_model
@@ -53,7 +53,7 @@ def test_only_distances_count(objective):
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_padding_on_either_side_and_company_change_nothing(objective):
+def test_outputs_do_not_depend_on_padding_side_or_batch(objective):
     model = MODELS[objective]
     expected = model.get_text_features(IDS, ATTENTION).pooler_output
     close(model.get_text_features(*to_left(IDS, ATTENTION, extra=3)).pooler_output, expected)
@@ -62,7 +62,7 @@ def test_padding_on_either_side_and_company_change_nothing(objective):
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_generation_with_a_cache_is_that_without(objective):
+def test_cached_generation_matches_uncached(objective):
     model = MODELS[objective]
     with torch.no_grad():
         whole = model(VALUES, MASK, IDS, ATTENTION, return_loss=False).logits
@@ -82,7 +82,7 @@ def test_generation_with_a_cache_is_that_without(objective):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_longer_texts_need_no_new_weights(objective, tmp_path):
+def test_longer_texts_need_no_additional_weights(objective, tmp_path):
     model = small_model(objective, rope_theta=THETA)
     before, weights = model(VALUES, MASK, IDS, ATTENTION).loss, sum(p.numel() for p in model.parameters())
     long = torch.randint(3, VOCAB, (len(IDS), POSITIONS + 9), generator=torch.Generator().manual_seed(5))
@@ -97,7 +97,7 @@ def test_longer_texts_need_no_new_weights(objective, tmp_path):
     close(loaded(VALUES, MASK, long).loss, model(VALUES, MASK, long).loss)
 
 
-def test_half_precision_under_autocast_stays_half():
+def test_autocast_keeps_half_precision():
     model = MODELS["coca"]
     seen = []
     layer = model.base_model.text_model.encoder.layers[0].self_attn.out_proj
@@ -108,7 +108,7 @@ def test_half_precision_under_autocast_stays_half():
     assert seen == [torch.bfloat16]
 
 
-def test_bad_values():
+def test_invalid_values_raise():
     with pytest.raises(ValueError, match="`rope_theta` must be above 0, got -1"):
         small_config("clip", rope_theta=-1)
     with pytest.raises(ValueError, match=r"width of a head is 3 \(24 / 8 heads\)"):

@@ -69,7 +69,7 @@ def test_outputs(objective):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_losses_are_the_pure_functions(objective):
+def test_losses_match_loss_functions(objective):
     model = MODELS[objective]
     output = model(VALUES, MASK, IDS, ATTENTION)
     scale = None if model.base_model.logit_scale is None else model.base_model.logit_scale.exp()
@@ -88,7 +88,7 @@ def test_losses_are_the_pure_functions(objective):
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_equal_captions_are_positives_of_each_other(objective):
+def test_identical_captions_are_mutual_positives(objective):
     model = MODELS[objective]
     groups = torch.tensor([4, 7, 4, 9])
     output = model(VALUES, MASK, IDS, ATTENTION, text_group_ids=groups)
@@ -110,16 +110,16 @@ def test_coca_weights():
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_parameter_learns(objective):
+def test_every_parameter_receives_gradient(objective):
     model = copy.deepcopy(MODELS[objective]).train()
     model(VALUES, MASK, IDS, ATTENTION).loss.backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    # Adding the same vector to all keys changes no attention weight.
+    # Adding the same vector to all keys does not change the attention weights.
     assert all(name.endswith("k_proj.bias") for name in still), still
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_training_computes_the_scored_positions_only_and_the_same_loss(objective):
+def test_training_computes_logits_only_at_scored_positions(objective):
     model = copy.deepcopy(MODELS[objective])
     expected = model(VALUES, MASK, IDS, ATTENTION).caption_loss
     model.train()
@@ -134,8 +134,8 @@ def test_training_computes_the_scored_positions_only_and_the_same_loss(objective
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_training_without_a_loss_computes_the_embeddings_alone(objective):
-    """What gradient caching and losses over processes do first."""
+def test_return_loss_false_computes_only_embeddings(objective):
+    """This is the first step of gradient caching and of distributed losses."""
     model = copy.deepcopy(MODELS[objective]).train()
     model.decoder.register_forward_hook(lambda *_: pytest.fail("the decoder ran"))
     output = model(VALUES, MASK, IDS, ATTENTION, return_loss=False)
@@ -143,7 +143,7 @@ def test_training_without_a_loss_computes_the_embeddings_alone(objective):
     assert output.sensor_embeds.shape == (4, 32)
 
 
-def test_labels_without_return_loss_give_the_caption_loss_alone():
+def test_labels_without_return_loss_give_only_caption_loss():
     model = copy.deepcopy(MODELS["coca"]).train()
     labels = IDS.masked_fill(ATTENTION == 0, -100)
     both = model(VALUES, MASK, IDS, ATTENTION)
@@ -157,7 +157,7 @@ def test_labels_without_return_loss_give_the_caption_loss_alone():
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_labels_choose_what_is_scored(objective):
+def test_labels_select_scored_tokens(objective):
     model = MODELS[objective]
     labels = torch.full_like(IDS, -100)
     labels[0, 4] = 7
@@ -166,7 +166,7 @@ def test_labels_choose_what_is_scored(objective):
 
 
 def test_pad_tokens_inside_a_text_are_scored():
-    """The attention mask decides what padding is, not the token."""
+    """Padding is defined by the attention mask, not by the token id."""
     ids = IDS.clone()
     ids[0, 3] = 0
     output = MODELS["cap"](VALUES, MASK, ids, ATTENTION)
@@ -190,7 +190,7 @@ def test_padding_side_does_not_matter(objective, extra):
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_captions_do_not_see_their_answer(objective):
+def test_decoder_is_causal(objective):
     model = MODELS[objective]
     changed = IDS.clone()
     changed[0, 5] = (changed[0, 5] + 7) % VOCAB
@@ -201,7 +201,7 @@ def test_captions_do_not_see_their_answer(objective):
 
 
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_captions_depend_on_the_day(objective):
+def test_caption_logits_depend_on_sensor_values(objective):
     model = MODELS[objective]
     a, b = (model(v, None, IDS, ATTENTION).logits for v in (VALUES, VALUES + 1))
     assert (a - b).abs().max() > 1e-3
@@ -216,7 +216,7 @@ def test_contrastive_text_towers_are_not_causal():
         assert (a - b).abs().max() > 1e-4
 
 
-def test_class_token_of_coca_reads_all_tokens_but_the_padding():
+def test_coca_class_token_attends_to_all_tokens_except_padding():
     model = MODELS["coca"]
     reference = model.get_text_features(IDS, ATTENTION).pooler_output
     for position in range(6):
@@ -246,7 +246,7 @@ def test_eager_and_sdpa_are_equal(objective):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_gradient_checkpointing_changes_nothing(objective):
+def test_gradient_checkpointing_preserves_outputs(objective):
     gradients = []
     for checkpointing in (False, True):
         model = copy.deepcopy(MODELS[objective]).train()
@@ -274,7 +274,7 @@ def test_half_precision(objective):
     assert all(torch.isfinite(p.grad).all() for p in training.parameters() if p.grad is not None)
 
 
-def test_dropout_only_while_training():
+def test_dropout_is_active_only_in_training():
     model = small_model("coca", attention_dropout=0.5)
     assert torch.equal(model(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
     model.train()
@@ -289,7 +289,7 @@ def test_initial_temperatures():
 
 
 @pytest.mark.parametrize("objective", ["clip", "coca"])
-def test_the_clip_temperature_stays_below_100(objective):
+def test_clip_temperature_is_limited_to_100(objective):
     model = copy.deepcopy(MODELS[objective])
     with torch.no_grad():
         model.base_model.logit_scale.fill_(9.0)
@@ -298,11 +298,11 @@ def test_the_clip_temperature_stays_below_100(objective):
     close(output.logit_scale, torch.tensor(100.0), atol=1e-3)
     model.train()
     model(VALUES, MASK, IDS, ATTENTION).loss.backward()
-    # The forward pass changes no parameter; `training.clamp_logit_scale` does, after each step.
+    # The forward pass does not modify the parameter; `training.clamp_logit_scale` does, after each step.
     assert model.base_model.logit_scale.item() == 9.0
 
 
-def test_similarities_of_any_number_of_days_and_texts():
+def test_similarities_with_different_numbers_of_days_and_texts():
     for objective in ("clip", "siglip", "coca"):
         output = MODELS[objective](VALUES, MASK, IDS[:3], ATTENTION[:3])
         assert output.logits_per_sensor.shape == (4, 3)
@@ -310,7 +310,7 @@ def test_similarities_of_any_number_of_days_and_texts():
         assert output.get("logits") is None
 
 
-def test_one_side_alone():
+def test_single_modality_input():
     for objective in OBJECTIVES:
         output = MODELS[objective](VALUES, MASK)
         assert output.loss is None
@@ -320,7 +320,7 @@ def test_one_side_alone():
     assert output.loss is None
 
 
-def test_return_loss_false_and_tuples():
+def test_return_loss_false_and_return_tuple():
     output = MODELS["coca"](VALUES, MASK, IDS, ATTENTION, return_loss=False)
     assert (output.loss, output.contrastive_loss, output.caption_loss) == (None, None, None)
     values = MODELS["clip"](VALUES, MASK, IDS, ATTENTION, return_dict=False)
@@ -341,7 +341,7 @@ def test_hidden_states_and_attentions():
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_resizing_the_positions_of_the_text(objective, tmp_path):
+def test_resize_text_positions(objective, tmp_path):
     model = copy.deepcopy(MODELS[objective])
     before = model(VALUES, MASK, IDS, ATTENTION).loss
     old = model.get_position_embeddings().num_embeddings
@@ -362,7 +362,7 @@ def test_resizing_the_positions_of_the_text(objective, tmp_path):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("size", [VOCAB + 6, VOCAB - 6])
-def test_resizing_the_vocabulary(objective, size, tmp_path):
+def test_resize_token_embeddings(objective, size, tmp_path):
     model = copy.deepcopy(MODELS[objective])
     ids = IDS.clamp(max=VOCAB - 7)
     before = model(VALUES, MASK, ids, ATTENTION, return_loss=False)
@@ -394,7 +394,7 @@ def test_tied_embeddings(objective, tmp_path):
     assert MODELS[objective].decoder.lm_head.weight is not MODELS[objective].get_input_embeddings().weight
 
 
-def test_all_sensor_tokens_go_to_the_decoder_without_caption_queries():
+def test_decoder_reads_all_sensor_tokens_without_caption_queries():
     model = small_model("cap", num_caption_queries=0)
     assert model.decoder.pooler is None
     key_values, mask = model.encode_for_captions(VALUES, MASK)
@@ -405,7 +405,7 @@ def test_all_sensor_tokens_go_to_the_decoder_without_caption_queries():
     close(batch[1:2, :6], alone, atol=2e-5)
 
 
-def test_towers_of_different_width():
+def test_towers_with_different_widths():
     config = SensorLMConfig(
         objective="coca",
         sensor_config={
@@ -425,8 +425,8 @@ def test_towers_of_different_width():
     assert model.generate(sensor_values=VALUES, sensor_mask=MASK, max_new_tokens=3, min_new_tokens=3).shape == (4, 4)
 
 
-def test_a_small_model_learns_pairs():
-    """Ten steps on four pairs: the loss must fall far below chance."""
+def test_small_model_learns_pairs():
+    """Ten steps on four pairs: the loss must drop well below chance."""
     torch.manual_seed(0)
     for objective in OBJECTIVES:
         config = small_config(objective)
@@ -462,22 +462,22 @@ def test_a_small_model_learns_pairs():
         ("clip", lambda m: m.get_text_features(torch.ones(1, 30, dtype=torch.long)), ["30 tokens", "20"]),
     ],
 )
-def test_bad_inputs_are_explained(objective, call, words):
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+def test_invalid_inputs_raise(objective, call, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is checked below
         call(MODELS[objective])
     for word in words:
         assert word in str(error.value)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_training_needs_as_many_texts_as_days(objective):
+def test_training_requires_equal_numbers_of_days_and_texts(objective):
     model = copy.deepcopy(MODELS[objective]).train()
     with pytest.raises(ValueError, match="4 recordings and 3 texts"):
         model(VALUES, MASK, IDS[:3], ATTENTION[:3])
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_forward_takes_the_arguments_of_transformers(objective):
+def test_every_forward_accepts_transformers_arguments(objective):
     model = copy.deepcopy(MODELS[objective])
     model.set_attn_implementation("eager")
     flags = {"output_hidden_states": True, "output_attentions": True}
@@ -503,7 +503,7 @@ def test_every_forward_takes_the_arguments_of_transformers(objective):
     assert isinstance(model.get_sensor_features(**inputs, return_dict=False), tuple)
 
 
-def test_models_follow_the_conventions_of_transformers():
+def test_models_follow_transformers_conventions():
     for kind in (SensorLMModel, SensorLMForConditionalGeneration, SensorLMSensorModel, SensorLMForSensorClassification):
         assert kind.main_input_name == "sensor_values"
         assert next(name for name in inspect.signature(kind.forward).parameters if name != "self") == "sensor_values"

@@ -1,4 +1,4 @@
-"""A real sentence encoder, all-MiniLM-L6-v2, as the text tower."""
+"""The pretrained sentence encoder all-MiniLM-L6-v2 as the text tower."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def model(processor) -> SensorLMModel:
 
 
 def sentence_embeds(model, processor, texts: list[str]) -> torch.Tensor:
-    """What sentence-transformers computes with this model: the normalised mean of the token states."""
+    """Sentence embeddings as in sentence-transformers: the normalised mean of the token states."""
     inputs = processor(text=texts)
     states = model.base_model.text_model(**inputs).last_hidden_state
     mask = inputs["attention_mask"][:, :, None]
@@ -37,7 +37,7 @@ def sentence_embeds(model, processor, texts: list[str]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_its_words_keep_their_meaning(model, processor):
+def test_text_tower_keeps_pretrained_semantics(model, processor):
     known = ["running", "sleeping", "cycling", "swimming"]
     unseen = ["jogging in the park", "a nap", "riding a bicycle", "laps in the pool"]
     similarity = sentence_embeds(model, processor, unseen) @ sentence_embeds(model, processor, known).T
@@ -45,7 +45,7 @@ def test_its_words_keep_their_meaning(model, processor):
 
 
 @torch.no_grad()
-def test_its_embeddings_are_those_of_the_model_alone(model, processor):
+def test_embeddings_match_original_model(model, processor):
     alone = AutoModel.from_pretrained(FOLDER)
     assert model.config.text_config.pooling == "mean"
     inputs = processor(text=["A quiet day.", "A day with a long run and 12034 steps."])
@@ -57,7 +57,7 @@ def test_its_embeddings_are_those_of_the_model_alone(model, processor):
     torch.testing.assert_close(output.pooler_output, model.base_model.text_model.head(mean))
 
 
-def test_one_folder_for_the_pipeline(model, processor, tmp_path):
+def test_model_and_processor_load_from_one_folder(model, processor, tmp_path):
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     assert type(AutoProcessor.from_pretrained(tmp_path)) is SensorLMProcessor

@@ -1,4 +1,4 @@
-"""Pretrained language models as text tower and decoder."""
+"""Pretrained language models as the text tower and decoder."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def close(a: torch.Tensor, b: torch.Tensor, atol: float = 1e-5) -> None:
 
 
 def language_model(kind: str, head: bool = False):
-    """A language model none of whose weights is at its initial value."""
+    """A language model with perturbed weights."""
     torch.manual_seed(0)
     model = (AutoModelForCausalLM if head else AutoModel).from_config(copy.deepcopy(EVERY[kind]))
     shake(model)
@@ -77,7 +77,7 @@ def language_model(kind: str, head: bool = False):
 
 
 def combined(kind: str, objective: str = "siglip", effect: bool = True, **options):
-    """A model around a language model; with `effect` its new parts are away from their initial values."""
+    """A model built on a language model; with `effect`, its new modules are perturbed too."""
     torch.manual_seed(1)
     source = options.pop("source", None) or language_model(kind, objective in ("cap", "coca"))
     sensor_config = small_config("coca").sensor_config
@@ -90,7 +90,7 @@ def combined(kind: str, objective: str = "siglip", effect: bool = True, **option
 
 
 @each_kind
-def test_the_text_tower_is_the_language_model(kind):
+def test_text_tower_matches_language_model(kind):
     reference = language_model(kind)
     model = combined(kind, source=reference)
     assert model.config.text_config.pooling == ("mean" if kind in ENCODERS else "last")
@@ -105,7 +105,7 @@ def test_the_text_tower_is_the_language_model(kind):
 
 @each_kind
 @pytest.mark.parametrize("pooling", ["mean", "first", "last"])
-def test_a_text_gives_the_same_alone_and_with_any_padding(kind, pooling):
+def test_text_outputs_do_not_depend_on_padding_or_batch(kind, pooling):
     model = combined(kind, pooling=pooling)
     batch = model.get_text_features(IDS, ATTENTION).pooler_output
     close(model(VALUES, MASK, IDS, ATTENTION).text_embeds, torch.nn.functional.normalize(batch, dim=-1))
@@ -116,7 +116,7 @@ def test_a_text_gives_the_same_alone_and_with_any_padding(kind, pooling):
 
 @each_decoder
 @pytest.mark.parametrize("objective", ["cap", "coca"])
-def test_a_new_model_writes_what_the_language_model_does(kind, objective):
+def test_new_model_initially_matches_language_model(kind, objective):
     source = language_model(kind, head=True)
     model = combined(kind, objective, effect=False, source=source)
     assert [model.config.text_config.num_hidden_layers, model.config.num_decoder_layers] == [2, 2]
@@ -126,14 +126,14 @@ def test_a_new_model_writes_what_the_language_model_does(kind, objective):
     assert logits.abs().max() > 0.1
     ids, attention = to_left(IDS, ATTENTION, 2)
     close(model(VALUES, MASK, ids, attention).logits[attention.bool()], logits[ATTENTION.bool()])
-    # ... and afterwards the sensors count.
+    # With perturbed cross-attention, the logits depend on the sensor values.
     shake(model.decoder.cross_layers, 3)
     a, b = (model(v, None, IDS, ATTENTION).logits for v in (VALUES, VALUES + 1))
     assert (a - b).abs().max() > 1e-3
 
 
 @each_decoder
-def test_the_embedding_of_coca_comes_from_the_first_layers(kind):
+def test_coca_embedding_comes_from_first_layers(kind):
     model = combined(kind, "coca", num_decoder_layers=1)
     states = model.base_model.text_model(IDS, ATTENTION)
     whole = language_model(kind, head=True).base_model
@@ -185,9 +185,9 @@ def test_generation(kind):
 
 @each_kind
 @pytest.mark.parametrize("objective", ["clip", "coca"])
-def test_saved_and_loaded_outputs_are_equal(kind, objective, tmp_path):
+def test_save_and_load_preserves_outputs(kind, objective, tmp_path):
     if objective == "coca" and kind in ENCODERS:
-        pytest.skip("an encoder writes nothing")
+        pytest.skip("encoders cannot generate text")
     model = combined(kind, objective)
     expected = model(VALUES, MASK, IDS, ATTENTION)
     model.save_pretrained(tmp_path)
@@ -206,7 +206,7 @@ def test_saved_and_loaded_outputs_are_equal(kind, objective, tmp_path):
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
 
 
-def test_a_loaded_model_is_frozen_again_on_request(tmp_path):
+def test_freeze_text_after_loading(tmp_path):
     combined("gpt2", "coca").save_pretrained(tmp_path)
     loaded = load_pretrained(tmp_path)
     assert all(p.requires_grad for p in loaded.parameters())
@@ -221,7 +221,7 @@ def test_a_loaded_model_is_frozen_again_on_request(tmp_path):
 
 
 @each_kind
-def test_frozen_and_tuned(kind):
+def test_freeze_text(kind):
     for frozen in (True, False):
         model = combined(kind, "siglip", freeze_text=frozen).train()
         assert model.base_model.text_model.language_model.training is not frozen
@@ -232,7 +232,7 @@ def test_frozen_and_tuned(kind):
 
 
 @each_decoder
-def test_a_frozen_captioner_learns_to_look(kind):
+def test_frozen_captioning_model_trains_pooler_and_cross_attention(kind):
     model = combined(kind, "coca").train()
     model(VALUES, MASK, IDS, ATTENTION).loss.backward()
     learns = {name for name, p in model.named_parameters() if p.grad is not None}
@@ -247,7 +247,7 @@ def test_a_frozen_captioner_learns_to_look(kind):
 
 
 @each_decoder
-def test_gradient_checkpointing_changes_nothing(kind):
+def test_gradient_checkpointing_preserves_outputs(kind):
     gradients = []
     for checkpointing in (False, True):
         model = combined(kind, "coca", freeze_text=False)
@@ -267,7 +267,7 @@ def test_gradient_checkpointing_changes_nothing(kind):
 
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "gemma2"])
-def test_resizing_the_vocabulary(kind, tmp_path):
+def test_resize_token_embeddings(kind, tmp_path):
     model = combined(kind, "coca" if kind in DECODERS else "clip")
     before = model(VALUES, MASK, IDS, ATTENTION, return_loss=False)
     model.resize_token_embeddings(VOCAB + 5)
@@ -281,7 +281,7 @@ def test_resizing_the_vocabulary(kind, tmp_path):
     close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
 
 
-def test_an_undivided_language_model_does_not_become_a_decoder_silently(tmp_path):
+def test_unsplit_language_model_as_decoder_raises(tmp_path):
     combined("gpt2", "clip").save_pretrained(tmp_path / "clip")
     config = SensorLMConfig.from_dict(
         {**SensorLMConfig.from_pretrained(tmp_path / "clip").to_dict(), "objective": "coca"}
@@ -296,8 +296,8 @@ def test_an_undivided_language_model_does_not_become_a_decoder_silently(tmp_path
     close(model.get_sensor_features(VALUES, MASK).pooler_output, clip.get_sensor_features(VALUES, MASK).pooler_output)
 
 
-def test_names_paths_and_towers(tmp_path):
-    """A language model's folder with sentence-transformers' pooling, and a trained sensor tower."""
+def test_from_pretrained_names_paths_and_towers(tmp_path):
+    """Loads a language model folder with sentence-transformers pooling, and a trained sensor tower."""
     language_model("bert").save_pretrained(tmp_path / "bert")
     (tmp_path / "bert" / "1_Pooling").mkdir()
     (tmp_path / "bert" / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
@@ -361,8 +361,8 @@ def test_eager_and_sdpa_are_equal():
         ),
     ],
 )
-def test_bad_requests_are_explained(call, words):
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+def test_invalid_arguments_raise(call, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is checked below
         call()
     for word in words:
         assert word in str(error.value), str(error.value)

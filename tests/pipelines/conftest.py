@@ -1,4 +1,4 @@
-"""Tiny random models with a tiny tokenizer, one folder for each objective."""
+"""Tiny random models with a tiny tokenizer, one folder per objective."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tiny models run faster on one thread than they share work among several."""
+    """Tiny models run faster on one thread than on several."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 
 def make_days(count: int, seed: int = 0) -> list[SensorDay]:
-    """Days of smooth random signals around the population's values, with a gap of two hours each."""
+    """Days of smooth random signals around the population means, each with a two-hour gap."""
     extractor = SensorLMFeatureExtractor()
     means, stds = np.array(extractor.channel_means), np.array(extractor.channel_stds)
     low, high = np.array([channel["valid_range"] for channel in extractor.channels]).T
@@ -55,15 +55,15 @@ def days() -> list[SensorDay]:
 
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Returns the folder of a tiny random model, made on first use."""
+    """Returns the folder of a tiny random model, created on first use."""
     tokenizer = train_tokenizer(TEXTS, vocab_size=320, max_length=MAX_TOKENS)
     return tiny_folders(
-        tmp_path_factory.mktemp("models"), tokenizer, _leave_start_values, patch_minutes=60, patch_channels=13
+        tmp_path_factory.mktemp("models"), tokenizer, _perturb_initial_values, patch_minutes=60, patch_channels=13
     )
 
 
-def _leave_start_values(model: torch.nn.Module) -> None:
-    """Moves away from values under which biases and gaps would play no part."""
+def _perturb_initial_values(model: torch.nn.Module) -> None:
+    """Perturbs initial values that would make biases and gaps have no effect."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

@@ -21,7 +21,7 @@ def pipe(folder_of, objective):
 
 @pytest.fixture(scope="module")
 def oracle(folder_of, objective):
-    """Captions from the model and processor themselves."""
+    """Captions generated directly with the model and processor."""
     model = AutoModelForMultimodalLM.from_pretrained(folder_of(objective)).eval()
     processor = AutoProcessor.from_pretrained(folder_of(objective))
 
@@ -39,38 +39,38 @@ def texts(answer):
     return [entry["generated_text"] for entry in answer]
 
 
-def test_the_caption_is_what_the_model_generates(pipe, oracle, days):
+def test_caption_matches_model_generate(pipe, oracle, days):
     answer = pipe(days[0], max_new_tokens=8)
     assert [set(entry) for entry in answer] == [{"generated_text"}]
     assert texts(answer) == oracle(days[0], max_new_tokens=8)
 
 
-def test_beams_give_several_texts(pipe, oracle, days):
+def test_num_return_sequences_with_beams(pipe, oracle, days):
     options = {"num_beams": 3, "num_return_sequences": 2, "max_new_tokens": 6}
     answer = texts(pipe(days[0], **options))
     assert len(answer) == 2
     assert answer == oracle(days[0], **options)
 
 
-def test_a_prompt_begins_every_text(pipe, oracle, days):
+def test_every_text_starts_with_prompt(pipe, oracle, days):
     answer = pipe(days, prompt="A day with ", max_new_tokens=5, batch_size=2)
     assert [texts(one) for one in answer] == [oracle(day, "a day with", max_new_tokens=5) for day in days]
     assert all(text.startswith("a day with") for one in answer for text in texts(one))
 
 
 @pytest.mark.parametrize("batch_size", [2, 8])
-def test_batches_give_what_single_days_give(pipe, days, batch_size):
+def test_batched_captions_match_single_days(pipe, days, batch_size):
     options = {"num_beams": 2, "num_return_sequences": 2, "max_new_tokens": 6}
     assert pipe(days, batch_size=batch_size, **options) == [pipe(day, **options) for day in days]
 
 
-def test_bounds_on_the_length_are_kept(pipe, days):
+def test_length_limits_are_respected(pipe, days):
     short, long = pipe(days[0], max_new_tokens=2), pipe(days[0], min_new_tokens=12, max_new_tokens=12)
     tokens = [len(pipe.tokenizer(texts(answer)[0])["input_ids"]) for answer in (short, long)]
     assert tokens[0] < tokens[1]
 
 
-def test_sampling_follows_the_seed(pipe, days):
+def test_sampling_is_reproducible_with_seed(pipe, days):
     options = {"do_sample": True, "max_new_tokens": 10, "generate_kwargs": {"temperature": 2.0}}
     set_seed(3)
     first = pipe(days[0], **options)
@@ -80,19 +80,19 @@ def test_sampling_follows_the_seed(pipe, days):
     assert pipe(days[0], **options) != first
 
 
-def test_generate_may_return_its_whole_output(pipe, days):
+def test_return_dict_in_generate(pipe, days):
     options = {"max_new_tokens": 4}
     whole = pipe(days[0], **options, generate_kwargs={"return_dict_in_generate": True})
     assert whole == pipe(days[0], **options)
 
 
-def test_special_tokens_are_left_out(pipe):
+def test_special_tokens_are_removed(pipe):
     rows = torch.tensor([[[1, 70, 71, 2, 0, 0]]])
     plain = pipe.tokenizer.decode([70, 71])
     assert pipe.postprocess({"tokens": rows}) == [{"generated_text": plain.strip()}]
 
 
-def test_options_may_be_given_to_the_constructor(folder_of, pipe, objective, days):
+def test_constructor_options(folder_of, pipe, objective, days):
     made = pipeline(TASK, model=str(folder_of(objective)), max_new_tokens=3, prompt="a day")
     assert made(days[0]) == pipe(days[0], prompt="a day", max_new_tokens=3)
     assert made(days[0], max_new_tokens=6) == pipe(days[0], prompt="a day", max_new_tokens=6)
@@ -115,16 +115,16 @@ def test_options_may_be_given_to_the_constructor(folder_of, pipe, objective, day
         ({"beams": 3}, TypeError, "unexpected keyword argument 'beams'"),
     ],
 )
-def test_wrong_options_are_refused_with_the_reason(pipe, days, options, kind, message):
+def test_invalid_options_raise(pipe, days, options, kind, message):
     with pytest.raises(kind, match=message):
         pipe(days[0], **options)
 
 
-def test_a_name_loads_the_model_with_its_decoder(pipe):
+def test_model_name_loads_model_with_decoder(pipe):
     assert type(pipe.model) is SensorLMForConditionalGeneration
 
 
-def test_an_objective_without_decoder_is_refused_at_once(folder_of):
+def test_objective_without_decoder_raises(folder_of):
     with pytest.raises(ValueError, match=r"[Oo]bjective 'siglip' .*no .*decoder.*'cap' or 'coca'"):
         pipeline(TASK, model=str(folder_of("siglip")))
     model = AutoModel.from_pretrained(folder_of("siglip"))
@@ -132,7 +132,7 @@ def test_an_objective_without_decoder_is_refused_at_once(folder_of):
         pipeline(TASK, model=model)
 
 
-def test_the_base_model_is_refused_with_the_class_to_use(folder_of, objective):
+def test_base_model_raises_with_class_to_use(folder_of, objective):
     model = AutoModel.from_pretrained(folder_of(objective))
     assert type(model) is SensorLMModel
     with pytest.raises(ValueError, match=r"SensorLMModel has no text decoder.*SensorLMForConditionalGeneration"):

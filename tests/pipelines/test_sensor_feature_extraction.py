@@ -23,7 +23,7 @@ def pipe(folder_of, objective):
 
 @pytest.fixture(scope="module")
 def oracle(folder_of, objective):
-    """Model that computes every patch, and processor."""
+    """A model that computes every patch, and its processor."""
     model = AutoModel.from_pretrained(folder_of(objective)).eval()
     model.sensor_model.skip_missing_patches = False
     return model, AutoProcessor.from_pretrained(folder_of(objective))
@@ -33,7 +33,7 @@ def worn(day: SensorDay, hours: int) -> SensorDay:
     return day.crop(0, 60 * hours)
 
 
-def test_the_embedding_is_the_one_that_is_compared_with_text(pipe, oracle, days):
+def test_embedding_matches_sensor_embeds(pipe, oracle, days):
     model, processor = oracle
     with torch.no_grad():
         output = model(**processor(sensor=days[0]))
@@ -44,14 +44,14 @@ def test_the_embedding_is_the_one_that_is_compared_with_text(pipe, oracle, days)
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
 
 
-def test_without_normalisation_only_the_length_differs(pipe, days):
+def test_normalisation_changes_only_the_norm(pipe, days):
     raw = pipe(days[0], normalize=False)
     assert np.linalg.norm(raw) != pytest.approx(1, abs=1e-2)
     assert raw / np.linalg.norm(raw) == pytest.approx(pipe(days[0]), abs=1e-5)
 
 
 @pytest.mark.parametrize("hours", [24, 12, 3])
-def test_patches_stand_at_their_place_and_missing_ones_are_zero(pipe, oracle, days, hours):
+def test_patches_keep_their_position_and_missing_ones_are_zero(pipe, oracle, days, hours):
     model, processor = oracle
     day = worn(days[0], hours)
     inputs = processor(sensor=day)
@@ -65,7 +65,7 @@ def test_patches_stand_at_their_place_and_missing_ones_are_zero(pipe, oracle, da
     assert (~observed).sum() >= 2 * (24 - hours)
 
 
-def test_patches_are_normalised_on_demand(pipe, days):
+def test_patches_can_be_normalised(pipe, days):
     patches = pipe(days[0], pool=False, normalize=True)
     lengths = np.linalg.norm(patches, axis=1)
     assert np.all(np.isclose(lengths, 1, atol=1e-5) | (lengths == 0))
@@ -73,26 +73,26 @@ def test_patches_are_normalised_on_demand(pipe, days):
 
 @pytest.mark.parametrize("pool", [True, False])
 @pytest.mark.parametrize("batch_size", [2, 8])
-def test_batches_of_unlike_days_give_what_single_days_give(pipe, days, pool, batch_size):
+def test_batches_of_different_days_match_single_days(pipe, days, pool, batch_size):
     mixed = [days[0], worn(days[1], 2), days[2], worn(days[3], 9), days[4]]
     alone = [pipe(day, pool=pool) for day in mixed]
     for expected, vectors in zip(alone, pipe(mixed, pool=pool, batch_size=batch_size), strict=True):
         assert vectors == pytest.approx(expected, abs=1e-4)
 
 
-def test_tensors_on_demand(pipe, days):
+def test_return_tensors(pipe, days):
     tensor = pipe(days[0], return_tensors=True)
     assert isinstance(tensor, torch.Tensor)
     assert tensor.numpy() == pytest.approx(pipe(days[0]))
 
 
 @pytest.mark.parametrize("name", ["pool", "normalize", "return_tensors", "allow_empty"])
-def test_options_are_true_or_false(pipe, days, name):
+def test_options_must_be_boolean(pipe, days, name):
     with pytest.raises(TypeError, match=f"`{name}` must be True or False, got 'mean'"):
         pipe(days[0], **{name: "mean"})
 
 
-def test_works_without_a_tokenizer(folder_of, objective, days, pipe):
+def test_tokenizer_is_optional(folder_of, objective, days, pipe):
     processor = AutoProcessor.from_pretrained(folder_of(objective))
     model = AutoModel.from_pretrained(folder_of(objective))
     bare = pipeline(TASK, model=model, feature_extractor=processor.feature_extractor)
@@ -100,7 +100,7 @@ def test_works_without_a_tokenizer(folder_of, objective, days, pipe):
 
 
 @pytest.mark.parametrize("pool", [True, False])
-def test_an_empty_day_passes_on_demand(pipe, days, pool):
+def test_allow_empty(pipe, days, pool):
     empty = np.full((1440, 26), np.nan)
     alone = pipe(empty, pool=pool, allow_empty=True)
     assert np.isfinite(alone).all()
@@ -109,7 +109,7 @@ def test_an_empty_day_passes_on_demand(pipe, days, pool):
         pipe(empty, pool=pool)
 
 
-def test_windows_of_another_length_keep_their_patches(folder_of, objective, days, pipe):
+def test_other_window_lengths_keep_their_patches(folder_of, objective, days, pipe):
     half = pipeline(
         TASK, model=str(folder_of(objective)), feature_extractor=SensorLMFeatureExtractor(window_minutes=720)
     )
@@ -119,7 +119,7 @@ def test_windows_of_another_length_keep_their_patches(folder_of, objective, days
     assert not half(values, pool=False)[:10].any()
 
 
-def test_a_window_of_two_days(folder_of, objective, days):
+def test_two_day_window(folder_of, objective, days):
     double = pipeline(
         TASK, model=str(folder_of(objective)), feature_extractor=SensorLMFeatureExtractor(window_minutes=2880)
     )

@@ -39,13 +39,13 @@ def embed(folder_of):
 
 @pytest.fixture(scope="module")
 def expected(embed, days):
-    """The embedding of each day, taken alone."""
+    """The embedding of each day, computed separately."""
     return np.stack([embed(day) for day in days])
 
 
 @pytest.fixture(scope="module")
 def rows(days):
-    """Days as a dataset, as the package writes them."""
+    """Days as a dataset in the package's format."""
     features = Features(
         {"values": Array2D((1440, 26), "float32"), "subject_id": Value("string"), "schema": Value("string")}
     )
@@ -61,10 +61,10 @@ def same(results, expected) -> bool:
     return np.allclose(np.stack(list(results)), expected, atol=1e-5)
 
 
-# --- what goes in
+# --- inputs
 
 
-def test_an_array_of_days_gives_as_many_results(embed, days, expected):
+def test_array_of_days_gives_one_result_per_day(embed, days, expected):
     array = np.stack([day.values for day in days])
     for inputs in (array, torch.from_numpy(array), list(array)):
         answer = embed(inputs, batch_size=2)
@@ -73,7 +73,7 @@ def test_an_array_of_days_gives_as_many_results(embed, days, expected):
         assert same(answer, expected)
 
 
-def test_an_array_of_one_day_gives_a_list_of_one(embed, days, expected):
+def test_array_of_one_day_gives_list_of_one(embed, days, expected):
     assert len(embed(days[0].values[None])) == 1
     assert embed(days[0].values).shape == expected[0].shape
 
@@ -85,7 +85,7 @@ def test_no_days_give_no_results(embed):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
-def test_nested_items_are_answered_in_their_place(embed, days, batch_size):
+def test_nested_items_keep_their_structure(embed, days, batch_size):
     inputs = [days[0], np.stack([days[1].values, days[2].values]), [days[3]], {"values": days[4].values}]
     answer = embed(inputs, batch_size=batch_size)
     assert [isinstance(one, list) and len(one) for one in answer] == [False, 2, 1, False]
@@ -93,7 +93,7 @@ def test_nested_items_are_answered_in_their_place(embed, days, batch_size):
         assert np.allclose(np.asarray(one), np.asarray(embed(item)), atol=1e-5)
 
 
-def test_a_dataset_and_its_columns_stream(embed, rows, expected):
+def test_dataset_and_columns_are_streamed(embed, rows, expected):
     for inputs in (
         rows,
         rows.with_format("numpy"),
@@ -105,18 +105,18 @@ def test_a_dataset_and_its_columns_stream(embed, rows, expected):
         assert isinstance(answer, ResultStream)
         assert len(answer) == len(rows)
         assert same(answer, expected)
-        assert same(answer, expected)  # a second time as well
+        assert same(answer, expected)  # it can be iterated again
     assert same([embed(row) for row in rows], expected)
 
 
-def test_a_streaming_dataset_streams(embed, rows, expected):
+def test_streaming_dataset(embed, rows, expected):
     answer = embed(rows.to_iterable_dataset(), batch_size=2)
     with pytest.raises(TypeError, match="not known"):
         len(answer)
     assert same(answer, expected)
 
 
-def test_batches_of_a_data_loader_are_lists_of_days(embed, rows, expected):
+def test_data_loader_batches_are_lists_of_days(embed, rows, expected):
     class Stream(torch.utils.data.IterableDataset):
         def __iter__(self):
             return iter(rows.with_format("torch"))
@@ -128,12 +128,12 @@ def test_batches_of_a_data_loader_are_lists_of_days(embed, rows, expected):
         assert same([vector for one in answer for vector in one], expected)
 
 
-def test_a_batch_of_rows_is_several_days(embed, rows, expected):
+def test_batch_of_rows_is_split_into_days(embed, rows, expected):
     assert same(embed(rows.with_format("numpy")[:3]), expected[:3])
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
-def test_a_generator_is_read_no_further_than_needed(embed, days, expected, batch_size):
+def test_generator_is_read_lazily(embed, days, expected, batch_size):
     taken = []
 
     def source():
@@ -149,13 +149,13 @@ def test_a_generator_is_read_no_further_than_needed(embed, days, expected, batch
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_workers_change_nothing(embed, days, rows, expected, num_workers):
+def test_results_do_not_depend_on_num_workers(embed, days, rows, expected, num_workers):
     assert same(embed(days, num_workers=num_workers, batch_size=2), expected)
     assert same(embed(rows, num_workers=num_workers, batch_size=2), expected)
     assert same(embed((day for day in days), num_workers=num_workers, batch_size=2), expected)
 
 
-def test_a_table_is_read_by_column_name(embed, days, expected):
+def test_table_columns_are_matched_by_name(embed, days, expected):
     keys = list(days[0].schema.keys)
     table = pd.DataFrame(days[0].values, columns=keys)
     assert same([embed(table), embed(table[keys[::-1]])], expected[[0, 0]])
@@ -199,10 +199,10 @@ def test_errors_name_the_item_in_lists_and_streams(embed, days):
         embed("nowhere.csv")
 
 
-# --- how it runs
+# --- execution
 
 
-def test_bfloat16_gives_nearly_the_same(folder_of, days, expected):
+def test_bfloat16_is_close_to_float32(folder_of, days, expected):
     half = pipeline(EMBED, model=str(folder_of("coca")), dtype=torch.bfloat16, device="cpu")
     assert half.model.dtype == torch.bfloat16
     answer = np.stack(half(days, batch_size=2))
@@ -214,7 +214,7 @@ def test_bfloat16_gives_nearly_the_same(folder_of, days, expected):
     assert isinstance(text[0]["generated_text"], str)
 
 
-def test_the_models_mode_is_left_as_it_was(folder_of, days, expected):
+def test_model_mode_is_preserved(folder_of, days, expected):
     model = AutoModelForMultimodalLM.from_pretrained(folder_of("coca"), attn_implementation="eager")
     for part in (model.sensorlm.sensor_model.config, model.sensorlm.text_model.config):
         part.attention_dropout = 0.5
@@ -232,7 +232,7 @@ def test_the_models_mode_is_left_as_it_was(folder_of, days, expected):
     assert model.training
 
 
-def test_single_steps_work_as_in_any_pipeline(embed, days, expected):
+def test_preprocess_forward_and_postprocess_can_be_called_separately(embed, days, expected):
     inputs = embed.preprocess(days[0])
     assert inputs["sensor_values"].shape == (1, 1440, 26)
     assert same([embed.postprocess(embed.forward(inputs))], expected[:1])
@@ -240,7 +240,7 @@ def test_single_steps_work_as_in_any_pipeline(embed, days, expected):
         embed.preprocess(np.stack([days[0].values] * 2))
 
 
-# --- what it is made of
+# --- components
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_single_steps_work_as_in_any_pipeline(embed, days, expected):
         (EMBED, AutoModelForMultimodalLM),
     ],
 )
-def test_parts_may_be_given_as_objects(folder_of, task, auto_class, days):
+def test_components_can_be_passed_as_objects(folder_of, task, auto_class, days):
     folder = folder_of("coca")
     model, processor = auto_class.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
     options = {ZERO_SHOT: {"candidate_labels": "a,b"}, CAPTION: {"max_new_tokens": 3}, EMBED: {}}[task]
@@ -262,14 +262,14 @@ def test_parts_may_be_given_as_objects(folder_of, task, auto_class, days):
         pipeline(task, model=model, feature_extractor=processor.feature_extractor, tokenizer=processor.tokenizer)(
             days[0], **options
         ),
-        pipeline(task, model=model)(days[0], **options),  # parts come from where the model came from
+        pipeline(task, model=model)(days[0], **options),  # components are loaded from the model's folder
         pipeline(task, model=str(folder))(days[0], **options),
     ]
     for answer in answers[1:]:
         assert np.array_equal(answer, answers[0])
 
 
-def test_missing_parts_are_named(folder_of, tmp_path):
+def test_missing_components_raise(folder_of, tmp_path):
     AutoModel.from_pretrained(folder_of("coca")).save_pretrained(tmp_path / "bare")
     with pytest.raises(ValueError, match=r"needs a feature extractor: give `feature_extractor=` or `processor=`.*bare"):
         pipeline(EMBED, model=str(tmp_path / "bare"))
@@ -279,14 +279,14 @@ def test_missing_parts_are_named(folder_of, tmp_path):
         pipeline(ZERO_SHOT, model=str(tmp_path / "bare"))
 
 
-def test_a_model_of_another_kind_is_refused(folder_of):
+def test_other_model_types_raise(folder_of):
     bert = BertModel(BertConfig(vocab_size=10, hidden_size=8, num_hidden_layers=1, num_attention_heads=1))
     processor = AutoProcessor.from_pretrained(folder_of("coca"))
     with pytest.raises(TypeError, match="needs a SensorLMModel, but BertModel has no sensor tower"):
         pipeline(EMBED, model=bert, processor=processor)
 
 
-def test_an_extractor_with_fewer_channels_leaves_the_others_missing(folder_of, days, embed):
+def test_feature_extractor_with_fewer_channels_masks_the_others(folder_of, days, embed):
     keys = ("steps", "HR", "wrist_temperatures")
     few = SensorSchema("watch", tuple(days[0].schema[key] for key in keys))
     day = SensorDay(np.stack([days[0].channel(key) for key in keys], axis=1), days[0].start, "p", few)
@@ -297,12 +297,12 @@ def test_an_extractor_with_fewer_channels_leaves_the_others_missing(folder_of, d
     assert np.array_equal(pipe(day.values), expected)
 
 
-def test_an_extractor_with_other_channels_is_refused(folder_of):
+def test_feature_extractor_with_other_channels_raises(folder_of):
     with pytest.raises(ValueError, match="are not those of the model"):
         pipeline(EMBED, model=str(folder_of("coca")), feature_extractor=SensorLMFeatureExtractor("sensorlm-34"))
 
 
-def test_an_adapter_folder_is_enough(folder_of, days, expected, tmp_path):
+def test_adapter_folder_loads_base_model(folder_of, days, expected, tmp_path):
     peft = pytest.importorskip("peft")
     model = AutoModel.from_pretrained(folder_of("coca"))
     torch.manual_seed(1)
@@ -315,7 +315,7 @@ def test_an_adapter_folder_is_enough(folder_of, days, expected, tmp_path):
     assert same(pipeline(EMBED, model=adapted)(days), from_folder)
 
 
-def test_an_adapter_of_the_model_with_its_decoder_serves_every_task(folder_of, days, expected, tmp_path):
+def test_adapter_with_decoder_supports_every_task(folder_of, days, expected, tmp_path):
     peft = pytest.importorskip("peft")
     model = AutoModelForMultimodalLM.from_pretrained(folder_of("coca"))
     torch.manual_seed(1)
@@ -337,7 +337,7 @@ def test_an_adapter_of_the_model_with_its_decoder_serves_every_task(folder_of, d
 
 
 @pytest.mark.parametrize("task", [ZERO_SHOT, CAPTION, EMBED])
-def test_tasks_are_registered_with_the_models_inside_the_package(task, caplog):
+def test_tasks_are_registered_with_packaged_models(task, caplog):
     entry = PIPELINE_REGISTRY.check_task(task)[1]
     assert entry["default"] == {"model": DEFAULT_MODEL}
     assert Path(DEFAULT_MODEL[0]).is_absolute()
@@ -347,7 +347,7 @@ def test_tasks_are_registered_with_the_models_inside_the_package(task, caplog):
     assert not caplog.records
 
 
-def test_a_pipeline_without_a_model_takes_the_default_and_says_so(folder_of, days, expected, monkeypatch, caplog):
+def test_default_model_is_used_with_warning(folder_of, days, expected, monkeypatch, caplog):
     folder = str(folder_of("coca"))
     monkeypatch.setitem(PIPELINE_REGISTRY.supported_tasks[EMBED], "default", {"model": (folder, None)})
     monkeypatch.setattr("sensorlm_hf.pipelines.sensor_pipeline_base.SensorPipeline._demo_model", folder)
@@ -358,14 +358,14 @@ def test_a_pipeline_without_a_model_takes_the_default_and_says_so(folder_of, day
     assert same(pipe(days), expected)
 
 
-def test_a_named_model_is_not_called_the_demo_model(folder_of, caplog):
+def test_explicit_model_does_not_warn_about_default(folder_of, caplog):
     with caplog.at_level(logging.WARNING, logger="sensorlm_hf"):
         pipeline(EMBED, model=str(folder_of("coca")))
     assert "demo model" not in caplog.text
 
 
 @pytest.mark.parametrize("task", [ZERO_SHOT, CAPTION, EMBED])
-def test_a_saved_pipeline_loads_again_without_remote_code(folder_of, task, days, tmp_path):
+def test_saved_pipeline_loads_without_remote_code(folder_of, task, days, tmp_path):
     options = {ZERO_SHOT: {"candidate_labels": "a,b"}, CAPTION: {"max_new_tokens": 4}, EMBED: {}}[task]
     pipe = pipeline(task, model=str(folder_of("coca")))
     pipe.save_pretrained(tmp_path / "saved")
@@ -377,7 +377,7 @@ def test_a_saved_pipeline_loads_again_without_remote_code(folder_of, task, days,
     assert type(AutoProcessor.from_pretrained(tmp_path / "saved")).__name__ == "SensorLMProcessor"
 
 
-def test_saving_keeps_the_parts_of_the_pipeline(folder_of, days, tmp_path):
+def test_saving_preserves_components(folder_of, days, tmp_path):
     processor = AutoProcessor.from_pretrained(folder_of("coca"))
     other = SensorLMFeatureExtractor(clip=1.0)
     for number, parts in enumerate(({"processor": processor}, {"tokenizer": processor.tokenizer})):
@@ -385,23 +385,23 @@ def test_saving_keeps_the_parts_of_the_pipeline(folder_of, days, tmp_path):
         model.config.custom_pipelines = {"a-task": {"impl": "a.B", "pt": ["AutoModel"]}}
         pipe = pipeline(EMBED, model=model, feature_extractor=other, **parts)
         pipe.save_pretrained(tmp_path / str(number))
-        assert model.config.custom_pipelines  # the model in memory is left as it was
+        assert model.config.custom_pipelines  # the model in memory is unchanged
         again = pipeline(ZERO_SHOT, model=str(tmp_path / str(number)))
         assert again.feature_extractor.clip == 1.0
         assert processor.feature_extractor.clip == 5.0
 
 
-def test_saving_onto_a_file_is_refused(embed, tmp_path):
+def test_saving_to_existing_file_raises(embed, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ValueError, match="must be a folder"):
         embed.save_pretrained(tmp_path / "file")
 
 
-# --- travelling to the Hub
+# --- remote code on the Hub
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_files_import_only_their_neighbours(path):
+def test_files_import_only_sibling_modules(path):
     names = {file.stem for file in FILES}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -413,7 +413,7 @@ def test_files_import_only_their_neighbours(path):
 
 
 @pytest.mark.slow
-def test_the_pipelines_work_as_remote_code_without_the_package(folder_of, days, expected, tmp_path):
+def test_pipelines_work_as_remote_code_without_package(folder_of, days, expected, tmp_path):
     folder = tmp_path / "repo"
     shutil.copytree(folder_of("coca"), folder)
     sources = [*FILES, *(PACKAGE / "modeling").glob("*_sensorlm.py"), *(PACKAGE / "processing").glob("*_sensorlm.py")]

@@ -33,12 +33,12 @@ def day(level: float = 70.0) -> SensorDay:
 
 
 def z(level: float) -> float:
-    """Normalised heart rate, with the constants of the public release."""
+    """Normalised heart rate, using the constants of the public release."""
     return (level - 75.9586) / 16.1887
 
 
 class Squares:
-    """Neither list nor iterable: positions and a length only, as torch datasets have."""
+    """Neither a list nor an iterable: only indexing and a length, like torch datasets."""
 
     def __len__(self) -> int:
         return 3
@@ -72,12 +72,12 @@ class Squares:
         ({"a": day()}.values(), "stream"),
     ],
 )
-def test_inputs_are_arranged_by_what_they_are(inputs, form):
+def test_inputs_are_classified_by_type(inputs, form):
     assert classify_inputs(inputs, SensorLMFeatureExtractor)[0] == form
 
 
 @pytest.mark.parametrize("wrong", [None, 5, 7.5, b"bytes", True, object()])
-def test_what_holds_no_day_is_a_type_error_that_says_what_is_allowed(wrong):
+def test_unsupported_input_raises_type_error(wrong):
     with pytest.raises(TypeError, match=r"takes a SensorDay.*DataFrame.*got"):
         classify_inputs(wrong, SensorLMFeatureExtractor)
 
@@ -99,7 +99,7 @@ def test_what_holds_no_day_is_a_type_error_that_says_what_is_allowed(wrong):
     ],
 )
 @pytest.mark.filterwarnings("ignore:Channels absent")
-def test_each_form_of_one_day_gives_the_same_model_inputs(loader, item):
+def test_every_form_of_a_day_gives_same_model_inputs(loader, item):
     features, single = loader(item)
     assert single
     assert len(features) == 1
@@ -108,7 +108,7 @@ def test_each_form_of_one_day_gives_the_same_model_inputs(loader, item):
     assert features[0]["sensor_mask"].sum(axis=(0, 1)).tolist() == [1440] + [0] * 25
 
 
-def test_several_days_stay_in_order(loader):
+def test_multiple_days_keep_their_order(loader):
     levels = [60.0, 70.0, 80.0]
     for item in (
         np.stack([values(level) for level in levels]),
@@ -122,7 +122,7 @@ def test_several_days_stay_in_order(loader):
         )
 
 
-def test_a_row_of_another_schema_is_matched_by_channel_name():
+def test_row_with_other_schema_is_matched_by_channel_name():
     schema = get_schema("sensorlm-26").to_dict() | {"name": "turned"}
     turned = SensorLMFeatureExtractor(schema | {"channels": schema["channels"][::-1]})
     features, _ = DayLoader(turned)({"values": values(90.0), "schema": "sensorlm-26"})
@@ -131,20 +131,20 @@ def test_a_row_of_another_schema_is_matched_by_channel_name():
 
 
 @pytest.mark.filterwarnings("ignore:Channels absent")
-def test_columns_name_the_channels_of_arrays():
+def test_columns_option_names_array_channels():
     narrow = np.stack([np.full(1440, 4.0), np.full(1440, 90.0)], axis=1)
     features, _ = DayLoader(SensorLMFeatureExtractor(), columns=["steps", "HR"])(narrow)
     assert features[0]["sensor_values"][0, 0, 0] == pytest.approx(z(90.0), abs=1e-5)
     assert features[0]["sensor_mask"].sum(axis=(0, 1)).nonzero()[0].tolist() == [KEYS.index("HR"), KEYS.index("steps")]
 
 
-def test_an_empty_day_passes_on_demand():
+def test_allow_empty():
     features, _ = DayLoader(SensorLMFeatureExtractor(), allow_empty=True)(np.full((1440, 26), np.nan))
     assert not features[0]["sensor_mask"].any()
     assert not features[0]["sensor_values"].any()
 
 
-def test_inputs_are_never_changed(loader):
+def test_inputs_are_not_modified(loader):
     mine = values()
     mine[100:200] = np.nan
     before = mine.copy()
@@ -176,12 +176,12 @@ def test_inputs_are_never_changed(loader):
         ),
     ],
 )
-def test_errors_name_the_item_and_the_day(loader, item, kind, message):
+def test_errors_report_item_and_day(loader, item, kind, message):
     with pytest.raises(kind, match=message):
         loader(item, 4)
 
 
-def test_the_only_item_is_not_numbered(loader):
+def test_error_for_single_item_has_no_index(loader):
     with pytest.raises(ValueError, match=r"^The day has no plausible observed value"):
         loader(np.full((1440, 26), np.nan))
     with pytest.raises(ValueError, match=r"^The list is empty"):
@@ -191,7 +191,7 @@ def test_the_only_item_is_not_numbered(loader):
 
 
 @pytest.mark.parametrize("items", [[values(60 + i) for i in range(5)], Squares()])
-def test_workers_give_what_this_process_gives(loader, items):
+def test_workers_match_main_process(loader, items):
     def levels(workers: int) -> list[float]:
         return [float(features[0]["sensor_values"][0, 0, 0]) for features, _ in load_items(items, loader, workers)]
 
@@ -199,18 +199,18 @@ def test_workers_give_what_this_process_gives(loader, items):
     assert levels(0) == pytest.approx([z(60 + i) for i in range(len(items))], abs=1e-5)
 
 
-def test_an_iterable_is_read_by_one_worker_and_comes_once(loader):
+def test_iterable_is_read_once_by_one_worker(loader):
     stream = (values(60 + i) for i in range(3))
     assert len(list(load_items(stream, loader, num_workers=2))) == 3
 
 
-def test_an_error_in_a_worker_names_the_item(loader):
+def test_error_in_worker_reports_item(loader):
     items = [values(), np.zeros((3, 3))]
     with pytest.raises(ValueError, match="item 1: "):
         list(load_items(items, loader, num_workers=1))
 
 
-def test_paths_without_the_package_say_what_to_install(loader, monkeypatch, tmp_path):
+def test_paths_without_package_raise_with_install_hint(loader, monkeypatch, tmp_path):
     def missing(name: str) -> SimpleNamespace:
         raise ImportError(f"No module named {name!r}")
 
@@ -220,7 +220,7 @@ def test_paths_without_the_package_say_what_to_install(loader, monkeypatch, tmp_
         loader(tmp_path / "day.npy")
 
 
-def test_a_result_stream_tells_its_length_only_where_it_is_known():
+def test_result_stream_has_length_only_if_known():
     stream = ResultStream(lambda: iter("ab"), 2)
     assert len(stream) == 2
     assert list(stream) == list(stream) == ["a", "b"]

@@ -25,7 +25,7 @@ def pipe_of(folder_of):
     return make
 
 
-def test_windows_are_centred_and_cut_at_the_edges():
+def test_windows_are_centred_and_clipped_at_edges():
     spans = window_spans(1440, 60)
     assert len(spans) == 144
     assert spans[0] == (0, 35)
@@ -34,7 +34,7 @@ def test_windows_are_centred_and_cut_at_the_edges():
     assert window_spans(25, 10) == [(0, 10), (10, 20), (20, 25)]
 
 
-def test_windows_mask_everything_else_and_leave_out_what_is_empty():
+def test_windows_mask_other_minutes_and_skip_empty_windows():
     mask = torch.ones(1, 200, 2, dtype=torch.bool)
     mask[:, 80:130] = False
     inputs = {"sensor_values": torch.zeros(1, 200, 2), "sensor_mask": mask}
@@ -52,7 +52,7 @@ def test_windows_mask_everything_else_and_leave_out_what_is_empty():
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap"])
-def test_a_step_scores_as_the_day_cropped_to_its_window(pipe_of, days, objective):
+def test_step_score_matches_cropped_day(pipe_of, days, objective):
     pipe, day = pipe_of(objective), days[0]
     answer = pipe(day, LABELS, return_timeline=True)
     assert answer["scores"] == pipe(day, LABELS)
@@ -64,7 +64,7 @@ def test_a_step_scores_as_the_day_cropped_to_its_window(pipe_of, days, objective
         assert sum(entry["scores"].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_list_of_days_and_other_options(pipe_of, days):
+def test_list_of_days_with_other_options(pipe_of, days):
     pipe = pipe_of("coca")
     answers = pipe(days[:3], LABELS, return_timeline=True, timeline_window=120, top_k=1, multi_label=True, batch_size=2)
     assert [len(a["scores"]) for a in answers] == [1, 1, 1]
@@ -75,17 +75,17 @@ def test_a_list_of_days_and_other_options(pipe_of, days):
     assert isinstance(pipe(days[0], LABELS), list)
 
 
-def test_where_nothing_was_observed_there_is_no_score(pipe_of, days):
+def test_scores_are_none_without_observations(pipe_of, days):
     values = np.array(days[0].values)
     values[400:700] = np.nan
     day = dataclasses.replace(days[0], values=values)
     timeline = pipe_of("clip")(day, LABELS, return_timeline=True)["timeline"]
     missing = [entry["start_minute"] for entry in timeline if entry["scores"] is None]
-    assert missing[0] == 430  # its window runs from 405
+    assert missing[0] == 430  # its window starts at 405
     assert missing[-1] == 660
 
 
-def test_bad_options(pipe_of, days):
+def test_invalid_options_raise(pipe_of, days):
     pipe = pipe_of("clip")
     with pytest.raises(ValueError, match="at least 10 minutes, got 5"):
         pipe(days[0], LABELS, return_timeline=True, timeline_window=5)

@@ -29,7 +29,7 @@ def pipe_of(folder_of):
 
 @pytest.fixture(scope="module")
 def parts_of(folder_of):
-    """Model and processor, loaded without the pipeline, as oracle."""
+    """Model and processor loaded without the pipeline, as a reference."""
     return lambda objective: (
         load_pretrained(folder_of(objective)).eval(),
         AutoProcessor.from_pretrained(folder_of(objective)),
@@ -37,7 +37,7 @@ def parts_of(folder_of):
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_scores_are_the_softmax_of_the_models_own_logits(pipe_of, parts_of, days, objective):
+def test_scores_are_softmax_of_model_logits(pipe_of, parts_of, days, objective):
     model, processor = parts_of(objective)
     inputs = processor(sensor=days[0], text=[f"A day with {label}." for label in LABELS])
     with torch.no_grad():
@@ -49,7 +49,7 @@ def test_scores_are_the_softmax_of_the_models_own_logits(pipe_of, parts_of, days
     assert [entry["score"] for entry in answer] == sorted(scores.values(), reverse=True)
 
 
-def test_siglip_scores_independently_with_its_trained_sigmoid(pipe_of, parts_of, days):
+def test_siglip_multi_label_uses_trained_sigmoid(pipe_of, parts_of, days):
     model, processor = parts_of("siglip")
     inputs = processor(sensor=days[0], text=[f"A day with {label}." for label in LABELS])
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_siglip_scores_independently_with_its_trained_sigmoid(pipe_of, parts_of,
 
 
 @pytest.mark.parametrize("objective", ["clip", "coca"])
-def test_softmax_models_score_independently_by_cosine(pipe_of, parts_of, days, objective):
+def test_softmax_models_multi_label_uses_cosine(pipe_of, parts_of, days, objective):
     model, processor = parts_of(objective)
     inputs = processor(sensor=days[0], text=[f"A day with {label}." for label in LABELS])
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_softmax_models_score_independently_by_cosine(pipe_of, parts_of, days, o
     assert [scores[label] for label in LABELS] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
-def test_cap_scores_by_the_likelihood_of_the_sentence(pipe_of, parts_of, days):
+def test_cap_scores_by_text_likelihood(pipe_of, parts_of, days):
     model, processor = parts_of("cap")
     expected = []
     for label in LABELS:
@@ -83,7 +83,7 @@ def test_cap_scores_by_the_likelihood_of_the_sentence(pipe_of, parts_of, days):
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap", "coca"])
-def test_independent_scores_do_not_depend_on_the_other_labels(pipe_of, days, objective):
+def test_multi_label_scores_do_not_depend_on_other_labels(pipe_of, days, objective):
     all_labels = by_label(pipe_of(objective)(days[0], LABELS, multi_label=True))
     for label in LABELS:
         alone = pipe_of(objective)(days[0], [label], multi_label=True)
@@ -91,7 +91,7 @@ def test_independent_scores_do_not_depend_on_the_other_labels(pipe_of, days, obj
     assert all(0 < score <= 1 for score in all_labels.values())
 
 
-def test_an_ensemble_averages_unit_embeddings(pipe_of, parts_of, days):
+def test_template_ensemble_averages_unit_embeddings(pipe_of, parts_of, days):
     model, processor = parts_of("clip")
     templates = ["A day with {}.", "The person did {}.", "{}"]
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_an_ensemble_averages_unit_embeddings(pipe_of, parts_of, days):
     assert [scores[label] for label in LABELS] == pytest.approx(torch.stack(logits).softmax(-1).tolist(), abs=1e-5)
 
 
-def test_a_cap_model_without_its_decoder_gets_it_from_its_files(pipe_of, folder_of, days):
+def test_cap_base_model_loads_decoder_from_files(pipe_of, folder_of, days):
     folder = folder_of("cap")
     expected = by_label(pipe_of("cap")(days[0], LABELS))
     assert type(pipe_of("cap").model) is SensorLMForConditionalGeneration
@@ -115,7 +115,7 @@ def test_a_cap_model_without_its_decoder_gets_it_from_its_files(pipe_of, folder_
     assert pipe.model.sensorlm is model
     assert pipe.model.decoder.layers[0].self_attn.config._attn_implementation == "eager"
     assert by_label(pipe(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
-    # The tower is the one given, though its weights are no longer those of the files, and keeps its mode.
+    # The given tower is used, even if its weights differ from the files, and keeps its mode.
     with torch.no_grad():
         model.sensor_model.post_layernorm.weight.mul_(3)
     changed = by_label(pipe(days[0], LABELS))
@@ -127,7 +127,7 @@ def test_a_cap_model_without_its_decoder_gets_it_from_its_files(pipe_of, folder_
     assert again.model.training
 
 
-def test_a_cap_model_whose_files_hold_no_decoder_is_refused(folder_of, tmp_path):
+def test_cap_files_without_decoder_raise(folder_of, tmp_path):
     processor = AutoProcessor.from_pretrained(folder_of("cap"))
     model = AutoModel.from_pretrained(folder_of("cap"))
     model.save_pretrained(tmp_path / "base")
@@ -139,7 +139,7 @@ def test_a_cap_model_whose_files_hold_no_decoder_is_refused(folder_of, tmp_path)
         pipeline(TASK, model=made, processor=processor)
 
 
-def test_a_cap_model_with_an_adapter(folder_of, days, tmp_path):
+def test_cap_model_with_adapter(folder_of, days, tmp_path):
     peft = pytest.importorskip("peft")
     processor = AutoProcessor.from_pretrained(folder_of("cap"))
     torch.manual_seed(1)
@@ -151,7 +151,7 @@ def test_a_cap_model_with_an_adapter(folder_of, days, tmp_path):
     assert by_label(pipeline(TASK, model=loaded)(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
     with pytest.raises(ValueError, match="may adapt the decoder as well"):
         pipeline(TASK, model=AutoModel.from_pretrained(tmp_path / "adapter"), processor=processor)
-    # An adapter that was made for the base model has no part in the decoder.
+    # An adapter created for the base model does not affect the decoder.
     base = peft.get_peft_model(AutoModel.from_pretrained(folder_of("cap")), config).eval()
     pipe = pipeline(TASK, model=base, processor=processor)
     assert pipe.model.sensorlm is base.get_base_model()
@@ -167,7 +167,7 @@ def test_cap_ensembles_average_log_likelihoods(pipe_of, days):
         assert both[label] == pytest.approx(np.sqrt(single[0][label] * single[1][label]), rel=1e-4)
 
 
-def test_phrases_stand_for_their_label(pipe_of, days):
+def test_labels_with_custom_phrases(pipe_of, days):
     pipe = pipe_of("clip")
     plain = pipe(days[0], ["running", "swimming"])
     named = pipe(days[0], {"moving on land": "running", "moving in water": ["swimming"]})
@@ -180,7 +180,7 @@ def test_phrases_stand_for_their_label(pipe_of, days):
 
 
 @pytest.mark.parametrize("objective", ["clip", "coca"])
-def test_labels_are_encoded_once_per_call(pipe_of, days, objective):
+def test_labels_are_encoded_once(pipe_of, days, objective):
     pipe = pipe_of(objective)
     texts = []
     hook = pipe.model.text_model.register_forward_hook(
@@ -202,7 +202,7 @@ def test_labels_are_encoded_once_per_call(pipe_of, days, objective):
         hook.remove()
 
 
-def test_many_labels_in_chunks_score_as_in_one(pipe_of, days, monkeypatch):
+def test_chunked_labels_match_single_chunk(pipe_of, days, monkeypatch):
     labels = [f"label {number}" for number in range(20)]
     whole = by_label(pipe_of("clip")(days[0], labels))
     module = type(pipe_of("clip")).__module__
@@ -212,25 +212,25 @@ def test_many_labels_in_chunks_score_as_in_one(pipe_of, days, monkeypatch):
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap", "coca"])
 @pytest.mark.parametrize("batch_size", [1, 2, 8])
-def test_batches_give_what_single_days_give(pipe_of, days, objective, batch_size):
+def test_batched_scores_match_single_days(pipe_of, days, objective, batch_size):
     pipe = pipe_of(objective)
     alone = [by_label(pipe(day, LABELS)) for day in days]
     together = pipe(days, LABELS, batch_size=batch_size)
     assert len(together) == len(days)
     for expected, answer in zip(alone, together, strict=True):
         assert by_label(answer) == pytest.approx(expected, abs=1e-5)
-    assert len({round(next(iter(answer.values())), 6) for answer in alone}) > 1  # days do differ
+    assert len({round(next(iter(answer.values())), 6) for answer in alone}) > 1  # the days give different scores
 
 
 @pytest.mark.parametrize(
     "labels", ["running, swimming,a quiet evening", ("running", "swimming", "a quiet evening")], ids=["string", "tuple"]
 )
-def test_labels_may_be_a_string_with_commas(pipe_of, days, labels):
+def test_labels_as_comma_separated_string(pipe_of, days, labels):
     pipe = pipe_of("clip")
     assert pipe(days[0], labels) == pipe(days[0], LABELS)
 
 
-def test_options_may_be_given_to_the_constructor_and_overruled_in_a_call(folder_of, days):
+def test_call_options_override_constructor_options(folder_of, days):
     pipe = pipeline(TASK, model=str(folder_of("clip")), candidate_labels=LABELS, top_k=1, hypothesis_template="{}")
     assert len(pipe(days[0])) == 1
     assert len(pipe(days[0], top_k=2)) == 2
@@ -238,20 +238,20 @@ def test_options_may_be_given_to_the_constructor_and_overruled_in_a_call(folder_
     assert pipe(days[0]) != pipe(days[0], hypothesis_template="A day with {}.")
 
 
-def test_top_k_keeps_the_best(pipe_of, days):
+def test_top_k(pipe_of, days):
     pipe = pipe_of("clip")
     everything = pipe(days[0], LABELS)
     assert pipe(days[0], LABELS, top_k=2) == everything[:2]
     assert pipe(days[0], LABELS, top_k=99) == everything
 
 
-def test_equal_scores_keep_the_order_of_the_labels(pipe_of):
+def test_ties_keep_label_order(pipe_of):
     outputs = {"scores": torch.tensor([[0.25, 0.5, 0.25]])}
     answer = pipe_of("clip").postprocess(outputs, labels=["b", "a", "c"])
     assert [entry["label"] for entry in answer] == ["a", "b", "c"]
 
 
-def test_braces_in_labels_are_text(pipe_of, days):
+def test_braces_in_labels_are_literal(pipe_of, days):
     answer = pipe_of("clip")(days[0], ["{0}", "{} and {name}"], hypothesis_template="A {} {day}.")
     assert {entry["label"] for entry in answer} == {"{0}", "{} and {name}"}
 
@@ -292,6 +292,6 @@ def test_braces_in_labels_are_text(pipe_of, days):
         ({"candidate_labels": "a,b", "labels": "c"}, TypeError, "unexpected keyword argument 'labels'"),
     ],
 )
-def test_wrong_options_are_refused_with_the_reason(pipe_of, days, options, kind, message):
+def test_invalid_options_raise(pipe_of, days, options, kind, message):
     with pytest.raises(kind, match=message):
         pipe_of("clip")(days[0], **options)

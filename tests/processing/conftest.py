@@ -16,7 +16,7 @@ class _Config(PreTrainedConfig):
 
 @pytest.fixture(scope="session")
 def registered() -> None:
-    """Makes the Auto classes know the processor, as importing the package does."""
+    """Registers the processor with the Auto classes, as importing the package does."""
     if SensorLMFeatureExtractor not in FEATURE_EXTRACTOR_MAPPING._extra_content.values():
         AutoFeatureExtractor.register(_Config, SensorLMFeatureExtractor)
         AutoProcessor.register(_Config, SensorLMProcessor)

@@ -1,4 +1,4 @@
-"""Schemas and days for the tests of the feature extractor."""
+"""Schemas and days for the feature extractor tests."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def plausible(days: int = 1, seed: int = 0, gaps: bool = True) -> np.ndarray:
 
 
 def sensor_day(values: np.ndarray, schema=SCHEMA) -> SensorDay:
-    """A day of a person."""
+    """A day of one subject."""
     return SensorDay(values, datetime(2024, 3, 1, tzinfo=timezone.utc), "p001", schema)
 
 
 def ring(**columns) -> np.ndarray:
-    """A plausible ring day of six minutes with some columns replaced."""
+    """A plausible six-minute day from a ring, with some columns replaced."""
     base = {"pulse": [70.0] * 6, "warmth": [33.0] * 6, "steps": [5.0] * 6, **columns}
     return np.array([base[key] for key in ("pulse", "warmth", "steps")], dtype=np.float32).T

@@ -1,4 +1,4 @@
-"""The feature extractor's constants: fitted, saved, loaded, refused, and matched to those of a model."""
+"""Feature extractor constants: fitting, saving, loading, validation, and matching to a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sensorlm_hf.schema import SensorSchema, get_schema
 # Fitting -----------------------------------------------------------------------------------------------------------
 
 
-def test_fit_normalization_against_numpy(extractor):
+def test_fit_normalization_matches_numpy(extractor):
     values = plausible(40, seed=3)
     stream = (sensor_day(day) for day in values)
     fitted = extractor.fit_normalization(stream)
@@ -56,7 +56,7 @@ def test_fit_ignores_implausible_values(tiny):
 # Configuration -----------------------------------------------------------------------------------------------------
 
 
-def test_saved_and_loaded(tmp_path, extractor):
+def test_save_and_load(tmp_path, extractor):
     for saved in [extractor, SensorLMFeatureExtractor(TINY, 6, 3, "raise", True)]:
         saved.save_pretrained(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["preprocessor_config.json"]
@@ -71,7 +71,7 @@ def test_saved_and_loaded(tmp_path, extractor):
         SensorLMFeatureExtractor.from_pretrained(tmp_path, schema="sensorlm-34")
 
 
-def test_the_configuration_holds_the_channels(tmp_path, extractor):
+def test_configuration_contains_channels(tmp_path, extractor):
     extractor.save_pretrained(tmp_path)
     saved = json.loads((tmp_path / "preprocessor_config.json").read_text())
     assert saved["feature_extractor_type"] == "SensorLMFeatureExtractor"
@@ -80,7 +80,7 @@ def test_the_configuration_holds_the_channels(tmp_path, extractor):
     assert isinstance(extractor, FeatureExtractionMixin)
 
 
-def test_an_edited_configuration_is_read(tmp_path, tiny):
+def test_edited_configuration_is_loaded(tmp_path, tiny):
     tiny.save_pretrained(tmp_path)
     path = tmp_path / "preprocessor_config.json"
     saved = json.loads(path.read_text())
@@ -94,7 +94,7 @@ def test_an_edited_configuration_is_read(tmp_path, tiny):
         SensorLMFeatureExtractor.from_pretrained(tmp_path)
 
 
-def test_schema_objects_files_and_dicts(tmp_path):
+def test_schema_as_object_file_or_dict(tmp_path):
     SCHEMA.save(tmp_path / "mine.yaml")
     for schema in (SCHEMA, SCHEMA.to_dict(), tmp_path / "mine.yaml", "sensorlm-26"):
         assert SensorLMFeatureExtractor(schema).to_dict() == SensorLMFeatureExtractor().to_dict()
@@ -120,12 +120,12 @@ def test_schema_objects_files_and_dicts(tmp_path):
         ({"channels": [SCHEMA["HR"].to_dict()], "schema": SCHEMA}, "must be the name"),
     ],
 )
-def test_invalid_options(options, match):
+def test_invalid_options_raise(options, match):
     with pytest.raises(ValueError, match=match):
         SensorLMFeatureExtractor(**options)
 
 
-def test_a_short_representation(extractor):
+def test_repr_is_short(extractor):
     assert repr(extractor) == (
         "SensorLMFeatureExtractor(schema='sensorlm-26', window_minutes=1440, clip=5.0,"
         " implausible='mask', allow_empty=False, 26 channels)"
@@ -145,7 +145,7 @@ def test_check_channels(extractor):
         extractor.check_channels(KEYS, channel_stds=[1.0, 2.0])
 
 
-def test_saving_beside_a_processor_updates_its_copy(tmp_path, tiny):
+def test_saving_into_processor_folder_updates_its_copy(tmp_path, tiny):
     (tmp_path / "processor_config.json").write_text(
         json.dumps(
             {
@@ -170,7 +170,7 @@ def test_auto_class(tmp_path, extractor, registered):
     assert loaded.to_dict() == extractor.to_dict()
 
 
-def test_channels_are_matched_to_a_models_by_name(tmp_path):
+def test_channels_are_matched_to_model_by_name(tmp_path):
     full = SensorLMFeatureExtractor("sensorlm-26")
     assert full.for_model(full.channel_keys) is full
     few = SensorSchema("watch", tuple(get_schema("sensorlm-26")[key] for key in ("steps", "HR")))
@@ -195,7 +195,7 @@ def test_channels_are_matched_to_a_models_by_name(tmp_path):
     assert placed.for_model(["HR", "steps"])(day)["sensor_mask"][0, 12].tolist() == [True, True]
 
 
-def test_channels_that_a_model_does_not_know_are_named():
+def test_channels_unknown_to_model_raise():
     extractor = SensorLMFeatureExtractor("sensorlm-26")
     with pytest.raises(ValueError, match=r"not those of the model \(25\): it does not know HR\."):
         extractor.for_model(extractor.channel_keys[1:])
@@ -204,7 +204,7 @@ def test_channels_that_a_model_does_not_know_are_named():
 
 
 @pytest.mark.parametrize("saved", [None, 30])
-def test_configurations_of_versions_that_filled_gaps_load(extractor, tmp_path, saved):
+def test_old_configurations_with_imputation_can_be_loaded(extractor, tmp_path, saved):
     extractor.save_pretrained(tmp_path)
     path = tmp_path / "preprocessor_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "max_gap_fill": saved}))

@@ -1,4 +1,4 @@
-"""From days of every kind to the model's inputs and back; what is refused, and what is masked."""
+"""Conversion of all input types to model inputs and back; rejected and masked values."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sensorlm_hf.schema import get_schema
 def test_hand_computed_values(tiny):
     day = ring(pulse=[np.nan, 80, np.nan, np.nan, 50, np.nan], warmth=[np.nan] * 6, steps=[5, 25, 5, 5, 5, 205])
     out = tiny(day, return_tensors="np")
-    # z of 80 is 1, of 50 is -2; what is missing is 0, not interpolated.
+    # z of 80 is 1, of 50 is -2; missing values are 0, not interpolated.
     np.testing.assert_allclose(out["sensor_values"][0, :, 0], [0, 1, 0, 0, -2, 0], atol=1e-6)
     np.testing.assert_array_equal(out["sensor_values"][0, :, 1], np.zeros(6))
-    np.testing.assert_allclose(out["sensor_values"][0, :, 2], [0, 1, 0, 0, 0, 5], atol=1e-6)  # 10 cut at 5
+    np.testing.assert_allclose(out["sensor_values"][0, :, 2], [0, 1, 0, 0, 0, 5], atol=1e-6)  # 10 clipped at 5
     np.testing.assert_array_equal(out["sensor_mask"][0], ~np.isnan(day))
 
 
-def test_against_pandas(extractor):
+def test_values_match_pandas(extractor):
     values = plausible(3)
     out = extractor(values, return_tensors="np")
     for day, mine in zip(values, out["sensor_values"], strict=True):
@@ -36,7 +36,7 @@ def test_against_pandas(extractor):
     np.testing.assert_array_equal(out["sensor_mask"], ~np.isnan(values))
 
 
-def test_nothing_leaks_between_days_and_chunks(extractor):
+def test_days_and_chunks_are_independent(extractor):
     values = plausible(37)
     together = extractor(values, return_tensors="np")
     for i in (0, 15, 16, 36):
@@ -45,8 +45,8 @@ def test_nothing_leaks_between_days_and_chunks(extractor):
         np.testing.assert_array_equal(alone["sensor_mask"][0], together["sensor_mask"][i])
 
 
-def test_days_are_worked_through_in_chunks_that_a_cache_holds(extractor, monkeypatch):
-    """What makes it fast, counted; `benchmarks/loader.py` measures the time."""
+def test_days_are_processed_in_cache_sized_chunks(extractor, monkeypatch):
+    """Counts the chunks; `benchmarks/loader.py` measures the time."""
     sizes = []
     observed = SensorLMFeatureExtractor._observed
 
@@ -68,7 +68,7 @@ def test_decode_inverts(extractor):
     assert np.isfinite(extractor.decode(out["sensor_values"])).all()
 
 
-def test_decode_cuts_non_negative_channels(tiny):
+def test_decode_clips_non_negative_channels(tiny):
     low = tiny.decode(np.full((6, 3), -5.0))
     np.testing.assert_allclose(low[0], [20.0, 23.0, 0.0])
     with pytest.raises(ValueError, match=r"last axis must be the 3 channels \(pulse, warmth, steps\)"):
@@ -79,15 +79,15 @@ def test_decode_cuts_non_negative_channels(tiny):
         tiny.decode(tiny(ring()))
 
 
-# Kinds of input ----------------------------------------------------------------------------------------------------
+# Input types -------------------------------------------------------------------------------------------------------
 
 
-def test_every_kind_of_input_gives_the_same(extractor):
+def test_every_input_type_gives_same_values(extractor):
     values = plausible()[0]
     frame = pd.DataFrame(values, columns=KEYS)
     expected = extractor(values, return_tensors="np")
     shuffled = frame[KEYS[::-1]]
-    minutes = pd.date_range("2024-03-30 12:00", periods=1440, freq="min", tz="Europe/Berlin")  # over a clock change
+    minutes = pd.date_range("2024-03-30 12:00", periods=1440, freq="min", tz="Europe/Berlin")  # across a clock change
     kinds = {
         "day": sensor_day(values),
         "batch": values[None],
@@ -116,20 +116,20 @@ def test_every_kind_of_input_gives_the_same(extractor):
         np.testing.assert_array_equal(out["sensor_mask"], expected["sensor_mask"], err_msg=kind)
 
 
-def test_mixed_lists_keep_their_order(extractor):
+def test_mixed_lists_keep_order(extractor):
     values = plausible(4)
     mixed = [sensor_day(values[0]), values[1], pd.DataFrame(values[2], columns=KEYS)[KEYS[::-1]], values[3:]]
     np.testing.assert_array_equal(extractor(mixed)["sensor_values"], extractor(values)["sensor_values"])
 
 
-def test_columns_names_arrays(extractor):
+def test_columns_option_names_array_channels(extractor):
     values = plausible()[0]
     order = np.random.default_rng(1).permutation(26)
     out = extractor(values[:, order], columns=[KEYS[i] for i in order])
     torch.testing.assert_close(out["sensor_values"], extractor(values)["sensor_values"])
 
 
-def test_types_of_the_output(extractor):
+def test_output_types(extractor):
     for return_tensors, kind in [("pt", torch.Tensor), ("np", np.ndarray), (None, np.ndarray)]:
         out = extractor(plausible()[0], return_tensors=return_tensors)
         assert list(out) == extractor.model_input_names
@@ -138,7 +138,7 @@ def test_types_of_the_output(extractor):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int64, np.float16, np.uint8])
-def test_small_number_types(tiny, dtype):
+def test_low_precision_dtypes(tiny, dtype):
     out = tiny(ring().astype(dtype), return_tensors="np")
     np.testing.assert_array_equal(out["sensor_values"], 0)
 
@@ -147,7 +147,7 @@ def test_bfloat16(tiny):
     assert tiny(torch.from_numpy(ring()).bfloat16())["sensor_values"].abs().max() < 0.1
 
 
-def test_the_input_is_never_changed(extractor):
+def test_input_is_not_modified(extractor):
     values = plausible(2)
     values[0, 5, 0] = 999.0  # implausible, so masked
     kept = values.copy()
@@ -191,14 +191,14 @@ def test_other_schemas_are_matched_by_name(extractor):
     np.testing.assert_array_equal(out["sensor_values"][0, :, [0, 10]], expected["sensor_values"][0, :, [0, 10]])
 
 
-def test_another_unit_under_the_same_name_is_refused(extractor):
+def test_same_name_with_other_unit_raises(extractor):
     fahrenheit = {**SCHEMA["wrist_temperatures"].to_dict(), "unit": "degF"}
     schema = get_schema({"name": "us", "channels": [fahrenheit]})
     with pytest.raises(ValueError, match=r"'wrist_temperatures' is in 'degF'.*but in 'degC' here"):
         extractor(sensor_day(np.full((1440, 1), 33.0), schema))
 
 
-# Refused input -----------------------------------------------------------------------------------------------------
+# Rejected input ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,13 +227,13 @@ def test_another_unit_under_the_same_name_is_refused(extractor):
         (np.zeros((6, 3), dtype="datetime64[s]"), TypeError, "datetime64"),
     ],
 )
-def test_refused_arrays(tiny, sensor, error, match):
+def test_invalid_arrays_raise(tiny, sensor, error, match):
     with pytest.raises(error, match=match):
         tiny(sensor)
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e39])
-def test_infinite_values_are_located(extractor, bad):
+def test_infinite_values_are_reported_with_location(extractor, bad):
     values = plausible(20).astype(np.float64)
     values[17, 33, 10] = bad
     with pytest.raises(ValueError, match="Item 17 is infinite at minute 33, channel 'steps'"):
@@ -266,7 +266,7 @@ def table(**columns) -> pd.DataFrame:
         (table(timestamp=pd.Timestamp("2024-03-01")), "column 'timestamp' must increase"),
     ],
 )
-def test_refused_tables(tiny, frame, match):
+def test_invalid_tables_raise(tiny, frame, match):
     with pytest.raises(ValueError, match=match):
         tiny(frame)
 
@@ -278,7 +278,7 @@ def test_tables_with_text(tiny):
         tiny(table(pulse=pd.Series(["70"] * 6, dtype="string")))
 
 
-def test_refused_columns(tiny):
+def test_invalid_columns_raise(tiny):
     with pytest.raises(ValueError, match=r"`columns` has unknown columns: 'puls' \(closest: pulse\)"):
         tiny(ring(), columns=["puls", "warmth", "steps"])
     with pytest.raises(ValueError, match="more than once"):
@@ -322,7 +322,7 @@ def test_few_implausible_values_are_masked_with_one_warning(extractor):
     assert (out["sensor_values"][3, 10:12, 0] == 0).all()
 
 
-def test_raise_and_keep():
+def test_implausible_raise_and_keep():
     values = plausible(2, gaps=False)
     values[1, 5, 0] = 250.0
     with pytest.raises(ValueError, match="Item 1: 1 of the 1440 observed values of channel 'HR'"):
@@ -354,7 +354,7 @@ def test_raise_and_keep():
         ("steps", lambda x: np.cumsum(x + 1), "running total"),
     ],
 )
-def test_mistaken_units_are_named(extractor, key, mistake, guess):
+def test_unit_mistakes_are_suggested(extractor, key, mistake, guess):
     values = plausible(3, gaps=False)
     column = SCHEMA.index(key)
     values[2, :, column] = mistake(values[2, :, column].astype(np.float64))
@@ -362,7 +362,7 @@ def test_mistaken_units_are_named(extractor, key, mistake, guess):
         extractor(values)
 
 
-def test_a_temperature_of_310_and_a_heart_rate_of_7(extractor):
+def test_temperature_of_310_and_heart_rate_of_7(extractor):
     values = plausible(1, gaps=False)
     values[0, :, 23] = 310.0
     with pytest.raises(ValueError, match=r"'wrist_temperatures'.*outside 10 to 41 degC.*kelvin"):
@@ -382,7 +382,7 @@ def test_percent_channels():
         extractor(day)
 
 
-def test_a_handful_of_odd_minutes_does_not_refuse_a_batch(extractor):
+def test_few_implausible_minutes_do_not_raise_for_batch(extractor):
     values = plausible(2, gaps=False)
     values[1, :, 23] = np.nan
     values[1, 100:110, 23] = 310.0

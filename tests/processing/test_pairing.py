@@ -1,4 +1,4 @@
-"""A model and the processor of another one."""
+"""Compatibility checks between a model and a processor."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def a_processor(words: int = 270, **extractor: object) -> SensorLMProcessor:
     return SensorLMProcessor(SensorLMFeatureExtractor(**extractor), train_tokenizer(texts, vocab_size=words))
 
 
-def test_what_belongs_together_passes() -> None:
+def test_matching_model_and_processor_pass() -> None:
     check_pair(a_model(), a_processor())
-    check_pair(a_model(vocab_size=300), a_processor())  # room for tokens to be added
+    check_pair(a_model(vocab_size=300), a_processor())  # a larger embedding table leaves room for additional tokens
 
 
-def test_a_model_that_does_not_know_its_channels_cannot_be_checked_for_them() -> None:
+def test_channel_check_is_skipped_without_channel_names() -> None:
     check_pair(a_model(channel_keys=None, num_channels=26), a_processor())
 
 
-def test_other_channels_are_named() -> None:
+def test_other_channels_raise() -> None:
     with pytest.raises(ValueError, match="channel"):
         check_pair(a_model(), a_processor(schema="sensorlm-34"))
     keys = list(SensorLMFeatureExtractor().channel_keys)
@@ -45,12 +45,12 @@ def test_other_channels_are_named() -> None:
         check_pair(a_model(channel_keys=[keys[1], keys[0], *keys[2:]]), a_processor())
 
 
-def test_another_window() -> None:
+def test_other_window_length() -> None:
     check_pair(a_model(), a_processor(window_minutes=720))  # positions are interpolated
     with pytest.raises(ValueError, match=r"windows of 725 minutes, which the model cannot split into patches"):
         check_pair(a_model(), a_processor(window_minutes=725))
 
 
-def test_a_larger_vocabulary() -> None:
+def test_larger_vocabulary_raises() -> None:
     with pytest.raises(ValueError, match=r"The tokenizer has 270 tokens, but the model's vocabulary size is 260"):
         check_pair(a_model(vocab_size=260), a_processor())

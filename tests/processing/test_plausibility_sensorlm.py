@@ -30,7 +30,7 @@ STEPS = {"unit": "steps/min", "mean": 5.0, "std": 19.0, "valid_range": (0.0, 400
         ([], RATE, None),
     ],
 )
-def test_guesses(values, channel, guess):
+def test_unit_guesses(values, channel, guess):
     text = guess_unit_mistake(np.array(values), **channel)
     if guess is None:
         assert text is None
@@ -39,7 +39,7 @@ def test_guesses(values, channel, guess):
         assert text.endswith(".")
 
 
-def test_a_conversion_must_explain_nearly_all_values():
-    values = np.r_[np.full(8, 304.0), 50.0, 60.0]  # two of ten are neither kelvin nor anything else
+def test_conversion_must_explain_nearly_all_values():
+    values = np.r_[np.full(8, 304.0), 50.0, 60.0]  # two of ten values fit neither kelvin nor any other unit
     assert guess_unit_mistake(values, **SKIN) is None
     assert "kelvin" in guess_unit_mistake(values[:9], **{**SKIN, "valid_range": (-300.0, 41.0)})

@@ -35,7 +35,7 @@ def processor() -> SensorLMProcessor:
     return SensorLMProcessor(SensorLMFeatureExtractor(), train_tokenizer(TEXTS, vocab_size=400, max_length=32))
 
 
-def test_both_parts_together(processor):
+def test_sensor_and_text_together(processor):
     days, texts = values(), ["Running.", "Heart rate 72.5 bpm, running."]
     out = processor(sensor=days, text=texts)
     assert isinstance(out, BatchFeature)
@@ -50,7 +50,7 @@ def test_both_parts_together(processor):
     assert out.to(torch.bfloat16)["sensor_values"].dtype == torch.bfloat16
 
 
-def test_one_part_alone(processor):
+def test_sensor_or_text_only(processor):
     assert list(processor(values())) == ["sensor_values", "sensor_mask"]
     out = processor(text="Running.")
     assert list(out) == ["input_ids", "attention_mask"]
@@ -59,7 +59,7 @@ def test_one_part_alone(processor):
     assert (len(many["sensor_values"]), len(many["input_ids"])) == (1, 3)
 
 
-def test_options_reach_their_part(processor):
+def test_options_are_routed_to_components(processor):
     long = " ".join(TEXTS[:4])
     assert processor(text=long)["input_ids"].shape == (1, 32)
     assert processor(text=long, max_length=9)["input_ids"].shape == (1, 9)
@@ -92,17 +92,17 @@ def test_options_reach_their_part(processor):
         ({"sensor": np.zeros((26, 1440))}, ValueError, "transposed"),
     ],
 )
-def test_refused_input(processor, inputs, error, match):
+def test_invalid_input_raises(processor, inputs, error, match):
     with pytest.raises(error, match=match):
         processor(**inputs)
 
 
-def test_parts_cannot_be_swapped(processor):
+def test_swapped_components_raise(processor):
     with pytest.raises(TypeError, match="feature_extractor"):
         SensorLMProcessor(processor.tokenizer, processor.feature_extractor)
 
 
-def test_one_folder(tmp_path, processor, registered):
+def test_save_and_load_from_one_folder(tmp_path, processor, registered):
     processor.save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "processor_config.json",
@@ -120,14 +120,14 @@ def test_one_folder(tmp_path, processor, registered):
     assert AutoTokenizer.from_pretrained(tmp_path)(TEXTS)["input_ids"] == processor.tokenizer(TEXTS)["input_ids"]
 
 
-def test_saving_again_leaves_no_old_constants(tmp_path, processor, registered):
+def test_saving_again_overwrites_old_constants(tmp_path, processor, registered):
     processor.feature_extractor.save_pretrained(tmp_path)
     fitted = processor.feature_extractor.fit_normalization(values())
     SensorLMProcessor(fitted, processor.tokenizer).save_pretrained(tmp_path)
     for name in ("preprocessor_config.json", "processor_config.json"):
         saved = json.loads((tmp_path / name).read_text())
         assert saved.get("feature_extractor", saved)["channels"][0]["mean"] == fitted.channel_means[0]
-    # ... and the other way round: the extractor alone, into the folder of a processor.
+    # Conversely: saving only the feature extractor into the folder of a processor.
     processor.feature_extractor.save_pretrained(tmp_path)
     loaded = AutoProcessor.from_pretrained(tmp_path)
     assert loaded.feature_extractor.channel_means == processor.feature_extractor.channel_means
@@ -187,7 +187,7 @@ for call in (lambda: type(alone)("sensorlm-26"), lambda: processor.build_caption
 """
 
 
-def test_remote_code_without_the_package(tmp_path, processor, registered):
+def test_remote_code_without_package(tmp_path, processor, registered):
     processor.save_pretrained(tmp_path / "plain")
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_MODULES_CACHE": str(tmp_path / "modules")}
     run = {"check": True, "env": environment, "cwd": tmp_path, "timeout": 300}
@@ -205,5 +205,5 @@ def test_remote_code_without_the_package(tmp_path, processor, registered):
         assert set(out.files) == set(expected)
         for key in out.files:
             np.testing.assert_array_equal(out[key], expected[key])
-    # With the package installed and registered, the same folder needs no remote code.
+    # With the package installed and registered, the same folder does not need remote code.
     assert type(AutoProcessor.from_pretrained(tmp_path / "remote", trust_remote_code=False)) is SensorLMProcessor

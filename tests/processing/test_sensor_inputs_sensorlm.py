@@ -1,4 +1,4 @@
-"""What counts as a single day."""
+"""Detection of single-day inputs."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ OTHER = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_a_day_is_one(name: str) -> None:
+def test_single_days_are_recognised(name: str) -> None:
     assert is_one_day(ONE[name])
     assert SensorLMFeatureExtractor.is_one_day(ONE[name])
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_anything_else_is_not(name: str) -> None:
+def test_other_inputs_are_not_single_days(name: str) -> None:
     assert not is_one_day(OTHER[name])
 
 
-def test_a_dataset_with_a_schema_is_not_a_day() -> None:
+def test_dataset_with_schema_is_not_a_single_day() -> None:
     class Days(list):
         schema = "sensorlm-26"
 

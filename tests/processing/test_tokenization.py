@@ -33,7 +33,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return train_tokenizer(captions(), vocab_size=600)
 
 
-def test_special_tokens_and_form(tokenizer):
+def test_special_tokens_and_padding(tokenizer):
     assert tokenizer.convert_tokens_to_ids(["<pad>", "<bos>", "<eos>"]) == [0, 1, 2]
     assert (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 1, 2)
     assert tokenizer.unk_token is None
@@ -46,10 +46,10 @@ def test_special_tokens_and_form(tokenizer):
         assert (ids[0], ids[n - 1]) == (1, 2)
         assert (ids[n:] == 0).all()
         assert (ids[:n] != 0).all()
-        assert seen[:n].all()  # padded on the right
+        assert seen[:n].all()  # right padding
 
 
-def test_digits_stand_alone(tokenizer):
+def test_digits_are_single_tokens(tokenizer):
     vocabulary = tokenizer.get_vocab()
     assert not [token for token in vocabulary if sum(c.isdigit() for c in token) > 1]
     assert not [token for token in vocabulary if any(c in "0123456789" for c in token) and token.strip("Ġ0123456789")]
@@ -74,7 +74,7 @@ def test_digits_stand_alone(tokenizer):
         "\x00\x7f",
     ],
 )
-def test_round_trip_is_exact_on_lower_cased_text(tokenizer, text):
+def test_lower_case_text_round_trips_exactly(tokenizer, text):
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.decode(ids, skip_special_tokens=True) == text.lower()
     assert tokenizer.decode(ids) == f"<bos>{text.lower()}<eos>"
@@ -83,21 +83,21 @@ def test_round_trip_is_exact_on_lower_cased_text(tokenizer, text):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_round_trip_of_any_text(tokenizer, text):
+def test_any_text_round_trips(tokenizer, text):
     text = unicodedata.normalize("NFC", text.lower())
-    # Some letters have no stable lower case or composed form ("ǰ" with dots): hold only what is a fixed point.
+    # Some letters have no stable lower case or composed form ("ǰ" with dots): only fixed points are checked.
     if unicodedata.normalize("NFC", text.lower()) != text or tokenizer.backend_tokenizer.normalizer.normalize_str(text) != text:  # fmt: skip  # noqa: E501
         return
     assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
 
 
-def test_captions_survive_a_batch(tokenizer):
+def test_batched_captions_round_trip(tokenizer):
     texts = captions(50)
     ids = tokenizer(texts, padding=True)["input_ids"]
     assert tokenizer.batch_decode(ids, skip_special_tokens=True) == [text.lower() for text in texts]
 
 
-def test_truncation_keeps_the_ends():
+def test_truncation_keeps_bos_and_eos():
     tokenizer = train_tokenizer(captions(50), vocab_size=400, max_length=16)
     assert tokenizer.model_max_length == 16
     ids = tokenizer(captions(1)[0], truncation=True)["input_ids"]
@@ -106,15 +106,15 @@ def test_truncation_keeps_the_ends():
     assert len(tokenizer(captions(1)[0], truncation=True, max_length=8)["input_ids"]) == 8
 
 
-def test_words_are_learned(tokenizer):
+def test_words_become_few_tokens(tokenizer):
     assert tokenizer.tokenize(" heart rate") == ["Ġheart", "Ġrate"]
     assert tokenizer.tokenize(" HEART RATE") == ["Ġheart", "Ġrate"]
-    # 18 digits of the numbers, 17 letters and spaces before them would be far longer in bytes.
+    # At the byte level, a text would have as many tokens as characters.
     mean = np.mean([len(tokenizer(text)["input_ids"]) for text in captions(50)])
     assert mean < 0.5 * np.mean([len(text) for text in captions(50)])
 
 
-def test_saved_and_loaded(tmp_path, tokenizer):
+def test_save_and_load(tmp_path, tokenizer):
     tokenizer.save_pretrained(tmp_path)
     for loaded in (AutoTokenizer.from_pretrained(tmp_path), PreTrainedTokenizerFast.from_pretrained(tmp_path)):
         assert isinstance(loaded, PreTrainedTokenizerFast)
@@ -152,7 +152,7 @@ def test_training_is_deterministic(tmp_path, tokenizer):
     assert len(digests) == 1
 
 
-def test_few_texts_give_few_tokens():
+def test_small_corpus_gives_small_vocabulary():
     assert len(train_tokenizer(["abc"], vocab_size=4096)) == 259
 
 
@@ -171,13 +171,13 @@ def test_few_texts_give_few_tokens():
         (["a"], {"vocab_size": True}, ValueError, "`vocab_size`"),
     ],
 )
-def test_invalid_input(texts, options, error, match):
+def test_invalid_input_raises(texts, options, error, match):
     with pytest.raises(error, match=match):
         train_tokenizer(texts, **options)
 
 
 def gpt2_tokenizer() -> GPT2Tokenizer:
-    """A GPT-2 tokenizer, which neither pads nor marks the beginning and the end of a text."""
+    """A GPT-2 tokenizer, which has no padding token and adds no begin or end tokens."""
     model = json.loads(train_tokenizer(["A day with running."] * 3, vocab_size=270).backend_tokenizer.to_str())["model"]
     vocabulary = {**model["vocab"], "<|endoftext|>": len(model["vocab"])}
     return GPT2Tokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in model["merges"]])
@@ -188,11 +188,11 @@ def bert_tokenizer() -> BertTokenizer:
     return BertTokenizer(vocab={word: number for number, word in enumerate(words)})
 
 
-def test_a_language_models_tokenizer_marks_both_ends(tmp_path):
+def test_language_model_tokenizer_adds_bos_and_eos(tmp_path):
     plain = gpt2_tokenizer()
     assert plain.pad_token is None
     tokenizer = load_text_tokenizer(plain, max_length=16)
-    assert plain.pad_token is None  # the given one is left alone
+    assert plain.pad_token is None  # the given tokenizer is not modified
     end = tokenizer.eos_token_id
     assert tokenizer("A day")["input_ids"] == [end, *plain("A day")["input_ids"], end]
     assert tokenizer(["A day", "A day with running."], padding=True)["attention_mask"][0][-1] == 0
@@ -206,12 +206,12 @@ def test_a_language_models_tokenizer_marks_both_ends(tmp_path):
     assert load_text_tokenizer(plain, captions=False)("A day")["input_ids"] == plain("A day")["input_ids"]
 
 
-def test_an_encoders_tokenizer_keeps_its_special_tokens():
+def test_encoder_tokenizer_keeps_special_tokens():
     tokenizer = load_text_tokenizer(bert_tokenizer())
     assert tokenizer("A day.")["input_ids"] == [2, 5, 6, 9, 3]
 
 
-def test_processors_pass_no_token_types_on_and_need_padding():
+def test_processor_drops_token_type_ids_and_requires_padding():
     extractor = SensorLMFeatureExtractor()
     processor = SensorLMProcessor(extractor, bert_tokenizer())
     assert list(processor(text=["a day", "running"])) == ["input_ids", "attention_mask"]
@@ -220,7 +220,7 @@ def test_processors_pass_no_token_types_on_and_need_padding():
         SensorLMProcessor(extractor, gpt2_tokenizer())
 
 
-def test_tokenizers_that_cannot_serve_are_refused():
+def test_unsupported_tokenizers_raise():
     tokenizer = gpt2_tokenizer()
     tokenizer.eos_token = None
     with pytest.raises(ValueError, match="neither a padding nor an end token"):

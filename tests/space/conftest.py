@@ -1,4 +1,4 @@
-"""Starts the Space once, and opens it in a browser without a screen. Skips where one of them is not installed."""
+"""Starts the Space once and opens it in a headless browser; skips if either is not installed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}
 
 @pytest.fixture(scope="session")
 def space_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the app, started as the Hub starts it: `python app.py`."""
+    """URL of the app, started with `python app.py` as on the Hub."""
     pytest.importorskip("gradio")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,11 +63,11 @@ def space_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A Chromium without a screen."""
+    """A headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        pytest.skip("no Chromium here: install the package `chromium`")
+        pytest.skip("Chromium is not installed: install the package `chromium`")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=program, args=BROWSER_ARGUMENTS)
         yield opened
@@ -76,9 +76,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, space_url: str) -> Iterator[Callable[..., Any]]:
-    """Opens the app in a window: `open_page("narrow", "dark")`, and waits until the first day is drawn.
+    """Opens the app in a window, as in `open_page("narrow", "dark")`, and waits until the first day is drawn.
 
-    The page's attribute `strangers` lists what it asked of other hosts, and `troubles` the errors of its scripts.
+    The page's attribute `external_requests` lists requests to other hosts, and `script_errors` its JavaScript errors.
     """
     contexts = []
 
@@ -90,10 +90,13 @@ def open_page(browser: Any, space_url: str) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
-        page.strangers, page.troubles = [], []
+        page.external_requests, page.script_errors = [], []
         own = ("data:", "blob:", space_url, space_url.replace("http", "ws"))
-        page.on("request", lambda request: None if request.url.startswith(own) else page.strangers.append(request.url))
-        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith(own) else page.external_requests.append(request.url),
+        )
+        page.on("pageerror", lambda error: page.script_errors.append(str(error)))
         page.goto(space_url)
         page.locator("#day img").wait_for()
         page.wait_for_function("document.querySelector('#day img').complete")
@@ -105,14 +108,14 @@ def open_page(browser: Any, space_url: str) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def shoot() -> Callable[..., Path]:
-    """Keeps a picture of the whole page among the artefacts."""
+def save_screenshot() -> Callable[..., Path]:
+    """Saves a full-page screenshot to the artefacts."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
 
-    def shoot_(page: Any, name: str) -> Path:
-        page.wait_for_timeout(400)  # animations
+    def save_screenshot_(page: Any, name: str) -> Path:
+        page.wait_for_timeout(400)  # wait for animations
         path = ARTEFACTS / f"{name}.png"
         page.screenshot(path=str(path), full_page=True)
         return path
 
-    return shoot_
+    return save_screenshot_

@@ -1,4 +1,4 @@
-"""The Space, driven in a browser as visitors drive it."""
+"""End-to-end browser tests of the Space."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NAME_OF_FOCUS = """(() => {
 })()"""
 
 OpenPage = Callable[..., Any]
-Shoot = Callable[..., Path]
+SaveScreenshot = Callable[..., Path]
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Two days of heart rate and steps, as a person might export them."""
+    """Two days of heart rate and steps, as in a typical export."""
     rng = np.random.default_rng(5)
     minutes = pd.date_range("2024-03-01", periods=2 * 1440, freq="min")
     clock = np.arange(2 * 1440) % 1440
@@ -53,30 +53,30 @@ def wait_for(page: Any, where: str, words: str) -> str:
     return found.inner_text()
 
 
-def test_the_first_page(open_page: OpenPage, shoot: Shoot) -> None:
+def test_first_page(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
     page = open_page()
     assert "synthetic subjects only" in page.locator(".notice").inner_text()
     assert "calls no other service" in page.locator(".notice").inner_text()
     assert page.get_by_label("A day with running").is_checked()
     assert "heart rate" in (page.locator("#day img").get_attribute("alt") or "")
-    shoot(page, "first_page_light")
-    assert page.strangers == []
-    assert page.troubles == []
+    save_screenshot(page, "first_page_light")
+    assert page.external_requests == []
+    assert page.script_errors == []
     dark = open_page(scheme="dark")
-    shoot(dark, "first_page_dark")
+    save_screenshot(dark, "first_page_dark")
     assert dark.evaluate("document.querySelector('#day img').currentSrc.length") > 1000
 
 
-def test_another_sample_and_what_the_model_sees(open_page: OpenPage, shoot: Shoot) -> None:
+def test_other_sample_and_model_input(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
     page = open_page()
     page.get_by_label("A day without exercise").check()
     wait_for(page, "#day-status", "A day without exercise, of a synthetic subject")
     page.get_by_text("What the model sees").click()
     page.locator("#model-view img").wait_for()
-    shoot(page, "model_view")
+    save_screenshot(page, "model_view")
 
 
-def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
+def test_label_scores(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
     page = open_page()
     page.get_by_label("A day with swimming").check()
     wait_for(page, "#day-status", "A day with swimming")
@@ -88,17 +88,17 @@ def test_labels(open_page: OpenPage, shoot: Shoot) -> None:
     shown = page.locator("#scores").inner_text()
     assert all(label in shown for label in ("swimming", "tennis", "reading"))
     assert re.search(r"Top of 3 labels: (swimming|tennis|reading), \d+%", text)
-    shoot(page, "labels")
+    save_screenshot(page, "labels")
     page.locator("#labels textarea").fill("swimming")
     page.get_by_role("button", name="Score labels").click()
     wait_for(page, "#score-status", "at least two labels")
     page.locator("#labels textarea").fill("swimming, Swimming")
     page.get_by_role("button", name="Score labels").click()
     wait_for(page, "#score-status", "occurs twice")
-    shoot(page, "labels_refused")
+    save_screenshot(page, "labels_refused")
 
 
-def test_captions_are_marked(open_page: OpenPage, shoot: Shoot) -> None:
+def test_captions_are_annotated(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
     page = open_page()
     page.get_by_role("tab", name="Caption").click()
     page.get_by_label("All levels").check()
@@ -106,29 +106,29 @@ def test_captions_are_marked(open_page: OpenPage, shoot: Shoot) -> None:
     page.locator("#captions li").first.wait_for()
     assert page.locator("#captions h3").count() == 2
     assert page.locator("#captions li.confirmed").count() >= 3
-    # What the builder writes from facts and log is true; only the model may err.
+    # Captions by the builder are always true; only the model can be wrong.
     builder = page.locator("#captions ul").nth(1)
     assert builder.locator("li.not-confirmed").count() == 0
-    shoot(page, "captions")
+    save_screenshot(page, "captions")
 
 
-def test_search(open_page: OpenPage, shoot: Shoot) -> None:
+def test_caption_search(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
     page = open_page()
     page.get_by_role("tab", name="Search").click()
     page.locator("#query textarea, #query input").first.fill("a day with swimming")
     page.get_by_role("button", name="Search").click()
     wait_for(page, "#search-status", "Top 6 of 200 days")
     assert page.locator("#found input[type=radio]").count() == 6
-    shoot(page, "search")
+    save_screenshot(page, "search")
     page.locator("#found input[type=radio]").first.check()
     wait_for(page, "#day-status", "Found: ")
-    shoot(page, "search_opened")
+    save_screenshot(page, "search_opened")
     page.get_by_label("the days I uploaded").check()
     page.get_by_role("button", name="Search").click()
     wait_for(page, "#search-status", "There is no upload yet")
 
 
-def test_a_table_of_ones_own(open_page: OpenPage, shoot: Shoot, table: Path) -> None:
+def test_upload_table(open_page: OpenPage, save_screenshot: SaveScreenshot, table: Path) -> None:
     page = open_page()
     assert page.get_by_label("Time zone of your recording").input_value() == "Europe/Rome"
     upload(page, table)
@@ -136,7 +136,7 @@ def test_a_table_of_ones_own(open_page: OpenPage, shoot: Shoot, table: Path) -> 
     text = wait_for(page, "#day-status", "From your file: Fri 01 Mar 2024")
     assert "nothing logged" in text
     assert "steps" in (page.locator("#day img").get_attribute("alt") or "")
-    shoot(page, "upload_table")
+    save_screenshot(page, "upload_table")
     page.get_by_label("Day of your file").click()
     page.get_by_role("option", name="Sat 02 Mar 2024").click()
     wait_for(page, "#day-status", "Sat 02 Mar 2024")
@@ -146,18 +146,18 @@ def test_a_table_of_ones_own(open_page: OpenPage, shoot: Shoot, table: Path) -> 
     page.get_by_label("the days I uploaded").check()
     page.get_by_role("button", name="Search").click()
     wait_for(page, "#search-status", "Top 2 of 2 days")
-    assert page.strangers == []
+    assert page.external_requests == []
 
 
-def test_a_parquet_file(open_page: OpenPage, tmp_path: Path) -> None:
+def test_upload_parquet(open_page: OpenPage, tmp_path: Path) -> None:
     write_days(simulate_days(2, seed=8, timezone="Europe/Rome"), tmp_path / "days")
     page = open_page()
     upload(page, next((tmp_path / "days").rglob("*.parquet")))
     wait_for(page, "#read-status", "Read 2 days")
 
 
-def test_a_takeout_zip(open_page: OpenPage, real_data: Path, tmp_path: Path) -> None:
-    """A real export; no picture of it is kept."""
+def test_upload_takeout_zip(open_page: OpenPage, real_data: Path, tmp_path: Path) -> None:
+    """Uses a real export, so no screenshot is saved."""
     target = tmp_path / "takeout.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((real_data / "fitbit_takeout").rglob("*")):
@@ -179,8 +179,8 @@ def test_a_takeout_zip(open_page: OpenPage, real_data: Path, tmp_path: Path) -> 
         ("kelvin.csv", KELVIN, "kelvin"),
     ],
 )
-def test_bad_files_get_a_sentence(
-    open_page: OpenPage, shoot: Shoot, tmp_path: Path, name: str, content: bytes, words: str
+def test_invalid_files_show_message(
+    open_page: OpenPage, save_screenshot: SaveScreenshot, tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
     page = open_page()
     (tmp_path / name).write_bytes(content)
@@ -189,36 +189,36 @@ def test_bad_files_get_a_sentence(
     assert "Traceback" not in text
     assert str(tmp_path) not in text
     assert "/gradio/" not in text
-    shoot(page, f"bad_{Path(name).stem}")
-    # The day before stays, and can still be asked about.
+    save_screenshot(page, f"bad_{Path(name).stem}")
+    # The previous day is kept and can still be queried.
     page.get_by_role("button", name="Score labels").click()
     wait_for(page, "#score-status", "Top of 6 labels")
 
 
-def test_on_a_phone(open_page: OpenPage, shoot: Shoot, table: Path) -> None:
+def test_phone_layout(open_page: OpenPage, save_screenshot: SaveScreenshot, table: Path) -> None:
     page = open_page("narrow")
     upload(page, table)
     wait_for(page, "#read-status", "Read 2 days")
     page.get_by_role("button", name="Score labels").click()
     page.locator("#scores li").nth(5).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    shoot(page, "phone_labels")
+    save_screenshot(page, "phone_labels")
     page.get_by_role("tab", name="Caption").click()
     page.get_by_role("button", name="Generate captions").click()
     page.locator("#captions li").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    shoot(page, "phone_captions")
+    save_screenshot(page, "phone_captions")
     page.get_by_role("tab", name="Search").click()
     page.get_by_role("button", name="Search").click()
     wait_for(page, "#search-status", "Top")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    shoot(page, "phone_search")
+    save_screenshot(page, "phone_search")
     dark = open_page("narrow", "dark")
-    shoot(dark, "phone_dark")
+    save_screenshot(dark, "phone_dark")
 
 
-def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
-    """From the top of the page to scores, captions and search without a mouse."""
+def test_keyboard_navigation(open_page: OpenPage, save_screenshot: SaveScreenshot) -> None:
+    """Reaches scores, captions and search without a mouse."""
     page = open_page()
 
     def press_until(name: str, key: str = "Tab", most: int = 60) -> None:
@@ -244,7 +244,7 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type("swimming, golf")
     press_until("Score labels")
-    shoot(page, "keyboard_focus")
+    save_screenshot(page, "keyboard_focus")
     page.keyboard.press("Enter")
     wait_for(page, "#score-status", "Top of 2 labels")
     press_until("Labels, separated by commas", "Shift+Tab")
@@ -254,11 +254,11 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
     press_until("Generate captions")
-    # Dropdowns that the focus has left are shut, so that nothing lies over the page.
+    # Dropdowns close when they lose focus, so that nothing covers the page.
     assert not any(found.is_visible() for found in page.locator("[role=listbox]").all())
     page.keyboard.press("Enter")
     page.locator("#captions li").first.wait_for()
-    shoot(page, "keyboard_captions")
+    save_screenshot(page, "keyboard_captions")
     press_until("What was logged, with times", "Shift+Tab")
     page.keyboard.press("Space")
     press_until("Generate captions")
@@ -277,19 +277,19 @@ def test_with_the_keyboard_alone(open_page: OpenPage, shoot: Shoot) -> None:
     wait_for(page, "#day-status", "Found: ")
 
 
-# Gradio calls the drop area "Click to upload or drop files", but "Drop File Here - or - Click to Upload" stands in it.
+# Gradio's label for the drop area is "Click to upload or drop files", but its text is different.
 UPSTREAM = ("label-content-name-mismatch", "upload-container")
-"""A rule that Gradio's own part breaks and a page cannot mend, and the class of that part."""
+"""A rule violated by a Gradio component that the page cannot fix, and the class of that component."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility_rules(open_page: OpenPage, shoot: Shoot, scheme: str) -> None:
-    """Contrast, names, roles and headings, as the rules of axe-core (WCAG 2 and good practice) measure them."""
+def test_accessibility_rules(open_page: OpenPage, save_screenshot: SaveScreenshot, scheme: str) -> None:
+    """Checks contrast, names, roles and headings with the rules of axe-core (WCAG 2 and best practices)."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page("wide", scheme)
 
     def check(where: str) -> None:
-        page.wait_for_timeout(800)  # what fades in has little contrast until it is there
+        page.wait_for_timeout(800)  # elements have low contrast while they fade in
         broken = {
             (rule["id"], node["html"])
             for rule in axe.run(page).response["violations"]

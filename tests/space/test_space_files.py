@@ -1,4 +1,4 @@
-"""The Space's folder and what stands behind its page: metadata, requirements, samples, uploads, marks."""
+"""The Space's folder and backend: metadata, requirements, samples, uploads and caption annotations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPACE = ROOT / "examples" / "space"
 
 @pytest.fixture(scope="module")
 def load() -> Iterator[Callable[[str], Any]]:
-    """Imports a file of the Space by its name, as `app.py` does."""
+    """Imports a module of the Space by name, as `app.py` does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(SPACE))
         yield __import__
@@ -43,7 +43,7 @@ def _table(path: Path, minutes: int = 1440, start: str = "2024-03-01", **columns
     return path
 
 
-def test_the_metadata_is_what_a_space_needs() -> None:
+def test_space_metadata() -> None:
     text = (SPACE / "README.md").read_text(encoding="utf-8")
     metadata = yaml.safe_load(text.split("---")[1])
     assert metadata["sdk"] == "gradio"
@@ -55,7 +55,7 @@ def test_the_metadata_is_what_a_space_needs() -> None:
     assert metadata["sdk_version"] == pins["gradio"]
 
 
-def test_the_requirements_are_those_of_the_package() -> None:
+def test_requirements_match_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = (SPACE / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -66,7 +66,7 @@ def test_the_requirements_are_those_of_the_package() -> None:
     assert named[1:] == sorted(needed - {"sensorlm-hf[plot]"})
 
 
-def test_sample_days_show_what_they_are_named_after(load: Callable[[str], Any]) -> None:
+def test_sample_days_match_their_names(load: Callable[[str], Any]) -> None:
     samples = load("space_days").sample_days()
     assert len(samples) == 5
     for title, day in samples.items():
@@ -75,16 +75,16 @@ def test_sample_days_show_what_they_are_named_after(load: Callable[[str], Any]) 
         assert activity in title or (activity == "none" and title == "A day without exercise")
 
 
-def test_an_upload_is_read(load: Callable[[str], Any], tmp_path: Path, extractor: SensorLMFeatureExtractor) -> None:
+def test_upload(load: Callable[[str], Any], tmp_path: Path, extractor: SensorLMFeatureExtractor) -> None:
     upload = load("space_days").read_upload(_table(tmp_path / "a.csv", 2 * 1440), "Europe/Rome", extractor)
     assert len(upload.days) == 2
     assert upload.message == "Read 2 days from a.csv."
     assert upload.days[0].channel("HR")[0] == 61.5
     assert upload.days[0].start.isoformat() == "2024-03-01T00:00:00+01:00"
-    assert upload.days[0].subject_id == "a", "nobody is called `unknown` in the heading"
+    assert upload.days[0].subject_id == "a", "the heading should not show the subject `unknown`"
 
 
-def test_long_uploads_are_cut_and_say_so(
+def test_long_uploads_are_truncated_with_note(
     load: Callable[[str], Any], tmp_path: Path, extractor: SensorLMFeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load("space_days")
@@ -107,7 +107,7 @@ def test_long_uploads_are_cut_and_say_so(
         ("a.csv", b"time,HR\n2024-03-01 00:00,\n", "contains no values of any channel"),
     ],
 )
-def test_bad_uploads_are_told_in_a_sentence(
+def test_invalid_uploads_show_message(
     load: Callable[[str], Any],
     tmp_path: Path,
     extractor: SensorLMFeatureExtractor,
@@ -121,7 +121,7 @@ def test_bad_uploads_are_told_in_a_sentence(
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_units_are_checked_and_told_without_code(
+def test_unit_errors_are_readable(
     load: Callable[[str], Any], tmp_path: Path, extractor: SensorLMFeatureExtractor
 ) -> None:
     path = _table(tmp_path / "warm.csv", wrist_temperatures=np.full(1440, 310.0))
@@ -148,13 +148,13 @@ def day() -> SensorDay:
     return next(day for day in simulate_days(20, seed=5, days_per_person=1) if len(day.events) > 2)
 
 
-def test_sentences_are_split_at_their_ends_only(answers: Any) -> None:
+def test_split_sentences(answers: Any) -> None:
     text = "Heart: the mean was 62.5 bpm. At 14:00, it rose! Was it?  Yes"
     assert answers.split_sentences(text) == ["Heart: the mean was 62.5 bpm.", "At 14:00, it rose!", "Was it?", "Yes"]
     assert answers.split_sentences("") == []
 
 
-def test_true_sentences_are_confirmed_and_false_ones_are_not(answers: Any, day: SensorDay) -> None:
+def test_only_true_sentences_are_confirmed(answers: Any, day: SensorDay) -> None:
     from sensorlm_hf.processing.captions import CaptionBuilder
 
     for kind in answers.CAPTION_KINDS.values():
@@ -190,7 +190,7 @@ def test_scores_captions_and_search(answers: Any, day: SensorDay) -> None:
         model.search("  ", days)
 
 
-def test_what_visitors_type_is_escaped(answers: Any, load: Callable[[str], Any]) -> None:
+def test_user_input_is_escaped(answers: Any, load: Callable[[str], Any]) -> None:
     html = load("space_html")
     nasty = "<script>alert(1)</script>"
     page = html.status(nasty, error=True) + html.scores({nasty: 1.0}) + html.notice(False, nasty)

@@ -1,4 +1,4 @@
-"""The scripts of the studies and the benchmarks import from their own folders."""
+"""Makes the folders of the study and benchmark scripts importable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A language model on the day as text."""
+"""The language model baseline, which reads the day as text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def model(request, tokenizer):
     return LlamaForCausalLM(config).eval()
 
 
-def test_a_day_as_text() -> None:
+def test_day_as_text() -> None:
     assert day_as_text(DAYS[1], channels=["HR", "steps"], minutes=480, decimals=1).splitlines() == [
         "time, heart rate (bpm), steps (steps/min)",
         "06:00, 121.0, 5.0",
@@ -68,14 +68,14 @@ def test_a_day_as_text() -> None:
         "22:00, -, 5.0",
     ]
     assert len(day_as_text(DAYS[0]).splitlines()) == 25
-    assert "skin" not in day_as_text(DAYS[0])  # nothing observed, nothing told
+    assert "skin" not in day_as_text(DAYS[0])  # without observations there is no text
     with pytest.raises(ValueError, match="Unknown channels pulse"):
         day_as_text(DAYS[0], channels=["pulse"])
     with pytest.raises(ValueError, match="minutes"):
         day_as_text(DAYS[0], minutes=0)
 
 
-def test_likelihoods_are_those_of_the_whole_text(model, tokenizer) -> None:
+def test_likelihoods_match_full_text(model, tokenizer) -> None:
     prompts = [prompt_of(day, TASK.class_names, **OPTIONS) for day in DAYS[:2]]
     found = label_likelihoods(model, tokenizer, prompts, TASK.class_names)
     for row, prompt in enumerate(prompts):
@@ -88,7 +88,7 @@ def test_likelihoods_are_those_of_the_whole_text(model, tokenizer) -> None:
             assert found[row, column] == pytest.approx(float(expected), abs=1e-4)
 
 
-def test_prompted_scores_and_their_frame(model, tokenizer) -> None:
+def test_prompted_scores_and_prompt_template(model, tokenizer) -> None:
     result = evaluate_llm(model, tokenizer, DAYS, TASK, **OPTIONS)
     assert result["days"] == 12
     assert 0 <= result["auroc"] <= 1
@@ -100,7 +100,7 @@ def test_prompted_scores_and_their_frame(model, tokenizer) -> None:
         evaluate_llm(model, tokenizer, DAYS, unlabelled)
 
 
-def test_fine_tuning_learns_and_leaves_the_model_alone(model, tokenizer, tmp_path: Path) -> None:
+def test_fine_tuning_learns_without_modifying_model(model, tokenizer, tmp_path: Path) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     arguments = TrainingArguments(
         output_dir=str(tmp_path), max_steps=40, per_device_train_batch_size=12, learning_rate=2e-2, report_to="none",

@@ -1,4 +1,4 @@
-"""Leave-pair-out: what can be learnt is found, nothing else is, and no item helps to rank itself."""
+"""Leave-pair-out evaluation: it detects signal, reports chance without signal, and does not leak items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make(signal: float, people: int = 10, each: int = 3) -> tuple[np.ndarray, np
     return features, positive, [f"p{i // each}" for i in range(people * each)]
 
 
-def test_it_finds_what_is_there() -> None:
+def test_leave_pair_out_detects_signal() -> None:
     auroc, pairs = leave_pair_out(*make(signal=6))
     assert auroc > 0.97
     features, positive, groups = make(signal=6)
@@ -28,7 +28,7 @@ def test_it_finds_what_is_there() -> None:
     assert 0 <= low < 0.5 < high < 0.97
 
 
-def test_it_is_the_definition_pair_by_pair() -> None:
+def test_leave_pair_out_matches_definition() -> None:
     features, positive, groups = make(signal=0.7, people=5, each=2)
     who = np.array(groups)
     right = []
@@ -40,18 +40,18 @@ def test_it_is_the_definition_pair_by_pair() -> None:
     assert leave_pair_out(features, positive, groups) == (pytest.approx(np.mean(right)), len(right))
 
 
-def test_features_that_say_nothing_tie() -> None:
+def test_uninformative_features_are_at_chance() -> None:
     _, positive, groups = make(signal=0)
     auroc, _ = leave_pair_out(np.full((len(positive), 2), np.nan), positive, groups)
     assert auroc == 0.5
 
 
-def test_without_pairs_there_is_no_number() -> None:
+def test_no_pairs_gives_nan() -> None:
     auroc, pairs = leave_pair_out(np.zeros((4, 1)), np.ones(4, dtype=bool), ["a", "b", "c", "d"])
     assert np.isnan(auroc)
     assert pairs == 0
 
 
-def test_bad_input() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match=r"shape \(4, 1\), 3 classes and 4 groups"):
         leave_pair_out(np.zeros((4, 1)), np.ones(3, dtype=bool), ["a", "b", "c", "d"])

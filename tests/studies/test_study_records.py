@@ -1,4 +1,4 @@
-"""Records of studies: tables, laws and figures."""
+"""Study records: tables, power laws and figures."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _model(people: int, width: int) -> dict[str, Any]:
 
 
 SCALING = [_model(people, 64) for people in (10, 20, 40, 80)] + [_model(80, 32), _model(80, 96)]
-"""Models whose error falls with the 0.3rd power of the training days."""
+"""Models whose error is proportional to the number of training days to the power -0.3."""
 
 UNDEFINED = [{**SCALING[0], "train_days": 5, "people": 5, "auroc": NAN}, *SCALING]
 
 
-def test_an_ablation_takes_what_the_objective_can_do() -> None:
+def test_ablation_uses_tasks_supported_by_objective() -> None:
     results = {
         "days": 40,
         "zero_shot": {"activity": {"auroc": 0.8, "intervals": {"auroc": [0.7, 0.9]}}},
@@ -61,7 +61,7 @@ def test_an_ablation_takes_what_the_objective_can_do() -> None:
     assert math.isnan(cap["zero_shot_activity"])
 
 
-def test_the_table_of_an_ablation_has_a_dash_for_undefined_scores() -> None:
+def test_ablation_table_shows_dash_for_undefined_scores() -> None:
     record = ablation_record(ABLATIONS, "Small models.")
     levels, objectives = record["tables"]
     assert levels["head"] == ["levels", *(label for _, label in ABLATION_COLUMNS)]
@@ -72,7 +72,7 @@ def test_the_table_of_an_ablation_has_a_dash_for_undefined_scores() -> None:
     assert "\n\n| objective | " in text
 
 
-def test_laws_are_of_models_that_differ_in_one_thing() -> None:
+def test_power_laws_use_models_that_differ_in_one_factor() -> None:
     assert [row["people"] for row in scaling_rows(SCALING, 64, "data")] == [10, 20, 40, 80]
     assert [row["width"] for row in scaling_rows(SCALING, 64, "model size")] == [32, 64, 96]
     assert len(scaling_rows(SCALING, 64, "compute")) == len(SCALING) == 6
@@ -81,7 +81,7 @@ def test_laws_are_of_models_that_differ_in_one_thing() -> None:
     assert laws["data"].r2 == pytest.approx(1, abs=1e-6)
 
 
-def test_models_without_a_score_are_left_out_of_the_law_but_not_of_the_table() -> None:
+def test_models_without_score_are_only_in_table() -> None:
     assert scaling_laws(UNDEFINED, 64)["data"] == scaling_laws(SCALING, 64)["data"]
     record = scaling_record(UNDEFINED, 64, "Small models.")
     assert record["tables"][0]["rows"][0][5] == "–"
@@ -89,7 +89,7 @@ def test_models_without_a_score_are_left_out_of_the_law_but_not_of_the_table() -
     assert "5: AUROC –, R@1 0.200; " in record["figures"][0]["alt"]
 
 
-def test_a_figure_has_both_scores_and_the_law() -> None:
+def test_figure_shows_both_scores_and_power_law() -> None:
     figures = scaling_record(SCALING, 64, "Small models.")["figures"]
     assert [figure["title"] for figure in figures] == ["Scaling in data", "Scaling in model size", "Scaling in compute"]
     for figure, law in zip(figures, scaling_laws(SCALING, 64).values(), strict=True):
@@ -98,16 +98,16 @@ def test_a_figure_has_both_scores_and_the_law() -> None:
         sizes = axes.lines[0].get_xdata()
         assert axes.lines[2].get_ydata() == pytest.approx(1 - law(sizes))
         labels = [label.get_text() for label in axes.get_xticklabels()]
-        assert max(map(len, labels)) <= 9, "large numbers are short"
+        assert max(map(len, labels)) <= 9, "large numbers should be abbreviated"
 
 
-def test_one_model_makes_a_table_without_figures() -> None:
+def test_single_model_gives_table_without_figures() -> None:
     record = scaling_record(SCALING[:1], 64, "Small models.")
     assert record["figures"] == []
     assert len(record["tables"][0]["rows"]) == 1
 
 
-def test_a_study_is_written_and_joins_a_report(tmp_path: Path) -> None:
+def test_study_is_saved_and_added_to_report(tmp_path: Path) -> None:
     report, folder = tmp_path / "report", tmp_path / "study"
     report.mkdir()
     settings = {"model": "m", "objective": "clip", "parameters": 10, "data": "days", "split": "test", "days": 4,
@@ -122,7 +122,7 @@ def test_a_study_is_written_and_joins_a_report(tmp_path: Path) -> None:
     assert page.count("<figure>") == 3
 
 
-def test_a_page_says_how_its_models_were_trained() -> None:
+def test_page_describes_training() -> None:
     given = {"size": "tiny", "batch_size": 64, "epochs": 3, "seed": 1}
     assert recipe_text(overrides={}, max_steps=-1, muon_learning_rate=None, **given) == (
         "3 epochs in batches of 64 by AdamW; size tiny; seed 1"

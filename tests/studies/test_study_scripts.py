@@ -1,4 +1,4 @@
-"""The examples that train many models, on tiny settings."""
+"""The study scripts, which train several models, with tiny settings."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def run_and_fail(name: str, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_every_script_explains_itself(name: str) -> None:
+def test_every_script_has_help(name: str) -> None:
     assert f"python examples/studies/{name}.py" in run(f"{name}.py", "--help")
     assert f"`{name}.py`" in (STUDIES / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_ablations(tmp_path: Path) -> None:
+def test_ablation_script(tmp_path: Path) -> None:
     arguments = ("--output_dir", tmp_path / "a", "--data", "simulated:60:5", "--levels", "semantic + statistical",
                  "--objectives", "cap", "siglip", "coca", "--max_steps", 2, "--batch_size", 8,
                  "--max_text_length", 48, "--caption_days", 3, "--overrides", json.dumps(SMALL))  # fmt: skip
@@ -62,15 +62,15 @@ def test_ablations(tmp_path: Path) -> None:
     assert rows[2]["faithfulness"] is None
     assert 0 <= rows[2]["R@1_own"] <= 1
     same = [{name: value for name, value in row.items() if name not in ("kind", "name")} for row in rows]
-    assert same[0] == same[3]  # one model that stands in both studies
+    assert same[0] == same[3]  # one model is shared by both studies
     assert len(list((tmp_path / "a").glob("*/model/model.safetensors"))) == 3
     text = (tmp_path / "a" / "ablations.md").read_text()
     assert out.endswith(text)
-    assert run("ablations.py", *arguments) == text  # nothing is trained again, so the trainer prints nothing
+    assert run("ablations.py", *arguments) == text  # nothing is retrained, so the trainer prints nothing
 
 
 @pytest.mark.slow
-def test_scaling(tmp_path: Path) -> None:
+def test_scaling_script(tmp_path: Path) -> None:
     run("scaling.py", "--output_dir", tmp_path / "s", "--people", 20, 60, "--widths", 32, 64, "--test_people", 40,
         "--max_steps", 2, "--batch_size", 8, "--max_text_length", 48, "--overrides", json.dumps(TINY))  # fmt: skip
     result = json.loads((tmp_path / "s" / "scaling.json").read_text())
@@ -81,7 +81,7 @@ def test_scaling(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_unseen_classes(tmp_path: Path) -> None:
+def test_unseen_classes_script(tmp_path: Path) -> None:
     arguments = ("--output_dir", tmp_path / "u", "--data", "simulated:300:5", "--max_steps", 2, "--batch_size", 8,
                  "--card_rows", tmp_path / "rows.json")  # fmt: skip
     out = run("unseen_classes.py", *arguments)
@@ -94,7 +94,7 @@ def test_unseen_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_baselines_join_the_table(tmp_path: Path) -> None:
+def test_baselines_are_added_to_table(tmp_path: Path) -> None:
     from sensorlm_hf.cli import main
 
     tokenizer = train_tokenizer(["time, heart rate (bpm), 12:00, 71.3 One of these describes the day: walking"] * 3)

@@ -1,4 +1,4 @@
-"""The tower trained without captions."""
+"""Sensor tower baselines trained without captions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def config() -> SensorLMConfig:
 
 
 def make_days(people: range) -> list[SensorDay]:
-    """Days on which the heart rate is high either in the morning or in the evening."""
+    """Days with a high heart rate either in the morning or in the evening."""
     days = []
     for person in people:
         rng = np.random.default_rng(person)
@@ -61,7 +61,7 @@ def arguments(folder: Path, steps: int) -> TrainingArguments:
     )
 
 
-def test_the_contrastive_loss_by_a_slow_oracle() -> None:
+def test_contrastive_loss_matches_loop() -> None:
     torch.manual_seed(0)
     first, second = torch.randn(5, 8), torch.randn(5, 8)
     views = torch.nn.functional.normalize(torch.cat([first, second]), dim=1).double()
@@ -73,12 +73,12 @@ def test_the_contrastive_loss_by_a_slow_oracle() -> None:
     assert float(nt_xent(first, second, 0.3)) == pytest.approx(total / 10, rel=1e-5)
 
 
-def test_equal_views_of_different_days_have_a_small_loss() -> None:
+def test_identical_views_of_different_days_have_small_loss() -> None:
     x = torch.eye(6)
     assert nt_xent(x, x) < 0.01 < nt_xent(x, x.roll(1, 0))
 
 
-def test_views_show_less_of_the_day_but_never_nothing() -> None:
+def test_views_mask_part_of_the_day_but_are_never_empty() -> None:
     torch.manual_seed(0)
     module = SimCLR(config(), drop=0.5)
     mask = torch.rand(8, 1440, 26) < 0.7
@@ -91,7 +91,7 @@ def test_views_show_less_of_the_day_but_never_nothing() -> None:
     assert torch.isfinite(values).all()
 
 
-def test_the_autoencoder_is_judged_by_hidden_observed_values_only() -> None:
+def test_autoencoder_loss_uses_only_masked_observed_values() -> None:
     torch.manual_seed(0)
     module = MaskedAutoencoder(config(), hidden=0.999999)
     mask = torch.ones(2, 1440, 26, dtype=torch.bool)
@@ -100,7 +100,7 @@ def test_the_autoencoder_is_judged_by_hidden_observed_values_only() -> None:
     torch.manual_seed(1)
     loss = module(values, mask)["loss"]
     changed = values.clone()
-    changed[:, 240:] += 100  # unobserved: what lies there must not count
+    changed[:, 240:] += 100  # unobserved: must not affect the loss
     torch.manual_seed(1)
     assert torch.equal(module(changed, mask)["loss"], loss)
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_the_autoencoder_is_judged_by_hidden_observed_values_only() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_each_method_learns_what_is_easy(method: str, tmp_path: Path) -> None:
+def test_each_method_learns_simple_task(method: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     result = evaluate_tower(
         method, config(), EXTRACTOR, make_days(range(48)), make_days(range(48, 72)), TASK, arguments(tmp_path, 15)
@@ -119,7 +119,7 @@ def test_each_method_learns_what_is_easy(method: str, tmp_path: Path) -> None:
     assert (result["method"], result["train_days"], result["days"]) == (method, 48, 24)
 
 
-def test_bad_input(tmp_path: Path) -> None:
+def test_invalid_input_raises(tmp_path: Path) -> None:
     days = make_days(range(4))
     with pytest.raises(ValueError, match="supervised, simclr, mae"):
         evaluate_tower("byol", config(), EXTRACTOR, days[:2], days[2:], TASK, arguments(tmp_path, 1))

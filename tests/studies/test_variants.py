@@ -1,4 +1,4 @@
-"""The models of a study."""
+"""Training of the model variants in a study."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from sensorlm_hf.data.collator import SensorLMCollator
 from sensorlm_hf.training import last_complete_checkpoint
 
 
-def test_a_variant_is_trained_once_and_remembered(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_variant_is_trained_once_and_reused(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, how = options(cohort, "clip"), {"epochs": 1, "batch_size": 10, "seed": 3}
     first = train_variant(given, tmp_path / "clip", **how)
     assert (first["days_seen"], first["seed"]) == (20, 3)
@@ -27,14 +25,16 @@ def test_a_variant_is_trained_once_and_remembered(
     assert (tmp_path / "clip" / "model.safetensors").is_file()
 
     def again(*args: object, **kwargs: object) -> None:
-        pytest.fail("it was trained a second time")
+        pytest.fail("the variant was trained again")
 
     monkeypatch.setattr(variants, "pretrain", again)
     assert train_variant(given, tmp_path / "clip", **how) == json.loads(json.dumps(first))
-    assert train_variant(options(cohort, "clip", num_proc=2), tmp_path / "clip", **how), "processes change no model"
+    assert train_variant(options(cohort, "clip", num_proc=2), tmp_path / "clip", **how), (
+        "the number of processes should not change the model"
+    )
 
 
-def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Path) -> None:
+def test_model_of_another_study_is_not_reused(cohort: Path, tmp_path: Path) -> None:
     how: dict[str, Any] = {"max_steps": 1, "batch_size": 4}
     train_variant(options(cohort, "clip"), tmp_path / "clip", **how)
     with pytest.raises(ValueError, match="contains a model of another study: objective was 'clip' and is 'siglip'"):
@@ -56,10 +56,10 @@ def test_a_model_of_another_study_is_not_taken_for_it(cohort: Path, tmp_path: Pa
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])
-def test_a_model_trained_with_other_settings_is_refused(
+def test_model_trained_with_other_settings_raises(
     cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], words: str, finished: bool
 ) -> None:
-    """Also where the run was interrupted: it must not be resumed with other settings."""
+    """An interrupted run must not be resumed with other settings either."""
 
     def pretend(options: Any, arguments: Any, resume: bool) -> dict[str, Any]:
         if finished:
@@ -74,7 +74,7 @@ def test_a_model_trained_with_other_settings_is_refused(
     assert train_variant(options(cohort, "clip"), tmp_path / "clip", **how) == {}
 
 
-def test_a_model_of_unknown_settings_is_refused(cohort: Path, tmp_path: Path) -> None:
+def test_model_with_unknown_settings_raises(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "training.json").write_text("{}")
     with pytest.raises(ValueError, match=f"has no {SETTINGS}, so its training settings are unknown"):
@@ -82,7 +82,7 @@ def test_a_model_of_unknown_settings_is_refused(cohort: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("muon", [None, 3e-3])
-def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path, muon: float | None) -> None:
+def test_interrupted_variant_resumes(cohort: Path, tmp_path: Path, muon: float | None) -> None:
     given: dict[str, Any] = {"epochs": 2, "batch_size": 10, "muon_learning_rate": muon}
     whole = train_variant(options(cohort, "clip"), tmp_path / "clip", **given)
     for name in ("training.json", "model.safetensors"):
@@ -94,9 +94,7 @@ def test_an_interrupted_variant_goes_on(cohort: Path, tmp_path: Path, muon: floa
     assert other["eval_loss"] != whole["eval_loss"]
 
 
-def test_a_variant_that_is_terminated_is_not_taken_for_a_model(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_terminated_variant_is_not_reused(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {"epochs": 2, "batch_size": 10}
     whole = train_variant(options(cohort, "clip"), tmp_path / "whole", **given)
     collate = SensorLMCollator.__call__

@@ -1,4 +1,4 @@
-"""Days and a processor for the tests of training."""
+"""Days and a processor for the training tests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sensorlm_hf.processing.captions import CaptionBuilder
 
 @pytest.fixture(scope="session")
 def simulated() -> list[SensorDay]:
-    """Two days each of six simulated people."""
+    """Two days for each of six simulated subjects."""
     return simulate_days(12, seed=3, days_per_person=2)
 
 
 @pytest.fixture(scope="session")
 def processor(simulated: list[SensorDay]) -> SensorLMProcessor:
-    """A processor whose tokenizer knows the captions of these days."""
+    """A processor whose tokenizer is trained on the captions of these days."""
     tokenizer = train_tokenizer(CaptionBuilder().batch(simulated), vocab_size=400, max_length=TEXT_LENGTH)
     return SensorLMProcessor(SensorLMFeatureExtractor(), tokenizer)

@@ -1,4 +1,4 @@
-"""Small training runs in processes of their own, for the tests of restarts and of several processes."""
+"""Small training runs in subprocesses, for the restart and multi-process tests."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ KEYS = {"high_level_summary_caption": 0.5, "middle_level_caption": 0.5}
 
 
 def days(count: int, first_person: int) -> list[Any]:
-    """Days of simulated people, two each."""
+    """Days of simulated subjects, two per subject."""
     return list(iter_simulated_days(count, seed=5, days_per_person=2, start_person=first_person))
 
 
 def make_processor(folder: Path) -> None:
-    """Writes a processor whose tokenizer knows the words of the training days."""
+    """Saves a processor whose tokenizer is trained on the captions of the training days."""
     rows = days(DAYS, 0)
     texts = [text for key in KEYS for text in CaptionBuilder(rows[0].schema, key=key, seed=0).batch(rows)]
     tokenizer = train_tokenizer(iter(texts), vocab_size=300, max_length=LENGTH)
@@ -53,7 +53,7 @@ def make_processor(folder: Path) -> None:
 
 
 class Terminate(TrainerCallback):
-    """Asks the process to end while a step is computed, as a queue does with a job whose time is up."""
+    """Sends SIGTERM during a step, as a scheduler does when the time limit of a job is reached."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -64,7 +64,7 @@ class Terminate(TrainerCallback):
 
 
 class Recorder(SensorLMCollator):
-    """Remembers which rows, people and epochs it collated."""
+    """Records the rows, subjects and epochs that it collated."""
 
     def __call__(self, items: Any) -> dict[str, torch.Tensor]:
         if items[0] is None:
@@ -74,7 +74,7 @@ class Recorder(SensorLMCollator):
 
 
 def kill() -> None:
-    """What `kill -9` and the kernel's memory killer do."""
+    """Kills the process like `kill -9` or the kernel's out-of-memory killer."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -96,24 +96,24 @@ def run(
     zero_shot: bool = False,
     **arguments: Any,
 ) -> None:
-    """Trains, and writes `result-<rank>.pt`: log history, weights, what was seen.
+    """Trains and writes `result-<rank>.pt`: log history, weights and the batches seen.
 
     Args:
-        rank: Number of this process.
+        rank: Rank of this process.
         world: Number of processes.
-        port: Where they meet.
+        port: Port of the rendezvous.
         folder: Output folder of the run.
         processor_folder: The processor of [`make_processor`].
         objective: Objective of the model.
         dropout: Dropout on attention weights.
-        die: Where to be killed and in which step: `"step"`, `"checkpoint"`, `"evaluation"` or `"term"`.
-        resume: Whether to go on from the last whole checkpoint.
+        die: Where and at which step the run is killed: `"step"`, `"checkpoint"`, `"evaluation"` or `"term"`.
+        resume: Whether to resume from the last complete checkpoint.
         learning_rate: Peak learning rate.
-        poison: Step in which the loss is NaN.
+        poison: Step at which the loss is NaN.
         stream: Folder of shards to train on instead of the days in memory.
-        fsdp: Whether to shard the model as `configs/accelerate/fsdp2.yaml` says.
-        zero_shot: Whether evaluations classify days too.
-        arguments: Further arguments of the trainer.
+        fsdp: Whether to shard the model according to `configs/accelerate/fsdp2.yaml`.
+        zero_shot: Whether evaluations include zero-shot classification.
+        arguments: Additional arguments of the trainer.
     """
     torch.set_num_threads(1)
     if world > 1:
@@ -207,7 +207,7 @@ def run(
 
 
 def fsdp_config() -> dict[str, Any]:
-    """What the configuration for `accelerate launch` says, as the arguments of a trainer."""
+    """The `accelerate launch` configuration as trainer arguments."""
     values = yaml.safe_load((CONFIGS / "fsdp2.yaml").read_text())["fsdp_config"]
     return {
         "version": values["fsdp_version"],
@@ -220,12 +220,12 @@ def fsdp_config() -> dict[str, Any]:
 
 
 def pretend_gpus() -> None:
-    """Lets accelerate take its way to FSDP, which it takes for processes with GPUs alone; torch shards on CPUs too."""
+    """Enables accelerate's FSDP code path, which requires GPUs, although torch can shard on CPUs too."""
     PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
 
 
 class Dying(SensorLMTrainer):
-    """A trainer that is killed in the middle of something."""
+    """A trainer that is killed at a given point."""
 
     die: tuple[str, int] | None = None
     poison: int | None = None
@@ -243,18 +243,18 @@ class Dying(SensorLMTrainer):
 
     def _save_rng_state(self, output_dir: str) -> None:
         if self.is_time("checkpoint", self.state.global_step):
-            # Weights and optimiser are on the disk, the rest is not.
+            # Weights and optimiser state are on disk; the rest is not.
             kill()
         super()._save_rng_state(output_dir)
 
 
 def loop(rank: int, world: int, port: int, words: list[str], fsdp: bool, folder: str) -> None:
-    """Runs the Accelerate loop of the examples on one of several processes, and writes its losses."""
+    """Runs the Accelerate example loop on one of several processes and saves its losses."""
     torch.set_num_threads(1)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
     if fsdp:
-        # As `accelerate launch --config_file configs/accelerate/fsdp2.yaml` would.
+        # Equivalent to `accelerate launch --config_file configs/accelerate/fsdp2.yaml`.
         parser = launch_command_parser()
         launched = parser.parse_args(["--config_file", str(CONFIGS / "fsdp2.yaml"), "script"])
         launched, *_ = _validate_launch_command(launched)
@@ -269,10 +269,10 @@ def loop(rank: int, world: int, port: int, words: list[str], fsdp: bool, folder:
 
 
 def train(folder: Path, processor: Path, world: int = 1, **options: Any) -> list[dict[str, Any]]:
-    """Trains on `world` processes and returns the results of all ranks; none of a run that was killed.
+    """Trains on `world` processes and returns the results of all ranks, or none if the run was killed.
 
-    torch 2.13 was seen to abort a process of FSDP2 on the CPU ("malloc(): unaligned tcache chunk detected"), with
-    nothing changed that could explain it. Such a run is begun again, once, with a warning.
+    torch 2.13 occasionally aborts an FSDP2 process on CPU ("malloc(): unaligned tcache chunk detected") for no known
+    reason. Such a run is restarted once, with a warning.
     """
     folder.mkdir(exist_ok=True)
     before = {path.name for path in folder.iterdir()}
@@ -310,6 +310,6 @@ NOT_EXACT = (
 
 
 def curve(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The log history without what a clock decides, and without the entry at the end of a start."""
+    """The log history without timing-dependent values and final summary entries."""
     entries = [entry for entry in result["history"] if "train_loss" not in entry]
     return [{name: value for name, value in entry.items() if name not in NOT_EXACT} for entry in entries]

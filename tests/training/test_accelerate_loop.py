@@ -1,4 +1,4 @@
-"""The plain Accelerate loop of the examples gives the loss curve of the trainer."""
+"""The plain Accelerate example loop reproduces the loss curve of the trainer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def words(folder: Path, output: Path, *extra: str) -> list[str]:
 
 
 def loop(folder: Path, output: Path, *extra: str) -> list[float]:
-    AcceleratorState._reset_state()  # a script of its own knows no other precision from before
+    AcceleratorState._reset_state()  # a fresh script has no precision setting left from an earlier run
     return example("train_accelerate").main(words(folder, output, *extra))
 
 
@@ -58,7 +58,7 @@ def losses(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list
 
 
 class Record(TrainerCallback):
-    """Keeps the losses that a trainer logs."""
+    """Records the losses logged by a trainer."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
@@ -87,9 +87,7 @@ def trainer_losses(folder: Path, output: Path, bf16: bool = False, **options: bo
     return record.losses
 
 
-def test_the_loop_gives_the_loss_curve_of_the_trainer(
-    losses: tuple[list[float], Path], folder: Path, tmp_path: Path
-) -> None:
+def test_loop_matches_trainer_loss_curve(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
     expected = trainer_losses(folder, tmp_path)
     assert len(expected) == len(losses[0]) >= 4
     assert losses[0] == pytest.approx(expected, rel=1e-6)
@@ -97,13 +95,13 @@ def test_the_loop_gives_the_loss_curve_of_the_trainer(
     one, other = (load_pretrained(path) for path in (losses[1], tmp_path))
     for name, weight in one.state_dict().items():
         if name.endswith("k_proj.bias"):
-            continue  # Attention does not depend on it: its gradient is rounding noise, which Adam makes a step of.
-        # Adam's first steps are all about 5e-4 long, so an entry whose gradient is rounding noise may go either way;
-        # few are.
+            continue  # Attention does not depend on it: its gradient is rounding noise, scaled up by Adam.
+        # Adam's first steps have a size of about 5e-4, so an entry with a rounding-noise gradient may have either sign;
+        # there are few of them.
         assert (other.state_dict()[name] - weight).abs().mean() < 1e-5, name
 
 
-def test_in_bfloat16_too(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
+def test_loop_in_bfloat16(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
     expected = trainer_losses(folder, tmp_path / "trainer", bf16=True)
     found = loop(folder, tmp_path / "loop", "--mixed_precision", "bf16")
     assert found == pytest.approx(expected, rel=1e-6)
@@ -111,7 +109,7 @@ def test_in_bfloat16_too(losses: tuple[list[float], Path], folder: Path, tmp_pat
     assert found == pytest.approx(losses[0], rel=0.05)
 
 
-def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
+def test_loop_resumes_from_checkpoint(losses: tuple[list[float], Path], folder: Path, tmp_path: Path) -> None:
     shutil.copytree(losses[1] / "checkpoint-2", tmp_path / "checkpoint-2")
     for path in losses[1].iterdir():
         if path.is_file() and "safetensors" not in path.name:
@@ -121,10 +119,8 @@ def test_the_loop_goes_on_from_its_checkpoint(losses: tuple[list[float], Path], 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fsdp", [False, True])
-def test_two_processes_give_the_curve_of_one(
-    losses: tuple[list[float], Path], folder: Path, tmp_path: Path, fsdp: bool
-) -> None:
-    """With DDP, and with FSDP2 as the configuration for `accelerate launch` has it; then on from a checkpoint."""
+def test_two_processes_match_one(losses: tuple[list[float], Path], folder: Path, tmp_path: Path, fsdp: bool) -> None:
+    """With DDP, and with FSDP2 as in the `accelerate launch` configuration; then resumed from a checkpoint."""
 
     def run(number: int) -> list[list[float]]:
         (tmp_path / f"losses-{number}").mkdir()
@@ -148,7 +144,7 @@ def test_two_processes_give_the_curve_of_one(
         assert model(**inputs).loss.isfinite()
 
 
-def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], Path]) -> None:
+def test_loop_checkpoint_is_a_model_folder(losses: tuple[list[float], Path]) -> None:
     checkpoint = losses[1] / "checkpoint-2"
     model, processor = (
         SensorLMForConditionalGeneration.from_pretrained(checkpoint),
@@ -158,14 +154,14 @@ def test_a_checkpoint_of_the_loop_is_a_model_folder(losses: tuple[list[float], P
     assert model(**inputs).loss.isfinite()
 
 
-def test_a_streamed_run_trains_and_evaluates(folder: Path, tmp_path: Path) -> None:
+def test_streaming_run_trains_and_evaluates(folder: Path, tmp_path: Path) -> None:
     expected = trainer_losses(folder, tmp_path, streaming=True)
     assert len(expected) >= 4
     assert expected[-1] < expected[0]
     assert '"eval_loss"' in (tmp_path / "training.json").read_text()
 
 
-def test_parts_are_the_same_for_the_same_seed(folder: Path, tmp_path: Path) -> None:
+def test_components_are_deterministic_for_seed(folder: Path, tmp_path: Path) -> None:
     options = PretrainOptions(objective="clip", data=str(folder), max_text_length=48, vocab_size=300)
     one, other = (prepare(options, tmp_path / name, seed=1) for name in ("one", "other"))
     assert one.processor.tokenizer.get_vocab() == other.processor.tokenizer.get_vocab()

@@ -1,4 +1,4 @@
-"""The arguments: the release's recipe by default, and what they refuse."""
+"""Training arguments: defaults from the release recipe, and validation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def parse(words: str) -> SensorLMTrainingArguments:
     return found
 
 
-def test_the_defaults_are_the_recipe_of_the_release(tmp_path: Path) -> None:
+def test_defaults_match_release_recipe(tmp_path: Path) -> None:
     arguments = SensorLMTrainingArguments(output_dir=str(tmp_path))
     assert (arguments.learning_rate, arguments.weight_decay, arguments.max_grad_norm) == (5e-4, 1e-4, 1.0)
     assert (arguments.adam_beta1, arguments.adam_beta2) == (0.9, 0.999)
     assert (arguments.schedule, arguments.schedule_timescale, arguments.cooldown_ratio) == ("rsqrt", 10_000, 0.2)
     assert arguments.get_warmup_steps(1000) == 200
     assert arguments.spread_people
-    assert arguments.label_names == [], "with a label named, `Trainer` would show no evaluation loss"
+    assert arguments.label_names == [], "with label names, `Trainer` would not report the evaluation loss"
     assert arguments.remove_unused_columns is False
 
 
-def test_the_command_line_reads_them_beside_those_of_transformers(tmp_path: Path) -> None:
+def test_command_line_parses_all_arguments(tmp_path: Path) -> None:
     arguments = parse(
         f"--output_dir {tmp_path} --schedule transformers --lr_scheduler_type cosine --cooldown_ratio 0"
         " --spread_people False --warmup_steps 7 --bf16 --use_cpu"
@@ -37,14 +37,14 @@ def test_the_command_line_reads_them_beside_those_of_transformers(tmp_path: Path
     assert arguments.get_warmup_steps(1000) == 7
 
 
-def test_no_list_is_shared_between_runs(tmp_path: Path) -> None:
+def test_default_lists_are_not_shared(tmp_path: Path) -> None:
     first = SensorLMTrainingArguments(output_dir=str(tmp_path))
     assert first.label_names is not None
     first.label_names.append("labels")
     assert SensorLMTrainingArguments(output_dir=str(tmp_path)).label_names == []
 
 
-def test_they_survive_their_own_dictionary(tmp_path: Path) -> None:
+def test_arguments_round_trip_through_dict(tmp_path: Path) -> None:
     arguments = SensorLMTrainingArguments(output_dir=str(tmp_path), schedule_timescale=50.0, cooldown_ratio=0.5)
     told = arguments.to_dict()
     assert (told["schedule"], told["schedule_timescale"], told["cooldown_ratio"]) == ("rsqrt", 50.0, 0.5)
@@ -60,6 +60,6 @@ def test_they_survive_their_own_dictionary(tmp_path: Path) -> None:
         ({"remove_unused_columns": True}, "the collator needs the days"),
     ],
 )
-def test_what_cannot_be_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_invalid_arguments_raise(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SensorLMTrainingArguments(output_dir=str(tmp_path), **change)

@@ -1,4 +1,4 @@
-"""Losses over several real processes, against one process with the whole batch."""
+"""Losses over several processes, compared with one process and the whole batch."""
 
 from __future__ import annotations
 
@@ -50,29 +50,29 @@ def assert_equal(ranks: list[dict[str, Any]], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_give_the_loss_and_every_gradient_of_one(two_ranks: list[dict[str, Any]], name: str) -> None:
+def test_two_processes_match_loss_and_gradients_of_one(two_ranks: list[dict[str, Any]], name: str) -> None:
     assert_equal(two_ranks, name)
 
 
 @pytest.mark.parametrize("name", THREE)
-def test_three_processes_give_the_loss_and_every_gradient_of_one(three_ranks: list[dict[str, Any]], name: str) -> None:
+def test_three_processes_match_loss_and_gradients_of_one(three_ranks: list[dict[str, Any]], name: str) -> None:
     assert_equal(three_ranks, name)
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_the_comparison_sees_what_common_code_gets_wrong(two_ranks: list[dict[str, Any]], name: str) -> None:
+def test_comparison_detects_common_mistakes(two_ranks: list[dict[str, Any]], name: str) -> None:
     assert max(two_ranks[0][name]["gradients"].values()) > 1e-2
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_the_learned_numbers_are_among_the_compared(two_ranks: list[dict[str, Any]], objective: str) -> None:
+def test_comparison_includes_logit_scale_and_bias(two_ranks: list[dict[str, Any]], objective: str) -> None:
     prefix = "sensorlm." if objective == "coca" else ""
     expected = {f"{prefix}{name}" for name in ("logit_scale", "logit_bias")[: 1 + (objective == "siglip")]}
     assert expected <= set(two_ranks[0][f"{objective} gather DDP"]["gradients"])
 
 
 def collectives(rank: int, port: int, folder: str) -> None:
-    """What two processes see of each primitive; runs in a process of its own."""
+    """Results of each collective primitive on two processes; runs in a subprocess."""
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=2)
     seen: dict[str, Any] = {}
@@ -98,7 +98,7 @@ def collectives(rank: int, port: int, folder: str) -> None:
             GlobalLosses().contrastive(batch, batch, scale, None, ids)
         except ValueError as error:
             seen[name] = str(error)
-    # The processes are still in step after an error.
+    # The processes stay synchronised after an error.
     total = GlobalLosses().total_over_processes(torch.tensor(rank + 1))
     seen["total"] = int(total)
     torch.save(seen, Path(folder) / f"{rank}.pt")
@@ -112,7 +112,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
-def test_gathered_rows_come_by_rank_and_their_gradients_are_summed(seen: list[dict[str, Any]]) -> None:
+def test_all_gather_is_ordered_by_rank_and_sums_gradients(seen: list[dict[str, Any]]) -> None:
     expected = torch.tensor([1.0, 1.0, 2.0, 2.0])[:, None].expand(4, 3)
     assert torch.equal(seen[0]["gathered"], expected)
     assert torch.equal(seen[1]["gathered"], expected)
@@ -121,12 +121,12 @@ def test_gathered_rows_come_by_rank_and_their_gradients_are_summed(seen: list[di
     assert torch.equal(seen[1]["grad"], torch.tensor([[6.0], [9.0]]).expand(2, 3))
 
 
-def test_a_ring_passes_to_the_next_rank(seen: list[dict[str, Any]]) -> None:
+def test_ring_passes_to_next_rank(seen: list[dict[str, Any]]) -> None:
     assert [float(rank["arrived"]) for rank in seen] == [1.0, 0.0]
     assert [float(rank["arrived in a group"]) for rank in seen] == [11.0, 10.0]
 
 
-def test_uneven_batches_raise_on_every_process_and_leave_them_in_step(seen: list[dict[str, Any]]) -> None:
+def test_uneven_batches_raise_on_every_process_without_deadlock(seen: list[dict[str, Any]]) -> None:
     for rank in seen:
         assert "same number of rows, got [2, 3] on ranks 0 to 1" in rank["uneven"]
         assert "with or without `text_group_ids`" in rank["groups"]
@@ -143,7 +143,7 @@ GROUPS = torch.tensor([4, 7, 4, 1, 0, 7, 9])
 
 @pytest.mark.parametrize("chunk", [None, 1, 3, 7, 100])
 @pytest.mark.parametrize("sigmoid", [False, True])
-def test_chunks_on_one_device_give_the_loss_and_gradients_of_the_whole(chunk: int | None, sigmoid: bool) -> None:
+def test_chunked_loss_and_gradients_match_whole(chunk: int | None, sigmoid: bool) -> None:
     def leaves() -> list[torch.Tensor]:
         numbers = [torch.tensor(4.0, dtype=torch.float64), torch.tensor(-3.0, dtype=torch.float64)]
         return [leaf.requires_grad_() for leaf in [unit_rows(7, 0), unit_rows(7, 1), *numbers[: 1 + sigmoid]]]
@@ -160,13 +160,13 @@ def test_chunks_on_one_device_give_the_loss_and_gradients_of_the_whole(chunk: in
         torch.testing.assert_close(other.grad, one.grad, rtol=1e-12, atol=1e-14)
 
 
-def test_the_ring_has_the_gradients_of_finite_differences() -> None:
+def test_ring_gradients_match_finite_differences() -> None:
     inputs = (unit_rows(4, 2), unit_rows(4, 3), torch.tensor(2.0).double(), torch.tensor(-1.0).double())
     leaves = tuple(tensor.requires_grad_() for tensor in inputs)
     assert torch.autograd.gradcheck(lambda *x: ring_siglip_loss(*x, GROUPS[:4], chunk_size=3), leaves)
 
 
-def test_half_precision_embeddings_are_compared_in_single_precision() -> None:
+def test_half_precision_embeddings_are_compared_in_float32() -> None:
     sensor, text = unit_rows(6, 4).bfloat16(), unit_rows(6, 5).bfloat16()
     scale, bias, groups = torch.tensor(9.0), torch.tensor(-5.0), torch.arange(6)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -178,7 +178,7 @@ def test_half_precision_embeddings_are_compared_in_single_precision() -> None:
 
 
 class Wrapper(torch.nn.Module):
-    """What DDP and compilers are to a model: a module that holds it and calls it."""
+    """Like DDP or a compiled module: a module that holds the model and calls it."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class Wrapper(torch.nn.Module):
 
 @pytest.mark.parametrize("chunk", [None, 5])
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap", "coca"])
-def test_losses_from_the_embeddings_are_those_of_the_model(objective: str, chunk: int | None) -> None:
+def test_losses_from_embeddings_match_model(objective: str, chunk: int | None) -> None:
     batch = micro_batches()[0]
     reference, model = small_model(objective), small_model(objective)
     expected = reference(**batch)
@@ -209,11 +209,11 @@ def test_losses_from_the_embeddings_are_those_of_the_model(objective: str, chunk
     grads = gradients(model)
     for name, grad in gradients(reference).items():
         torch.testing.assert_close(grads[name], grad, rtol=1e-10, atol=1e-14, msg=name)
-    assert found.outputs.get("logits_per_sensor") is None, "similarities are computed in the loss alone"
-    assert found.outputs.get("logits") is None, "the head runs on scored positions alone"
+    assert found.outputs.get("logits_per_sensor") is None, "similarities should only be computed in the loss"
+    assert found.outputs.get("logits") is None, "the head should only run on scored positions"
 
 
-def test_losses_count_the_labels_that_are_given() -> None:
+def test_losses_use_given_labels() -> None:
     batch = micro_batches()[0]
     labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
     labels[::2] = -100
@@ -227,7 +227,7 @@ def test_losses_count_the_labels_that_are_given() -> None:
 
 
 @pytest.mark.parametrize("weights", [(1.0, 2.0), (0.5, 3.0)])
-def test_the_joint_loss_is_the_weighted_sum_of_its_parts(weights: tuple[float, float]) -> None:
+def test_joint_loss_is_weighted_sum_of_parts(weights: tuple[float, float]) -> None:
     model, batch = small_model("coca"), micro_batches()[0]
     model.config.contrastive_loss_weight, model.config.caption_loss_weight = weights
     output = model(**batch)
@@ -238,7 +238,7 @@ def test_the_joint_loss_is_the_weighted_sum_of_its_parts(weights: tuple[float, f
         assert losses.loss.item() == pytest.approx(total.item(), rel=1e-14)
 
 
-def test_a_base_model_of_a_captioner_has_its_contrastive_loss_alone() -> None:
+def test_base_model_of_coca_has_only_contrastive_loss() -> None:
     captioner, batch = small_model("coca"), micro_batches()[0]
     found = compute_losses(captioner.base_model, batch, GlobalLosses())
     assert found.caption_loss is None
@@ -248,18 +248,18 @@ def test_a_base_model_of_a_captioner_has_its_contrastive_loss_alone() -> None:
 
 
 @pytest.mark.parametrize("objective", ["clip", "coca"])
-def test_the_temperature_is_limited_after_a_step_and_goes_on_learning(objective: str) -> None:
+def test_temperature_is_clamped_after_step_and_keeps_learning(objective: str) -> None:
     model, batch = small_model(objective), micro_batches()[0]
     scale = model.base_model.logit_scale
     with torch.no_grad():
         scale.fill_(7.0)
     outputs = model(**batch)
-    assert outputs.logit_scale.item() == pytest.approx(100.0, rel=1e-12), "what is used is limited"
-    assert scale.item() == 7.0, "a forward pass changes no parameter"
+    assert outputs.logit_scale.item() == pytest.approx(100.0, rel=1e-12), "the temperature in use should be limited"
+    assert scale.item() == 7.0, "a forward pass should not modify the parameter"
     clamp_logit_scale(Wrapper(model))
     assert scale.item() == pytest.approx(math.log(100), rel=1e-12)
     optimizer = torch.optim.SGD([scale], lr=1.0)
-    for sign in (-1, 1):  # a step that would raise it stays at the limit, one that lowers it is taken
+    for sign in (-1, 1):  # a step that would increase it stays at the limit; one that decreases it is applied
         optimizer.zero_grad()
         model(**batch).logit_scale.mul(sign * 0.01).backward()
         assert scale.grad.abs().item() == pytest.approx(1.0, rel=1e-12)
@@ -269,8 +269,8 @@ def test_the_temperature_is_limited_after_a_step_and_goes_on_learning(objective:
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_the_learned_numbers_in_an_output_are_not_the_parameters(objective: str) -> None:
-    """FSDP2 frees the storage of unsharded parameters at the end of the forward pass, before the loss is computed."""
+def test_logit_scale_and_bias_in_output_are_copies(objective: str) -> None:
+    """FSDP2 frees the storage of unsharded parameters after the forward pass, before the loss is computed."""
     model = small_model(objective)
     output = model(**micro_batches()[0], return_loss=False)
     storages = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
@@ -279,7 +279,7 @@ def test_the_learned_numbers_in_an_output_are_not_the_parameters(objective: str)
 
 
 @pytest.mark.parametrize("objective", ["siglip", "cap"])
-def test_only_the_temperature_of_the_softmax_loss_is_limited(objective: str) -> None:
+def test_only_softmax_temperature_is_clamped(objective: str) -> None:
     model = small_model(objective)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     if objective == "siglip":
@@ -290,7 +290,7 @@ def test_only_the_temperature_of_the_softmax_loss_is_limited(objective: str) -> 
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-def test_scalars_become_vectors_without_changing_the_loss() -> None:
+def test_scalars_to_vectors_preserves_loss() -> None:
     model = small_model("siglip")
     batch = micro_batches()[0]
     expected = model(**batch).loss.item()
@@ -307,7 +307,7 @@ def test_scalars_become_vectors_without_changing_the_loss() -> None:
         ("clip", None, ["SensorLMEncoderLayer"]),
     ],
 )
-def test_fsdp2_wraps_the_layers_that_are_there(objective: str, named: str | None, left: list[str]) -> None:
+def test_fsdp2_wraps_existing_layers(objective: str, named: str | None, left: list[str]) -> None:
     plugin = SimpleNamespace(transformer_cls_names_to_wrap=None if named is None else named.split(","))
     accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
     model = small_model(objective)
@@ -318,7 +318,7 @@ def test_fsdp2_wraps_the_layers_that_are_there(objective: str, named: str | None
     assert set(scalars.values()) == {0}
 
 
-def test_fsdp2_with_no_layer_that_is_there_says_which_are() -> None:
+def test_fsdp2_with_unknown_layers_raises() -> None:
     plugin = SimpleNamespace(transformer_cls_names_to_wrap=["LlamaDecoderLayer"])
     accelerator = SimpleNamespace(is_fsdp2=True, state=SimpleNamespace(fsdp_plugin=plugin))
     with pytest.raises(
@@ -333,11 +333,11 @@ def test_fsdp2_with_no_layer_that_is_there_says_which_are() -> None:
 @pytest.mark.parametrize(
     ("options", "words"), [({"exchange": "star"}, "gather, ring, got 'star'"), ({"chunk_size": 0}, "at least 1, got 0")]
 )
-def test_bad_options_are_named(options: dict[str, Any], words: str) -> None:
+def test_invalid_options_raise(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         GlobalLosses(**options)
 
 
-def test_a_model_of_another_kind_is_refused() -> None:
+def test_other_model_types_raise() -> None:
     with pytest.raises(TypeError, match="SensorLMForConditionalGeneration, plain or wrapped, got Linear"):
         unwrap_sensorlm(torch.nn.Linear(1, 1))

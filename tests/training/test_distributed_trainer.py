@@ -1,4 +1,4 @@
-"""The trainer on several real processes, against the trainer on one."""
+"""The trainer on several processes, compared with the trainer on one."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def processor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Batches of six days in all, each made of three micro-batches of two; the epoch is three steps, or one and a remainder.
+# Global batches of six days, as three micro-batches of two; an epoch is three steps, or one and a remainder.
 SETTINGS: dict[str, dict[str, Any]] = {
     "coca": {"objective": "coca"},
     "siglip ring": {"objective": "siglip", "loss_exchange": "ring", "loss_chunk_size": 2},
     "coca cached": {"objective": "coca", "contrastive_mini_batch_size": 2},
     "coca accumulated": {"objective": "coca", "gradient_accumulation_steps": 2},
-    # Beside the losses the scores of days that are classified at evaluations, for which all weights must come together.
+    # Besides the losses, zero-shot scores at evaluations, which require all weights to be gathered.
     "coca FSDP2": {"objective": "coca", "fsdp": True, "zero_shot": True},
     "siglip FSDP2 cached": {"objective": "siglip", "fsdp": True, "contrastive_mini_batch_size": 2},
 }
 ALONE = ("objective", "gradient_accumulation_steps", "zero_shot")
-"""Settings that say what is computed, not how processes share it."""
+"""Settings that define the computation, not its distribution over processes."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def runs(processor: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_two_processes_log_what_one_logs(runs: dict[str, Any], name: str) -> None:
+def test_two_processes_log_same_values_as_one(runs: dict[str, Any], name: str) -> None:
     """Losses, parts, gradient norms, temperature, evaluation losses and R@1, step by step, on both ranks."""
     (expected,) = runs[name][1]
     for result in runs[name][2]:
@@ -64,21 +64,21 @@ def test_two_processes_log_what_one_logs(runs: dict[str, Any], name: str) -> Non
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_both_processes_end_with_the_same_weights(runs: dict[str, Any], name: str) -> None:
+def test_final_weights_are_identical_on_both_processes(runs: dict[str, Any], name: str) -> None:
     one, other = (result["weights"] for result in runs[name][2])
     assert all(torch.equal(weight, other[key]) for key, weight in one.items())
 
 
 def seen(results: list[dict[str, Any]]) -> list[list[Any]]:
-    """Global batches: what the ranks saw in a step, in their order. Workers are not used, so calls are in order."""
+    """Global batches: items seen by the ranks at each step, by rank. There are no workers, so calls are in order."""
     return [[item for part in parts for item in part] for parts in zip(*(r["seen"] for r in results), strict=True)]
 
 
-def test_processes_share_each_global_batch_as_one_process_sees_it(runs: dict[str, Any]) -> None:
+def test_global_batches_match_single_process(runs: dict[str, Any]) -> None:
     assert seen(runs["coca"][2]) == seen(runs["coca"][1])
 
 
-def test_a_global_batch_holds_nobody_twice_and_an_epoch_every_day_once(runs: dict[str, Any]) -> None:
+def test_subjects_are_unique_per_global_batch_and_days_per_epoch(runs: dict[str, Any]) -> None:
     batches = seen(runs["coca"][2])
     assert len(batches) == 6
     for batch in batches:
@@ -90,8 +90,8 @@ def test_a_global_batch_holds_nobody_twice_and_an_epoch_every_day_once(runs: dic
     assert seen(runs["coca"][2])[:3] != seen(runs["coca"][2])[3:]
 
 
-def test_a_global_batch_of_a_stream_holds_nobody_twice(processor: Path, tmp_path: Path) -> None:
-    """Real processes, and people whose two days lie in shards of different processes."""
+def test_streamed_global_batches_have_unique_subjects(processor: Path, tmp_path: Path) -> None:
+    """Several processes, with subjects whose two days are in shards of different processes."""
     rows = days(DAYS, 0)
     write_days([*rows[::2], *rows[1::2]], tmp_path / "days", days_per_shard=3)
     results = train(tmp_path / "run", processor, 2, stream=str(tmp_path / "days"))
@@ -103,10 +103,10 @@ def test_a_global_batch_of_a_stream_holds_nobody_twice(processor: Path, tmp_path
 
 
 @pytest.mark.parametrize("name", ["coca", "coca FSDP2"])
-def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
+def test_two_killed_processes_resume_within_later_epoch(
     runs: dict[str, Any], processor: Path, tmp_path: Path, name: str
 ) -> None:
-    """The sampler's epoch must reach it through what accelerate wraps around it on several processes."""
+    """The epoch must reach the sampler through accelerate's wrappers for several processes."""
     assert train(tmp_path, processor, 2, die=("step", 6), **SETTINGS[name]) == []
     assert (tmp_path / "checkpoint-4").is_dir()
     results = train(tmp_path, processor, 2, resume=True, **SETTINGS[name])
@@ -116,7 +116,7 @@ def test_two_killed_processes_go_on_in_the_middle_of_a_later_epoch(
 
 
 @pytest.mark.parametrize("name", ["coca", "coca FSDP2"])
-def test_a_checkpoint_of_several_processes_is_a_whole_model_with_its_processor(runs: dict[str, Any], name: str) -> None:
+def test_multi_process_checkpoint_has_full_model_and_processor(runs: dict[str, Any], name: str) -> None:
     result = runs[name][2][0]
     checkpoint = last_complete_checkpoint(result["folder"])
     assert checkpoint is not None
@@ -128,12 +128,12 @@ def test_a_checkpoint_of_several_processes_is_a_whole_model_with_its_processor(r
     assert model(**inputs).loss.isfinite()
 
 
-def test_scores_reach_every_process(runs: dict[str, Any]) -> None:
+def test_scores_are_logged_on_every_process(runs: dict[str, Any]) -> None:
     for result in runs["coca FSDP2"][2]:
         assert sum("eval_zero_shot_activity_auroc" in entry for entry in result["history"]) == 3
 
 
-def test_equal_captions_have_equal_groups_in_whichever_batch(processor: Path) -> None:
+def test_caption_groups_do_not_depend_on_batch(processor: Path) -> None:
     days = list(iter_simulated_days(6, seed=5))
     collator = SensorLMCollator(SensorLMProcessor.from_pretrained(processor), max_length=48)
     together = collator(days)["text_group_ids"]

@@ -1,4 +1,4 @@
-"""Runs that train a part of a model: frozen towers, LoRA."""
+"""Runs that train parts of a model: frozen towers and LoRA."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fine_tune(folder: Path, output: Path, *words: str) -> None:
 
 
 def changed(output: Path) -> set[str]:
-    """Names of the weights that a run changed."""
+    """Names of the weights changed by a run."""
     before = load_pretrained(demo_checkpoint(), dtype=torch.float32).state_dict()
     after = load_pretrained(output, dtype=torch.float32).state_dict()
     assert set(before) == set(after)
@@ -38,7 +38,7 @@ def changed(output: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("part", ["sensor", "text"])
-def test_a_frozen_tower_stays_as_it_was(folder: Path, tmp_path: Path, part: str) -> None:
+def test_frozen_tower_is_unchanged(folder: Path, tmp_path: Path, part: str) -> None:
     fine_tune(folder, tmp_path, f"--freeze-{part}")
     names = changed(tmp_path)
     assert not [name for name in names if name.startswith(f"sensorlm.{part}_model.")]
@@ -47,7 +47,7 @@ def test_a_frozen_tower_stays_as_it_was(folder: Path, tmp_path: Path, part: str)
     assert [name for name in names if name.startswith("decoder.")]
 
 
-def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(folder: Path, tmp_path: Path) -> None:
+def test_lora_trains_selected_layers_and_saves_adapter_and_merged_model(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("sensorlm_hf.training.lora")
     fine_tune(folder, tmp_path, "--lora", "sensor,decoder")
     names = changed(tmp_path)
@@ -57,7 +57,7 @@ def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(f
     assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json"} <= {
         path.name for path in (tmp_path / "adapter").iterdir()
     }
-    # The adapter on the original model is the merged model.
+    # The original model with the adapter matches the merged model.
     original = SensorLMForConditionalGeneration.from_pretrained(demo_checkpoint(), dtype=torch.float32).eval()
     original.load_adapter(str(tmp_path / "adapter"))
     merged = SensorLMForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float32).eval()
@@ -80,12 +80,12 @@ def test_lora_changes_the_maps_of_its_parts_and_saves_adapter_and_merged_model(f
         ),
     ],
 )
-def test_contradictions_are_named_before_anything_is_loaded(options: dict[str, Any], words: str) -> None:
+def test_contradictory_options_raise_before_loading(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         PretrainOptions(**options)
 
 
-def test_only_towers_can_be_frozen() -> None:
+def test_freezing_other_modules_raises() -> None:
     model = load_pretrained(demo_checkpoint())
     with pytest.raises(ValueError, match="got 'head'"):
         freeze(model, ["head"])

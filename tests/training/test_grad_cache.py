@@ -1,4 +1,4 @@
-"""Cached gradients against those of the whole batch. Several processes are in test_distributed.py."""
+"""Cached gradients compared with those of the whole batch. For several processes see test_distributed.py."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def whole(objective: str, batch: dict[str, Any]) -> tuple[Any, dict[str, torch.T
 
 @pytest.mark.parametrize("size", [1, 5, 12, 100])
 @pytest.mark.parametrize("objective", ["clip", "siglip", "cap", "coca"])
-def test_gradients_and_losses_are_those_of_the_whole_batch(objective: str, size: int) -> None:
+def test_gradients_and_losses_match_whole_batch(objective: str, size: int) -> None:
     batch = micro_batches()[0]
     output, expected = whole(objective, batch)
-    # A contrastive model has one loss, which its output holds as `loss` alone.
+    # A contrastive model has a single loss, which its output only returns as `loss`.
     expected_parts = {
         "contrastive_loss": output.loss if objective in ("clip", "siglip") else output.contrastive_loss,
         "caption_loss": output.get("caption_loss"),
@@ -49,7 +49,7 @@ def test_gradients_and_losses_are_those_of_the_whole_batch(objective: str, size:
         torch.testing.assert_close(found[name], grad, rtol=1e-10, atol=1e-14, msg=name)
 
 
-def test_plain_accumulation_does_not_enlarge_the_negatives() -> None:
+def test_gradient_accumulation_does_not_increase_negatives() -> None:
     batch = micro_batches()[0]
     _, expected = whole("clip", batch)
     model = small_model("clip")
@@ -70,20 +70,20 @@ def with_dropout(objective: str) -> Any:
 
 
 @pytest.mark.parametrize("objective", ["siglip", "coca"])
-def test_dropout_is_replayed(objective: str) -> None:
-    """The oracle draws the mini-batches' dropout in the order of the first pass, in one graph."""
+def test_dropout_is_replayed_in_second_pass(objective: str) -> None:
+    """The reference samples the mini-batches' dropout in the order of the first pass, in a single graph."""
     batch = micro_batches()[0]
     reference = with_dropout(objective)
     torch.manual_seed(7)
     first, second = reference(**batch).loss.item(), reference(**batch).loss.item()
-    assert first != second, "there is no dropout to replay"
+    assert first != second, "the model has no dropout to replay"
 
     model = with_dropout(objective)
     torch.manual_seed(7)
     outcome = cached_backward(model, batch, mini_batch_size=4)
     found = gradients(model)
 
-    # Same random numbers, same weights: moving along the gradient changes the loss as the gradient says.
+    # With the same random numbers and weights, a step along the gradient changes the loss as predicted.
     step = 1e-6
     norm = sum(grad.square().sum() for grad in found.values()).sqrt().item()
     losses = []
@@ -98,7 +98,7 @@ def test_dropout_is_replayed(objective: str) -> None:
     assert outcome.loss.item() == pytest.approx(sum(losses) / 2, rel=1e-6)
 
 
-def test_random_numbers_go_on_after_a_cached_step() -> None:
+def test_random_state_advances_after_cached_step() -> None:
     model, batch = with_dropout("siglip"), micro_batches()[0]
     torch.manual_seed(3)
     first = cached_backward(model, batch, mini_batch_size=4).loss.item()
@@ -106,7 +106,7 @@ def test_random_numbers_go_on_after_a_cached_step() -> None:
     assert first != second
 
 
-def test_memory_is_that_of_a_mini_batch() -> None:
+def test_memory_is_limited_to_mini_batch() -> None:
     sizes: list[int] = []
     model = small_model("coca")
     model.base_model.sensor_model.register_forward_hook(lambda module, inputs, output: sizes.append(len(output[0])))
@@ -114,6 +114,6 @@ def test_memory_is_that_of_a_mini_batch() -> None:
     assert sizes == [5, 5, 2, 5, 5, 2]
 
 
-def test_bad_sizes_are_refused() -> None:
+def test_invalid_sizes_raise() -> None:
     with pytest.raises(ValueError, match="`mini_batch_size` must be at least 1, got 0"):
         cached_backward(small_model("clip"), micro_batches()[0], mini_batch_size=0)

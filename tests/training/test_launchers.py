@@ -1,4 +1,4 @@
-"""Configurations and examples that start runs: they parse, and name what exists."""
+"""Launch configurations and example scripts: they parse and refer to existing names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIGS = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_accelerate_reads_the_configuration(path: Path) -> None:
+def test_accelerate_loads_configuration(path: Path) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
 
     config = load_config_from_file(str(path))
@@ -28,8 +28,8 @@ def test_accelerate_reads_the_configuration(path: Path) -> None:
     assert config.num_processes == (1 if path.stem == "single_gpu" else 8)
 
 
-def test_accelerate_makes_a_zero_2_plugin_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The way that `accelerate launch` takes up to DeepSpeed itself, which needs GPUs."""
+def test_accelerate_builds_zero2_plugin_from_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Follows `accelerate launch` up to DeepSpeed itself, which needs GPUs."""
     from accelerate import DeepSpeedPlugin
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
     from accelerate.utils.launch import prepare_deepspeed_cmd_env
@@ -53,11 +53,11 @@ def test_accelerate_makes_a_zero_2_plugin_of_its_configuration(monkeypatch: pyte
     assert environment["ACCELERATE_MIXED_PRECISION"] == "bf16"
 
 
-def test_there_is_one_for_each_way_of_sharing() -> None:
+def test_configurations_cover_every_strategy() -> None:
     assert [path.stem for path in CONFIGS] == ["ddp", "fsdp2", "single_gpu", "zero2"]
 
 
-def test_fsdp_wraps_layers_that_exist_and_are_all_of_them() -> None:
+def test_fsdp_configuration_lists_all_layers() -> None:
     fsdp = yaml.safe_load((ROOT / "configs" / "accelerate" / "fsdp2.yaml").read_text())["fsdp_config"]
     names = fsdp["fsdp_transformer_layer_cls_to_wrap"].split(",")
     model = SensorLMForConditionalGeneration(SensorLMConfig.from_size("coca", "tiny", vocab_size=99))
@@ -75,7 +75,7 @@ def test_examples_compile_and_import_optional_libraries_late(path: Path, tmp_pat
     assert not {name for name in names if name.split(".")[0] in ("ray", "open_clip", "wandb", "trackio", "deepspeed")}
 
 
-def test_the_slurm_script_is_a_script_whose_arguments_exist() -> None:
+def test_slurm_script_is_valid_and_uses_existing_arguments() -> None:
     path = ROOT / "examples" / "slurm" / "train.sbatch"
     bash = shutil.which("bash")
     if bash is not None:
@@ -91,7 +91,7 @@ def test_the_slurm_script_is_a_script_whose_arguments_exist() -> None:
     assert names <= set(SensorLMTrainingArguments.__dataclass_fields__)
 
 
-def test_ray_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ray_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
     import sys
 

@@ -25,7 +25,7 @@ PREFIXES = {"sensor": "sensorlm.sensor_model.", "text": "sensorlm.text_model.", 
 
 
 def trained(model: torch.nn.Module, **options):
-    """An adapted model after a step away from its start."""
+    """An adapted model after one optimiser step."""
     torch.manual_seed(0)
     adapted = peft.get_peft_model(copy.deepcopy(model), lora_config(model, **options)).train()
     optimizer = torch.optim.SGD([p for p in adapted.parameters() if p.requires_grad], lr=0.5)
@@ -38,7 +38,7 @@ def trained(model: torch.nn.Module, **options):
 
 @pytest.mark.parametrize("parts", [("sensor",), ("text",), ("decoder",), ("sensor", "text", "decoder")])
 @pytest.mark.parametrize("layers", ["attention", "all"])
-def test_presets_adapt_the_blocks_of_their_part(parts, layers):
+def test_presets_adapt_blocks_of_their_component(parts, layers):
     model = small_model("coca")
     config = lora_config(model, parts, layers=layers, rank=3)
     assert (config.r, config.lora_alpha) == (3, 6)
@@ -62,11 +62,11 @@ def test_save_load_merge(parts, tmp_path):
     assert (after.logits - before.logits).abs().max() > 1e-3
     assert torch.equal(
         adapted.base_model.model.sensorlm.logit_scale, model.sensorlm.logit_scale
-    )  # neither trained nor lost
+    )  # neither trained nor dropped
     adapted.save_pretrained(tmp_path / "adapter")
 
     again = peft.PeftModel.from_pretrained(copy.deepcopy(model), tmp_path / "adapter").eval()
-    allow = {"import_allowlist": ["sensorlm_hf"]}  # peft imports the class that the adapter names
+    allow = {"import_allowlist": ["sensorlm_hf"]}  # peft imports the class named in the adapter configuration
     auto = peft.AutoPeftModelForFeatureExtraction.from_pretrained(tmp_path / "adapter", **allow).eval().get_base_model()
     loaded = AutoModelForMultimodalLM.from_pretrained(tmp_path / "model")
     loaded.load_adapter(str(tmp_path / "adapter"))
@@ -112,7 +112,7 @@ def test_pretrained_language_models(kind, tmp_path):
 
 
 @pytest.mark.parametrize("pooling", ["linear", "attentive"])
-def test_classifiers_save_their_head(pooling, tmp_path):
+def test_classifier_adapters_include_head(pooling, tmp_path):
     config = small_config("siglip", classifier_pooling=pooling)
     config.num_labels = 3
     torch.manual_seed(0)
@@ -132,7 +132,7 @@ def test_classifiers_save_their_head(pooling, tmp_path):
     torch.testing.assert_close(again(VALUES, MASK).logits, adapted(VALUES, MASK).logits)
 
 
-def test_adapters_of_a_frozen_tower_are_trained():
+def test_adapters_in_frozen_tower_are_trained():
     config = small_config("siglip")
     config.num_labels = 3
     torch.manual_seed(0)
@@ -156,8 +156,8 @@ def test_adapters_of_a_frozen_tower_are_trained():
         (lambda: lora_config(small_model("clip"), modules_to_save=["nose"]), ["'nose'", "no module"]),
     ],
 )
-def test_bad_requests_are_explained(call, words):
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
+def test_invalid_arguments_raise(call, words):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is checked below
         call()
     for word in words:
         assert word in str(error.value)

@@ -1,4 +1,4 @@
-"""Muon and AdamW as one optimiser, against the two applied side by side."""
+"""The combined Muon and AdamW optimiser, compared with two separate optimisers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def optimizer_of(network: Network) -> MuonWithAdamW:
     return MuonWithAdamW(network.named_parameters(), **RATES)
 
 
-def test_it_does_what_the_two_do_side_by_side():
+def test_combined_optimizer_matches_separate_optimizers():
     network, twin = Network(), Network()
     optimizer = optimizer_of(network)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (step + 1))
@@ -68,10 +68,10 @@ def test_it_does_what_the_two_do_side_by_side():
                 group["lr"] = group.setdefault("first", group["lr"]) / (step + 1)
             part.step()
     assert_equal(network, twin)
-    assert schedule.get_last_lr()[0] == pytest.approx(1e-2 / 5)  # of AdamW, which trainers log
+    assert schedule.get_last_lr()[0] == pytest.approx(1e-2 / 5)  # the AdamW rate, which the trainer logs
 
 
-def test_its_state_travels():
+def test_state_dict_round_trips():
     network = Network()
     optimizer = optimizer_of(network)
     for step in range(3):
@@ -87,7 +87,7 @@ def test_its_state_travels():
             backward(model, step)
             its.step()
     assert_equal(network, twin)
-    for group in successor.param_groups:  # what a schedule changes reaches both
+    for group in successor.param_groups:  # learning rate changes by a scheduler apply to both
         group["lr"] = 0.0
         group["weight_decay"] = 0.0
     before = copy.deepcopy(twin)
@@ -96,7 +96,7 @@ def test_its_state_travels():
     assert_equal(twin, before)
 
 
-def test_a_closure_is_called_and_its_loss_returned():
+def test_closure_is_called_and_loss_returned():
     network = Network()
     optimizer = optimizer_of(network)
 
@@ -107,7 +107,7 @@ def test_a_closure_is_called_and_its_loss_returned():
     assert optimizer.step(closure) == 1.5
 
 
-def test_which_matrices_are_muons(processor: SensorLMProcessor):
+def test_muon_parameter_selection(processor: SensorLMProcessor):
     model = tiny_model(processor, embed_statistics=True)
     optimizer = MuonWithAdamW(model.named_parameters(), learning_rate=1e-3, muon_learning_rate=2e-3, weight_decay=0.1)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -136,9 +136,7 @@ def test_which_matrices_are_muons(processor: SensorLMProcessor):
     assert [group["lr"] for group in alone.param_groups] == [2e-3]
 
 
-def test_the_trainer_uses_it_when_it_is_given_a_rate(
-    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
-):
+def test_trainer_uses_muon_with_learning_rate(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]):
     trainer = SensorLMTrainer(
         model=tiny_model(processor),
         args=arguments(tmp_path, max_steps=2, muon_learning_rate=5e-3, adam_beta2=0.97, weight_decay=0.2),
@@ -157,7 +155,7 @@ def test_the_trainer_uses_it_when_it_is_given_a_rate(
     )
 
 
-def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path):
+def test_killed_run_resumes_identically(tmp_path: Path):
     make_processor(tmp_path / "processor")
     folder, processor = tmp_path / "run", tmp_path / "processor"
     (expected,) = train(tmp_path / "whole", processor, muon_learning_rate=2e-3)
@@ -167,7 +165,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path):
     assert all(torch.equal(weight, expected["weights"][name]) for name, weight in result["weights"].items())
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path):
+def test_two_processes_match_one(tmp_path: Path):
     make_processor(tmp_path / "processor")
     (expected,) = train(tmp_path / "one", tmp_path / "processor", muon_learning_rate=2e-3)
     results = train(tmp_path / "two", tmp_path / "processor", 2, muon_learning_rate=2e-3)
@@ -176,19 +174,19 @@ def test_two_processes_learn_what_one_does(tmp_path: Path):
     for name, weight in expected["weights"].items():
         assert torch.equal(results[0]["weights"][name], results[1]["weights"][name])
         if name.endswith("k_proj.bias"):
-            continue  # its gradient is 0 but for rounding, which Adam scales up: keys may shift without effect
-        # Muon makes its updates orthogonal in bfloat16, so that the last bits of a gradient show in the third place.
+            continue  # its gradient is only rounding noise, which Adam scales up: a key bias has no effect
+        # Muon orthogonalises its updates in bfloat16, so rounding differences appear in the third digit.
         torch.testing.assert_close(results[0]["weights"][name], weight, atol=1e-3, rtol=1e-3, msg=name)
 
 
-def test_sharded_matrices_are_refused(tmp_path: Path):
+def test_sharded_matrices_raise(tmp_path: Path):
     make_processor(tmp_path / "processor")
     results = train(tmp_path / "run", tmp_path / "processor", 2, fsdp=True, muon_learning_rate=2e-3)
     assert len(results) == 2
     assert all("needs unsharded matrices on every process" in result["error"] for result in results)
 
 
-def test_bad_rates(tmp_path: Path):
+def test_invalid_rates_raise(tmp_path: Path):
     with pytest.raises(ValueError, match="`muon_learning_rate` must be above 0, got 0"):
         SensorLMTrainingArguments(output_dir=str(tmp_path), use_cpu=True, muon_learning_rate=0)
     for name in ("learning_rate", "muon_learning_rate"):
@@ -198,7 +196,7 @@ def test_bad_rates(tmp_path: Path):
         MuonWithAdamW([("bias", torch.nn.Parameter(torch.zeros(3)))], **RATES)
 
 
-def test_a_torch_without_muon_is_told_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_without_muon_raises_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.optim, "Muon")
     with pytest.raises(ValueError, match=r"needs torch 2\.9 or newer, this is"):
         arguments(tmp_path, muon_learning_rate=1e-3)

@@ -1,4 +1,4 @@
-"""What a run shows of itself: rates, hits, progress, TensorBoard."""
+"""Monitoring of a run: throughput, retrieval accuracy, progress and TensorBoard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Pa
     return outcome, folder
 
 
-def test_a_log_entry_tells_how_fast_and_how_well(result: tuple[dict[str, Any], Path]) -> None:
+def test_log_entries_contain_throughput_and_losses(result: tuple[dict[str, Any], Path]) -> None:
     entries = [entry for entry in result[0]["history"] if "loss" in entry]
     for entry in entries:
         assert {"grad_norm", "learning_rate", "logit_scale", "contrastive_loss", "caption_loss"} <= set(entry)
@@ -37,17 +37,17 @@ def test_a_log_entry_tells_how_fast_and_how_well(result: tuple[dict[str, Any], P
         assert entry["loss"] == pytest.approx(entry["contrastive_loss"] + 2 * entry["caption_loss"], abs=1e-3)
 
 
-def test_an_evaluation_tells_how_many_find_their_own_first(result: tuple[dict[str, Any], Path]) -> None:
+def test_evaluation_logs_r1(result: tuple[dict[str, Any], Path]) -> None:
     entries = [entry for entry in result[0]["history"] if "eval_loss" in entry]
     assert entries
     for entry in entries:
         for name in ("eval_r1_sensor_to_text", "eval_r1_text_to_sensor"):
-            # Seven days in batches of six and one; the single one always finds itself.
+            # Seven days in batches of six and one; the single day always retrieves itself.
             assert 1 / 7 - 1e-4 <= entry[name] <= 1
             assert entry[name] * 7 == pytest.approx(round(entry[name] * 7), abs=1e-3)
 
 
-def test_tensorboard_is_the_default_and_takes_every_number(result: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+def test_tensorboard_is_default_and_logs_every_value(result: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     assert SensorLMTrainingArguments(output_dir=str(tmp_path), use_cpu=True).report_to == ["tensorboard"]
     (file,) = result[1].rglob("events.out.tfevents.*")
@@ -60,38 +60,38 @@ def test_tensorboard_is_the_default_and_takes_every_number(result: tuple[dict[st
 
 
 @pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
-def test_operations_follow_those_of_a_real_forward_pass(objective: str) -> None:
+def test_flops_match_measured_forward_pass(objective: str) -> None:
     config = SensorLMConfig.from_size(objective, "tiny", vocab_size=300, max_position_embeddings=64)
     model = pretraining_class(config)(config).requires_grad_(False).eval()
     flops = ForwardFlops(model)
-    model.set_attn_implementation("eager")  # torch does not count the fused attention of CPUs
+    model.set_attn_implementation("eager")  # torch does not count fused attention on CPUs
     for length in (5, 33, 64):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(torch.zeros(2, 1440, 26), None, torch.ones(2, length, dtype=torch.long), return_loss=False)
-        # Twice the rows are twice the operations, but for the similarities of the two rows.
+        # Twice as many rows take twice as many operations, except for the similarities between the two rows.
         assert 2 * flops(length) == pytest.approx(counter.get_total_flops(), rel=1e-3)
 
 
-def test_operations_of_a_tower_by_hand() -> None:
+def test_tower_flops_by_hand() -> None:
     layers = [1, 3]
     totals = []
     for count in layers:
         config = SensorLMConfig.from_size("siglip", "tiny", vocab_size=300, sensor_config={"num_hidden_layers": count})
         totals.append(ForwardFlops(SensorLMModel(config))(16))
-    # A layer of width D on K tokens: four projections, two products of attention, two layers of the MLP (4 D wide).
+    # A layer of width D on K tokens: four projections, two attention products, two MLP layers (width 4 D).
     tokens, width = 144, 192
     layer = 2 * tokens * width * (4 * width + 2 * tokens + 8 * width)
     assert totals[1] - totals[0] == pytest.approx(2 * layer, rel=1e-6)
 
 
-def test_a_device_has_a_rate() -> None:
+def test_matmul_rate() -> None:
     before = torch.get_rng_state()
     rate = matmul_rate(torch.device("cpu"), torch.float32)
     assert rate > 1e8
-    assert torch.equal(torch.get_rng_state(), before), "measuring must not draw the numbers of the run"
+    assert torch.equal(torch.get_rng_state(), before), "measuring must not change the random state of the run"
 
 
-def test_the_progress_bar_shows_the_newest_numbers() -> None:
+def test_progress_bar_shows_latest_values() -> None:
     out = io.StringIO()
     bar = RichProgress(Console(file=out, force_terminal=True, width=160))
     state = SimpleNamespace(is_world_process_zero=True, max_steps=4, global_step=1)
@@ -109,7 +109,7 @@ def test_the_progress_bar_shows_the_newest_numbers() -> None:
     assert "2/4" in text
 
 
-def test_other_processes_show_nothing() -> None:
+def test_progress_bar_is_hidden_on_other_processes() -> None:
     out = io.StringIO()
     bar = RichProgress(Console(file=out, force_terminal=True))
     state = SimpleNamespace(is_world_process_zero=False, max_steps=4, global_step=0)

@@ -1,4 +1,4 @@
-"""Whole runs: what they write, that they resume exactly, and what they refuse."""
+"""Complete runs: output files, exact resuming and validation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN: dict[str, Any] = {"save_strategy": "steps", "save_steps": 3, "eval_strategy
 
 @pytest.fixture(scope="module")
 def whole(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """An uninterrupted run of 20 steps, 5 an epoch, with checkpoints in the middle of epochs."""
+    """An uninterrupted run of 20 steps, 5 per epoch, with checkpoints in the middle of epochs."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, pretrain(options(cohort), arguments(folder, **RUN))
 
@@ -38,7 +38,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 
 def interrupt(folder: Path, target: Path, step: int) -> Path:
-    """Copies a run as it was when it was killed after the checkpoint of a step."""
+    """Copies the state of a run killed after the checkpoint of a step."""
     shutil.copytree(folder, target)
     for path in [*target.glob("model*.safetensors*"), target / "training.json"]:
         path.unlink()
@@ -48,7 +48,7 @@ def interrupt(folder: Path, target: Path, step: int) -> Path:
     return target
 
 
-def test_a_run_learns_and_tells_how(whole: tuple[Path, dict[str, Any]]) -> None:
+def test_run_learns_and_returns_metrics(whole: tuple[Path, dict[str, Any]]) -> None:
     folder, metrics = whole
     logs = history(folder)
     losses = [entry["loss"] for entry in logs if "loss" in entry]
@@ -56,14 +56,14 @@ def test_a_run_learns_and_tells_how(whole: tuple[Path, dict[str, Any]]) -> None:
     evaluations = [entry["eval_loss"] for entry in logs if "eval_loss" in entry]
     assert evaluations[-1] < evaluations[0]
     assert metrics["eval_loss"] > 0
-    # 20 days, 4 epochs of 5 whole batches
+    # 20 days, 4 epochs of 5 full batches
     assert (metrics["days_seen"], metrics["train_days"], metrics["seed"]) == (80, 20, 42)
     assert metrics["parameters"] == sum(p.numel() for p in load_pretrained(folder).parameters())
     assert metrics["options"]["objective"] == "coca"
-    assert "prompts" not in metrics["options"], "hundreds of lines that the task table holds already"
+    assert "prompts" not in metrics["options"], "prompts already in the task table should not be saved"
 
 
-def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) -> None:
+def test_output_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) -> None:
     folder, metrics = whole
     assert json.loads((folder / "training.json").read_text()) == metrics
     model, processor = AutoModelForMultimodalLM.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
@@ -77,7 +77,7 @@ def test_the_folder_is_a_model_repository(whole: tuple[Path, dict[str, Any]]) ->
 def test_every_checkpoint_loads_with_its_processor(whole: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = whole
     checkpoints = sorted(folder.glob("checkpoint-*"))
-    assert len(checkpoints) == 7  # of 20 steps, every third and the last
+    assert len(checkpoints) == 7  # every third of 20 steps, and the last
     days = simulate_days(2)
     for checkpoint in checkpoints:
         model, processor = (
@@ -92,12 +92,12 @@ def test_every_checkpoint_loads_with_its_processor(whole: tuple[Path, dict[str, 
 
 
 @pytest.mark.parametrize("step", [3, 9])
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+def test_resumed_run_matches_uninterrupted_run(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, step: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, metrics = whole
     killed = interrupt(folder, tmp_path / "run", step)
-    # What the kill left of the next checkpoint: weights, but nothing to go on from.
+    # An incomplete next checkpoint left by the kill: weights, but no trainer state.
     shutil.copytree(killed / f"checkpoint-{step}", killed / f"checkpoint-{step + 1}")
     (killed / f"checkpoint-{step + 1}" / "trainer_state.json").write_text('{"global_step": ')
     with caplog.at_level(logging.WARNING):
@@ -108,25 +108,25 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert resumed["eval_loss"] == metrics["eval_loss"]
     assert resumed["days_seen"] == metrics["days_seen"]
-    # The mean over the whole run, not over what came after the interruption.
+    # The mean over the whole run, not only after the interruption.
     assert resumed["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-4)
     logged = max(e["seconds"] for e in history(killed)[: step + 1] if "seconds" in e)
     assert resumed["train_runtime"] > logged
 
 
-def test_resuming_a_finished_run_gives_the_same_model(
+def test_resuming_finished_run_gives_same_model(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
 ) -> None:
     folder, metrics = whole
     again = shutil.copytree(folder, tmp_path / "run")
-    # Steps 19 and 20 once more, from the checkpoint of step 18.
+    # Repeats steps 19 and 20 from the checkpoint of step 18.
     resumed = pretrain(options(cohort), arguments(again, **RUN), resume=True)
     expected, found = load_file(folder / "model.safetensors"), load_file(again / "model.safetensors")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert resumed["eval_loss"] == metrics["eval_loss"]
 
 
-def test_resuming_a_run_whose_last_checkpoint_is_its_end_trains_no_more(cohort: Path, tmp_path: Path) -> None:
+def test_resuming_from_final_checkpoint_does_not_train(cohort: Path, tmp_path: Path) -> None:
     given = {"save_strategy": "epoch", "num_train_epochs": 2}
     metrics = pretrain(options(cohort), arguments(tmp_path, **given))
     first = load_file(tmp_path / "model.safetensors")
@@ -139,13 +139,13 @@ def test_resuming_a_run_whose_last_checkpoint_is_its_end_trains_no_more(cohort: 
     assert resumed["train_loss"] == pytest.approx(metrics["train_loss"], abs=1e-4)
 
 
-def test_resuming_without_a_checkpoint_begins(cohort: Path, tmp_path: Path) -> None:
+def test_resuming_without_checkpoint_starts_from_scratch(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint-7").mkdir()  # killed before anything was written
     metrics = pretrain(options(cohort), arguments(tmp_path, max_steps=1), resume=True)
     assert metrics["days_seen"] == 4
 
 
-def test_the_last_complete_checkpoint_is_that_of_the_latest_step(tmp_path: Path) -> None:
+def test_last_complete_checkpoint(tmp_path: Path) -> None:
     assert last_complete_checkpoint(tmp_path) is None
     for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11", "checkpoint-best", "checkpoint-12.old"):
         (tmp_path / name).mkdir()
@@ -161,7 +161,7 @@ def test_every_objective_trains(cohort: Path, tmp_path: Path, objective: str) ->
     assert load_pretrained(tmp_path).config.objective == objective
 
 
-def test_weights_are_saved_in_the_type_that_is_asked_for(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_save_dtype(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
     model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     model.generation_config.max_new_tokens = 17
@@ -171,10 +171,10 @@ def test_weights_are_saved_in_the_type_that_is_asked_for(whole: tuple[Path, dict
     assert all(torch.equal(saved[name], exact[name].bfloat16()) for name in exact)
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
     assert load_pretrained(tmp_path).generation_config.max_new_tokens == 17
-    assert next(model.parameters()).dtype is torch.float32, "the model in use keeps its type"
+    assert next(model.parameters()).dtype is torch.float32, "the model in memory should keep its dtype"
 
 
-def test_a_model_is_saved_to_a_string_or_a_path(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_save_to_string_or_path(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
     model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     for target in (str(tmp_path / "new" / "text"), tmp_path / "new" / "path"):
@@ -186,7 +186,7 @@ def test_a_model_is_saved_to_a_string_or_a_path(whole: tuple[Path, dict[str, Any
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_saving_over_a_model_leaves_none_of_its_weights(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_saving_removes_weights_of_previous_model(whole: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = whole
     model, processor = load_pretrained(folder), AutoProcessor.from_pretrained(folder)
     (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"old")
@@ -202,12 +202,10 @@ def test_saving_over_a_model_leaves_none_of_its_weights(whole: tuple[Path, dict[
     assert not list(tmp_path.glob("*partial*"))
 
 
-def test_a_run_starts_from_the_weights_and_words_of_another_model(
-    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
-) -> None:
+def test_init_from_uses_weights_and_tokenizer(whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path) -> None:
     folder, _ = whole
     given = options(cohort, init_from=str(folder), config_overrides={})
-    # A rate of zero shows what the run began with.
+    # A learning rate of zero preserves the initial weights.
     pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
     expected, found = load_file(folder / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -217,7 +215,7 @@ def test_a_run_starts_from_the_weights_and_words_of_another_model(
     assert "started_from" not in record["started_from"]
 
 
-def test_captions_longer_than_the_first_model_reads_give_it_further_positions(
+def test_init_from_extends_positions_for_longer_captions(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
 ) -> None:
     folder, _ = whole
@@ -233,7 +231,7 @@ def test_captions_longer_than_the_first_model_reads_give_it_further_positions(
 
 
 @pytest.mark.parametrize("objective", ["clip", "cap"])
-def test_a_run_starts_from_a_model_of_another_objective(
+def test_init_from_another_objective(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, objective: str
 ) -> None:
     folder, _ = whole
@@ -251,9 +249,7 @@ def test_a_run_starts_from_a_model_of_another_objective(
     assert all(torch.equal(expected[name], found[name]) for name in shared)
 
 
-def test_a_run_may_weigh_the_losses_otherwise_than_the_one_before(
-    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
-) -> None:
+def test_init_from_with_other_loss_weights(whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path) -> None:
     folder, _ = whole
     given = options(cohort, init_from=str(folder), config_overrides={"caption_loss_weight": 0.5})
     pretrain(given, arguments(tmp_path, max_steps=1, learning_rate=0.0))
@@ -265,7 +261,7 @@ def test_a_run_may_weigh_the_losses_otherwise_than_the_one_before(
     assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
 
 
-def test_a_dataset_without_validation_trains_without_evaluation(
+def test_dataset_without_validation_skips_evaluation(
     cohort: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_days(simulate_days(4), tmp_path / "days")
@@ -278,23 +274,19 @@ def test_a_dataset_without_validation_trains_without_evaluation(
     assert metrics["days_seen"] == 8
 
 
-def test_a_dataset_smaller_than_a_batch_is_counted_as_what_it_is(cohort: Path, tmp_path: Path) -> None:
+def test_days_seen_for_dataset_smaller_than_batch(cohort: Path, tmp_path: Path) -> None:
     metrics = pretrain(options(cohort), arguments(tmp_path, per_device_train_batch_size=64, num_train_epochs=2))
     assert metrics["days_seen"] == 40
 
 
 @pytest.mark.parametrize("wrong", [{"rope": 3}, {"rope_theta": -1}, {"patch_minutes": 7}])
-def test_a_configuration_that_cannot_be_leaves_nothing_behind(
-    cohort: Path, tmp_path: Path, wrong: dict[str, Any]
-) -> None:
+def test_invalid_configuration_leaves_no_files(cohort: Path, tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         pretrain(options(cohort, config_overrides={**SHAPE, **wrong}), arguments(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_holds_a_run_is_not_overwritten(
-    whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path
-) -> None:
+def test_existing_run_is_not_overwritten(whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path) -> None:
     folder, _ = whole
     with pytest.raises(FileExistsError, match="Resume the run"):
         pretrain(options(cohort), arguments(folder))
@@ -317,7 +309,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(
         ({"max_text_length": 48}, "max_position_embeddings was 64 and is 48"),
     ],
 )
-def test_a_run_is_not_resumed_as_another_model(
+def test_resuming_with_other_model_raises(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
     killed = interrupt(whole[0], tmp_path / "run", 3)
@@ -342,7 +334,7 @@ def test_a_run_is_not_resumed_as_another_model(
         ({"objective": "cap", "contrast_only": ("high_level_summary_caption",)}, "has no contrastive loss"),
     ],
 )
-def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str, Any], words: str) -> None:
+def test_out_of_range_options_raise_before_loading(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         PretrainOptions(**change)
 
@@ -358,14 +350,16 @@ def test_options_out_of_range_say_so_before_anything_is_loaded(change: dict[str,
         ({"config_overrides": {"width": 3}}, "Neither SensorLMConfig nor its towers have a field 'width'"),
     ],
 )
-def test_options_that_other_parts_refuse(cohort: Path, tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_options_validated_by_components_raise(
+    cohort: Path, tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         pretrain(options(cohort, **change), arguments(tmp_path / "run"))
     assert not list(tmp_path.glob("run/model*"))
 
 
 @pytest.mark.parametrize("frozen", [{"freeze": ("text",)}, {"lora": ("sensor",)}])
-def test_further_positions_that_nothing_would_train_are_refused(
+def test_additional_positions_that_stay_untrained_raise(
     whole: tuple[Path, dict[str, Any]], cohort: Path, tmp_path: Path, frozen: dict[str, Any]
 ) -> None:
     given = options(cohort, init_from=str(whole[0]), config_overrides={}, max_text_length=65, **frozen)
@@ -373,9 +367,7 @@ def test_further_positions_that_nothing_would_train_are_refused(
         pretrain(given, arguments(tmp_path))
 
 
-def test_processes_that_have_not_joined_are_refused(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_process_group_raises(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     args = arguments(tmp_path)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match=r"2 processes were started .* in a process group of 1.* --use_cpu"):
@@ -383,7 +375,7 @@ def test_processes_that_have_not_joined_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dataset_without_a_training_split_is_refused(tmp_path: Path, cohort: Path) -> None:
+def test_dataset_without_training_split_raises(tmp_path: Path, cohort: Path) -> None:
     write_days(simulate_days(2), tmp_path / "days", split="test")
     with pytest.raises(ValueError, match="has the splits test, but no `train` split"):
         pretrain(options(tmp_path / "days"), arguments(tmp_path / "run"))

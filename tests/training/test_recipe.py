@@ -1,4 +1,4 @@
-"""The recipe of the release, each part against a computation by hand."""
+"""The release recipe, with each part compared with a hand computation."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def trainer(processor: SensorLMProcessor, folder: Path, **values: Any) -> Sensor
     )
 
 
-def test_defaults_are_those_of_the_release(tmp_path: Path) -> None:
+def test_defaults_match_release(tmp_path: Path) -> None:
     args = arguments(tmp_path)
     assert (args.learning_rate, args.weight_decay, args.max_grad_norm) == (5e-4, 1e-4, 1.0)
     assert (args.adam_beta1, args.adam_beta2, args.adam_epsilon) == (0.9, 0.999, 1e-8)
     assert (args.schedule, args.schedule_timescale) == ("rsqrt", 10_000)
     assert args.get_warmup_steps(1000) == 200
     assert args.cooldown_ratio == 0.2
-    assert not args.bf16, "a CPU computes in float32 unless told otherwise"
+    assert not args.bf16, "a CPU should use float32 by default"
     assert arguments(tmp_path, use_cpu=False).bf16 == has_bfloat16()
     assert arguments(tmp_path, bf16=True).bf16
 
 
-def test_two_steps_of_the_optimiser_by_hand(processor: SensorLMProcessor, tmp_path: Path) -> None:
+def test_two_optimiser_steps_by_hand(processor: SensorLMProcessor, tmp_path: Path) -> None:
     run = trainer(processor, tmp_path, learning_rate=0.01, weight_decay=0.1)
     optimizer = run.create_optimizer()
     model = run.model
@@ -106,11 +106,11 @@ def test_gradients_are_clipped_to_norm_one(processor: SensorLMProcessor, tmp_pat
     run.__class__ = Watching
     run.train()
     logged = [entry["grad_norm"] for entry in run.state.log_history if "grad_norm" in entry]
-    assert min(logged) > 1, "there was nothing to clip"
+    assert min(logged) > 1, "the gradient norm should exceed the limit"
     assert norms == pytest.approx([1.0, 1.0], rel=1e-4)
 
 
-def test_rates_of_a_run_by_hand(processor: SensorLMProcessor, tmp_path: Path) -> None:
+def test_learning_rates_of_a_run_by_hand(processor: SensorLMProcessor, tmp_path: Path) -> None:
     run = trainer(
         processor,
         tmp_path,
@@ -122,16 +122,14 @@ def test_rates_of_a_run_by_hand(processor: SensorLMProcessor, tmp_path: Path) ->
     )
     run.train()
     logged = [entry["learning_rate"] for entry in run.state.log_history if "learning_rate" in entry]
-    # Two steps of warm-up, flat to step 4, then 1 / sqrt(step), with a linear end over two steps. What is logged with a
-    # step is the rate that it used.
+    # Two warm-up steps, constant until step 4, then 1 / sqrt(step), with a linear cool-down over two steps. The logged
+    # rate is the one that the step used.
     decay = [math.sqrt(4 / max(4, step)) for step in range(1, 11)]
     factors = [0.5, 1, 1, 1, 1, 1, 1, 1, 1, 0.5]
     assert logged == pytest.approx([0.1 * d * f for d, f in zip(decay, factors, strict=True)])
 
 
-def test_bfloat16_computes_in_half_precision_and_keeps_float32_weights(
-    processor: SensorLMProcessor, tmp_path: Path
-) -> None:
+def test_bfloat16_keeps_float32_weights(processor: SensorLMProcessor, tmp_path: Path) -> None:
     run = trainer(processor, tmp_path, max_steps=1, bf16=True, per_device_train_batch_size=4, logging_steps=1)
     types: set[torch.dtype] = set()
     run.model.sensor_model.encoder.layers[0].mlp.fc1.register_forward_hook(lambda m, i, output: types.add(output.dtype))
@@ -153,12 +151,12 @@ def test_bfloat16_computes_in_half_precision_and_keeps_float32_weights(
         ({"max_hours": 0}, "`max_hours` must be above 0, got 0"),
     ],
 )
-def test_arguments_out_of_range_are_named(tmp_path: Path, values: dict[str, Any], words: str) -> None:
+def test_out_of_range_arguments_raise(tmp_path: Path, values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         arguments(tmp_path, **values)
 
 
-def test_settings_that_would_train_another_loss_are_refused(
+def test_settings_that_change_the_loss_raise(
     processor: SensorLMProcessor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     args = arguments(tmp_path, loss_exchange="ring")

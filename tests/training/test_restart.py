@@ -1,4 +1,4 @@
-"""Runs that are killed, stopped or starved of disk, and go on."""
+"""Runs that resume after being killed, stopped or running out of disk space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def uninterrupted(processor: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def assert_same_run(result: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Bitwise: numbers as they were logged, and every weight."""
+    """Compares the logged values and all weights exactly."""
     assert curve(result) == curve(expected)
     assert {
         name for name, weight in result["weights"].items() if not torch.equal(weight, expected["weights"][name])
@@ -44,14 +44,14 @@ def assert_same_run(result: dict[str, Any], expected: dict[str, Any]) -> None:
     ("where", "step", "goes_on_from"),
     [("step", 5, 4), ("step", 1, None), ("checkpoint", 4, 2), ("evaluation", 4, 2), ("step", 4, 2)],
 )
-def test_a_killed_run_goes_on_as_if_it_had_not_been(
+def test_killed_run_resumes_identically(
     uninterrupted: dict[str, Any], processor: Path, tmp_path: Path, where: str, step: int, goes_on_from: int | None
 ) -> None:
-    assert train(tmp_path, processor, die=(where, step), **DROPOUT) == [], "it was not killed"
+    assert train(tmp_path, processor, die=(where, step), **DROPOUT) == [], "the run was not killed"
     checkpoint = last_complete_checkpoint(tmp_path)
     assert checkpoint == (None if goes_on_from is None else tmp_path / f"checkpoint-{goes_on_from}")
     if where == "checkpoint":
-        assert list((tmp_path / PARTIAL).glob("checkpoint-4/*.safetensors")), "nothing was being written"
+        assert list((tmp_path / PARTIAL).glob("checkpoint-4/*.safetensors")), "no checkpoint was being written"
         assert not (tmp_path / "checkpoint-4").exists()
     (result,) = train(tmp_path, processor, resume=True, **DROPOUT)
     assert_same_run(result, uninterrupted)
@@ -60,7 +60,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
 
 
 @pytest.mark.parametrize("world", [1, 2])
-def test_a_killed_run_goes_on_in_its_stream(processor: Path, tmp_path: Path, world: int) -> None:
+def test_killed_streaming_run_resumes(processor: Path, tmp_path: Path, world: int) -> None:
     shards = tmp_path / "days"
     write_days(days(DAYS, 0), shards, days_per_shard=3)
     options = {"stream": str(shards), **DROPOUT}
@@ -70,13 +70,11 @@ def test_a_killed_run_goes_on_in_its_stream(processor: Path, tmp_path: Path, wor
     results = train(tmp_path / "killed", processor, world, resume=True, **options)
     for result, wanted in zip(results, expected, strict=True):
         assert_same_run(result, wanted)
-        # What was seen before is not read again.
+        # Batches seen before the kill are not read again.
         assert result["seen"] == wanted["seen"][4:]
 
 
-def test_a_run_that_is_asked_to_end_saves_and_goes_on(
-    uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
-) -> None:
+def test_run_saves_on_sigterm_and_resumes(uninterrupted: dict[str, Any], processor: Path, tmp_path: Path) -> None:
     (result,) = train(tmp_path, processor, die=("term", 3), **DROPOUT)
     assert result["reason"] == "SIGTERM"
     assert result["step"] == 3
@@ -85,9 +83,7 @@ def test_a_run_that_is_asked_to_end_saves_and_goes_on(
     assert_same_run(result, uninterrupted)
 
 
-def test_a_run_whose_time_is_up_saves_and_goes_on(
-    uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
-) -> None:
+def test_run_saves_at_time_limit_and_resumes(uninterrupted: dict[str, Any], processor: Path, tmp_path: Path) -> None:
     (result,) = train(tmp_path, processor, max_hours=1e-9, **DROPOUT)
     assert result["step"] == 1
     assert result["reason"] == "the time limit of 1e-09 hours (--max_hours) was reached"
@@ -96,14 +92,12 @@ def test_a_run_whose_time_is_up_saves_and_goes_on(
 
 
 @pytest.mark.parametrize("strategy", ["steps", "epoch"])
-def test_the_last_of_max_steps_is_saved(processor: Path, tmp_path: Path, strategy: str) -> None:
+def test_last_step_of_max_steps_is_saved(processor: Path, tmp_path: Path, strategy: str) -> None:
     train(tmp_path, processor, max_steps=1, save_strategy=strategy, save_steps=100)
     assert last_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-1"
 
 
-def test_a_loss_that_is_not_a_number_ends_the_run_before_its_gradients_are_used(
-    uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
-) -> None:
+def test_nan_loss_stops_before_optimiser_step(uninterrupted: dict[str, Any], processor: Path, tmp_path: Path) -> None:
     (result,) = train(tmp_path, processor, poison=4, **DROPOUT)
     assert result["error"].startswith(
         "FloatingPointError: The loss became nan in step 4; its gradients were discarded."
@@ -114,22 +108,20 @@ def test_a_loss_that_is_not_a_number_ends_the_run_before_its_gradients_are_used(
     assert_same_run(result, uninterrupted)
 
 
-def test_a_loss_that_is_not_a_number_in_the_first_step_says_that_nothing_is_saved(
-    processor: Path, tmp_path: Path
-) -> None:
+def test_nan_loss_at_first_step_reports_no_checkpoint(processor: Path, tmp_path: Path) -> None:
     (result,) = train(tmp_path, processor, poison=1)
     assert "There is no checkpoint in" in result["error"]
 
 
 def full_disk_run(rank: int, folder: str, processor: str) -> None:
-    """Trains where the third checkpoint's files no longer fit; runs in a process of its own."""
+    """Trains with too little disk space for the third checkpoint; runs in a subprocess."""
     import run_cases
 
     original = run_cases.Dying._save_checkpoint
 
     def starved(self: Any, model: Any, trial: Any) -> None:
         if self.state.global_step == 4:
-            # The system refuses writes beyond this size, as a full disk does.
+            # Writes beyond this size fail, as on a full disk.
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
         try:
             original(self, model, trial)
@@ -140,7 +132,7 @@ def full_disk_run(rank: int, folder: str, processor: str) -> None:
     run_cases.run(0, 1, 0, folder, processor, dropout=0.1)
 
 
-def test_a_full_disk_ends_the_run_and_names_the_last_checkpoint(
+def test_full_disk_stops_run_and_reports_last_checkpoint(
     uninterrupted: dict[str, Any], processor: Path, tmp_path: Path
 ) -> None:
     from distributed_parity import start
@@ -156,7 +148,7 @@ def test_a_full_disk_ends_the_run_and_names_the_last_checkpoint(
     assert_same_run(result, uninterrupted)
 
 
-def test_the_best_checkpoint_is_named_as_it_lies(processor: Path, tmp_path: Path) -> None:
+def test_best_checkpoint_path_exists(processor: Path, tmp_path: Path) -> None:
     train(tmp_path, processor, load_best_model_at_end=True, metric_for_best_model="eval_loss")
     for checkpoint in tmp_path.glob("checkpoint-*"):
         best = json.loads((checkpoint / "trainer_state.json").read_text())["best_model_checkpoint"]

@@ -1,4 +1,4 @@
-"""The schedule and the parameter groups against hand computation."""
+"""The schedule and parameter groups, compared with hand computations."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from sensorlm_hf.training.schedule import RsqrtSchedule, parameter_groups
 def test_schedule_by_hand() -> None:
     schedule = RsqrtSchedule(total_steps=10, warmup_steps=2, cooldown_steps=2, timescale=4)
     expected = [
-        0.5,  # warm-up: first of two steps
+        0.5,  # first of two warm-up steps
         1.0,
         1.0,
-        1.0,  # step 4 of timescale 4: still flat
+        1.0,  # step 4 of timescale 4: still constant
         math.sqrt(4 / 5),
         math.sqrt(4 / 6),
         math.sqrt(4 / 7),
         math.sqrt(4 / 8),
-        math.sqrt(4 / 9),  # two of two cool-down steps are left
+        math.sqrt(4 / 9),  # two of two cool-down steps remain
         math.sqrt(4 / 10) / 2,
     ]
     assert [schedule(step) for step in range(10)] == pytest.approx(expected)
     assert schedule(10) == 0.0
 
 
-def test_schedule_without_warmup_and_cooldown_is_flat_before_the_timescale() -> None:
+def test_schedule_without_warmup_and_cooldown_is_constant_until_timescale() -> None:
     schedule = RsqrtSchedule(total_steps=5, warmup_steps=0, cooldown_steps=0)
     assert [schedule(step) for step in range(5)] == [1.0] * 5
 
 
-def test_schedule_refuses_an_empty_run() -> None:
+def test_schedule_rejects_empty_run() -> None:
     with pytest.raises(ValueError, match="total_steps=0"):
         RsqrtSchedule(0, 0, 0)
 
 
-def test_only_weight_matrices_decay() -> None:
+def test_weight_decay_applies_only_to_matrices() -> None:
     module = torch.nn.Module()
     module.linear = torch.nn.Linear(3, 2)
     module.norm = torch.nn.LayerNorm(2)
@@ -68,8 +68,8 @@ def test_only_weight_matrices_decay() -> None:
 
 
 @pytest.mark.parametrize("kind", [SensorLMModel, SensorLMForConditionalGeneration, SensorLMForSensorClassification])
-def test_in_a_whole_model_only_maps_decay(kind: type[torch.nn.Module]) -> None:
-    """Positions, tokens, the class token and the queries that pool are tables of vectors, whatever their rank."""
+def test_weight_decay_in_full_model_applies_only_to_linear_weights(kind: type[torch.nn.Module]) -> None:
+    """Position and token embeddings, the class token and pooling queries are excluded, whatever their rank."""
     config = SensorLMConfig.from_size(
         "coca", "tiny", hidden_size=32, intermediate_size=32, num_attention_heads=2, classifier_pooling="attentive"
     )

@@ -1,4 +1,4 @@
-"""The warm-up of the text tower: what it changes, what it leaves alone, and that it learns."""
+"""Text tower warm-up: trained and unchanged parameters, and learning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPE: dict[str, Any] = {"embed_statistics": True, "rope_theta": 10_000.0, "max_
 def warm_up(
     processor: SensorLMProcessor, days: list[SensorDay], objective: str = "coca", **changes: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Returns a model as it was, the same after the warm-up, and the record."""
+    """Returns the initial model, the model after warm-up, and the record."""
     before = tiny_model(processor, objective, **SHAPE)
     model = copy.deepcopy(before)
     values = {"steps": 12, "batch_size": 8, "learning_rate": 3e-3, "muon_learning_rate": 3e-3, "num_workers": 0}
@@ -35,7 +35,7 @@ def warm_up(
 
 
 @pytest.mark.parametrize("objective", ["clip", "siglip", "coca"])
-def test_texts_and_statistics_learn_and_all_else_stays(processor, simulated, objective):
+def test_warmup_trains_only_text_and_statistics(processor, simulated, objective):
     before, model, record = warm_up(processor, simulated, objective)
     changed = {
         name
@@ -51,7 +51,7 @@ def test_texts_and_statistics_learn_and_all_else_stays(processor, simulated, obj
     assert record["days_seen"] == 96
 
 
-def test_captions_are_told_apart_by_their_numbers(processor, simulated):
+def test_warmup_distinguishes_captions_by_numbers(processor, simulated):
     before, model, record = warm_up(
         processor, simulated, steps=120, learning_rate=1e-2, muon_learning_rate=1e-2, progress=False
     )
@@ -62,11 +62,11 @@ def test_captions_are_told_apart_by_their_numbers(processor, simulated):
         )
     assert last < 0.7 * first
     assert record["final_accuracy"] > 2 / 8
-    assert record["final_loss"] < 2.0794  # of a blind guess among eight
+    assert record["final_loss"] < 2.0794  # chance level among eight
 
 
 @pytest.mark.parametrize("objective", ["siglip", "coca"])
-def test_the_loss_is_that_of_the_objective(processor, simulated, objective):
+def test_warmup_loss_matches_objective(processor, simulated, objective):
     model = tiny_model(processor, objective, **SHAPE).base_model.eval()
     batch = SensorLMCollator(processor, NUMBERS, max_length=LENGTH)(simulated[:6])
     statistics = model.sensor_model.statistics(batch["sensor_values"], batch["sensor_mask"]).sum(dim=1)
@@ -86,7 +86,7 @@ def test_the_loss_is_that_of_the_objective(processor, simulated, objective):
     torch.testing.assert_close(cosines, sensor @ text.T)
 
 
-def test_the_same_seed_gives_the_same_result_in_any_number_of_workers(processor, simulated):
+def test_result_depends_on_seed_but_not_num_workers(processor, simulated):
     _, one, record = warm_up(processor, simulated)
     for workers, seed, same in ((0, 0, True), (2, 0, True), (0, 1, False)):
         _, other, again = warm_up(processor, simulated, num_workers=workers, seed=seed)
@@ -96,14 +96,14 @@ def test_the_same_seed_gives_the_same_result_in_any_number_of_workers(processor,
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_mode_of_the_model_stays(processor, simulated, training):
+def test_model_mode_is_preserved(processor, simulated, training):
     model = tiny_model(processor, **SHAPE).train(training)
     collator = SensorLMCollator(processor, NUMBERS, max_length=LENGTH)
     warm_up_text_tower(model, SensorDayDataset(simulated), collator, steps=1, batch_size=4, num_workers=0)
     assert all(module.training == training for module in model.modules())
 
 
-def test_the_temperature_stays_within_its_limit(processor, simulated):
+def test_temperature_is_clamped(processor, simulated):
     model = tiny_model(processor, "clip", **SHAPE)
     with torch.no_grad():
         model.logit_scale.fill_(6.0)
@@ -112,7 +112,7 @@ def test_the_temperature_stays_within_its_limit(processor, simulated):
     assert model.logit_scale.item() <= math.log(100) + 1e-6
 
 
-def test_models_that_cannot_be_warmed_up_are_refused(processor, simulated):
+def test_unsupported_models_raise(processor, simulated):
     collator = SensorLMCollator(processor, NUMBERS, max_length=LENGTH)
     days = SensorDayDataset(simulated)
     for model in (tiny_model(processor, "coca", max_position_embeddings=LENGTH), tiny_model(processor, "cap", **SHAPE)):

@@ -1,4 +1,4 @@
-"""Runs that log to trackio and to wandb, without a network."""
+"""Runs that log to trackio and wandb, without network access."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trackio_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_trackio_takes_every_number(cohort: Path, tmp_path: Path, trackio_folder: Path) -> None:
+def test_trackio_logs_every_value(cohort: Path, tmp_path: Path, trackio_folder: Path) -> None:
     pytest.importorskip("trackio")
     import trackio
     from trackio.sqlite_storage import SQLiteStorage
@@ -51,7 +51,7 @@ def wandb_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 def records(file: Path) -> Iterator[bytes]:
-    """Records of a file of wandb, which are those of LevelDB's log: blocks of 32 kB, and pieces with a header of 7."""
+    """Records of a wandb file in LevelDB log format: 32 kB blocks of chunks with a 7-byte header."""
     data, place, record = file.read_bytes(), 7, b""
     while place < len(data):
         if 32768 - place % 32768 < 7:
@@ -60,17 +60,17 @@ def records(file: Path) -> Iterator[bytes]:
         _, size, kind = struct.unpack_from("<IHB", data, place)
         record += data[place + 7 : place + 7 + size]
         place += 7 + size
-        if kind in (1, 4):  # whole, or the last piece
+        if kind in (1, 4):  # a complete record, or its last chunk
             yield record
             record = b""
 
 
-def test_wandb_takes_every_number(cohort: Path, tmp_path: Path, wandb_folder: Path) -> None:
+def test_wandb_logs_every_value(cohort: Path, tmp_path: Path, wandb_folder: Path) -> None:
     import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
     run(cohort, tmp_path / "run", "wandb")
-    wandb.teardown()  # its service has written everything once it has ended
+    wandb.teardown()  # the service has written everything once it has exited
     (file,) = wandb_folder.glob("offline-run-*/*.wandb")
     entries: list[dict[str, Any]] = []
     for data in records(file):

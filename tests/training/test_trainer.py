@@ -1,4 +1,4 @@
-"""The trainer: what it optimises, in which order it sees days, what it logs."""
+"""The trainer: optimisation, data order and logging."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def make_trainer(
         ("coca", {"contrastive_loss", "caption_loss", "logit_scale"}),
     ],
 )
-def test_the_log_tells_the_parts_of_the_loss(
+def test_log_contains_loss_components(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], objective: str, parts: set[str]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, objective, max_steps=2, eval_strategy="steps", eval_steps=1)
@@ -58,7 +58,7 @@ def test_the_log_tells_the_parts_of_the_loss(
     assert [entry["step"] for entry in logs] == [1, 2]
     for entry in logs:
         assert {"contrastive_loss", "caption_loss", "logit_scale"} & set(entry) == parts
-        # Of two parts, the caption's weighs twice as much by default; one part alone is the loss.
+        # The caption loss has twice the weight by default; a single component is the loss itself.
         weight = 2 if objective == "coca" else 1
         expected = entry.get("contrastive_loss", 0) + weight * entry.get("caption_loss", 0)
         assert entry["loss"] == pytest.approx(expected, abs=2e-4)
@@ -68,7 +68,7 @@ def test_the_log_tells_the_parts_of_the_loss(
     assert not any(name in entry for entry in evaluations for name in parts)
 
 
-def test_the_parts_are_means_over_the_steps_since_the_last_entry(
+def test_logged_loss_components_are_means_since_last_entry(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     each = make_trainer(tmp_path, processor, simulated, max_steps=4, logging_steps=1)
@@ -81,10 +81,10 @@ def test_the_parts_are_means_over_the_steps_since_the_last_entry(
         assert double == pytest.approx([sum(single[:2]) / 2, sum(single[2:]) / 2], abs=2e-4)
 
 
-def test_gradients_accumulate_to_the_mean_over_the_small_batches(
+def test_gradient_accumulation_averages_micro_batches(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
-    """One step over three small batches against the mean of their gradients, taken by hand."""
+    """Compares one step over three micro-batches with the mean of their gradients."""
     rate = 0.5
     trainer = make_trainer(
         tmp_path,
@@ -110,7 +110,9 @@ def test_gradients_accumulate_to_the_mean_over_the_small_batches(
             torch.testing.assert_close(after, before - rate * before.grad, rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_only_weight_matrices_decay(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+def test_weight_decay_applies_only_to_matrices(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, weight_decay=0.1)
     groups = trainer.create_optimizer().param_groups
     names = {id(parameter): name for name, parameter in trainer.model.named_parameters()}
@@ -119,12 +121,12 @@ def test_only_weight_matrices_decay(tmp_path: Path, processor: SensorLMProcessor
     assert decayed | plain == set(names.values())
     assert {"sensorlm.logit_scale", "sensorlm.sensor_model.head.probe", "decoder.pooler.query"} <= plain
     assert "sensorlm.sensor_model.embeddings.patch_embedding.weight" in decayed
-    assert trainer.create_optimizer() is trainer.optimizer, "it is made once"
+    assert trainer.create_optimizer() is trainer.optimizer, "the optimiser should be created once"
     assert isinstance(trainer.optimizer, torch.optim.AdamW)
     assert groups[0]["betas"] == (0.9, 0.999)
 
 
-def test_the_rate_follows_the_schedule_of_the_release(
+def test_learning_rate_follows_release_schedule(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, max_steps=10, learning_rate=1e-3, schedule_timescale=4.0)
@@ -134,7 +136,7 @@ def test_the_rate_follows_the_schedule_of_the_release(
     assert rates == pytest.approx([1e-3 * schedule(step) for step in range(10)])
 
 
-def test_a_schedule_of_transformers_can_be_had_instead(
+def test_transformers_schedule_can_be_used(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     changes = {"schedule": "transformers", "lr_scheduler_type": "linear", "warmup_steps": 0, "max_steps": 4}
@@ -144,7 +146,7 @@ def test_a_schedule_of_transformers_can_be_had_instead(
     assert rates == pytest.approx([1e-3, 7.5e-4, 5e-4, 2.5e-4])
 
 
-def test_days_of_one_person_are_kept_apart(
+def test_days_of_one_subject_are_in_different_batches(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, per_device_train_batch_size=3, data_seed=9)
@@ -159,7 +161,7 @@ def test_days_of_one_person_are_kept_apart(
     assert plain._sampler is None
 
 
-def test_each_epoch_draws_other_captions_and_a_second_run_the_same(
+def test_captions_vary_by_epoch_and_are_reproducible(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     def seen() -> list[list[str]]:
@@ -181,7 +183,7 @@ def test_each_epoch_draws_other_captions_and_a_second_run_the_same(
     assert seen() == [first, second]
 
 
-def test_evaluation_sees_the_same_captions_every_time(
+def test_evaluation_captions_are_deterministic(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, collator={"modality_dropout": 0.9, "event_crop": 0.9})
@@ -190,12 +192,12 @@ def test_evaluation_sees_the_same_captions_every_time(
     assert trainer.data_collator is training
     assert all(torch.equal(one[name], two[name]) for name in one)
     expected = trainer.evaluation_collator(simulated[:4])
-    assert torch.equal(one["sensor_mask"], expected["sensor_mask"]), "nothing is left out of evaluation days"
+    assert torch.equal(one["sensor_mask"], expected["sensor_mask"]), "evaluation days should not be augmented"
     assert captions_of(processor, one) == captions_of(processor, expected)
     assert trainer.evaluate()["eval_loss"] == trainer.evaluate()["eval_loss"]
 
 
-def test_without_an_evaluation_collator_that_of_training_is_taken(
+def test_evaluation_collator_defaults_to_training_collator(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated)
@@ -203,7 +205,9 @@ def test_without_an_evaluation_collator_that_of_training_is_taken(
     assert trainer.get_eval_dataloader().collate_fn is trainer.data_collator
 
 
-def test_evaluation_keeps_no_logits(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+def test_evaluation_does_not_keep_logits(
+    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
+) -> None:
     trainer = make_trainer(tmp_path, processor, simulated)
     loss, logits, labels = trainer.prediction_step(trainer.model, trainer.data_collator(simulated[:3]), False)
     assert loss.ndim == 0
@@ -211,13 +215,13 @@ def test_evaluation_keeps_no_logits(tmp_path: Path, processor: SensorLMProcessor
     assert labels is None
 
 
-def test_the_time_and_loss_of_a_whole_run(
+def test_time_and_loss_cover_whole_run(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated)
     assert trainer.run_metrics() == {}, "nothing was logged"
     trainer.train()
-    # As a checkpoint brings it along: a run of four steps in 100 s, then one of two more.
+    # As restored from a checkpoint: four steps in 100 s, then two more steps.
     trainer.state.log_history = [
         {"loss": 4.0, "step": 3, "seconds": 60.0},
         {"eval_loss": 9.0, "step": 3},
@@ -230,9 +234,7 @@ def test_the_time_and_loss_of_a_whole_run(
     assert 130 <= told["train_runtime"] < 190
 
 
-def test_compute_loss_gives_the_outputs_when_asked(
-    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
-) -> None:
+def test_compute_loss_return_outputs(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
     trainer = make_trainer(tmp_path, processor, simulated)
     batch = trainer.data_collator(simulated[:3])
     loss, outputs = trainer.compute_loss(trainer.model, batch, return_outputs=True)
@@ -240,7 +242,7 @@ def test_compute_loss_gives_the_outputs_when_asked(
     assert torch.equal(trainer.compute_loss(trainer.model, batch), loss)
 
 
-def test_captions_that_say_the_same_reach_the_loss_as_positives(
+def test_equivalent_captions_are_positives_in_loss(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, objective="clip")
@@ -251,7 +253,7 @@ def test_captions_that_say_the_same_reach_the_loss_as_positives(
     assert losses[0] != pytest.approx(losses[1])
 
 
-def test_the_temperature_is_limited_after_each_step(
+def test_temperature_is_clamped_after_each_step(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, "clip", max_steps=2)
@@ -263,16 +265,14 @@ def test_the_temperature_is_limited_after_each_step(
     assert max(logged) <= 100.001
 
 
-def test_a_model_without_a_loss_is_refused(
-    tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]
-) -> None:
+def test_model_without_loss_raises(tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
     captioner = tiny_model(processor, "cap")
     with pytest.raises(ValueError, match="SensorLMModel of objective 'cap' has no loss"):
         SensorLMTrainer(model=captioner.base_model, args=arguments(tmp_path))
 
 
 @pytest.mark.parametrize("objective", ["clip", "cap", "coca"])
-def test_an_evaluation_over_processes_scores_the_labels_of_the_batch(
+def test_distributed_evaluation_uses_batch_labels(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], objective: str
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, objective)
@@ -287,7 +287,7 @@ def test_an_evaluation_over_processes_scores_the_labels_of_the_batch(
 
 
 @pytest.mark.parametrize("workers", [2])
-def test_workers_change_nothing(
+def test_result_does_not_depend_on_num_workers(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], workers: int
 ) -> None:
     options = {"modality_dropout": 0.3, "event_crop": 0.3}
@@ -302,7 +302,7 @@ def test_workers_change_nothing(
         assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_the_sampler_deals_out_global_batches(
+def test_sampler_distributes_global_batches(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SensorLMTrainingArguments, "world_size", property(lambda self: 2))
@@ -312,7 +312,7 @@ def test_the_sampler_deals_out_global_batches(
         assert trainer._sampler.batch_size == 8
 
 
-def test_the_loss_goes_down(
+def test_loss_decreases(
     tmp_path: Path, processor: SensorLMProcessor, simulated: list[SensorDay], caplog: pytest.LogCaptureFixture
 ) -> None:
     trainer = make_trainer(tmp_path, processor, simulated, num_train_epochs=8)

@@ -1,4 +1,4 @@
-"""Tiny models, days and arguments for the tests of training."""
+"""Tiny models, days and arguments for the training tests."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SHAPE: dict[str, Any] = {
     "num_decoder_layers": 1,
     "num_caption_queries": 4,
 }
-"""A model of some ten thousand weights beside its embeddings, which takes milliseconds a step."""
+"""A model of about ten thousand weights besides its embeddings, with steps of a few milliseconds."""
 
 TEXT_LENGTH = 64
 
 
 def options(data: str | Path, objective: str = "coca", **overrides: Any) -> PretrainOptions:
-    """Options of a run that takes a second."""
+    """Options for a run that takes about a second."""
     values: dict[str, Any] = {
         "objective": objective,
         "size": "tiny",
@@ -40,7 +40,7 @@ def options(data: str | Path, objective: str = "coca", **overrides: Any) -> Pret
 
 
 def arguments(folder: Path, **overrides: Any) -> SensorLMTrainingArguments:
-    """Arguments of a run on the CPU that is silent and saves nothing unless told to."""
+    """Arguments for a silent CPU run that saves nothing by default."""
     values: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": 4,
@@ -58,7 +58,7 @@ def arguments(folder: Path, **overrides: Any) -> SensorLMTrainingArguments:
 
 
 def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int = 0, **overrides: Any) -> Any:
-    """A random model that fits a processor."""
+    """A random model matching a processor."""
     torch.manual_seed(seed)
     extractor: SensorLMFeatureExtractor = processor.feature_extractor
     config = SensorLMConfig.from_size(
@@ -76,5 +76,5 @@ def tiny_model(processor: SensorLMProcessor, objective: str = "coca", seed: int 
 
 
 def captions_of(processor: SensorLMProcessor, batch: dict[str, Any]) -> list[str]:
-    """The captions of a collated batch, as the tokenizer reads them back."""
+    """The decoded captions of a collated batch."""
     return processor.batch_decode(batch["input_ids"], skip_special_tokens=True)

@@ -1,4 +1,4 @@
-"""Apple Health exports: synthetic files in the true format."""
+"""Apple Health exports: synthetic files in the real format."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read_one(path: Path, **options: Any) -> SensorDay:
     return day
 
 
-def test_records_become_minutes_of_the_local_day(tmp_path: Path) -> None:
+def test_records_are_averaged_per_local_minute(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         heart(60, "2024-05-01 08:00:05"),
@@ -85,7 +85,7 @@ def test_records_become_minutes_of_the_local_day(tmp_path: Path) -> None:
     assert read_one(path, timezone="America/New_York").channel("HR")[120] == 63.0
 
 
-def test_steps_are_spread_and_two_devices_do_not_double_them(tmp_path: Path) -> None:
+def test_steps_are_spread_over_minutes_and_not_double_counted(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         *(heart(70, f"2024-05-01 08:{minute:02d}:00") for minute in (0, 5, 10, 40)),
@@ -100,7 +100,7 @@ def test_steps_are_spread_and_two_devices_do_not_double_them(tmp_path: Path) -> 
     steps = read_one(path, report=report).channel("steps")
     assert steps[480:491].tolist() == [0, 30, 60, 0, 0, 0, 0, 0, 0, 0, 0]
     assert steps[530] == 20.0
-    assert np.isnan(steps[500])  # 30 minutes without a heart rate: not worn, as far as anyone can tell
+    assert np.isnan(steps[500])  # 30 minutes without a heart rate: assumed not worn
     counted = {code: report.count(code) for code in report.notes}
     assert counted == {
         "steps-listed-twice": 1,
@@ -110,7 +110,7 @@ def test_steps_are_spread_and_two_devices_do_not_double_them(tmp_path: Path) -> 
     }
 
 
-def test_sleep_of_two_devices_is_one_night_and_bed_alone_counts_too(tmp_path: Path) -> None:
+def test_sleep_is_merged_across_devices_and_includes_in_bed(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         heart(50, "2024-05-02 03:00:00"),
@@ -132,7 +132,7 @@ def test_sleep_of_two_devices_is_one_night_and_bed_alone_counts_too(tmp_path: Pa
     assert np.isnan(light[500])
 
 
-def test_workouts_follow_the_rules_of_logs(tmp_path: Path) -> None:
+def test_workouts_follow_log_rules(tmp_path: Path) -> None:
     entered = '<MetadataEntry key="HKWasUserEntered" value="1"/>'
     path = write(
         tmp_path,
@@ -155,13 +155,13 @@ NEW_YORK, TOKYO = "America/New_York", "Asia/Tokyo"
 
 
 def trip(folder: Path) -> Path:
-    """Nights in Berlin, New York (from 2 May) and Tokyo (from 5 May); dates as a phone in Berlin exports them."""
+    """Nights in Berlin, New York (from 2 May) and Tokyo (from 5 May), with dates as exported by a phone in Berlin."""
     hours = [f"2024-05-{day:02d} {hour:02d}:30:00" for day in range(1, 8) for hour in range(24)]
     return write(
         folder,
         *(heart(50 + int(hour[8:10]), hour) for hour in hours),
         quantity("RestingHeartRate", 61, "count/min", "2024-05-04 05:00:00"),  # 3 May, 23:00 in New York
-        sleep("AsleepCore", "2024-05-05 17:00:00", "2024-05-05 23:00:00", zone=TOKYO),  # the file is not in order
+        sleep("AsleepCore", "2024-05-05 17:00:00", "2024-05-05 23:00:00", zone=TOKYO),  # the file is not sorted
         sleep("AsleepCore", "2024-05-01 00:00:00", "2024-05-01 07:00:00"),
         sleep("AsleepCore", "2024-05-03 05:00:00", "2024-05-03 12:00:00", zone=NEW_YORK),
         workout("Running", "2024-05-04 13:00:00", "2024-05-04 13:30:00", zoned(NEW_YORK)),
@@ -174,32 +174,32 @@ def zoned(zone: str, *, typed: bool = False) -> str:
     return f'<MetadataEntry key="HKTimeZone" value="{zone}"/>{entered}'
 
 
-def test_days_follow_the_zones_that_records_name(tmp_path: Path) -> None:
+def test_days_follow_time_zones_in_records(tmp_path: Path) -> None:
     report = ReadReport()
     days = list(read_apple_health(trip(tmp_path), BERLIN, report=report))
     starts = [day.start.isoformat(timespec="minutes") for day in days]
     assert starts == [
         "2024-05-01T00:00+02:00",
         "2024-05-02T00:00+02:00",
-        "2024-05-03T00:00-04:00",  # six hours later: the first night in New York began at 23:00 of 2 May
+        "2024-05-03T00:00-04:00",  # six hours later: the first night in New York began at 23:00 on 2 May
         "2024-05-04T00:00-04:00",
         "2024-05-05T00:00-04:00",
-        "2024-05-06T00:00+09:00",  # eleven hours after the one before
+        "2024-05-06T00:00+09:00",  # eleven hours after the previous one
         "2024-05-07T00:00+09:00",
         "2024-05-08T00:00+09:00",
     ]
     assert [day.start.tzinfo.key for day in days] == [BERLIN] * 2 + [NEW_YORK] * 3 + [TOKYO] * 3  # type: ignore[union-attr]
     nights = [[(e.label, e.start_minute) for e in day.events_of("sleep")] for day in days]
-    assert nights[2] == [("sleep", -60)]  # 23:00 of the evening before
+    assert nights[2] == [("sleep", -60)]  # 23:00 the evening before
     assert nights[5] == [("sleep", 0)]  # midnight in Tokyo
     assert [day.labels for day in days if day.labels] == [{"resting_heart_rate": 61.0}]
-    assert days[2].labels  # by New York's calendar
-    assert days[3].channel("HR")[30] == 54.0  # 00:30 in New York is 06:30 in Berlin, of the same day
+    assert days[2].labels  # the date in New York
+    assert days[3].channel("HR")[30] == 54.0  # 00:30 in New York is 06:30 in Berlin on the same day
     assert report.notes["zone-changes"].examples == [f"2024-05-02T23:00 {NEW_YORK}", f"2024-05-06T00:00 {TOKYO}"]
     assert report.notes["zone-unknown"].examples == ["Mars/Olympus"]
 
 
-def test_the_zone_may_be_found_or_overruled(tmp_path: Path) -> None:
+def test_timezone_is_inferred_or_overridden(tmp_path: Path) -> None:
     path = trip(tmp_path)
     named = list(read_apple_health(path, BERLIN, subject_id="p"))
     assert list(read_apple_health(path, subject_id="p")) == named
@@ -228,7 +228,7 @@ def test_units_are_converted(tmp_path: Path) -> None:
     assert day.channel("eda_level_real")[482] == 4.0
 
 
-def test_the_folder_and_the_zip_give_the_same_days_whatever_the_language(tmp_path: Path) -> None:
+def test_folder_and_zip_match_in_any_language(tmp_path: Path) -> None:
     folder = tmp_path / "apple_health_export"
     folder.mkdir()
     path = write(folder, heart(60, "2024-05-01 08:00:05"))
@@ -257,13 +257,13 @@ def test_the_folder_and_the_zip_give_the_same_days_whatever_the_language(tmp_pat
         (" <Record></Workout>\n", TAIL, r"line 9: not valid XML: mismatched tag"),
     ],
 )
-def test_damaged_files_are_named_with_their_line(tmp_path: Path, records: str, tail: str, message: str) -> None:
+def test_error_reports_file_and_line(tmp_path: Path, records: str, tail: str, message: str) -> None:
     path = write(tmp_path, records, tail=tail)
     with pytest.raises(ValueError, match=message):
         list(read_apple_health(path, BERLIN))
 
 
-def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
+def test_non_export_input_raises(tmp_path: Path) -> None:
     (tmp_path / "other.xml").write_text("<Other/>")
     with pytest.raises(FileNotFoundError, match="No Apple Health export"):
         read_apple_health(tmp_path, BERLIN)
@@ -281,7 +281,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
         list(read_apple_health(archive, BERLIN))
 
 
-def test_memory_does_not_follow_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_independent_of_file_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apple_health, "_BATCH", 500)
     monkeypatch.setattr(apple_health_files, "_CHUNK_BYTES", 1 << 14)
 

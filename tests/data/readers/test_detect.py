@@ -1,4 +1,4 @@
-"""Finding out what a recording is."""
+"""Detection of the recording format."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table(path: Path) -> Path:
     return path
 
 
-def test_sources_are_told_apart(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
+def test_detect_source(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
     archive = tmp_path / "export.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("Takeout/Fitbit/heart_rate-2021-07-05.json", HEART)
@@ -47,7 +47,7 @@ def test_sources_are_told_apart(fitbit: Path, mmash: Path, tmp_path: Path) -> No
     assert detect_source(table(tmp_path / "day.csv")) == detect_source(tmp_path / "tables") == "table"
 
 
-def test_any_source_is_read(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
+def test_read_any(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
     (day,) = read_any(fitbit, timezone="Europe/Berlin", subject_id="me")
     assert (day.subject_id, day.channel("HR")[720]) == ("me", 61.0)
     assert list(read_any(str(fitbit), timezone="Europe/Berlin")) == list(read_fitbit(fitbit, "Europe/Berlin"))
@@ -64,7 +64,7 @@ def test_any_source_is_read(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
     assert len(list(read_any(np.zeros((2, 1440, 26))))) == 2
 
 
-def test_what_cannot_be_read_says_what_was_looked_for(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
+def test_read_any_rejects_unsupported_input(fitbit: Path, mmash: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Give the IANA name"):
         read_any(fitbit)
     with pytest.raises(ValueError, match="does not apply to MMASH"):
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_says_what_was_looked_for(fitbit: Path, mmash: Path,
         read_any({})  # type: ignore[arg-type]
 
 
-def test_every_kind_of_source_is_told_apart(tmp_path: Path) -> None:
+def test_detect_source_covers_every_kind(tmp_path: Path) -> None:
     folders = {}
     for kind, name, text in (
         ("e4", "s1/EDA.csv", "1680686620.0\n4.0\n1.0\n"),
@@ -107,7 +107,7 @@ def test_every_kind_of_source_is_told_apart(tmp_path: Path) -> None:
         read_any(folders["e4"], kind="garmin")
 
 
-def test_bad_tables_in_a_folder_may_be_passed_over(tmp_path: Path) -> None:
+def test_skip_bad_skips_unreadable_tables(tmp_path: Path) -> None:
     table(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("time,HR\nnoon,60\n")
     with pytest.raises(ValueError, match=r"b\.csv, line 2"):

@@ -1,4 +1,4 @@
-"""Empatica E4: synthetic sessions in the true format, and the recording where it is there."""
+"""Empatica E4: synthetic sessions in the real format, and a real recording if available."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROME = "Europe/Rome"
 
 
 def write_session(folder: Path, minutes: int = 4, start: float = START, **files: str) -> Path:
-    """A session as the E4 writes it: CRLF, a start row, a rate row, six decimals."""
+    """A session in E4 format: CRLF line endings, a start row, a rate row, six decimals."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     seconds = minutes * 60
@@ -44,11 +44,11 @@ def read_one(path: Path, **options: Any) -> Any:
     return day
 
 
-def test_signals_become_minutes_of_the_local_day(tmp_path: Path) -> None:
+def test_signals_are_averaged_per_local_minute(tmp_path: Path) -> None:
     report = ReadReport()
     day = read_one(write_session(tmp_path / "s01"), report=report, subject_id="p1")
     assert day.sample_id == "p1@2023-04-05T00:00+0200"
-    first = 11 * 60 + 24  # 11:23:40 local; 20 s of minute 11:23 are no minute
+    first = 11 * 60 + 24  # 11:23:40 local; minute 11:23 has only 20 s of data
     for key in ("log_energy", "eda_level_real", "wrist_temperatures", "HR"):
         assert np.flatnonzero(~np.isnan(day.channel(key))).tolist() == list(range(first, first + 4)), key
     assert day.channel("wrist_temperatures")[first] == np.float32(31.61)
@@ -62,7 +62,7 @@ def test_signals_become_minutes_of_the_local_day(tmp_path: Path) -> None:
     assert list(report.files_unused) == ["BVP.csv"]
 
 
-def test_beats_may_come_from_the_pulse_wave(tmp_path: Path) -> None:
+def test_beats_from_bvp(tmp_path: Path) -> None:
     pytest.importorskip("neurokit2")
     time = np.arange(4 * 60 * 64) / 64
     wave = 50 * np.exp(3 * (np.cos(2 * np.pi * time / 0.9) - 1))
@@ -71,7 +71,7 @@ def test_beats_may_come_from_the_pulse_wave(tmp_path: Path) -> None:
     assert day.channel("hrv_rr_median")[11 * 60 + 25] == pytest.approx(900, abs=2)
 
 
-def test_a_zip_a_folder_of_sessions_and_their_people(tmp_path: Path) -> None:
+def test_zip_session_folder_and_subject_ids(tmp_path: Path) -> None:
     write_session(tmp_path / "all" / "1680686620_A00204")
     write_session(tmp_path / "all" / "1680700000_A00204", start=START + 7200)
     write_session(tmp_path / "all" / "anna")
@@ -88,7 +88,7 @@ def test_a_zip_a_folder_of_sessions_and_their_people(tmp_path: Path) -> None:
     assert np.array_equal(single.values, read_one(tmp_path / "all" / "anna").values, equal_nan=True)
 
 
-def test_windows_start_where_asked(tmp_path: Path) -> None:
+def test_day_start(tmp_path: Path) -> None:
     folder = write_session(tmp_path / "s")
     assert read_one(folder, day_start="first").start.isoformat() == "2023-04-05T11:23:00+02:00"
     assert read_one(folder, day_start="11:00").channel("wrist_temperatures")[24] == np.float32(31.61)
@@ -106,7 +106,7 @@ def test_windows_start_where_asked(tmp_path: Path) -> None:
         ({"IBI": f"{START:f}, IBI\r\n5.0,0.8\r\n4.0,0.8"}, r"IBI\.csv, line 3: the offset is less"),
     ],
 )
-def test_damaged_files_are_named_with_their_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
+def test_error_reports_file_and_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
     write_session(tmp_path / "bad", **files)
     write_session(tmp_path / "good")
     with pytest.raises(ValueError, match=message):
@@ -116,7 +116,7 @@ def test_damaged_files_are_named_with_their_line(tmp_path: Path, files: dict[str
     assert report.count("bad-file") == 1
 
 
-def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
+def test_missing_arguments_and_sessions_raise(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="The E4 records in UTC"):
         read_e4(write_session(tmp_path / "s"))
     with pytest.raises(ValueError, match="'ibi' or 'bvp'"):
@@ -126,7 +126,7 @@ def test_what_is_missing_is_asked_for(tmp_path: Path) -> None:
         read_e4(tmp_path / "empty", ROME)
 
 
-def test_the_recording_agrees_with_pandas(real_data: Path) -> None:
+def test_real_recording_matches_pandas(real_data: Path) -> None:
     folder = real_data / "empatica_e4"
     day = read_one(folder)
     assert int(day.mask.any(axis=1).sum()) in (61, 62)

@@ -1,4 +1,4 @@
-"""EmbracePlus digital biomarkers: synthetic files in the true format, and the recordings where they are there."""
+"""EmbracePlus digital biomarkers: synthetic files in the real format, and real recordings if available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Cells = dict[int, Any]
 
 
 def write(folder: Path, kind: str, column: str, cells: Cells, reasons: Cells | None = None, who: str = "1-1-P") -> Path:
-    """A biomarker of a UTC date: all 1440 minutes, those without a cell empty."""
+    """A biomarker file for a UTC date: 1440 rows, empty where no cell is given."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"timestamp_unix,timestamp_iso,participant_full_id,{column},missing_value_reason"]
     for minute in range(1440):
@@ -32,7 +32,7 @@ def write(folder: Path, kind: str, column: str, cells: Cells, reasons: Cells | N
     return path
 
 
-def test_minutes_are_local_and_reasons_are_counted(tmp_path: Path) -> None:
+def test_minutes_are_local_and_missing_reasons_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "P" / "2026-05-16"
     write(folder, "pulse-rate", "pulse_rate_bpm", {600: 61, 601: 300}, {602: "worn_during_motion"})
     write(folder, "temperature", "temperature_celsius", {600: 31.25, 601: 31.5})
@@ -49,7 +49,7 @@ def test_minutes_are_local_and_reasons_are_counted(tmp_path: Path) -> None:
     assert report.files_unused == {"P/2026-05-16/met.csv": "no channel for it"}
 
 
-def test_minutes_hardly_worn_are_missing(tmp_path: Path) -> None:
+def test_minutes_with_low_wear_time_are_missing(tmp_path: Path) -> None:
     write(tmp_path, "wearing-detection", "wearing_detection_percentage", {600: 100, 601: 30, 602: 52})
     write(tmp_path, "eda", "eda_scl_usiemens", {600: 1.5, 601: 0.1, 602: 1.25})
     report = ReadReport()
@@ -73,7 +73,7 @@ def test_sleep_and_walks_become_events(tmp_path: Path) -> None:
     assert report.count("sleep-short") == 1
 
 
-def test_care_lab_names_and_two_participants(tmp_path: Path) -> None:
+def test_care_lab_file_names_with_two_participants(tmp_path: Path) -> None:
     folder = tmp_path / "participant_data" / "2026-05-16"
     for who in ("1-1-001", "1-1-002"):
         path = write(folder / who, "pulse-rate", "pulse_rate_bpm", {600: 61}, who=who)
@@ -82,7 +82,7 @@ def test_care_lab_names_and_two_participants(tmp_path: Path) -> None:
     assert {day.subject_id for day in read_embraceplus(tmp_path, "UTC", subject_id="me")} == {"me"}
 
 
-def test_damaged_files_are_named(tmp_path: Path) -> None:
+def test_error_reports_damaged_file(tmp_path: Path) -> None:
     path = write(tmp_path, "pulse-rate", "pulse_rate_bpm", {600: 61})
     write(tmp_path, "eda", "eda_scl_usiemens", {600: 1.5})
     text = path.read_text()
@@ -107,7 +107,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         read_embraceplus(tmp_path / "empty", "UTC")
 
 
-def test_the_recordings_agree_with_pandas(real_data: Path, tmp_path: Path) -> None:
+def test_real_recordings_match_pandas(real_data: Path, tmp_path: Path) -> None:
     root = real_data / "embraceplus" / "HN"
     days = list(read_embraceplus(root, MADRID))
     frames = [pd.read_csv(path) for path in sorted(root.rglob("pulse-rate.csv"))]

@@ -1,4 +1,4 @@
-"""Fitbit exports: synthetic files in the true formats, and the recordings where they are there."""
+"""Fitbit exports: synthetic files in the real formats, and real recordings if available."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write(folder: Path, files: dict[str, Any]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
             path.write_text(content, encoding="utf-8")
-        else:  # one entry a line, as Fitbit writes them
+        else:  # one entry per line, as in Fitbit exports
             path.write_text("[" + ",\n".join(json.dumps(entry) for entry in content) + "]", encoding="utf-8")
     return folder
 
@@ -75,7 +75,7 @@ def read_one(folder: Path, **options: Any) -> SensorDay:
     return days[0]
 
 
-def test_heart_rate_is_the_mean_of_a_minute_and_utc_becomes_local(tmp_path: Path) -> None:
+def test_heart_rate_is_averaged_per_minute_in_local_time(tmp_path: Path) -> None:
     # Berlin is at UTC+2 in July: 22:00 UTC is minute 0 of the next local day.
     night = utc(2021, 7, 4, 22)
     entries = [
@@ -89,12 +89,12 @@ def test_heart_rate_is_the_mean_of_a_minute_and_utc_becomes_local(tmp_path: Path
     assert [day.sample_id for day in days] == ["p1@2021-07-05T00:00+0200", "p1@2021-07-06T00:00+0200"]
     rate = days[0].channel("HR")
     assert rate[[0, 5, 1439]].tolist() == [63.0, 80.0, 100.0]
-    assert int(days[0].mask.sum()) == 3  # steps are not claimed where no steps file says anything
+    assert int(days[0].mask.sum()) == 3  # steps are missing without a steps file
     assert days[1].channel("HR")[0] == 55.0
     assert days[0].start.tzinfo == ZoneInfo(BERLIN)
 
 
-def test_samples_without_confidence_are_placeholders_unless_there_are_no_others(tmp_path: Path) -> None:
+def test_zero_confidence_samples_are_dropped_unless_all_are_zero(tmp_path: Path) -> None:
     noon = utc(2021, 7, 5, 10)
     entries = [heart(noon, 90, 2), heart(noon + timedelta(seconds=5), 70, 0), heart(noon + timedelta(minutes=1), 70, 0)]
     report = ReadReport()
@@ -128,7 +128,7 @@ def test_unlisted_steps_are_zero_only_where_the_device_was_worn(tmp_path: Path) 
     assert int((~np.isnan(values)).sum()) == 4
 
 
-def test_no_steps_are_invented_on_days_the_steps_files_say_nothing_about(tmp_path: Path) -> None:
+def test_steps_are_missing_on_days_without_steps_file(tmp_path: Path) -> None:
     files = {
         "heart_rate-2021-07-05.json": minutes_of_heart(utc(2021, 7, 5, 10), 3),
         "heart_rate-2021-07-06.json": minutes_of_heart(utc(2021, 7, 6, 10), 3),
@@ -139,7 +139,7 @@ def test_no_steps_are_invented_on_days_the_steps_files_say_nothing_about(tmp_pat
     assert not second.mask[:, second.schema.index("steps")].any()
 
 
-def test_a_minute_listed_twice_does_not_double_its_steps(tmp_path: Path) -> None:
+def test_duplicate_minutes_are_not_summed(tmp_path: Path) -> None:
     noon = utc(2021, 7, 5, 10)
     report = ReadReport()
     files = {
@@ -152,9 +152,7 @@ def test_a_minute_listed_twice_does_not_double_its_steps(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("date", "offset", "left_out"), [("2021-10-31", 2, 1), ("2021-03-28", 1, 0)])
-def test_days_of_25_and_23_hours_give_windows_that_start_on_the_clock(
-    tmp_path: Path, date: str, offset: int, left_out: int
-) -> None:
+def test_windows_start_at_midnight_after_clock_change(tmp_path: Path, date: str, offset: int, left_out: int) -> None:
     midnight = datetime.fromisoformat(date).replace(tzinfo=timezone.utc) - timedelta(hours=offset)
     hours = [midnight + timedelta(hours=h) for h in range(49)]
     report = ReadReport()
@@ -169,7 +167,7 @@ def test_days_of_25_and_23_hours_give_windows_that_start_on_the_clock(
     assert report.count("clock-change") == left_out
 
 
-def test_windows_may_start_at_any_time_of_the_day(tmp_path: Path) -> None:
+def test_day_start(tmp_path: Path) -> None:
     folder = write(tmp_path, {"heart_rate.json": [heart(utc(2021, 7, 5, 15, 59), 60), heart(utc(2021, 7, 5, 16), 70)]})
     first, second = read_fitbit(folder, BERLIN, day_start="18:00")
     assert first.start.isoformat() == "2021-07-04T18:00:00+02:00"
@@ -178,9 +176,9 @@ def test_windows_may_start_at_any_time_of_the_day(tmp_path: Path) -> None:
     assert second.channel("HR")[0] == 70.0
 
 
-def test_windows_may_start_with_the_recording(tmp_path: Path) -> None:
-    # A week in files of a day, out of which windows are given while later files are still to be read; two days of it
-    # are missing, and clocks go forward on the 28th.
+def test_day_start_first(tmp_path: Path) -> None:
+    # A week of daily files, whose windows are yielded before later files are read; two days are missing, and clocks go
+    # forward on the 28th.
     start = utc(2021, 3, 25, 7, 41)
     files: dict[str, Any] = {}
     for moment in (start + timedelta(minutes=10 * i) for i in range(7 * 144)):
@@ -203,7 +201,7 @@ def test_windows_may_start_with_the_recording(tmp_path: Path) -> None:
     assert [day.labels for day in days[:2]] == [{}, {"resting_heart_rate": 51.0}]
 
 
-def test_exercises_are_utc_and_sleep_is_local(tmp_path: Path) -> None:
+def test_exercises_use_utc_and_sleep_uses_local_time(tmp_path: Path) -> None:
     files = {
         "heart_rate-2020-07-05.json": minutes_of_heart(utc(2020, 7, 4, 14), 1440),
         "exercise-0.json": [exercise("Run", utc(2020, 7, 5, 4, 20, 30), 45.0)],
@@ -216,7 +214,7 @@ def test_exercises_are_utc_and_sleep_is_local(tmp_path: Path) -> None:
     assert (night.label, night.start_minute, night.end_minute) == ("sleep", 21, 426)
 
 
-def test_events_keep_their_true_edges_in_every_window_they_touch(tmp_path: Path) -> None:
+def test_events_keep_their_full_extent_in_each_overlapping_window(tmp_path: Path) -> None:
     files = {
         "heart_rate.json": minutes_of_heart(utc(2021, 7, 4, 10), 2880),
         "sleep.json": [sleep("2021-07-05T23:00:00.000", "2021-07-06T07:00:00.000")],
@@ -232,10 +230,10 @@ def test_sleep_across_a_clock_change_is_measured_in_elapsed_minutes(tmp_path: Pa
         "sleep.json": [sleep("2021-10-31T00:30:00.000", "2021-10-31T08:00:00.000")],
     }
     (night,) = read_one(write(tmp_path, files)).events
-    assert (night.start_minute, night.end_minute) == (30, 540)  # 7.5 hours on the clock, 8.5 slept
+    assert (night.start_minute, night.end_minute) == (30, 540)  # 7.5 hours of wall-clock time, 8.5 hours of sleep
 
 
-def test_naps_are_told_from_nights(tmp_path: Path) -> None:
+def test_naps_are_distinguished_from_nights(tmp_path: Path) -> None:
     files = {
         "heart_rate.json": minutes_of_heart(utc(2021, 7, 4, 22), 1440),
         "sleep.json": [
@@ -247,7 +245,7 @@ def test_naps_are_told_from_nights(tmp_path: Path) -> None:
     assert [e.label for e in read_one(write(tmp_path, files)).events] == ["sleep", "nap", "nap"]
 
 
-def test_impossible_logs_are_dropped_and_manual_and_overlapping_ones_kept_with_a_note(tmp_path: Path) -> None:
+def test_invalid_logs_are_dropped_and_manual_or_overlapping_logs_are_noted(tmp_path: Path) -> None:
     noon = utc(2021, 7, 5, 10)
     files = {
         "heart_rate.json": minutes_of_heart(noon, 5),
@@ -276,7 +274,7 @@ def test_impossible_logs_are_dropped_and_manual_and_overlapping_ones_kept_with_a
     assert "25 minutes" in report.notes["overlapping-log"].examples[0]
 
 
-def test_resting_heart_rate_is_a_label_and_empty_days_of_it_are_skipped(tmp_path: Path) -> None:
+def test_resting_heart_rate_label_skips_empty_days(tmp_path: Path) -> None:
     resting = [
         {"dateTime": "07/05/21 00:00:00", "value": {"date": "07/05/21", "value": 57.26, "error": 6.8}},
         {"dateTime": "07/06/21 00:00:00", "value": {"date": None, "value": 0.0, "error": 0.0}},
@@ -289,7 +287,7 @@ def test_resting_heart_rate_is_a_label_and_empty_days_of_it_are_skipped(tmp_path
     assert [day.labels for day in days] == [{"resting_heart_rate": 57.3}, {}]
 
 
-def test_hrv_rows_are_local_and_hold_for_five_minutes(tmp_path: Path) -> None:
+def test_hrv_rows_use_local_time_and_cover_five_minutes(tmp_path: Path) -> None:
     files = {
         f"{TREE}/heart_rate-2021-07-05.json": [heart(utc(2021, 7, 5, 10), 60)],
         "Takeout/Fitbit/Heart Rate Variability/Heart Rate Variability Details - 2021-07-05.csv": (
@@ -306,7 +304,7 @@ def test_hrv_rows_are_local_and_hold_for_five_minutes(tmp_path: Path) -> None:
     assert report.files_unused == {f"{TREE}/calories-2021-07-05.json": "no channel for it"}
 
 
-def test_stages_and_oxygen_fill_the_34_channel_schema(tmp_path: Path) -> None:
+def test_sleep_stages_and_spo2_fill_34_channel_schema(tmp_path: Path) -> None:
     levels = {
         "data": [
             {"dateTime": "2021-07-05T01:00:00.000", "level": "light", "seconds": 90},
@@ -325,14 +323,14 @@ def test_stages_and_oxygen_fill_the_34_channel_schema(tmp_path: Path) -> None:
     assert light[59:63].tolist() == [0.0, 1.0, 0.5, 0.0]
     assert deep[60:63].tolist() == [0.0, 0.5, 1.0]
     assert (wake[65], deep[65]) == (0.5, 0.5)
-    assert light[50] == deep[79] == 0.0  # worn, and not logged as asleep
+    assert light[50] == deep[79] == 0.0  # worn and not logged as asleep
     assert np.isnan(light[80])  # not worn
     assert day.channel("spo2")[60] == np.float32(96.4)
     assert np.isnan(day.channel("spo2")[61])
     assert report.count("spo2-placeholder") == 1
 
 
-def test_files_without_a_channel_in_the_schema_are_named(tmp_path: Path) -> None:
+def test_files_without_matching_channel_are_reported(tmp_path: Path) -> None:
     files = {
         "heart_rate.json": [heart(utc(2021, 7, 5, 10), 60)],
         "steps.json": [steps(utc(2021, 7, 5, 10), 5)],
@@ -346,7 +344,7 @@ def test_files_without_a_channel_in_the_schema_are_named(tmp_path: Path) -> None
     assert sorted(report.files_unused) == ["Minute SpO2 - 2021-07-05.csv", "steps.json"]
 
 
-def test_the_tree_its_zip_and_flat_files_give_the_same_days(tmp_path: Path) -> None:
+def test_folder_tree_zip_and_flat_files_match(tmp_path: Path) -> None:
     entries = {
         "heart_rate-2021-07-05.json": minutes_of_heart(utc(2021, 7, 5, 10), 30),
         "steps-2021-07-01.json": [steps(utc(2021, 7, 5, 10), 12)],
@@ -363,10 +361,10 @@ def test_the_tree_its_zip_and_flat_files_give_the_same_days(tmp_path: Path) -> N
     assert days[1] == days[2]
     assert np.array_equal(days[0][0].values, days[1][0].values, equal_nan=True)
     assert days[0][0].events == days[1][0].events
-    assert sorted(tmp_path.rglob("*")) == before  # nothing was unpacked
+    assert sorted(tmp_path.rglob("*")) == before  # the zip was not extracted
 
 
-def test_years_are_streamed_and_days_come_in_order(tmp_path: Path) -> None:
+def test_long_export_is_streamed_in_order(tmp_path: Path) -> None:
     start = utc(2021, 1, 1, 12)
     files = {
         f"heart_rate-{(start + timedelta(days=d)).date()}.json": [heart(start + timedelta(days=d), 50 + d)]
@@ -383,7 +381,7 @@ def test_years_are_streamed_and_days_come_in_order(tmp_path: Path) -> None:
         list(days)
 
 
-def test_bad_files_name_file_and_line_or_are_skipped_and_counted(tmp_path: Path) -> None:
+def test_bad_files_raise_with_location_or_are_skipped(tmp_path: Path) -> None:
     noon = utc(2021, 7, 5, 10)
     good = {"heart_rate-2021-07-05.json": minutes_of_heart(noon, 5)}
     wrong_time = [steps(noon, 1), steps(noon, 2)]
@@ -410,7 +408,7 @@ def test_bad_files_name_file_and_line_or_are_skipped_and_counted(tmp_path: Path)
         list(read_fitbit(tmp_path / "cut", BERLIN))
 
 
-def test_damaged_logs_are_named_and_skipped_as_a_whole(tmp_path: Path) -> None:
+def test_damaged_logs_raise_or_are_skipped_entirely(tmp_path: Path) -> None:
     noon = utc(2021, 7, 5, 10)
     endless = {**exercise("Run", noon, 1), "duration": None}
     broken = sleep("2021-07-05T01:00:00.000", "2021-07-05T09:00:00.000", levels={"data": [{"level": "deep"}]})
@@ -438,7 +436,7 @@ def test_damaged_logs_are_named_and_skipped_as_a_whole(tmp_path: Path) -> None:
         assert report.count("bad-file") == 1
 
 
-def test_half_a_zip_and_folders_without_fitbit_files_are_errors(tmp_path: Path) -> None:
+def test_truncated_zip_and_non_fitbit_folders_raise(tmp_path: Path) -> None:
     archive = tmp_path / "half.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr(f"{TREE}/heart_rate-2021-07-05.json", json.dumps(minutes_of_heart(utc(2021, 7, 5), 500)))
@@ -452,7 +450,7 @@ def test_half_a_zip_and_folders_without_fitbit_files_are_errors(tmp_path: Path) 
         read_fitbit(tmp_path / "other", BERLIN)
 
 
-def test_the_zone_is_required_and_misspellings_get_suggestions(tmp_path: Path) -> None:
+def test_timezone_is_required_and_typos_get_suggestions(tmp_path: Path) -> None:
     folder = write(tmp_path, {"heart_rate.json": minutes_of_heart(utc(2021, 7, 5), 5)})
     with pytest.raises(ValueError, match="UTC, but sleep in local time"):
         read_fitbit(folder)
@@ -464,9 +462,7 @@ def test_the_zone_is_required_and_misspellings_get_suggestions(tmp_path: Path) -
         read_fitbit(folder, BERLIN, day_start="24:00")
 
 
-def test_what_was_dropped_is_logged_when_nobody_asked_for_the_report(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_drops_are_logged_without_report(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = write(
         tmp_path,
         {
@@ -502,13 +498,13 @@ def days(real: tuple[dict[str, SensorDay], ReadReport]) -> dict[str, SensorDay]:
 
 
 class TestRealRecordings:
-    def test_each_file_of_heart_rate_is_a_local_day(self, recordings: Path, days: dict[str, SensorDay]) -> None:
+    def test_each_heart_rate_file_is_one_local_day(self, recordings: Path, days: dict[str, SensorDay]) -> None:
         names = sorted(p.stem.removeprefix("heart_rate-") for p in recordings.glob("heart_rate-*.json"))
         assert sorted(days) == names
         assert all((d.start.hour, d.start.minute, len(d)) == (0, 0, 1440) for d in days.values())
 
     @pytest.mark.parametrize("date", ["2020-05-09", "2020-07-05", "2020-07-16"])
-    def test_minutes_agree_with_pandas(self, recordings: Path, days: dict[str, SensorDay], date: str) -> None:
+    def test_minutes_match_pandas(self, recordings: Path, days: dict[str, SensorDay], date: str) -> None:
         frames = []
         for path in recordings.glob("heart_rate-*.json"):
             raw = pd.json_normalize(json.loads(path.read_text()))
@@ -525,7 +521,7 @@ class TestRealRecordings:
         expected_steps = np.where(np.isnan(listed) & ~np.isnan(expected), 0.0, listed)
         np.testing.assert_array_equal(days[date].channel("steps"), expected_steps)
 
-    def test_the_run_lies_where_heart_rate_and_steps_rise(self, recordings: Path, days: dict[str, SensorDay]) -> None:
+    def test_run_coincides_with_high_heart_rate_and_steps(self, recordings: Path, days: dict[str, SensorDay]) -> None:
         day = days["2020-07-05"]
         (run,) = [e for e in day.events_of("activity") if e.label == "running"]
         assert run.start_minute == 950  # logged at 05:50:30 UTC, 15:50:30 in Melbourne
@@ -538,7 +534,7 @@ class TestRealRecordings:
         others = np.delete(day.values[:, pace], slice(run.start_minute, run.end_minute))
         assert np.nanmean(others) < 20
 
-    def test_sleep_is_local_and_quiet(self, recordings: Path, days: dict[str, SensorDay]) -> None:
+    def test_sleep_is_local_with_low_heart_rate(self, recordings: Path, days: dict[str, SensorDay]) -> None:
         logged = pd.DataFrame(json.loads((recordings / "sleep.json").read_text())).set_index("dateOfSleep")
         edges = pd.to_datetime(logged.loc["2020-05-09", ["startTime", "endTime"]])
         expected = ((edges - pd.Timestamp("2020-05-09")) / pd.Timedelta("1min")).tolist()
@@ -547,12 +543,12 @@ class TestRealRecordings:
         for day in days.values():
             for event in day.events_of("sleep"):
                 low, high = max(event.start_minute, 0), min(event.end_minute, 1440)
-                if high < 1440:  # the first hour in bed is no slower than a quiet day
+                if high < 1440:  # the first hour in bed is near resting heart rate
                     awake = np.delete(day.channel("HR"), slice(low, high))
                     assert np.nanmean(day.channel("HR")[low:high]) < np.nanmean(awake)
                     assert np.nanmean(day.channel("steps")[low:high]) < 2
 
-    def test_the_manual_log_is_kept_and_noted(self, real: tuple[dict[str, SensorDay], ReadReport]) -> None:
+    def test_manual_log_is_kept_with_note(self, real: tuple[dict[str, SensorDay], ReadReport]) -> None:
         days, report = real
         assert [(e.label, e.duration) for e in days["2020-06-21"].events_of("activity")] == [("weight lifting", 225)]
         assert report.count("exercise-manual") == 1

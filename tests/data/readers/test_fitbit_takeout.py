@@ -1,4 +1,4 @@
-"""The newer Google Takeout tree: tables beside the JSON, temperature, skin conductance, altitude and moods."""
+"""The newer Google Takeout layout: CSV tables alongside JSON, temperature, skin conductance, altitude and moods."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def classic(stamp: str, bpm: int, confidence: int = 3) -> dict[str, Any]:
     return {"dateTime": stamp, "value": {"bpm": bpm, "confidence": confidence}}
 
 
-def test_tables_are_read_where_there_is_no_json(tmp_path: Path) -> None:
+def test_tables_are_read_without_json(tmp_path: Path) -> None:
     files = {
         f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:04Z,60.0", "2024-05-01T10:00:09Z,66"),
         f"{GOOGLE}/heart_rate_variability_2024-05-01.csv": (
@@ -65,7 +65,7 @@ def test_tables_are_read_where_there_is_no_json(tmp_path: Path) -> None:
     assert report.files_unused == {f"{GOOGLE}/gps_location_2024-05-01.csv": "reveals where the person was"}
 
 
-def test_json_goes_before_the_table_of_the_same_day(tmp_path: Path) -> None:
+def test_json_takes_precedence_over_table_of_same_day(tmp_path: Path) -> None:
     files = {
         f"{OLD}/heart_rate-2024-05-01.json": [classic("05/01/24 10:00:00", 60), classic("05/01/24 10:01:00", 70, 0)],
         f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:00Z,60", "2024-05-01T10:01:00Z,70"),
@@ -74,12 +74,12 @@ def test_json_goes_before_the_table_of_the_same_day(tmp_path: Path) -> None:
     report = ReadReport()
     first, second = read_fitbit(write(tmp_path, files), BERLIN, report=report)
     assert first.channel("HR")[720] == 60.0
-    assert np.isnan(first.channel("HR")[721])  # the table has the placeholder, but not that it is one
+    assert np.isnan(first.channel("HR")[721])  # the table contains the placeholder value without marking it as one
     assert second.channel("HR")[720] == 80.0
     assert list(report.files_unused) == [f"{GOOGLE}/heart_rate_2024-05-01.csv"]
 
 
-def test_watch_and_phone_do_not_double_the_steps(tmp_path: Path) -> None:
+def test_steps_from_watch_and_phone_are_not_double_counted(tmp_path: Path) -> None:
     files = {
         f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:04Z,60", "2024-05-01T10:02:04Z,60"),
         f"{GOOGLE}/steps_2024-05-01.csv": (
@@ -92,18 +92,18 @@ def test_watch_and_phone_do_not_double_the_steps(tmp_path: Path) -> None:
     assert report.count("steps-two-trackers") == 1
 
 
-def test_altitude_is_the_spread_of_a_steady_climb(tmp_path: Path) -> None:
+def test_altitude_std_of_steady_climb(tmp_path: Path) -> None:
     files = {
         f"{OLD}/heart_rate-2024-05-01.json": [classic("05/01/24 10:00:00", 60), classic("05/01/24 10:05:00", 60)],
         f"{OLD}/altitude-2024-05-01.json": [{"dateTime": "05/01/24 10:00:00", "value": "10"}],
     }
     spread = read_one(write(tmp_path, files)).channel("altim_std")
     assert spread[720] == pytest.approx(3.048 / math.sqrt(12), rel=1e-6)
-    assert spread[725] == 0.0  # worn, and no climb listed
+    assert spread[725] == 0.0  # worn, with no climb listed
     assert np.isnan(spread[721])
 
 
-def test_temperature_gets_its_baseline_from_the_nearest_night(tmp_path: Path) -> None:
+def test_temperature_baseline_comes_from_nearest_night(tmp_path: Path) -> None:
     header = (
         "type,sleep_start,sleep_end,temperature_samples,nightly_temperature,baseline_relative_sample_sum,"
         "baseline_relative_sample_sum_of_squares\n"
@@ -141,7 +141,7 @@ def test_conductance_and_moods(tmp_path: Path) -> None:
     assert "private" not in repr(day)
 
 
-def test_calories_go_to_a_schema_that_has_them(tmp_path: Path) -> None:
+def test_calories_fill_schema_with_calorie_channel(tmp_path: Path) -> None:
     schema = {
         "name": "energy",
         "channels": [
@@ -160,7 +160,7 @@ def test_calories_go_to_a_schema_that_has_them(tmp_path: Path) -> None:
     assert list(report.files_unused.values()) == ["no channel for it"]
 
 
-def test_the_zip_gives_the_same_days(tmp_path: Path) -> None:
+def test_zip_matches_folder(tmp_path: Path) -> None:
     files = {f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:04Z,60")}
     tree = write(tmp_path / "tree", files)
     with zipfile.ZipFile(tmp_path / "takeout.zip", "w") as packed:
@@ -180,7 +180,7 @@ def test_the_zip_gives_the_same_days(tmp_path: Path) -> None:
         ("Computed Temperature - 2024-05-01.csv", "sleep_start\n", r"line 1: lacks the columns temperature_samples"),
     ],
 )
-def test_damaged_tables_are_named_or_skipped(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_damaged_tables_raise_or_are_skipped(tmp_path: Path, name: str, content: str, message: str) -> None:
     folder = write(tmp_path, {name: content, f"{OLD}/heart_rate-2024-04-01.json": [classic("05/01/24 10:00:00", 60)]})
     with pytest.raises(ValueError, match=message):
         list(read_fitbit(folder, BERLIN))

@@ -1,4 +1,4 @@
-"""Zones, windows and sums per minute."""
+"""Time zones, windows and per-minute sums."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sensorlm_hf.data.readers.minutes import (
 ZONES = ["UTC", "Europe/Berlin", "Australia/Melbourne", "Asia/Kathmandu", "America/Sao_Paulo", "Australia/Lord_Howe"]
 
 
-def test_epoch_minutes_round_down_and_ends_up() -> None:
+def test_epoch_minutes_round_starts_down_and_ends_up() -> None:
     zone = ZoneInfo("Europe/Berlin")
     moment = datetime(2021, 7, 5, 12, 0, 30)
     minute = epoch_minute(datetime(2021, 7, 5, 10, tzinfo=timezone.utc))
@@ -36,7 +36,7 @@ def test_epoch_minutes_round_down_and_ends_up() -> None:
     assert moment_of(minute, zone).isoformat() == "2021-07-05T12:00:00+02:00"
 
 
-def test_a_midnight_that_a_clock_change_skips_starts_the_day_an_hour_later() -> None:
+def test_day_starts_an_hour_later_when_midnight_is_skipped() -> None:
     zone = ZoneInfo("America/Sao_Paulo")  # 2018-11-04 began at 01:00
     start = window_start(date(2018, 11, 4), 0, zone)
     assert moment_of(start, zone).isoformat() == "2018-11-04T01:00:00-02:00"
@@ -51,7 +51,7 @@ def test_a_midnight_that_a_clock_change_skips_starts_the_day_an_hour_later() -> 
     span=st.integers(0, 6000),
     day_start=st.integers(0, 1439),
 )
-def test_windows_cover_every_minute_but_the_25th_hours(zone: str, first: int, span: int, day_start: int) -> None:
+def test_windows_cover_every_minute_except_25th_hour(zone: str, first: int, span: int, day_start: int) -> None:
     windows = list(local_windows(first, first + span, day_start, ZoneInfo(zone)))
     covered = np.zeros(span + 1, dtype=bool)
     for start, left_out in windows:
@@ -59,7 +59,7 @@ def test_windows_cover_every_minute_but_the_25th_hours(zone: str, first: int, sp
         clock = moment_of(start, ZoneInfo(zone))
         assert left_out in (0, 30, 60)
         if clock.fold == 0 and (clock.hour * 60 + clock.minute) != day_start:
-            # Only a time that did not exist that day is not on the clock.
+            # The start differs from `day_start` only if that time did not exist on that day.
             naive = datetime(clock.year, clock.month, clock.day) + timedelta(minutes=day_start)
             assert (
                 naive.replace(tzinfo=ZoneInfo(zone)).astimezone(timezone.utc).astimezone(ZoneInfo(zone)).time()
@@ -70,16 +70,16 @@ def test_windows_cover_every_minute_but_the_25th_hours(zone: str, first: int, sp
 
 
 @pytest.mark.parametrize("text", ["24:00", "7", "07:60", "-1:00", "", "noon", None, 7])
-def test_day_starts_are_checked(text: object) -> None:
+def test_invalid_day_start_raises(text: object) -> None:
     with pytest.raises(ValueError, match="HH:MM"):
         parse_day_start(text)  # type: ignore[arg-type]
 
 
-def test_day_starts_are_read() -> None:
+def test_parse_day_start() -> None:
     assert [parse_day_start(t) for t in ("00:00", "6:05", "23:59")] == [0, 365, 1439]
 
 
-def test_zones_are_resolved_or_suggested() -> None:
+def test_resolve_timezone() -> None:
     assert resolve_timezone("Europe/Rome", "") == ZoneInfo("Europe/Rome")
     assert resolve_timezone(timezone.utc, "") is timezone.utc
     for wrong, meant in (("Melbourne", "Australia/Melbourne"), ("europe/rom", "Europe/Rome"), ("new york", "New_York")):
@@ -96,7 +96,7 @@ def test_zones_are_resolved_or_suggested() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_the_store_agrees_with_a_dictionary(data: st.DataObject) -> None:
+def test_store_matches_dict_reference(data: st.DataObject) -> None:
     store = MinuteStore(keep_largest=("largest",))
     held: dict[str, dict[int, list[float]]] = {"mean": {}, "largest": {}}
     for _ in range(data.draw(st.integers(1, 4))):
@@ -122,7 +122,7 @@ def test_the_store_agrees_with_a_dictionary(data: st.DataObject) -> None:
     assert store.span() == ((min(everything), max(everything)) if everything else None)
 
 
-def test_the_store_skips_nan_and_forgets() -> None:
+def test_store_skips_nan_and_drops_old_minutes() -> None:
     store = MinuteStore()
     assert store.add("a", np.array([5, 3000]), np.array([np.nan, 2.0])) == 0
     assert store.span() == (3000, 3000)

@@ -1,4 +1,4 @@
-"""MMASH: a synthetic person in the true format for each trap, and the recordings where they are there."""
+"""MMASH: synthetic subjects in the real format, one per edge case, and real recordings if available."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def person(
     moods: tuple[int, ...] = (30, 30, 30, 30, 30, 12, 12, 12, 12, 12),
     second_day: int = 2,
 ) -> Path:
-    """Writes a person: `monitor` (second, steps, HR), `beats` (second, interval in s), `diary` "code,start,end,day"."""
+    """Writes a user: `monitor` (second, steps, HR), `beats` (second, interval in s), `diary` "code,start,end,day"."""
     folder.mkdir(parents=True)
     name = {1: 1, 2: second_day}
     rows = monitor if monitor is not None else [(start + s, s % 2, 70.0) for s in range(seconds)]
@@ -64,7 +64,7 @@ def activities(day: SensorDay) -> list[tuple[str, int, int]]:
     return [(e.label, e.start_minute, e.end_minute) for e in day.events_of("activity")]
 
 
-def test_the_window_starts_with_the_recording_and_crosses_midnight(tmp_path: Path) -> None:
+def test_window_starts_with_recording_and_crosses_midnight(tmp_path: Path) -> None:
     start = 10 * 3600 + 7 * 60 + 12
     monitor = [(start + 60 * m + s, 1, 60.0 + m % 7) for m in range(1470) for s in (0, 20)]
     report = ReadReport()
@@ -80,7 +80,7 @@ def test_heart_rate_of_zero_is_missing_and_steps_are_summed(tmp_path: Path) -> N
     base = 10 * 3600
     monitor = [(base + s, 1 if s % 3 == 0 else 0, 80.0 if s < 30 else 0.0) for s in range(60)]
     monitor += [(base + 60 + s, 2, 0.0) for s in range(40)]
-    monitor += [(base + 120 + s, 2, 90.0) for s in range(29)]  # under 30 recorded seconds
+    monitor += [(base + 120 + s, 2, 90.0) for s in range(29)]  # fewer than 30 recorded seconds
     report = ReadReport()
     day = read_one(person(tmp_path / "user_1", monitor=monitor), report=report)
     assert day.channel("HR")[[0, 2]].tolist() == [80.0, 90.0]
@@ -90,7 +90,7 @@ def test_heart_rate_of_zero_is_missing_and_steps_are_summed(tmp_path: Path) -> N
     assert report.count("steps-short-minute") == 1
 
 
-def test_accelerometer_counts_never_fill_a_device_code_channel(tmp_path: Path) -> None:
+def test_accelerometer_counts_do_not_fill_device_channels(tmp_path: Path) -> None:
     report = ReadReport()
     day = read_one(person(tmp_path / "user_1"), report=report)
     codes = [i for i, channel in enumerate(day.schema) if channel.unit == "device code"]
@@ -99,7 +99,7 @@ def test_accelerometer_counts_never_fill_a_device_code_channel(tmp_path: Path) -
     assert report.count("accelerometer-scale") == 1
 
 
-def test_heart_rate_falls_back_on_beats_and_artefacts_are_left_out(tmp_path: Path) -> None:
+def test_heart_rate_falls_back_to_beats_without_artefacts(tmp_path: Path) -> None:
     base = 10 * 3600
     monitor = [(base + s, 0, 0.0) for s in range(60)]
     beats = [(base + s, 0.8) for s in range(40)] + [(base + 41, 0.2), (base + 44, 2.5), (base + 45, 6.5)]
@@ -110,7 +110,7 @@ def test_heart_rate_falls_back_on_beats_and_artefacts_are_left_out(tmp_path: Pat
     assert day.channel("hrv_percent_good")[0] == pytest.approx(40 * 0.8 / 300)
 
 
-def test_negative_day_numbers_are_the_second_day(tmp_path: Path) -> None:
+def test_negative_day_numbers_mean_second_day(tmp_path: Path) -> None:
     monitor = [(s, 0, 70.0) for s in (86390, 86395, 86400, 86465)]
     report = ReadReport()
     day = read_one(person(tmp_path / "user_8", monitor=monitor, second_day=-29), report=report)
@@ -120,14 +120,14 @@ def test_negative_day_numbers_are_the_second_day(tmp_path: Path) -> None:
     assert report.count("day-number") == 1
 
 
-def test_the_diary_and_its_traps(tmp_path: Path) -> None:
+def test_diary_edge_cases(tmp_path: Path) -> None:
     diary = (
         "2,10:00,10:25,1",
         "6,10:05,10:35,1",  # overlaps: kept
         "8,22:00,24:00,1",  # 24:00 is midnight
         "10,23:50,00:00,1",  # crosses midnight
         "3,13:20,11:40,1",  # would last 22 hours: dropped
-        "9,09:00,09:00,1",  # no time at all: dropped
+        "9,09:00,09:00,1",  # zero length: dropped
         "0,00:40,,2",  # no end: dropped
         "12,11:00,11:10,1",  # unknown: dropped
         "11,21:00,21:30,1",
@@ -158,7 +158,7 @@ def test_the_diary_and_its_traps(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_night_listed_under_the_day_on_which_it_ended_is_moved_back(tmp_path: Path) -> None:
+def test_night_listed_under_wake_day_is_shifted_back(tmp_path: Path) -> None:
     monitor = [(10 * 3600 + 60 * m, 0, 70.0) for m in range(1380)]  # until 9:00
     report = ReadReport()
     day = read_one(person(tmp_path / "user_9", monitor=monitor, diary=("0,23:40,05:05,2",)), report=report)
@@ -167,7 +167,7 @@ def test_a_night_listed_under_the_day_on_which_it_ended_is_moved_back(tmp_path: 
     assert report.count("log-day-shifted") == 1
 
 
-def test_sleep_comes_from_the_log_and_from_the_diary_only_where_the_log_is_silent(tmp_path: Path) -> None:
+def test_sleep_log_takes_precedence_over_diary(tmp_path: Path) -> None:
     monitor = [(10 * 3600 + 60 * m, 0, 70.0) for m in range(1400)]
     diary = ("0,00:10,07:00,2", "0,14:20,15:10,1")
     report = ReadReport()
@@ -184,7 +184,7 @@ def test_sleep_comes_from_the_log_and_from_the_diary_only_where_the_log_is_silen
     assert report.count("no-sleep-log") == 1
 
 
-def test_moods_compare_the_affects_and_scores_outside_their_scale_are_not_labels(tmp_path: Path) -> None:
+def test_moods_compare_affects_and_out_of_scale_scores_are_dropped(tmp_path: Path) -> None:
     monitor = [(10 * 3600 + 60 * m, 0, 70.0) for m in range(1400)]
     moods = (30, 20, 16, 0, 25, 12, 16, 21, 12, 20)
     report = ReadReport()
@@ -207,7 +207,7 @@ def test_moods_compare_the_affects_and_scores_outside_their_scale_are_not_labels
     assert report.count("score-out-of-scale") == 1
 
 
-def test_people_come_in_order_of_their_numbers_and_bad_ones_can_be_skipped(tmp_path: Path) -> None:
+def test_subjects_are_sorted_numerically_and_bad_ones_can_be_skipped(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         person(tmp_path / f"user_{number}")
     (tmp_path / "notes").mkdir()
@@ -221,7 +221,7 @@ def test_people_come_in_order_of_their_numbers_and_bad_ones_can_be_skipped(tmp_p
     assert report.count("bad-file") == 1
 
 
-def test_damaged_tables_name_file_line_and_column(tmp_path: Path) -> None:
+def test_error_reports_file_line_and_column(tmp_path: Path) -> None:
     cases = {
         "RR.csv": (",ibi_s,day\n1,0.8,1\n", r"RR\.csv, line 1: lacks the column time"),
         "Activity.csv": (",Activity,Start,End,Day\n0,2,10:00,10:20,1\n1,14,10:00,10:20,1\n", r"line 3.*0 to 12.*'14'"),
@@ -238,7 +238,7 @@ def test_damaged_tables_name_file_line_and_column(tmp_path: Path) -> None:
             list(read_mmash(folder))
 
 
-def test_missing_folders_and_people_without_minutes(tmp_path: Path) -> None:
+def test_missing_folders_and_subjects_without_minutes(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no MMASH folder"):
         read_mmash(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"Actigraph\.csv"):
@@ -268,7 +268,7 @@ def days(real: tuple[dict[str, SensorDay], ReadReport]) -> dict[str, SensorDay]:
 
 
 class TestRealRecordings:
-    def test_every_person_has_one_nearly_full_window(self, days: dict[str, SensorDay]) -> None:
+    def test_every_subject_has_one_nearly_full_window(self, days: dict[str, SensorDay]) -> None:
         assert list(days) == [f"user_{n}" for n in range(1, 13)]
         for day in days.values():
             assert 9 <= day.start.hour <= 10
@@ -276,7 +276,7 @@ class TestRealRecordings:
             assert len(day.events_of("mood")) >= 4  # some began after 10:00
 
     @pytest.mark.parametrize("who", ["user_1", "user_8"])
-    def test_minute_heart_rate_agrees_with_pandas(self, recordings: Path, days: dict[str, SensorDay], who: str) -> None:
+    def test_minute_heart_rate_matches_pandas(self, recordings: Path, days: dict[str, SensorDay], who: str) -> None:
         raw = pd.read_csv(recordings / who / "Actigraph.csv")
         raw.index = pd.to_timedelta(raw["time"]) + pd.to_timedelta((raw["day"] != 1).astype(int), unit="D")
         raw = raw[(raw["HR"] >= 25) & (raw["HR"] <= 240)]
@@ -288,7 +288,7 @@ class TestRealRecordings:
         np.testing.assert_allclose(day.channel("HR")[seen], expected[seen], rtol=1e-6)
         assert seen.mean() > 0.9
 
-    def test_rmssd_agrees_with_an_independent_computation(self, recordings: Path, days: dict[str, SensorDay]) -> None:
+    def test_rmssd_matches_independent_computation(self, recordings: Path, days: dict[str, SensorDay]) -> None:
         raw = pd.read_csv(recordings / "user_1" / "RR.csv")
         seconds = pd.to_timedelta(raw["time"]).dt.total_seconds() + 86400.0 * (raw["day"] != 1)
         raw = pd.DataFrame({"at": seconds, "rr": raw["ibi_s"] * 1000})
@@ -318,7 +318,7 @@ class TestRealRecordings:
             checked += 1
         assert checked >= 10
 
-    def test_asleep_hearts_are_slower_and_legs_still(self, days: dict[str, SensorDay]) -> None:
+    def test_heart_rate_and_movement_are_lower_in_sleep(self, days: dict[str, SensorDay]) -> None:
         for day in days.values():
             for event in day.events_of("sleep"):
                 low, high = event.start_minute, min(event.end_minute, 1440)
@@ -329,9 +329,9 @@ class TestRealRecordings:
                 still = np.nanmean(day.channel("steps")[low:high])
                 assert still < 0.4 * np.nanmean(np.delete(day.channel("steps"), slice(low, high)))
 
-    def test_the_traps_are_noted(self, real: tuple[dict[str, SensorDay], ReadReport]) -> None:
+    def test_edge_cases_are_reported(self, real: tuple[dict[str, SensorDay], ReadReport]) -> None:
         days, report = real
-        assert report.count("day-number") == 4  # two people, RR and Actigraph
+        assert report.count("day-number") == 4  # two subjects, RR and Actigraph
         assert report.count("no-sleep-log") == 1
         assert report.count("log-without-end") == 2
         assert report.count("log-ends-before-start") == 3

@@ -1,4 +1,4 @@
-"""The report of a reader."""
+"""Reader reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sensorlm_hf import Event, SensorDay
 from sensorlm_hf.data.readers import ReadReport
 
 
-def test_notes_count_and_keep_few_examples() -> None:
+def test_notes_are_counted_with_a_few_examples() -> None:
     report = ReadReport()
     for number in range(8):
         report.note("odd", "kept", "odd things", f"thing {number}")
@@ -26,7 +26,7 @@ def test_notes_count_and_keep_few_examples() -> None:
         report.note("odd", "fatal", "no such level")
 
 
-def test_days_and_notes_become_text_and_json() -> None:
+def test_report_as_text_and_json() -> None:
     values = np.full((1440, 26), np.nan)
     values[:10, 0] = 60.0
     events = (Event("activity", "running", 5, 30), Event("mood", "calm", 7, 7))

@@ -22,7 +22,7 @@ def frame(start: str = "2024-03-01T08:00:00", seconds: int = 180, step: int = 20
     return pd.DataFrame({"time": times.strftime("%Y-%m-%dT%H:%M:%S"), "HR": 60 + count, "steps": count})
 
 
-def test_samples_of_a_minute_are_averaged_and_steps_added() -> None:
+def test_samples_are_averaged_and_steps_summed_per_minute() -> None:
     (day,) = read_table(frame(), timezone=ROME)
     assert day.start.isoformat() == "2024-03-01T00:00:00+01:00"
     assert day.channel("HR")[480:483].tolist() == [61.0, 64.0, 67.0]
@@ -31,7 +31,7 @@ def test_samples_of_a_minute_are_averaged_and_steps_added() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".csv.gz", ".parquet"])
-def test_files_give_the_same_days_as_frames(tmp_path: Path, suffix: str) -> None:
+def test_files_match_data_frames(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"day{suffix}"
     if suffix == ".parquet":
         frame().to_parquet(path)
@@ -40,7 +40,7 @@ def test_files_give_the_same_days_as_frames(tmp_path: Path, suffix: str) -> None
     assert list(read_table(path, timezone=ROME)) == list(read_table(frame(), timezone=ROME))
 
 
-def test_times_with_a_zone_with_an_offset_and_as_seconds_agree() -> None:
+def test_time_formats_are_equivalent() -> None:
     naive = frame()
     local = pd.to_datetime(naive["time"]).dt.tz_localize(ROME)
     forms = {
@@ -59,17 +59,17 @@ def test_times_with_a_zone_with_an_offset_and_as_seconds_agree() -> None:
     assert day.start.isoformat() == "2024-03-01T00:00:00+01:00"
 
 
-def test_the_zone_is_asked_for_when_times_do_not_say_it() -> None:
+def test_naive_times_require_timezone() -> None:
     with pytest.raises(ValueError, match="`timezone` is missing"):
         read_table(frame())
     with pytest.raises(ValueError, match=r"seconds since 1970.*1000"):
         read_table(frame().assign(time=1.7e12), timezone=ROME)
 
 
-def test_windows_follow_day_start_clock_changes_and_the_first_minute() -> None:
+def test_windows_follow_day_start_and_clock_changes() -> None:
     spring = frame("2024-03-31T00:00:00", seconds=3 * 3600, step=3600)
     (day,) = read_table(spring.assign(time=["2024-03-31T00:00", "2024-03-31T03:00", "2024-03-31T23:59"]), timezone=ROME)
-    assert np.flatnonzero(day.mask[:, 0]).tolist() == [0, 120, 1379]  # 2:00 to 3:00 did not happen
+    assert np.flatnonzero(day.mask[:, 0]).tolist() == [0, 120, 1379]  # 2:00 to 3:00 did not exist
     (day,) = read_table(frame(), timezone=ROME, day_start="first")
     assert day.start.isoformat() == "2024-03-01T08:00:00+01:00"
     assert day.channel("HR")[0] == 61.0
@@ -78,7 +78,7 @@ def test_windows_follow_day_start_clock_changes_and_the_first_minute() -> None:
     assert np.flatnonzero(first.mask[:, 0]).tolist() == [1439]
 
 
-def test_people_are_kept_apart() -> None:
+def test_subjects_are_separated() -> None:
     table = pd.concat([frame().assign(subject_id=7), frame().assign(subject_id=3, HR=50.0)])
     table = table.sample(frac=1.0, random_state=0)
     days = {day.subject_id: day for day in read_table(table, timezone=ROME)}
@@ -91,7 +91,7 @@ def test_people_are_kept_apart() -> None:
     assert day.subject_id == "me"
 
 
-def test_columns_are_mapped_shuffled_and_noted() -> None:
+def test_columns_are_mapped_and_reordered() -> None:
     table = frame().rename(columns={"HR": "pulse (bpm)", "time": "when"})[["steps", "pulse (bpm)", "when"]]
     report = ReadReport()
     (day,) = read_table(
@@ -115,7 +115,7 @@ def test_columns_are_mapped_shuffled_and_noted() -> None:
         read_table(frame().assign(pulse=1.0), timezone=ROME, columns={"pulse": "HR", "HR": "HR"})
 
 
-def test_wrong_cells_name_row_and_column() -> None:
+def test_error_reports_row_and_column() -> None:
     table = frame()
     with pytest.raises(ValueError, match=r"row 2: column 'HR'.*'fast'"):
         read_table(table.assign(HR=[60, 61, "fast", *range(len(table) - 3)]), timezone=ROME)
@@ -139,7 +139,7 @@ def test_wrong_cells_name_row_and_column() -> None:
         read_table(table.iloc[:0], timezone=ROME)
 
 
-def test_a_table_without_times_is_one_day() -> None:
+def test_table_without_times_is_one_day() -> None:
     table = pd.DataFrame({"HR": np.arange(1440.0)})
     (day,) = read_table(table)
     assert day.channel("HR").tolist() == list(range(1440))
@@ -180,7 +180,7 @@ def days() -> list[SensorDay]:
 
 
 @pytest.mark.parametrize("typed", [False, True])
-def test_tables_of_finished_days_come_back(tmp_path: Path, days: list[SensorDay], typed: bool) -> None:
+def test_saved_days_round_trip(tmp_path: Path, days: list[SensorDay], typed: bool) -> None:
     rows = [day.to_row() for day in days]
     table = datasets.Dataset.from_list(rows)
     if typed:
@@ -192,7 +192,7 @@ def test_tables_of_finished_days_come_back(tmp_path: Path, days: list[SensorDay]
         list(read_table(tmp_path / "days.parquet", schema="sensorlm-34"))
 
 
-def test_wrong_sources_are_named(tmp_path: Path) -> None:
+def test_invalid_sources_raise(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file"):
         read_table(tmp_path / "none.csv")
     (tmp_path / "day.xlsx").write_bytes(b"x")
@@ -211,7 +211,7 @@ def test_wrong_sources_are_named(tmp_path: Path) -> None:
         read_table(3)  # type: ignore[arg-type]
 
 
-def test_input_frames_are_not_changed() -> None:
+def test_input_frames_are_not_modified() -> None:
     table = frame()
     before = table.copy(deep=True)
     list(read_table(table, timezone=ROME))

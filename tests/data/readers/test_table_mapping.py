@@ -1,4 +1,4 @@
-"""Column mappings: units, wide and long tables, times of any kind, datasets."""
+"""Column mappings: units, wide and long tables, time formats, datasets."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def save(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_wide_table_in_other_units(tmp_path: Path) -> None:
+def test_wide_table_with_unit_conversion(tmp_path: Path) -> None:
     pytest.importorskip("pint")
     (day,) = read_table(wide(), mapping=save(tmp_path, WIDE))
     assert day.sample_id == "p1@2024-03-01T00:00+0100"
@@ -68,7 +68,7 @@ def test_a_wide_table_in_other_units(tmp_path: Path) -> None:
     assert day.channel("steps")[720] == 105.0
 
 
-def test_a_long_table_with_units_of_its_own(tmp_path: Path) -> None:
+def test_long_table_with_per_row_units(tmp_path: Path) -> None:
     pytest.importorskip("pint")
     report = ReadReport()
     (day,) = read_table(long(), mapping=save(tmp_path, LONG), report=report)
@@ -80,7 +80,7 @@ def test_a_long_table_with_units_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "dataset", "stream"])
-def test_files_and_datasets_give_the_same_days(tmp_path: Path, form: str) -> None:
+def test_files_and_datasets_match(tmp_path: Path, form: str) -> None:
     pytest.importorskip("pint")
     mapping = load_mapping(save(tmp_path, LONG))
     expected = list(read_table(long(), mapping=mapping))
@@ -95,14 +95,14 @@ def test_files_and_datasets_give_the_same_days(tmp_path: Path, form: str) -> Non
     assert list(read_table(source, mapping=mapping)) == expected
 
 
-def test_a_dataset_of_finished_days_comes_back() -> None:
+def test_dataset_of_days_round_trips() -> None:
     mapping = {"time": {"column": "at", "unit": "ms"}, "timezone": "Europe/Rome", "columns": {"pulse": "HR"}}
     days = list(read_table(wide(), mapping=mapping, subject_id="p1"))
     rows = datasets.Dataset.from_list([day.to_row() for day in days])
     assert list(read_table(rows)) == list(read_table(rows.to_iterable_dataset())) == days
 
 
-def test_times_of_a_format_of_their_own(tmp_path: Path) -> None:
+def test_custom_time_formats(tmp_path: Path) -> None:
     table = pd.DataFrame({"when": ["03/01/2024 01:05:00 PM", "03/01/2024 01:06:30 PM"], "HR": [60.0, 70.0]})
     mapping = {"time": {"column": "when", "format": "%m/%d/%Y %I:%M:%S %p"}, "timezone": "Europe/Rome"}
     (day,) = read_table(table, mapping=mapping)
@@ -125,7 +125,7 @@ def test_any_sampling_rate(rate: float, minutes: int) -> None:
     assert int(day.mask[:, 0].sum()) == (10 if rate > 1 / 60 else minutes)
 
 
-def test_arguments_go_before_the_mapping(tmp_path: Path) -> None:
+def test_arguments_override_mapping(tmp_path: Path) -> None:
     pytest.importorskip("pint")
     (day,) = read_table(wide(), mapping=save(tmp_path, WIDE), timezone="UTC", columns={"pulse": "hr_at_rest_mean"})
     assert day.channel("hr_at_rest_mean")[660] == pytest.approx(1.1)
@@ -148,12 +148,12 @@ def test_arguments_go_before_the_mapping(tmp_path: Path) -> None:
         ("- a", "must be a YAML mapping"),
     ],
 )
-def test_wrong_mappings_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_mapping_raises(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_mapping(save(tmp_path, text))
 
 
-def test_mappings_that_do_not_fit_the_table_are_named(tmp_path: Path) -> None:
+def test_mapping_that_does_not_match_table_raises(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'pulse' to 'heart', not a channel"):
         read_table(wide(), mapping={"columns": {"pulse": "heart"}})
     with pytest.raises(ValueError, match="names 'puls', but its columns are at"):
@@ -171,7 +171,7 @@ def test_mappings_that_do_not_fit_the_table_are_named(tmp_path: Path) -> None:
         read_table(wide(), mapping=tmp_path / "none.yaml")
 
 
-def test_implausible_values_and_left_out_hours_are_noted() -> None:
+def test_implausible_values_and_dropped_hours_are_reported() -> None:
     times = pd.date_range("2024-10-26T22:00", "2024-10-27T23:00", freq="min", tz="UTC", inclusive="left")
     rates = np.full(len(times), 60.0)
     rates[5] = 400.0

@@ -1,4 +1,4 @@
-"""Units."""
+"""Unit conversion."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ pytest.importorskip("pint")
         (5.0, "nat", "nat", 5.0),
     ],
 )
-def test_units_are_converted(value: float, given: str, wanted: str, expected: float) -> None:
+def test_convert_units(value: float, given: str, wanted: str, expected: float) -> None:
     assert convert_units(np.array([value, np.nan]), given, wanted, "x")[0] == pytest.approx(expected)
     assert np.isnan(convert_units(np.array([np.nan]), given, wanted, "x")[0])
 
 
-def test_what_cannot_be_converted_is_named() -> None:
+def test_incompatible_or_unknown_units_raise() -> None:
     with pytest.raises(ValueError, match=r"column 'pulse': 'm/s' cannot be converted to 'bpm'"):
         convert_units(np.zeros(1), "m/s", "bpm", "column 'pulse'")
     with pytest.raises(ValueError, match="cannot parse the unit 'furlongz'"):
         convert_units(np.zeros(1), "furlongz", "bpm", "x")
 
 
-def test_every_unit_of_the_schemas_is_known() -> None:
+def test_every_schema_unit_is_known() -> None:
     for name in list_schemas():
         for channel in get_schema(name):
             whole = convert_units(np.ones(1), channel.unit, channel.unit, channel.key)
             parts = convert_units(np.ones(1), f"({units._plain(channel.unit)})", channel.unit, channel.key)
-            assert whole == parts == 1.0, channel.key  # the brackets keep pint from being passed by
+            assert whole == parts == 1.0, channel.key  # the parentheses force a conversion through pint
 
 
-def test_the_extra_is_named_only_where_pint_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pint_raises_only_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pint", None)
     units._registry.cache_clear()
     assert convert_units(np.ones(1), "count/min", "bpm", "x") == 1.0

@@ -1,4 +1,4 @@
-"""One person's minutes, given out as days while they come in."""
+"""Minutes of one subject, emitted as days while they are added."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def person(day_start: int | None = 0, zone: ZoneInfo = BERLIN, **options: object
 
 
 @pytest.mark.parametrize(("date", "offset", "hours"), [((2024, 10, 27), 2, 25), ((2024, 3, 31), 1, 23)])
-def test_days_of_25_and_23_hours(date: tuple[int, int, int], offset: int, hours: int) -> None:
+def test_25_and_23_hour_days(date: tuple[int, int, int], offset: int, hours: int) -> None:
     days = person()
     start = minute(*date) - offset * 60
     days.add("HR", start + np.arange(49 * 60), np.arange(49 * 60) / 30 + 30)
@@ -37,7 +37,7 @@ def test_days_of_25_and_23_hours(date: tuple[int, int, int], offset: int, hours:
     assert days.report.count("clock-change") == (60 if hours == 25 else 0)
 
 
-def test_what_comes_in_parts_comes_out_the_same() -> None:
+def test_incremental_and_one_shot_input_match() -> None:
     start = minute(2024, 10, 25) + 95
     values = np.random.default_rng(0).uniform(50, 90, 5 * 1440)
     for day_start in (0, 18 * 60, None):
@@ -56,7 +56,7 @@ def test_what_comes_in_parts_comes_out_the_same() -> None:
             assert expected[0].start.astimezone(timezone.utc).hour == 1
 
 
-def test_gaps_keep_windows_from_the_first_minute_aligned() -> None:
+def test_windows_stay_aligned_across_gaps() -> None:
     days = person(None)
     start = minute(2024, 5, 1) + 605
     days.add("HR", np.array([start, start + 10]), np.array([60.0, 61.0]))
@@ -66,7 +66,7 @@ def test_gaps_keep_windows_from_the_first_minute_aligned() -> None:
     assert [int(np.flatnonzero(day.mask[:, 0])[-1]) for day in found] == [10, 7]
 
 
-def test_labels_and_logs_go_with_their_day_and_implausible_features_are_dropped() -> None:
+def test_labels_and_logs_are_assigned_and_implausible_features_dropped() -> None:
     days = person()
     start = minute(2024, 5, 1) - 120
     add_features(days, {"HR": np.array([60.0, 900.0, np.nan]), "unknown": np.zeros(3)}, start)
@@ -81,7 +81,7 @@ def test_labels_and_logs_go_with_their_day_and_implausible_features_are_dropped(
     assert list(person().emit()) == []
 
 
-def test_window_starts() -> None:
+def test_parse_window_start() -> None:
     assert (parse_window_start("06:30"), parse_window_start("first")) == (390, None)
     with pytest.raises(ValueError, match="`day_start` must be a time"):
         parse_window_start("last")

@@ -1,4 +1,4 @@
-"""People who change zones."""
+"""Recordings that span several time zones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def minute(text: str) -> int:
     return int(utc(text).timestamp()) // 60
 
 
-def test_local_time_follows_the_person() -> None:
+def test_local_time_follows_itinerary() -> None:
     zone = resolve_timezone(WEST, "")
     assert isinstance(zone, Itinerary)
     assert utc("2024-05-03T17:59").astimezone(zone).strftime("%H:%M") == "19:59"
@@ -39,7 +39,7 @@ def test_local_time_follows_the_person() -> None:
 
 
 @pytest.mark.parametrize(("zones", "hours"), [(WEST, [24, 30, 24]), (EAST, [24, 17, 24])])
-def test_days_begin_at_local_midnight_before_and_after_the_flight(zones: str, hours: list[int]) -> None:
+def test_days_start_at_local_midnight_before_and_after_travel(zones: str, hours: list[int]) -> None:
     zone = resolve_timezone(zones, "")
     starts = [start for start, _ in local_windows(minute("2024-05-02T12:00"), minute("2024-05-06T12:00"), 0, zone)]
     assert [moment_of(start, zone).strftime("%d %H:%M") for start in starts[:4]] == [
@@ -48,13 +48,13 @@ def test_days_begin_at_local_midnight_before_and_after_the_flight(zones: str, ho
     assert (np.diff(starts[:4]) // 60).tolist() == hours
 
 
-def test_hours_after_the_24th_are_left_out_and_counted() -> None:
+def test_hours_beyond_24_are_dropped_and_counted() -> None:
     times = pd.date_range("2024-05-02T22:00", "2024-05-04T06:00", freq="min", tz="UTC")
     days = list(read_table(pd.DataFrame({"time": times, "HR": 60.0}), timezone=WEST))
     assert [day.sample_id for day in days] == ["unknown@2024-05-03T00:00+0200", "unknown@2024-05-04T00:00-0400"]
     assert days[0].mask[:, 0].all()
     assert int(days[1].mask[:, 0].sum()) == 121
-    assert days[1].start.tzinfo == ZoneInfo("America/New_York")  # a row keeps it by its name
+    assert days[1].start.tzinfo == ZoneInfo("America/New_York")  # serialised by name
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ def test_hours_after_the_24th_are_left_out_and_counted() -> None:
         ("Europe/Berlin, 2024-05-03T14:00 America/New_York, 2024-05-01T14:00 Asia/Tokyo", "in chronological order"),
     ],
 )
-def test_wrong_itineraries_are_refused(text: str, message: str, tmp_path: Path) -> None:
+def test_invalid_itinerary_raises(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         resolve_timezone(text, "")

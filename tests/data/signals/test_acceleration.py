@@ -14,7 +14,7 @@ RATE = 32.0
 
 
 def wrist(minutes: int = 3, seed: int = 0) -> np.ndarray:
-    """Acceleration of a moving wrist, g: coloured noise that leans to one direction, and gravity."""
+    """Acceleration of a moving wrist in g: coloured noise biased towards one axis, plus gravity."""
     rng = np.random.default_rng(seed)
     smooth = np.cumsum(rng.normal(size=(int(minutes * 60 * RATE), 3)), axis=0)
     smooth -= pd.DataFrame(smooth).rolling(64, min_periods=1, center=True).mean().to_numpy()
@@ -22,7 +22,7 @@ def wrist(minutes: int = 3, seed: int = 0) -> np.ndarray:
 
 
 def slow_features(minute: np.ndarray) -> dict[str, float]:
-    """One minute, as the docstring defines its features."""
+    """Features of one minute, computed directly from their documented definitions."""
     movement = minute - minute.mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(np.cov(minute, rowvar=False, bias=True))
     component = pd.Series(movement @ vectors[:, -1])
@@ -45,7 +45,7 @@ def slow_features(minute: np.ndarray) -> dict[str, float]:
     }
 
 
-def test_features_agree_with_independent_formulas() -> None:
+def test_features_match_independent_formulas() -> None:
     acc = wrist()
     features = acceleration_features(acc, RATE)
     assert set(features) == set(FEATURES)
@@ -55,18 +55,18 @@ def test_features_agree_with_independent_formulas() -> None:
             assert features[name][minute] == pytest.approx(value, rel=1e-9), name
 
 
-def test_minutes_follow_the_clock_whatever_the_rate_and_the_offset() -> None:
+def test_minutes_are_aligned_for_any_rate_and_offset() -> None:
     acc = wrist(minutes=4)
     shifted = acceleration_features(acc, RATE, offset_s=45.0)
     assert len(shifted["log_energy"]) == 5
     assert np.isnan(shifted["log_energy"][0])  # a quarter of a minute
     second = acc[int(15 * RATE) : int(75 * RATE)]
     assert shifted["log_energy"][1] == pytest.approx(slow_features(second)["log_energy"])
-    odd = acceleration_features(acc, 31.7)  # 1902 samples a minute, and 7680 samples in all
+    odd = acceleration_features(acc, 31.7)  # 1902 samples per minute, 7680 samples in total
     assert np.flatnonzero(~np.isnan(odd["log_energy"])).tolist() == [0, 1, 2, 3]
 
 
-def test_gaps_are_left_out_and_minutes_of_under_half_are_missing() -> None:
+def test_gaps_are_excluded_and_half_empty_minutes_are_missing() -> None:
     acc = wrist()
     acc[100:900, 1] = np.nan
     acc[int(70 * RATE) : int(115 * RATE)] = np.nan
@@ -78,7 +78,7 @@ def test_gaps_are_left_out_and_minutes_of_under_half_are_missing() -> None:
     assert np.isnan(features["steps"]).tolist() == [False, True, False]
 
 
-def test_a_wrist_on_a_table_is_observed_but_has_no_ratios() -> None:
+def test_stationary_wrist_is_observed_without_ratios() -> None:
     acc = np.tile([0.0, 0.0, 1.0], (int(60 * RATE), 1))
     features = {name: float(value[0]) for name, value in acceleration_features(acc, RATE).items()}
     assert features["log_energy"] == pytest.approx(np.log(NOISE_ENERGY_G2))
@@ -98,13 +98,13 @@ def gait(seconds: float, hz: float, amplitude: float = 0.4) -> np.ndarray:
 
 
 @pytest.mark.parametrize("hz", [1.6, 2.4])
-def test_steps_of_a_walk_and_a_run_are_counted(hz: float) -> None:
+def test_step_count_of_walking_and_running(hz: float) -> None:
     assert len(step_times(gait(60, hz), RATE)) == pytest.approx(60 * hz, abs=2)
     steps = acceleration_features(gait(120, hz), RATE)["steps"]
     assert steps.tolist() == pytest.approx([60 * hz] * 2, abs=2)
 
 
-def test_stillness_slow_turns_and_single_gestures_are_no_steps() -> None:
+def test_stillness_and_single_gestures_are_not_steps() -> None:
     still = gait(60, 1.8, amplitude=0.0)
     assert len(step_times(still, RATE)) == 0
     gesture = still.copy()
@@ -114,7 +114,7 @@ def test_stillness_slow_turns_and_single_gestures_are_no_steps() -> None:
     assert len(step_times(np.full((1000, 3), np.nan), RATE)) == 0
 
 
-def test_wrong_input_is_named() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match=r"shape \(samples, 3\)"):
         acceleration_features(np.zeros(10), RATE)
     with pytest.raises(ValueError, match="above 0 Hz"):

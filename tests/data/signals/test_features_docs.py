@@ -1,4 +1,4 @@
-"""The table of features names every channel, and own constants travel with the processor."""
+"""The feature table documents every channel, and custom normalization constants are saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensorlm_hf.data.signals import acceleration_features, fill_channels
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "features.md"
 
 
-def test_every_channel_is_explained() -> None:
+def test_every_channel_is_documented() -> None:
     text = DOCS.read_text(encoding="utf-8")
     short = {"hrv_rr_80th_percentile_mean": "80th", "hrv_rr_20th_percentile_mean": "20th"}
     short |= {"hrv_shannon_entropy_rrd": "_rrd`", "zero_crossing_std": "_std`"}
@@ -22,7 +22,7 @@ def test_every_channel_is_explained() -> None:
         assert short.get(channel.key, f"`{channel.key}`") in text, channel.key
 
 
-def test_own_constants_are_computed_and_saved(tmp_path: Path) -> None:
+def test_custom_normalization_is_computed_and_saved(tmp_path: Path) -> None:
     schema = get_schema("sensorlm-26")
     rng = np.random.default_rng(0)
     features = acceleration_features(rng.normal(0, 0.3, (1440 * 60 * 8, 3)) * rng.uniform(0.2, 2), 8.0)

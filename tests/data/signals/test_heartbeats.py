@@ -31,19 +31,19 @@ def test_alternating_intervals_have_known_features() -> None:
     assert middle["rr_p80"] == 840.0
     assert middle["rr_median"] in (800.0, 820.0, 840.0)
     assert middle["percent_valid"] == pytest.approx(1.0, abs=0.005)
-    assert middle["entropy_rr"] == pytest.approx(np.log(2), abs=1e-4)  # two bins, as often
+    assert middle["entropy_rr"] == pytest.approx(np.log(2), abs=1e-4)  # two equally populated bins
     assert middle["entropy_rrd"] == pytest.approx(np.log(2), abs=1e-4)
     assert features["percent_valid"][0] == pytest.approx(0.6, abs=0.005)  # only three of its five minutes exist
 
 
-def test_a_constant_heart_has_no_variability() -> None:
+def test_constant_intervals_have_no_variability() -> None:
     rr = np.full(700, 1000.0)
     features = hrv_per_minute(beats_of(rr), rr, 10)
     for name in ("rmssd", "sdnn", "pnn20", "entropy_rr", "entropy_rrd"):
         assert features[name][4] == 0.0
 
 
-def test_gaussian_intervals_agree_with_independent_formulas() -> None:
+def test_gaussian_intervals_match_independent_formulas() -> None:
     rng = np.random.default_rng(3)
     rr = rng.normal(800.0, 45.0, 2000)
     beats = beats_of(rr)
@@ -55,12 +55,12 @@ def test_gaussian_intervals_agree_with_independent_formulas() -> None:
         change = change[np.abs(change) <= 0.2 * part[:-1]]
         assert features["rmssd"][minute] == pytest.approx(np.sqrt(np.mean(change**2)), rel=1e-9)
         assert features["sdnn"][minute] == pytest.approx(np.std(part, ddof=1), rel=0.02)
-        # Differential entropy of a Gaussian less the log of the bin width.
+        # Differential entropy of a Gaussian minus the log of the bin width.
         expected = np.log(45.0 * np.sqrt(2 * np.pi * np.e) / 7.8125)
         assert features["entropy_rr"][minute] == pytest.approx(expected, abs=0.15)
 
 
-def test_artefacts_and_ectopic_beats_do_not_count() -> None:
+def test_artefacts_and_ectopic_beats_are_excluded() -> None:
     rr = np.tile([800.0, 840.0], 400)
     clean = hrv_per_minute(beats_of(rr), rr, 10)
     broken = rr.copy()
@@ -76,7 +76,7 @@ def test_artefacts_and_ectopic_beats_do_not_count() -> None:
     assert features["percent_valid"][4] < clean["percent_valid"][4]
 
 
-def test_one_wrong_beat_does_not_condemn_its_neighbours_and_recordings_may_be_short() -> None:
+def test_neighbours_of_invalid_beat_stay_valid_and_short_input_works() -> None:
     rr = np.array([800.0] * 8 + [1500.0] + [800.0] * 8)
     assert np.flatnonzero(~valid_intervals(rr)).tolist() == [8]
     assert valid_intervals(np.array([])).tolist() == []
@@ -84,7 +84,7 @@ def test_one_wrong_beat_does_not_condemn_its_neighbours_and_recordings_may_be_sh
     assert valid_intervals(np.array([100.0, np.nan, 5000.0])).tolist() == [False, False, False]
 
 
-def test_differences_do_not_reach_across_gaps() -> None:
+def test_successive_differences_do_not_span_gaps() -> None:
     beats = np.array([0.8, 1.6, 11.6, 12.4])
     rr = np.array([800.0, 800.0, 820.0, 800.0])
     difference = successive_differences(beats, rr, np.ones(4, dtype=bool))
@@ -92,7 +92,7 @@ def test_differences_do_not_reach_across_gaps() -> None:
     assert np.isnan(successive_differences(beats[:1], rr[:1], np.ones(1, dtype=bool))).all()
 
 
-def test_minutes_with_too_few_beats_are_missing_and_silence_is_missing_altogether() -> None:
+def test_minutes_with_too_few_or_no_beats_are_missing() -> None:
     rr = np.full(70, 800.0)  # 56 s
     features = hrv_per_minute(beats_of(rr), rr, 8)
     assert features["percent_valid"][1] == pytest.approx(56 / 300)
@@ -103,7 +103,7 @@ def test_minutes_with_too_few_beats_are_missing_and_silence_is_missing_altogethe
     assert all(np.isnan(values).all() for values in empty.values())
 
 
-def test_bad_input_is_named() -> None:
+def test_invalid_input_raises() -> None:
     with pytest.raises(ValueError, match="equal length"):
         hrv_per_minute(np.zeros(3), np.zeros(2), 5)
     with pytest.raises(ValueError, match="beat 2 comes before beat 1"):
@@ -111,7 +111,7 @@ def test_bad_input_is_named() -> None:
 
 
 @pytest.mark.parametrize(("name", "filled"), [("sensorlm-26", 8), ("sensorlm-34", 6)])
-def test_features_fill_the_channels_that_a_schema_has(name: str, filled: int) -> None:
+def test_features_fill_schema_channels(name: str, filled: int) -> None:
     schema = get_schema(name)
     values = np.full((3, len(schema)), np.nan)
     fill_hrv(values, schema, {feature: np.full(3, float(i)) for i, feature in enumerate(FEATURES)})

@@ -1,4 +1,4 @@
-"""Beats from a photoplethysmogram, and heart-rate variability against NeuroKit2."""
+"""Beat detection in photoplethysmograms, and heart-rate variability compared with NeuroKit2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RATE = 64.0
 
 
 def pulses(rr_ms: np.ndarray, rate: float = RATE) -> np.ndarray:
-    """A pulse wave whose systolic peaks are as far apart as the intervals say."""
+    """A pulse wave whose systolic peaks are separated by the given intervals."""
     peaks = 1.0 + np.cumsum(np.concatenate([[0.0], rr_ms])) / 1000.0
     time = np.arange(int((peaks[-1] + 1.0) * rate)) / rate
     wave = sum(np.exp(-0.5 * np.square((time - peak) / 0.09)) for peak in peaks)
@@ -27,7 +27,7 @@ def intervals(count: int = 300, seed: int = 1) -> np.ndarray:
     return 850 + 40 * np.sin(np.arange(count) / 3.0) + rng.normal(0, 15, count)
 
 
-def test_beats_are_found_between_the_samples() -> None:
+def test_beats_have_sub_sample_precision() -> None:
     rr = intervals()
     times, found = ppg_beats(pulses(rr), RATE, offset_s=30.0)
     assert len(found) == pytest.approx(len(rr), abs=2)
@@ -39,7 +39,7 @@ def test_beats_are_found_between_the_samples() -> None:
     assert np.sqrt(np.mean(np.diff(found[10:-10]) ** 2)) == pytest.approx(true, rel=0.05)
 
 
-def test_no_interval_reaches_across_a_gap() -> None:
+def test_intervals_do_not_span_gaps() -> None:
     wave = pulses(intervals())
     wave[int(60 * RATE) : int(75 * RATE)] = np.nan
     times, found = ppg_beats(wave, RATE)
@@ -48,7 +48,7 @@ def test_no_interval_reaches_across_a_gap() -> None:
     assert (times > 76).sum() > 150
 
 
-def test_nothing_is_found_in_nothing() -> None:
+def test_empty_or_flat_signal_has_no_beats() -> None:
     for wave in (np.full(2000, np.nan), np.zeros(2000), np.zeros(0), pulses(intervals(5))[:300]):
         assert [len(part) for part in ppg_beats(wave, RATE)] == [0, 0]
     with pytest.raises(ValueError, match="at least 16 Hz"):
@@ -57,7 +57,7 @@ def test_nothing_is_found_in_nothing() -> None:
         ppg_beats(np.zeros((100, 2)), RATE)
 
 
-def test_variability_agrees_with_neurokit() -> None:
+def test_variability_matches_neurokit() -> None:
     rr = intervals(360)
     times = np.cumsum(rr) / 1000.0
     features = hrv_per_minute(times, rr, 5)
@@ -71,14 +71,14 @@ def test_variability_agrees_with_neurokit() -> None:
     assert features["rr_p80"][2] == pytest.approx(float(expected["HRV_Prc80NN"].iloc[0]), abs=0.2)
 
 
-def test_heart_rate_comes_from_the_intervals_of_the_minute() -> None:
+def test_heart_rate_uses_intervals_of_the_minute() -> None:
     rr = np.array([1000.0] * 60 + [500.0] * 120 + [5000.0])
     features = beat_features(np.cumsum(rr) / 1000.0 - 0.01, rr, 3)
     assert features["HR"][:2].tolist() == [60.0, 120.0]
     assert np.isnan(features["HR"][2])  # an artefact
 
 
-def test_the_extra_is_named_where_neurokit_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_neurokit_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "neurokit2", None)
     with pytest.raises(ImportError, match=r"sensorlm-hf\[signals\]"):
         ppg_beats(np.zeros(1000), RATE)

@@ -1,4 +1,4 @@
-"""What happens in simulated bodies: the order that physiology demands, on many days at once."""
+"""Simulated physiology: expected relationships between signals over many days."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _mean(simulation: Simulation, key: str, name: str) -> float:
     return float(np.nanmean(simulation.channels[key][simulation.minutes.code == CODE[name]]))
 
 
-def test_autoregressive_noise_has_unit_variance_and_the_asked_memory():
+def test_autoregressive_noise_has_unit_variance_and_requested_memory():
     white = np.random.default_rng(0).standard_normal((400, 600), dtype=np.float32)
     for memory in (0.0, 0.6, 0.97):
         noise = autoregressive(white, memory)
@@ -45,7 +45,7 @@ def test_autoregressive_noise_has_unit_variance_and_the_asked_memory():
         assert lagged == pytest.approx(memory, abs=0.03)
 
 
-def test_signals_follow_a_step_as_the_exponential_says():
+def test_step_response_is_exponential():
     target = np.zeros((1, 1, 40), np.float32)
     target[0, 0, 5:20] = 1.0
     out = _follow(target, (2.0,), (4.0,))[0, 0]
@@ -54,7 +54,7 @@ def test_signals_follow_a_step_as_the_exponential_says():
     np.testing.assert_allclose(out[20:], up[-1] * np.exp(-np.arange(1, 21) / 4.0), rtol=1e-4)
 
 
-def test_heart_rate_rises_with_load_and_falls_in_sleep(simulation):
+def test_heart_rate_rises_with_load_and_drops_in_sleep(simulation):
     order = ["sleeping", "watching television", "housework", "walking", "running"]
     rates = [_mean(simulation, "HR", name) for name in order]
     assert rates == sorted(rates)
@@ -62,7 +62,7 @@ def test_heart_rate_rises_with_load_and_falls_in_sleep(simulation):
     assert rates[-1] > 130
 
 
-def test_heart_rate_lags_behind_load_and_leaves_it_more_slowly(simulation):
+def test_heart_rate_lags_load_and_recovers_more_slowly(simulation):
     rises, falls = [], []
     for index, window in enumerate(simulation.windows):
         for bout in window.exercises:
@@ -81,7 +81,7 @@ def test_heart_rate_lags_behind_load_and_leaves_it_more_slowly(simulation):
     assert np.median(falls) < np.median(rises)
 
 
-def test_fitter_people_have_lower_hearts_in_sleep_and_anxious_ones_tenser_skin():
+def test_fitness_anxiety_and_hypertension_affect_physiology():
     people = [simulate_person(1, number) for number in range(3000)]
 
     def split(chosen, value) -> tuple[list[float], list[float]]:
@@ -97,7 +97,7 @@ def test_fitter_people_have_lower_hearts_in_sleep_and_anxious_ones_tenser_skin()
     ):
         with_it, without = split(chosen, value)
         effect = (np.mean(with_it) - np.mean(without)) / np.std(without)
-        assert 0.1 < sign * effect < 1.3  # there, but with wide overlap
+        assert 0.1 < sign * effect < 1.3  # present, but with substantial overlap
     assert 0.14 < np.mean([p.anxiety for p in people]) < 0.25
     assert 0.15 < np.mean([p.hypertension for p in people]) < 0.4
     young = [p.hypertension for p in people if p.age < 35]
@@ -105,14 +105,14 @@ def test_fitter_people_have_lower_hearts_in_sleep_and_anxious_ones_tenser_skin()
     assert np.mean(young) < 0.2 < 0.4 < np.mean(old)
 
 
-def test_highest_heart_rate_follows_tanaka():
+def test_maximum_heart_rate_follows_tanaka():
     people = [simulate_person(2, number) for number in range(2000)]
     slope, level = np.polyfit([p.age for p in people], [p.heart_rate_max for p in people], 1)
     assert slope == pytest.approx(-0.7, abs=0.05)
     assert level == pytest.approx(208, abs=2.5)
 
 
-def test_variability_falls_as_the_heart_quickens(simulation):
+def test_variability_decreases_with_heart_rate(simulation):
     heart, rmssd = simulation.body.heart_rate, simulation.channels["rmssd_percentile_0595"]
     seen = ~np.isnan(rmssd)
     assert np.corrcoef(heart[seen], np.log(rmssd[seen]))[0, 1] < -0.4
@@ -123,7 +123,7 @@ def test_variability_falls_as_the_heart_quickens(simulation):
     assert (mid[seen] < high[seen]).all()
 
 
-def test_steps_belong_to_walking_and_running(simulation):
+def test_steps_occur_in_walking_and_running(simulation):
     counter = np.array([w.person.device.counts_movement for w in simulation.windows])
     steps = simulation.channels["steps"][~counter]
     code = simulation.minutes.code[~counter]
@@ -133,24 +133,24 @@ def test_steps_belong_to_walking_and_running(simulation):
     for name in ("indoor cycling", "yoga", "watching television", "sleeping"):
         assert np.median(steps[code == CODE[name]]) == 0
     assert (steps == np.round(steps)).all()
-    # A movement counter counts small movements as steps too.
+    # A movement counter also counts small movements as steps.
     moved = simulation.channels["steps"][counter][simulation.minutes.code[counter] == CODE["office work"]]
     assert np.mean(moved > 0) > 0.6
 
 
-def test_skin_is_warm_in_sleep_cold_in_water_and_sweats_in_exercise(simulation):
+def test_skin_temperature_and_conductance_follow_activity(simulation):
     warmth = {n: _mean(simulation, "wrist_temperatures", n) for n in ("sleeping", "office work", "swimming")}
     assert warmth["sleeping"] > warmth["office work"] + 1 > warmth["swimming"] + 2
     assert _mean(simulation, "eda_level_real", "running") > 1.8 * _mean(simulation, "eda_level_real", "office work")
 
 
-def test_altitude_varies_on_mountains_and_stairs(simulation):
+def test_altitude_varies_when_climbing(simulation):
     flat = _mean(simulation, "altim_std", "yoga")
     for name in ("hiking", "skiing", "stair climbing"):
         assert _mean(simulation, "altim_std", name) > flat + 0.1
 
 
-def test_movement_features_tell_activities_apart(simulation):
+def test_movement_features_distinguish_activities(simulation):
     assert _mean(simulation, "log_energy", "running") > _mean(simulation, "log_energy", "walking") + 20
     assert _mean(simulation, "sleep_coefficient", "sleeping") > _mean(simulation, "sleep_coefficient", "housework") + 5
     assert _mean(simulation, "zero_crossing_avg", "outdoor cycling") > _mean(
@@ -158,7 +158,7 @@ def test_movement_features_tell_activities_apart(simulation):
     )
 
 
-def test_sleep_runs_in_cycles_with_deep_sleep_first_and_dreams_last():
+def test_sleep_cycles_start_with_deep_sleep_and_end_with_rem():
     first, last, share = [], [], []
     for number in range(200):
         stages = simulate_night(3, simulate_person(3, number), 0).stages
@@ -176,7 +176,7 @@ def test_sleep_runs_in_cycles_with_deep_sleep_first_and_dreams_last():
     assert 0.12 < rem < 0.3
 
 
-def test_sleep_lasts_as_long_as_people_sleep_and_later_for_evening_types():
+def test_sleep_duration_and_timing_by_chronotype():
     nights = [(simulate_person(4, n), simulate_night(4, simulate_person(4, n), 1)) for n in range(400)]
     hours = np.array([(night.wake - night.bed) / 60 for _, night in nights])
     assert 6.6 < hours.mean() < 8.2
@@ -185,7 +185,7 @@ def test_sleep_lasts_as_long_as_people_sleep_and_later_for_evening_types():
     assert late > 0.4
 
 
-def test_season_and_hemisphere():
+def test_summer_follows_hemisphere():
     people = [simulate_person(0, number) for number in range(400)]
     south = next(p for p in people if p.latitude < -30)
     north = next(p for p in people if p.latitude > 45)

@@ -31,27 +31,27 @@ def _one_person(number: int) -> SensorDay:
 
 
 class TestDeterminism:
-    def test_any_chunk_size_gives_the_same_days(self):
+    def test_days_do_not_depend_on_chunk_size(self):
         whole = list(iter_simulated_days(13, seed=5, chunk_size=13))
         for size in (1, 4, 64):
             assert list(iter_simulated_days(13, seed=5, chunk_size=size)) == whole
 
-    def test_a_person_is_the_same_whatever_else_is_simulated(self):
+    def test_subject_does_not_depend_on_the_rest_of_the_cohort(self):
         many = simulate_days(12, seed=5, days_per_person=3)
         assert simulate_days(3, seed=5, days_per_person=3, start_person=2) == many[6:9]
         assert simulate_days(1, seed=5, days_per_person=1, start_person=2)[0] == many[6]
 
-    def test_other_processes_give_the_same_days(self):
+    def test_days_are_identical_across_processes(self):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             elsewhere = pool.map(_one_person, [0, 1, 2])
         assert elsewhere == [_one_person(number) for number in (0, 1, 2)]
 
-    def test_another_seed_gives_other_people(self):
+    def test_seed_changes_subjects(self):
         ours, others = simulate_days(4, seed=1), simulate_days(4, seed=2)
         assert not any(a == b for a, b in zip(ours, others, strict=True))
         assert ours[0].subject_id != others[0].subject_id
 
-    def test_schemas_show_the_same_life(self):
+    def test_schemas_share_signals_events_and_labels(self):
         wide, other = simulate_days(6, seed=8), simulate_days(6, seed=8, schema="sensorlm-34")
         for a, b in zip(wide, other, strict=True):
             np.testing.assert_array_equal(a.channel("HR"), b.channel("HR"))
@@ -61,7 +61,7 @@ class TestDeterminism:
 
 
 class TestDays:
-    def test_every_value_lies_in_the_range_of_its_channel(self, cohort, cohort_34):
+    def test_values_are_within_valid_range(self, cohort, cohort_34):
         for days in (cohort, cohort_34):
             values = stack_values(days)
             for column, channel in enumerate(days[0].schema):
@@ -69,17 +69,17 @@ class TestDays:
                 assert channel.valid_range[0] <= seen.min() <= seen.max() <= channel.valid_range[1]
 
     @pytest.mark.parametrize("name", list_schemas())
-    def test_population_constants_come_near_the_schema_s(self, name, cohort, cohort_34):
+    def test_statistics_are_close_to_schema_constants(self, name, cohort, cohort_34):
         days = cohort if name == "sensorlm-26" else cohort_34
         values = stack_values(days).reshape(-1, len(days[0].schema)).astype(np.float64)
         for column, channel in enumerate(days[0].schema):
             seen = values[:, column][~np.isnan(values[:, column])]
-            # The release counts most sleep as deep; the simulator keeps the stages' real shares, further off.
+            # The release labels most sleep as deep; the simulator uses realistic proportions, so it differs more.
             tolerance = 0.75 if channel.key == "sleep_stage_light" else 0.5
             assert abs(seen.mean() - channel.mean) < tolerance * channel.std, channel.key
             assert 0.5 < seen.std() / channel.std < 2.0, channel.key
 
-    def test_labels_have_the_same_keys_and_types_every_day_and_say_simulated(self, cohort):
+    def test_labels_are_consistent_and_marked_as_simulated(self, cohort):
         kinds = {key: type(value) for key, value in cohort[0].labels.items()}
         for day in cohort:
             assert {key: type(value) for key, value in day.labels.items()} == kinds
@@ -87,7 +87,7 @@ class TestDays:
             assert day.subject_id.startswith("sim")
         assert {type(d.labels["anxiety"]) for d in cohort} == {bool}
 
-    def test_all_20_activities_occur_and_none_is_rare(self):
+    def test_all_20_activities_are_frequent(self):
         names = [d.labels["main_activity"] for d in iter_simulated_days(900, seed=3, schema=_only("HR"))]
         counts = {name: names.count(name) for name in set(names)}
         none = counts.pop("none")
@@ -101,13 +101,13 @@ class TestDays:
         assert 0.7 < np.mean([m == 0 for m in minutes]) < 0.95
         assert len({m for m in minutes if m}) > 5
 
-    def test_windows_of_a_person_follow_each_other_without_overlap(self, cohort):
+    def test_consecutive_windows_do_not_overlap(self, cohort):
         for first, second in pairwise(cohort[:40]):
             if first.subject_id == second.subject_id:
                 gap = second.start.astimezone(timezone.utc) - first.end.astimezone(timezone.utc)
-                assert abs(gap) <= timedelta(hours=1)  # an hour only where the clocks change
+                assert abs(gap) <= timedelta(hours=1)  # an hour only at clock changes
 
-    def test_the_night_between_two_windows_is_one_night(self):
+    def test_night_across_two_windows_is_consistent(self):
         days = simulate_days(60, seed=21, days_per_person=6)
         shared = 0
         for first, second in pairwise(days):
@@ -121,17 +121,17 @@ class TestDays:
                 assert late[-1].end_minute == early[0].end_minute + 1440
         assert shared > 5
 
-    def test_rows_survive_a_round_trip(self, cohort):
+    def test_rows_round_trip(self, cohort):
         for day in cohort[:40]:
             assert SensorDay.from_row(day.to_row()) == day
 
-    def test_people_have_zones_of_their_own_unless_told(self, cohort):
+    def test_subjects_have_individual_time_zones_by_default(self, cohort):
         assert len({getattr(d.start.tzinfo, "key", None) for d in cohort}) > 8
         everybody = simulate_days(8, timezone="Asia/Kathmandu", days_per_person=1)
         assert {d.start.utcoffset() for d in everybody} == {timedelta(hours=5, minutes=45)}
         assert {d.start.tzinfo for d in simulate_days(2, timezone=ZoneInfo("UTC"))} == {ZoneInfo("UTC")}
 
-    def test_a_start_that_a_clock_change_skips_moves_to_a_time_that_exists(self):
+    def test_skipped_start_time_moves_to_existing_time(self):
         from sensorlm_hf.data.simulate.cohort import _start
         from sensorlm_hf.data.simulate.people import simulate_person
 
@@ -140,7 +140,7 @@ class TestDays:
         assert start.astimezone(timezone.utc).astimezone(start.tzinfo) == start
         assert (start.hour, start.minute) == (3, 30)
 
-    def test_some_people_lack_whole_sensors(self, cohort):
+    def test_some_subjects_lack_entire_sensors(self, cohort):
         share = {key: np.mean([~d.mask[:, d.schema.index(key)].any() for d in cohort]) for key in cohort[0].schema.keys}
         assert share["HR"] < 0.03
         assert share["steps"] < 0.03
@@ -149,7 +149,7 @@ class TestDays:
         kinds = {d.labels["device"] for d in simulate_days(300, seed=4, days_per_person=1, schema=_only("HR"))}
         assert {"heart rate and step tracker", "chest strap and movement counter"} <= kinds
 
-    def test_a_tracker_has_heart_rate_and_steps_only(self):
+    def test_tracker_records_only_heart_rate_and_steps(self):
         days = [
             d
             for d in iter_simulated_days(150, seed=4, days_per_person=1)
@@ -159,7 +159,7 @@ class TestDays:
         for day in days:
             assert {k for k in day.schema.keys if day.mask[:, day.schema.index(k)].any()} <= {"HR", "steps"}
 
-    def test_beat_features_are_missing_exactly_where_no_beats_are_valid(self, cohort):
+    def test_beat_features_are_missing_iff_no_valid_beats(self, cohort):
         checked = 0
         for day in cohort[:80]:
             if day.labels["device"] != "multi-sensor watch":
@@ -178,12 +178,12 @@ def _only(*keys: str) -> dict:
 
 
 class TestArguments:
-    def test_a_schema_of_ones_own(self):
+    def test_custom_schema(self):
         day = simulate_days(1, seed=2, schema=_only("steps", "HR"))[0]
         assert day.schema.keys == ("steps", "HR")
         np.testing.assert_array_equal(day.channel("HR"), simulate_days(1, seed=2)[0].channel("HR"))
 
-    def test_unknown_channels_are_named(self):
+    def test_unknown_channels_raise(self):
         schema = {
             "name": "odd",
             "channels": [{"key": "HR", "mean": 70, "std": 9}, {"key": "mood_ring", "mean": 0, "std": 1}],
@@ -212,10 +212,10 @@ class TestArguments:
             ("timezone", 3, TypeError),
         ],
     )
-    def test_bad_arguments_are_named_at_once(self, name, value, error):
+    def test_invalid_arguments_raise_immediately(self, name, value, error):
         arguments = {"n": 1, name: value}
         with pytest.raises(error, match=f"`{name}`"):
             iter_simulated_days(**arguments)
 
-    def test_numpy_integers_will_do(self):
+    def test_numpy_integers_are_accepted(self):
         assert simulate_days(np.int64(1), seed=np.int32(3)) == simulate_days(1, seed=3)

@@ -1,4 +1,4 @@
-"""The simulator's documentation agrees with its tables."""
+"""The simulator documentation matches its tables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def _rows(width: int) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in cells if len(row) == width}
 
 
-def test_it_says_at_the_top_that_the_data_are_simulated():
+def test_page_starts_by_stating_data_are_simulated():
     assert "simulated" in PAGE.split("\n\n")[1]
 
 
-def test_every_activity_is_listed_with_its_source():
+def test_every_activity_is_documented_with_source():
     rows = _rows(11)
     assert set(rows) - {"activity"} == {a.name for a in ACTIVITIES}
     for activity in ACTIVITIES:
@@ -35,7 +35,7 @@ def test_every_activity_is_listed_with_its_source():
         assert ("locomotion" in marks, "under water" in marks) == (activity.locomotion, activity.water)
 
 
-def test_every_device_is_listed_with_its_share():
+def test_every_device_is_documented_with_share():
     rows = _rows(3)
     for device in DEVICES:
         assert rows[device.name][0] == f"{device.share:.0%}"

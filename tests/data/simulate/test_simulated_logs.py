@@ -1,4 +1,4 @@
-"""Logs of simulated people: right most of the time, wrong now and then, and gaps in what the device saw."""
+"""Logs of simulated subjects: mostly correct, with occasional errors and device gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _exercises(day: SensorDay) -> list:
     return [e for e in day.events_of("activity") if ACTIVITY_BY_NAME[e.label].benchmark]
 
 
-def test_a_correct_log_agrees_with_the_truth_and_with_the_signals(cohort):
+def test_correct_logs_match_ground_truth_and_signals(cohort):
     right = moved = wrong = missed = 0
     for day in cohort:
         name = day.labels["main_activity"]
@@ -41,7 +41,7 @@ def test_a_correct_log_agrees_with_the_truth_and_with_the_signals(cohort):
     assert 0 < wrong / total < 0.06
 
 
-def test_the_main_activity_is_the_longest_and_the_labels_agree(cohort):
+def test_main_activity_is_the_longest_and_matches_labels(cohort):
     for day in cohort:
         labels = day.labels
         if labels["main_activity"] == "none":
@@ -57,7 +57,7 @@ def test_the_main_activity_is_the_longest_and_the_labels_agree(cohort):
         assert 1 <= labels["exercises"] <= 4
 
 
-def test_heart_rate_is_raised_in_the_true_bout(cohort):
+def test_heart_rate_is_elevated_during_true_bout(cohort):
     raised = []
     for day in cohort:
         if day.labels["main_activity"] in ("running", "treadmill running", "HIIT", "football", "dancing"):
@@ -69,7 +69,7 @@ def test_heart_rate_is_raised_in_the_true_bout(cohort):
     assert np.mean(np.array(raised) > 25) > 0.9
 
 
-def test_events_are_of_the_window_and_moods_are_known(cohort):
+def test_events_overlap_window_and_moods_are_known(cohort):
     for day in cohort:
         for event in day.events:
             assert event.start_minute < 1440
@@ -79,7 +79,7 @@ def test_events_are_of_the_window_and_moods_are_known(cohort):
         assert len(_exercises(day)) <= 4
 
 
-def test_moods_go_with_anxiety_and_exercise():
+def test_moods_correlate_with_anxiety_and_exercise():
     days = simulate_days(900, seed=32, schema={"name": "hr", "channels": [{"key": "HR", "mean": 76, "std": 16}]})
 
     def share(labels: set[str], anxious: bool) -> float:
@@ -97,7 +97,7 @@ def test_moods_go_with_anxiety_and_exercise():
     assert np.mean(after) > 1.5 * np.mean(other)
 
 
-def test_few_people_keep_a_diary_of_everyday_life(cohort):
+def test_few_subjects_log_everyday_activities(cohort):
     everyday = {}
     for day in cohort:
         count = sum(not ACTIVITY_BY_NAME[e.label].benchmark for e in day.events_of("activity"))
@@ -119,7 +119,7 @@ def test_off_wrist_minutes_are_missing_in_every_channel(cohort):
     assert 0.03 < share < 0.12
 
 
-def test_water_blinds_the_optical_sensor_of_some_swims(cohort):
+def test_optical_sensor_fails_in_some_swims(cohort):
     seen = []
     for day in iter_simulated_days(600, seed=33):
         if day.labels["main_activity"] == "swimming" and day.labels["device"] == "multi-sensor watch":
@@ -129,7 +129,7 @@ def test_water_blinds_the_optical_sensor_of_some_swims(cohort):
     assert 0.1 < np.mean(np.array(seen) == 0) < 0.9
 
 
-def test_the_night_is_logged_where_the_heart_is_slow(cohort):
+def test_logged_night_coincides_with_low_heart_rate(cohort):
     differences = []
     for day in cohort[:150]:
         heart, night = day.channel("HR"), np.zeros(1440, bool)

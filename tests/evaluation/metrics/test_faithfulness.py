@@ -1,4 +1,4 @@
-"""Captions read back into claims, and claims held against the facts."""
+"""Parsing of captions into claims, and verification of claims against the facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def days() -> list[SensorDay]:
 
 @pytest.fixture(scope="module")
 def day() -> SensorDay:
-    """Heart rate of 60, then 100 bpm; steps of 0; everything else missing; from 300 to 360 nothing at all."""
+    """Heart rate of 60, then 100 bpm; steps of 0; all other channels missing; nothing observed from 300 to 360."""
     values = np.full((1440, 26), np.nan, np.float32)
     values[:, SCHEMA.index("HR")] = np.where(np.arange(1440) < 720, 60, 100)
     values[:, SCHEMA.index("steps")] = 0
@@ -36,9 +36,7 @@ def day() -> SensorDay:
 
 @pytest.mark.parametrize("key", CAPTION_KEYS)
 @pytest.mark.parametrize("time_format", ["minutes", "clock"])
-def test_the_builders_captions_are_wholly_read_and_wholly_true(
-    days: list[SensorDay], key: str, time_format: str
-) -> None:
+def test_builder_captions_are_fully_parsed_and_true(days: list[SensorDay], key: str, time_format: str) -> None:
     captions = CaptionBuilder(SCHEMA, key=key, time_format=time_format, units=True).batch(days)
     result = fact_faithfulness([caption.lower() for caption in captions], days)
     assert result["faithfulness"] == 1
@@ -46,14 +44,14 @@ def test_the_builders_captions_are_wholly_read_and_wholly_true(
     assert result["silent"] == 0
 
 
-def test_german_captions_are_read_too(days: list[SensorDay]) -> None:
+def test_german_captions_are_parsed(days: list[SensorDay]) -> None:
     captions = CaptionBuilder(SCHEMA, key="high_low_caption", language="de").batch(days)
     result = fact_faithfulness(captions, days, language="de")
     assert result["by_kind"]["number"]["confirmed"] == result["by_kind"]["number"]["claims"] > 0
     assert "unread" not in result["by_kind"]
 
 
-def test_another_days_captions_are_believed_less(days: list[SensorDay]) -> None:
+def test_captions_of_other_days_have_fewer_true_claims(days: list[SensorDay]) -> None:
     captions = CaptionBuilder(SCHEMA, key="high_middle_low_caption").batch(days)
     strange = fact_faithfulness(captions[1:] + captions[:1], days)
     assert 0 < strange["faithfulness"] < 0.6
@@ -61,7 +59,7 @@ def test_another_days_captions_are_believed_less(days: list[SensorDay]) -> None:
     assert sum(strange["confirmed_per_caption"]) == pytest.approx(strange["faithfulness"] * strange["claims"])
 
 
-def test_each_sentence_becomes_its_claims() -> None:
+def test_claims_of_each_sentence() -> None:
     text = (
         "The person logged yoga, a nap and walking and felt calm and tired. Heart rate ranged from 50.0 to 120.5, with"
         " a mean of 70.1 and a standard deviation of 9.9. Steps rose from minute 40 to minute 240. At minute 440, there"
@@ -106,7 +104,7 @@ def test_claims_by_hand(day: SensorDay, caption: str, confirmed: int, claims: in
     assert (result["confirmed_per_caption"], result["claims_per_caption"]) == ([confirmed], [claims])
 
 
-def test_absences_are_confirmed_where_there_is_nothing(day: SensorDay) -> None:
+def test_absence_claims_are_true_without_observations(day: SensorDay) -> None:
     empty = replace(day, values=np.full((1440, 26), np.nan), events=())
     captions = ["No sensor data were recorded. No extended activity, sleep or mood was logged.", ""]
     result = fact_faithfulness(captions, [empty, empty])
@@ -115,7 +113,7 @@ def test_absences_are_confirmed_where_there_is_nothing(day: SensorDay) -> None:
     assert result["silent"] == 0.5
 
 
-def test_tolerance_decides(day: SensorDay) -> None:
+def test_tolerance(day: SensorDay) -> None:
     caption = ["Heart rate ranged from 63.0 to 103.0, with a mean of 83.9 and a standard deviation of 23.0."]
     assert fact_faithfulness(caption, [day])["confirmed_per_caption"] == [3]
     tight = Tolerance(relative=0, spread=0)
@@ -124,11 +122,11 @@ def test_tolerance_decides(day: SensorDay) -> None:
         Tolerance(overlap=0)
 
 
-def test_nothing_claimed_is_not_a_number(day: SensorDay) -> None:
+def test_no_claims_gives_nan(day: SensorDay) -> None:
     assert np.isnan(fact_faithfulness([""], [day])["faithfulness"])
 
 
-def test_bad_input(day: SensorDay) -> None:
+def test_invalid_input_raises(day: SensorDay) -> None:
     with pytest.raises(ValueError, match="2 captions and 1"):
         fact_faithfulness(["a", "b"], [day])
     with pytest.raises(TypeError, match="int"):

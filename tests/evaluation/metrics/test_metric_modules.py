@@ -25,7 +25,7 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setattr("evaluate.config.HF_EVALUATE_CACHE", str(tmp_path))
 
 
-def test_every_module_loads_by_its_path() -> None:
+def test_every_module_loads_from_its_path() -> None:
     assert METRICS == ("caption_quality", "faithfulness", "recall_at_k", "zero_shot_classification")
     for name in METRICS:
         assert isinstance(evaluate.load(METRIC_MODULE, name), evaluate.EvaluationModule)
@@ -33,7 +33,7 @@ def test_every_module_loads_by_its_path() -> None:
         evaluate.load(METRIC_MODULE)
 
 
-def test_classification_in_batches_equals_the_function() -> None:
+def test_batched_classification_matches_function() -> None:
     rng = np.random.default_rng(0)
     references, scores = rng.integers(0, 3, 30), rng.random((30, 3))
     metric = load_metric("zero_shot_classification")
@@ -42,24 +42,24 @@ def test_classification_in_batches_equals_the_function() -> None:
     assert metric.compute() == classification_scores(references, scores)
 
 
-def test_ranks() -> None:
+def test_retrieval_module() -> None:
     ranks = retrieval_ranks(np.random.default_rng(1).random((20, 20)))
     assert load_metric("recall_at_k").compute(predictions=ranks, ks=(1, 3)) == retrieval_scores(ranks, (1, 3))
 
 
-def test_captions() -> None:
+def test_captioning_module() -> None:
     predictions, references = ["a run and a nap", "two walks"], ["a run and a sleep", "a walk"]
     result = load_metric("caption_quality").compute(predictions=predictions, references=references)
     assert result == caption_scores(predictions, references)
 
 
-def test_faithfulness() -> None:
+def test_faithfulness_module() -> None:
     days = simulate_days(2, seed=5)
     captions = CaptionBuilder(days[0].schema, key="low_level_caption").batch(days)
     result = load_metric("faithfulness").compute(predictions=captions, days=days)
     assert result["faithfulness"] == 1
 
 
-def test_unknown_name() -> None:
+def test_unknown_name_raises() -> None:
     with pytest.raises(ValueError, match="available metrics are caption_quality"):
         load_metric("bleu")

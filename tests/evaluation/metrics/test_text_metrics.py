@@ -1,4 +1,4 @@
-"""METEOR and BERTScore: by hand, and against nltk."""
+"""METEOR and BERTScore, by hand and compared with nltk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sensorlm_hf.evaluation.metrics.captioning import _NoWordNet
 
 
 def test_meteor_by_hand() -> None:
-    # All of four words match in one chunk: F 1, penalty 0.5 (1 / 4)^3.
+    # All four words match in one chunk: F 1, penalty 0.5 (1 / 4)^3.
     result = meteor_scores(["she ran ten miles"], ["She ran ten miles."])
     assert result["meteor"] == pytest.approx(1 - 0.5 / 64)
 
@@ -27,7 +27,7 @@ def test_meteor_stems_without_wordnet(monkeypatch: pytest.MonkeyPatch) -> None:
     assert meteor_scores(["automobile"], ["car"])["meteor"] == 0
 
 
-def test_meteor_needs_a_reference_each() -> None:
+def test_meteor_requires_one_reference_each() -> None:
     with pytest.raises(ValueError, match="got 1 and 0"):
         meteor_scores(["a"], [])
 
@@ -70,12 +70,12 @@ def test_bertscore_by_hand(encoder: Path) -> None:
     assert result["per_caption"][0] == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-5)
 
 
-def test_bertscore_is_among_the_caption_scores_when_a_model_is_given(encoder: Path) -> None:
+def test_caption_scores_include_bertscore_with_model(encoder: Path) -> None:
     scores = caption_scores(["run fast", "nap"], ["run slow", "nap"], meteor=True, bertscore_model=encoder)
     assert set(scores) == {"bleu4", "rougeL", "cider", "meteor", "meteor_stages", "bertscore"}
 
 
-def test_bertscore_bad_input(encoder: Path, tmp_path: Path) -> None:
+def test_bertscore_invalid_input_raises(encoder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="text encoder"):
         bert_scores(["run"], ["run"], tmp_path / "none")
     with pytest.raises(ValueError, match="no token"):

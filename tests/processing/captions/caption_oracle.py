@@ -1,7 +1,7 @@
-"""Caption facts the slow way: loops, `scipy.stats.linregress` and `scipy.signal.find_peaks`, one channel at a time.
+"""Reference caption facts: loops, `scipy.stats.linregress` and `scipy.signal.find_peaks`, one channel at a time.
 
-This is what the vectorised product is held against, and what `benchmarks/captions.py` times it against. It shares no
-code with the package. The numbers (windows, thresholds) are those published with the SensorLM captioning release.
+The vectorised implementation is tested against this, and `benchmarks/captions.py` compares their speed. It shares no
+code with the package. The constants (windows, thresholds) are those published with the SensorLM captioning release.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MIN_SLOPE = {6: 1.5, 8: 1.3, 12: 1.0}
 
 
 def fill(x: np.ndarray, default: float) -> np.ndarray:
-    """Interpolates gaps in time, carries the edges, and writes `default` where nothing was observed."""
+    """Interpolates gaps in time, extends the edges, and returns `default` if nothing was observed."""
     observed = ~np.isnan(x)
     if not observed.any():
         return np.full(len(x), default)
@@ -26,7 +26,7 @@ def fill(x: np.ndarray, default: float) -> np.ndarray:
 
 
 def pool(x: np.ndarray) -> np.ndarray:
-    """Means of the observed minutes of each 40-minute piece; NaN where it has none, or a gap of over half of it."""
+    """Means of the observed minutes of each 40-minute block; NaN if it has none, or a gap longer than half of it."""
     points = []
     for start in range(0, len(x), POOL):
         piece = x[start : start + POOL]
@@ -45,7 +45,7 @@ def pool(x: np.ndarray) -> np.ndarray:
 
 
 def spread(points: np.ndarray) -> float:
-    """Range of the pooled channel; 0 where it is nothing but rounding."""
+    """Range of the pooled channel; 0 if it is only rounding error."""
     seen = points[~np.isnan(points)]
     if len(seen) == 0:
         return 0.0
@@ -88,7 +88,7 @@ def trends(points: np.ndarray) -> list[list]:
 
 
 def runs(points: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Stretches of observed points, each with its first position."""
+    """Runs of observed points, each with its first position."""
     pieces, start = [], None
     for i, missing in enumerate([*np.isnan(points), True]):
         if missing and start is not None:
@@ -128,6 +128,6 @@ def statistics(x: np.ndarray) -> dict:
 
 
 def channel_facts(x: np.ndarray) -> dict:
-    """All facts of one channel, `(minutes,)`, from what was observed."""
+    """All facts of one channel, `(minutes,)`, from its observed minutes."""
     points = pool(x)
     return {**statistics(x), "trends": trends(points), "anomalies": anomalies(points)}

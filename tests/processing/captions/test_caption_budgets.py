@@ -1,4 +1,4 @@
-"""Token budgets, with the estimate and with tokenizers; paraphrasing; the function for `datasets.Dataset.map`."""
+"""Token budgets with the estimate and with tokenizers; paraphrasing; the `datasets.Dataset.map` function."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LANGUAGES = ("en", "de")
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    """A byte-level BPE trained on captions, digits split, as the package's."""
+    """A byte-level BPE trained on captions with split digits, like the package's tokenizer."""
     captions = [c for code in LANGUAGES for cs in CaptionBuilder(language=code).columns(DAYS).values() for c in cs]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Lowercase()
@@ -48,7 +48,7 @@ def tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def test_eight_keys_with_the_release_s_budgets() -> None:
+def test_eight_keys_have_budgets_of_the_release() -> None:
     assert len(CAPTION_KEYS) == 8
     assert [TOKEN_BUDGETS[f"{key}_caption"] for key in (
         "low_level", "middle_level", "high_level_summary", "high_level_all",
@@ -56,7 +56,7 @@ def test_eight_keys_with_the_release_s_budgets() -> None:
     )] == [512, 512, 256, 1024, 1024, 1024, 512, 1024]  # fmt: skip
 
 
-def test_estimate_counts_digits_and_punctuation_one_by_one() -> None:
+def test_estimate_counts_digits_and_punctuation_individually() -> None:
     assert estimate_tokens("") == 0
     assert estimate_tokens("HR 74.7, -5.0") == 1 + 1 + 4 + 1 + 1 + 4
     assert estimate_tokens("deviation") == 2
@@ -65,7 +65,7 @@ def test_estimate_counts_digits_and_punctuation_one_by_one() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("max_tokens", [16, 40, 128, 300, None])
-def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, language: str, max_tokens: int | None) -> None:
+def test_captions_stay_within_tokenizer_budget(tokenizer: Tokenizer, language: str, max_tokens: int | None) -> None:
     build = CaptionBuilder(tokenizer=tokenizer, max_tokens=max_tokens, language=language)
     whole = CaptionBuilder(max_tokens=100_000, language=language)
     headings = "|".join(build.wording.groups.values())
@@ -73,7 +73,7 @@ def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, languag
         for short, full in zip(build.batch(DAYS, keys=key), whole.batch(DAYS, keys=key), strict=True):
             assert len(tokenizer.encode(short).ids) <= (max_tokens or TOKEN_BUDGETS[key])
             if "high" not in key:
-                position = 0  # sentences are those of the full caption, whole and in order
+                position = 0  # sentences are complete and in the order of the full caption
                 for sentence in re.split(r"(?<=\.) ", short):
                     bare = re.sub(rf"^({headings}): ", "", sentence)
                     position = full.index(bare, position) + len(bare) if bare else position
@@ -81,20 +81,20 @@ def test_captions_stay_within_a_tokenizer_s_budget(tokenizer: Tokenizer, languag
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_estimate_is_above_a_tokenizer_trained_on_captions(tokenizer: Tokenizer, language: str) -> None:
+def test_estimate_is_an_upper_bound_for_caption_tokenizer(tokenizer: Tokenizer, language: str) -> None:
     for key in CAPTION_KEYS:
         for caption in CaptionBuilder(key=key, language=language).batch(DAYS):
             assert len(tokenizer.encode(caption).ids) <= estimate_tokens(caption)
 
 
-def test_a_function_may_count() -> None:
+def test_counting_function() -> None:
     build = CaptionBuilder(key="middle_low_caption", tokenizer=lambda text: len(text.split()), max_tokens=60)
     counts = [len(caption.split()) for caption in build.batch(DAYS)]
     assert max(counts) <= 60
     assert np.mean(counts) > 40
 
 
-def test_the_least_important_go_first() -> None:
+def test_least_important_sentences_are_dropped_first() -> None:
     section = (0, "Heart")
     sentences = [
         Sentence(section, 3.0, 10, "One."),
@@ -105,14 +105,14 @@ def test_the_least_important_go_first() -> None:
     assert compose(sentences) == "Heart: One. Sleep: Two. Heart: Three. Four."
     assert fit(sentences, 100) == compose(sentences)
     assert fit(sentences, 40) == "Heart: One. Three. Four."
-    assert fit(sentences, 30) == "Heart: One. Three."  # of equal weights, the last goes first
+    assert fit(sentences, 30) == "Heart: One. Three."  # with equal weights, the last is dropped first
     assert fit(sentences, 14) == "Heart: One."
     assert fit(sentences, 5) == ""
     assert fit([], 5) == ""
     assert fit(sentences, 3, lambda text: len(text.split())) == "Heart: One. Three."
 
 
-def test_channels_drawn_at_random_go_before_the_others() -> None:
+def test_random_channels_are_dropped_before_others() -> None:
     wide = CaptionBuilder(key="low_level_caption", max_tokens=100_000)
     tight = CaptionBuilder(key="low_level_caption", max_tokens=400)
     fixed = [c.label for c in wide.schema if c.in_every_caption]
@@ -135,7 +135,7 @@ def test_channels_drawn_at_random_go_before_the_others() -> None:
     assert shortened
 
 
-def test_a_summary_that_is_too_long_names_fewer() -> None:
+def test_long_summary_mentions_fewer_events() -> None:
     labels = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
     events = [Event("activity", f"{label} training", 100 * i, 100 * i + 90 - i) for i, label in enumerate(labels)]
     events += [Event("mood", f"mood {c}", 5, 5) for c in "abcdef"]
@@ -153,14 +153,14 @@ def test_a_summary_that_is_too_long_names_fewer() -> None:
 # Paraphrasing
 
 
-def test_numbers_are_read_with_signs_and_times() -> None:
+def test_numbers_are_parsed_with_signs_and_times() -> None:
     assert numbers_in("From -5.0 to 12.5 at 08:15 (3 times, minutes 4 and 4).") == {
         "-5.0": 1, "12.5": 1, "08:15": 1, "3": 1, "4": 2,
     }  # fmt: skip
     assert numbers_in("range 5-10, −3") == {"5": 1, "10": 1, "-3": 1}
 
 
-def test_paraphrases_keep_every_number_or_are_refused() -> None:
+def test_paraphrases_that_change_numbers_are_rejected() -> None:
     build = CaptionBuilder(key="low_level_caption", paraphraser=lambda text: text.replace("averaged", "was on average"))
     plain = CaptionBuilder(key="low_level_caption", max_tokens=500)
     assert build.paraphraser is not None
@@ -182,10 +182,10 @@ def test_paraphrases_keep_every_number_or_are_refused() -> None:
         CaptionBuilder(paraphraser=lambda text: 5)(DAYS[0])
 
 
-def test_counting_is_no_reason_to_warn(
+def test_token_counting_does_not_warn(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A text is often counted before it is cut; a tokenizer would say of each that it is too long for its model."""
+    """Texts are counted before they are truncated, for which a tokenizer would warn that they are too long."""
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=8)
     count = token_counter(fast)
@@ -199,7 +199,7 @@ PARAPHRASE = "At minute 600, calm was what the person felt."
 
 
 def tiny_pipeline(text: str, chat_template: str | None = None) -> TextGenerationPipeline:
-    """A text-generation pipeline whose model, two layers over bytes, has learnt one text by heart."""
+    """A text-generation pipeline with a two-layer byte model overfitted to one text."""
     alphabet = {character: i for i, character in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     alphabet["<end>"] = len(alphabet)
     bytes_only = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
@@ -225,7 +225,7 @@ def tiny_pipeline(text: str, chat_template: str | None = None) -> TextGeneration
 
 
 @pytest.mark.parametrize("chat", [False, True])
-def test_text_generation_pipelines_paraphrase(chat: bool) -> None:
+def test_paraphrasing_with_text_generation_pipeline(chat: bool) -> None:
     asked = f"user: {CAPTION}\nassistant: " if chat else f"Say it otherwise: {CAPTION}\n"
     template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\nassistant: {% endfor %}" if chat else None
     pipe = tiny_pipeline(asked + PARAPHRASE, template)
@@ -237,14 +237,14 @@ def test_text_generation_pipelines_paraphrase(chat: bool) -> None:
         SensorDay(np.zeros((1440, 26)), DAYS[0].start, "p", "sensorlm-26", (Event("mood", "calm", minute, minute),))
         for minute in (600, 700)
     ]
-    # For minute 700 the model still says 600: the template's wording stays.
+    # For minute 700 the model still generates 600, so the template wording is kept.
     assert build.batch(days) == [PARAPHRASE, CAPTION.replace("600", "700")]
     assert (build.paraphraser.accepted, build.paraphraser.rejected) == (1, 1)
     copied = pickle.loads(pickle.dumps(build.paraphraser))
     assert (copied.prompt, copied.accepted, copied.rejected) == (prompt, 0, 0)
 
 
-def test_paraphraser_checks_its_prompt() -> None:
+def test_paraphraser_validates_prompt() -> None:
     with pytest.raises(ValueError, match="caption"):
         Paraphraser(str, prompt="Rewrite.")
 
@@ -256,7 +256,7 @@ def rows_of(days: list[SensorDay]) -> list[dict[str, Any]]:
     return [{**day.to_row(), "values": day.values.tolist()} for day in days]
 
 
-def test_map_over_a_dataset_gives_the_same_captions_for_any_batching() -> None:
+def test_map_does_not_depend_on_batch_size() -> None:
     days = DAYS[:6]
     dataset = Dataset.from_list([{k: v for k, v in row.items() if k != "labels"} for row in rows_of(days)])
     build = CaptionBuilder(time_format="clock", seed=4)
@@ -269,7 +269,7 @@ def test_map_over_a_dataset_gives_the_same_captions_for_any_batching() -> None:
     assert set(mapped.column_names) == {*dataset.column_names, *keys}
 
 
-def test_map_s_fingerprint_hangs_on_what_the_captions_hang_on() -> None:
+def test_map_fingerprint_depends_on_caption_options() -> None:
     build = CaptionBuilder(seed=1)
     base = Hasher.hash(build.mapper())
     build.batch(DAYS[:3])

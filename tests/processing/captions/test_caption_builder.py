@@ -1,4 +1,4 @@
-"""Captions: every sentence is read back and held against the facts; determinism; events; clock times; pickling."""
+"""Captions: every sentence is parsed and checked against the facts; determinism; events; clock times; pickling."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bare_day(*events: Event, minutes: int = 1440, values: np.ndarray | None = No
 
 
 class Reader:
-    """Reads captions back: turns every template into a regular expression and every match into facts."""
+    """Parses captions by turning every template into a regular expression and every match into facts."""
 
     def __init__(self, wording: Wording, schema: SensorSchema, time_format: str) -> None:
         self.wording = wording
@@ -103,7 +103,7 @@ def reader(request: pytest.FixtureRequest) -> tuple[str, str, Reader]:
     return language, time_format, Reader(get_wording(language), get_schema("sensorlm-26"), time_format)
 
 
-def is_told_right(
+def is_correct(
     read: tuple[str, str, dict[str, str]], facts: dict, gaps: list[tuple[int, int]], decimal: str, when: dict[int, str]
 ) -> bool:
     kind, key, slots = read
@@ -134,7 +134,7 @@ def whole_gaps(day: SensorDay) -> list[tuple[int, int]]:
     return spans
 
 
-def test_every_sentence_is_grammatical_and_true(reader: tuple[str, str, Reader]) -> None:
+def test_every_sentence_matches_a_template_and_is_true(reader: tuple[str, str, Reader]) -> None:
     language, time_format, read = reader
     build = CaptionBuilder(language=language, time_format=time_format, seed=3, max_tokens=4000)
     kinds = set()
@@ -145,7 +145,7 @@ def test_every_sentence_is_grammatical_and_true(reader: tuple[str, str, Reader])
             for sentence in read.sentences(build(day, key=key)):
                 matches = read.read(sentence)
                 assert matches, f"no template reads {sentence!r}"
-                assert any(is_told_right(m, facts, gaps, read.wording.decimal, when) for m in matches), sentence
+                assert any(is_correct(m, facts, gaps, read.wording.decimal, when) for m in matches), sentence
                 kinds |= {kind for kind, _, _ in matches}
     assert kinds >= {"statistics", "increasing", "decreasing", "peak", "drop", "gap"}
 
@@ -161,12 +161,12 @@ def test_captions_are_clean_text_within_budget(language: str, key: str) -> None:
         assert re.search(r"  | \.|\.\.|,\.| ,|\(\)|%\(|\{|\}|None|nan|-0[.,]0\b|\n", caption) is None, caption
         assert caption.endswith(".")
         assert caption[0] == caption[0].upper()
-        for heading in words.groups.values():  # no heading without a sentence
+        for heading in words.groups.values():  # no heading without sentences
             assert re.search(rf"(^|\. ){heading}:( \w+:|$)", caption) is None
         assert estimate_tokens(caption) + 2 <= TOKEN_BUDGETS[key]
 
 
-def test_english_articles_agree() -> None:
+def test_english_articles() -> None:
     build = CaptionBuilder(max_tokens=4000)
     for key in CAPTION_KEYS:
         for caption in build.batch(DAYS, keys=key):
@@ -174,7 +174,7 @@ def test_english_articles_agree() -> None:
                 assert (article.lower() == "an") == (word.lower() in "aeiou"), caption
 
 
-def test_captions_hang_on_seed_sample_and_key_alone() -> None:
+def test_captions_depend_only_on_seed_sample_and_key() -> None:
     build = CaptionBuilder(key="high_middle_low_caption", seed=5)
     together = build.batch(DAYS)
     assert together == [CaptionBuilder(key="high_middle_low_caption", seed=5)(day) for day in DAYS]
@@ -189,7 +189,7 @@ def test_captions_hang_on_seed_sample_and_key_alone() -> None:
     assert build(DAYS[1], sample_id=DAYS[1].sample_id) == together[1]
 
 
-def test_captions_are_the_same_in_another_process(tmp_path: Path) -> None:
+def test_captions_are_identical_across_processes(tmp_path: Path) -> None:
     build = CaptionBuilder(key="high_middle_low_caption", seed=5, units=True)
     (tmp_path / "days.pickle").write_bytes(pickle.dumps((DAYS[:4], build)))
     script = (
@@ -218,7 +218,7 @@ def test_captions_are_the_same_in_another_process(tmp_path: Path) -> None:
     assert outputs[0][2:] == [Hasher.hash(build.mapper()), Hasher.hash(build)]
 
 
-def test_channels_are_drawn_by_sample_and_shared_between_keys() -> None:
+def test_channels_are_sampled_per_sample_and_shared_between_keys() -> None:
     schema = get_schema("sensorlm-26")
     read = Reader(get_wording("en"), schema, "minutes")
     build = CaptionBuilder(max_tokens=4000)
@@ -277,12 +277,12 @@ def test_summary_lists_names_longest_first() -> None:
     assert "cooking" not in caption
 
 
-def test_a_summary_names_the_eight_longest_kinds_however_often_they_were_logged() -> None:
+def test_summary_lists_eight_longest_activities_regardless_of_count() -> None:
     meals = [Event("activity", "meal", 100 * i, 100 * i + 60) for i in range(9)]
     sports = [Event("activity", f"sport {'abcdefgh'[i]}", 1000 + 40 * i, 1021 + 41 * i) for i in range(8)]
     caption = CaptionBuilder()(bare_day(*meals, *sports))
     assert caption.lower().count("meal") == 1
-    assert re.findall(r"sport (\w)", caption) == list("hgfedcb")  # seven beside the meal; "a" was the shortest
+    assert re.findall(r"sport (\w)", caption) == list("hgfedcb")  # seven besides the meal; "a" was the shortest
     nights = [Event("sleep", "sleep", 0, 90), Event("sleep", "sleep", 200, 280), Event("sleep", "nap", 400, 430)]
     assert re.search(r"[sS]leep and a nap", CaptionBuilder()(bare_day(*nights)))
 
@@ -292,14 +292,14 @@ def test_all_events_with_clipped_times() -> None:
     sleeps = [Event("sleep", "sleep", -120, 300), Event("sleep", "nap", 950, 960), Event("sleep", "sleep", 1380, 1700)]
     caption = CaptionBuilder(key="high_level_all_caption")(bare_day(*events, *sleeps))
     told = re.findall(r"[sS]port (\w)", caption)
-    assert told == list("cdefghij")  # the eight longest, in the order of the day
+    assert told == list("cdefghij")  # the eight longest, in chronological order
     numbers = [int(n) for n in re.findall(r"\d+", caption)]
     expected = [n for i in range(2, 10) for n in (100 * i, 100 * i + 21 + i)] + [0, 300, 1380, 1440]
     assert numbers == expected
     assert "nap" not in caption
 
 
-def test_an_activity_counts_by_its_minutes_inside_the_window() -> None:
+def test_activities_are_ranked_by_minutes_inside_window() -> None:
     day = bare_day(Event("activity", "running", -60, 10), Event("activity", "yoga", 1430, 1500))
     for key in ("high_level_summary_caption", "high_level_all_caption"):
         caption = CaptionBuilder(key=key)(day)
@@ -318,7 +318,7 @@ def test_nothing_observed_and_nothing_logged() -> None:
     assert build(flat, key="middle_level_caption") in words.no_structure
 
 
-def test_combinations_run_from_high_to_low() -> None:
+def test_combined_keys_are_ordered_from_high_to_low() -> None:
     read = Reader(get_wording("en"), get_schema("sensorlm-26"), "minutes")
     build = CaptionBuilder(max_tokens=4000)
     for day in DAYS[:6]:
@@ -333,7 +333,7 @@ def test_combinations_run_from_high_to_low() -> None:
 # Options
 
 
-def test_clock_times_over_a_clock_change() -> None:
+def test_clock_times_across_clock_change() -> None:
     start = datetime(2024, 3, 31, 0, 0, tzinfo=ZoneInfo("Europe/Berlin"))
     day = SensorDay(np.full((1440, 26), np.nan), start, "p", events=(Event("activity", "running", 60, 180),))
     caption = CaptionBuilder(key="high_level_all_caption", time_format="clock")(day)
@@ -359,7 +359,7 @@ def test_units_follow_every_number() -> None:
         assert caption.replace(" bpm", "") == plain(day, sample_id=str(i))
 
 
-def test_imputed_captions_do_not_speak_of_gaps() -> None:
+def test_imputed_captions_do_not_mention_gaps() -> None:
     words = get_wording("en")
     starts = {sentence.split("{")[0] for sentence in words.gaps}
     day = make_day(1)
@@ -372,16 +372,16 @@ def test_imputed_captions_do_not_speak_of_gaps() -> None:
         assert CaptionBuilder(key=key)(clean) == CaptionBuilder(key=key, imputed=True)(clean)
 
 
-def test_gaps_are_told_before_the_groups() -> None:
+def test_gaps_are_mentioned_before_groups() -> None:
     read = Reader(get_wording("en"), get_schema("sensorlm-26"), "minutes")
     build = CaptionBuilder(key="high_middle_low_caption", max_tokens=4000)
     caption = build(make_day(1))
     kinds = [match[0][0] for s in read.sentences(caption) if (match := read.read(s))]
     assert kinds[0] == "gap"
-    assert "gap" not in kinds[kinds.count("gap") :]  # no heading above them that would claim them
+    assert "gap" not in kinds[kinds.count("gap") :]  # no group heading precedes them
 
 
-def test_windows_of_any_length() -> None:
+def test_any_window_length() -> None:
     build = CaptionBuilder()
     days = [make_day(seed, minutes=minutes) for seed, minutes in ((1, 120), (2, 1441), (4, 2880), (7, 35), (8, 120))]
     columns = build.columns(days)
@@ -390,7 +390,7 @@ def test_windows_of_any_length() -> None:
         assert all(columns[key])
 
 
-def test_arrays_need_a_name() -> None:
+def test_arrays_require_sample_id() -> None:
     values = DAYS[0].values
     build = CaptionBuilder(key="low_level_caption")
     assert build(values, sample_id=DAYS[0].sample_id) == build(DAYS[0])
@@ -400,7 +400,7 @@ def test_arrays_need_a_name() -> None:
         CaptionBuilder(key="middle_level_caption", time_format="clock")(values, sample_id="x")
 
 
-def test_labels_with_signs_and_braces_do_no_harm() -> None:
+def test_labels_with_special_characters() -> None:
     day = bare_day(Event("activity", "100 % {effort} %(label)s", 100, 200), Event("mood", "50 % {ok}", 5, 5))
     for key in ("high_level_summary_caption", "high_level_all_caption"):
         caption = CaptionBuilder(key=key)(day)
@@ -416,7 +416,7 @@ def test_labels_with_signs_and_braces_do_no_harm() -> None:
     assert "100 % {x} %s" in caption
 
 
-def test_input_is_not_changed() -> None:
+def test_input_is_not_modified() -> None:
     values = DAYS[1].values.astype(np.float64)
     before = values.copy()
     build = CaptionBuilder(imputed=True)
@@ -443,12 +443,12 @@ def test_input_is_not_changed() -> None:
         ({"extra_channels": {"Heart": -1}}, ValueError, "'Heart'"),
     ],
 )
-def test_bad_arguments_are_refused(arguments: dict, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_raise(arguments: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         CaptionBuilder(**arguments)
 
 
-def test_bad_batches_are_refused() -> None:
+def test_invalid_batches_raise() -> None:
     build = CaptionBuilder()
     with pytest.raises(ValueError, match="2 items for 3 days"):
         build.batch(DAYS[:3], keys=CAPTION_KEYS[:2])
@@ -463,7 +463,7 @@ def test_bad_batches_are_refused() -> None:
     assert build.batch([]) == []
 
 
-def test_copies_write_the_same() -> None:
+def test_copies_give_same_captions() -> None:
     build = CaptionBuilder(key="middle_level_caption", seed=9, language="de", extra_channels={"Heart": 0})
     for other in (copy.deepcopy(build), pickle.loads(pickle.dumps(build))):
         assert other(DAYS[1]) == build(DAYS[1])

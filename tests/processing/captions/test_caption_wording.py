@@ -1,4 +1,4 @@
-"""Wording files: counts, slots, languages added by the user, and the small functions that fill templates."""
+"""Wording files: template counts, slots, user-defined languages, and template filling."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SENTENCES = (
 )
 
 
-def test_english_and_another_language_ship() -> None:
+def test_english_and_german_are_included() -> None:
     assert {"en", "de"} <= set(list_languages())
 
 
 @pytest.mark.parametrize("language", list_languages())
-def test_there_are_as_many_templates_as_in_the_reference(language: str) -> None:
+def test_template_counts_match_reference(language: str) -> None:
     words = get_wording(language)
     assert len(words.statistics) >= 20
     assert len(words.activities) + len(words.sleeps) >= 20
@@ -42,7 +42,7 @@ def test_there_are_as_many_templates_as_in_the_reference(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", list_languages())
-def test_templates_differ_and_end_like_sentences(language: str) -> None:
+def test_templates_are_unique_and_end_with_punctuation(language: str) -> None:
     words = get_wording(language)
     for kind in SENTENCES:
         sentences = getattr(words, kind)
@@ -54,7 +54,7 @@ def test_templates_differ_and_end_like_sentences(language: str) -> None:
             assert sentence[0].isupper() or (sentence[0] == "{" and sentence[1].isupper()), sentence
 
 
-def test_german_names_every_channel() -> None:
+def test_german_covers_every_channel() -> None:
     words = get_wording("de")
     for name in list_schemas():
         for channel in get_schema(name):
@@ -63,7 +63,7 @@ def test_german_names_every_channel() -> None:
     assert words.label("glucose")["at_label"] == "beim Messwert „glucose“"
 
 
-def test_german_names_what_the_package_itself_logs() -> None:
+def test_german_covers_package_activities_and_moods() -> None:
     from sensorlm_hf.activities import ACTIVITIES
     from sensorlm_hf.data.readers.mmash_files import ACTIVITIES as diary
     from sensorlm_hf.data.simulate import MOODS
@@ -131,12 +131,12 @@ def test_filling_templates() -> None:
         ({"span": {"minutes": "{start}", "clock": "{start} {end}"}}, r"lacks the slots \['end'\]"),
     ],
 )
-def test_faulty_wording_is_refused(change: dict, message: str) -> None:
+def test_invalid_wording_raises(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(ENGLISH, **change)
 
 
-def test_users_add_a_language() -> None:
+def test_custom_language() -> None:
     words = {
         kind: tuple(s.upper() for s in getattr(ENGLISH, kind)) for kind in ("no_events", "no_structure", "no_data")
     }
@@ -156,7 +156,7 @@ def test_users_add_a_language() -> None:
         register_language("", loud)
 
 
-def test_every_template_is_drawn() -> None:
+def test_every_template_is_used() -> None:
     build = CaptionBuilder(key="middle_low_caption", max_tokens=4000)
     words: Wording = build.wording
     starts = {kind: set() for kind in ("statistics", "trends", "anomalies")}
