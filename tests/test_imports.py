@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "schema": {"io"},
     "days": {"schema"},
     "modeling": set(),
-    "processing": {"schema", "days", "_lazy"},
+    "processing": {"activities", "schema", "days", "_lazy"},
     "checkpoints": set(),
     "embedding": set(),
     "export": {"_extras", "io", "checkpoints", "modeling"},
