@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -293,8 +294,8 @@ class _Facts:
             cut=(any(e.start_minute < 0 for e, _, _ in nights), any(e.end_minute > length for e, _, _ in nights)),
             in_bed=_total(bed) if in_bed else 0,
             resting=_total(resting),
-            steps=None if taken is None else int(round(float(np.nansum(taken)))),
-            steps_complete=taken is not None and _covered(taken, awake | worn) >= 0.9,
+            steps=None if taken is None else round(float(np.nansum(taken))),
+            steps_complete=taken is not None and (short or _covered(taken, awake | worn) >= 0.9),
             heart_rate=None if beats is None else float(np.nanmean(beats)),
             raised=_raised(beats) or 0,
         )
@@ -500,8 +501,12 @@ def _head(facts: _Facts, exercises: Sequence[_Bouts], working: bool, choose: Ran
         span = f"{_number(days)} days" if length > 1.25 * MINUTES_PER_DAY and days > 1 else _duration(length, choose)
         where = ""
         if facts.short:
-            part, share = _main_part(facts.hours[facts.worn], _COARSE)
-            where = f" {_in_part(part)}" if share >= 0.75 else ""
+            hours = facts.hours[facts.worn] if facts.observed else facts.hours
+            for table in (_PARTS, _COARSE):
+                part, share = _main_part(hours, table)
+                if share >= 0.75:
+                    where = f" {_in_part(part)}"
+                    break
         return f"recording of {span}{where}", False
     tired = (facts.steps is None or facts.steps < QUIET_STEPS) and not exercises and not working
     if tired and facts.in_bed >= 16 * 60:
@@ -649,7 +654,9 @@ def _segments(hours: np.ndarray) -> list[tuple[str, int, int]]:
     names = [_part(hour, _COARSE) for hour in range(24)]
     found = np.array([sorted(set(names)).index(name) for name in names])[hours]
     edges = [0, *(np.flatnonzero(np.diff(found)) + 1).tolist(), len(hours)]
-    return [(names[int(hours[a])], a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    # The night before a day that begins at midnight is not the night that ends it.
+    names[0] = "small hours" if edges[1] < len(hours) and hours[0] == 0 else names[0]
+    return [(names[int(hours[a])], a, b) for a, b in pairwise(edges)]
 
 
 def _main_part(hours: np.ndarray, table: Sequence[tuple[int, str]]) -> tuple[str, float]:
@@ -755,7 +762,9 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
     activities = [detail for detail in items if detail.kind == "activity"]
     texts = [*_chronicle(activities), *(f"{d.text} {d.when}".strip() for d in items if d.kind != "activity")]
     listed = _join(texts)
-    shapes = [f"{head} with {listed}{gap}.", f"{head}, with {listed}{gap}.", f"this was {head} with {listed}{gap}."]
+    shapes = [f"{head} with {listed}{gap}.", f"this was {head} with {listed}{gap}."]
+    if not content.plain:
+        shapes.append(f"{head}, with {listed}{gap}.")
     if len(items) > 1 and not content.plain:
         shapes.append(f"{head}: {listed}{gap}.")
     if len(activities) == 1 and items[0] is activities[0] and (len(items) > 1 or not content.plain):
@@ -764,7 +773,7 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
     if activities and not content.plain and all(detail.timed for detail in items):
         shapes.append(f"on {head}, there was time for {listed}{gap}.")
     if "recording" in content.head:
-        shapes = [shapes[0], shapes[1], *(s for s in shapes if ": " in s)]
+        shapes = [shapes[0], shapes[2], *(s for s in shapes if ": " in s)]
     return _sentence(shapes[shape % len(shapes)])
 
 
