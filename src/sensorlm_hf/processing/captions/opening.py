@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -126,7 +126,7 @@ _COUNTABLE = frozenset(
     )
 )
 _MAX_LABEL_WORDS = 5
-_FRACTION = re.compile(r" and (a half|a quarter|three quarters)\b")
+_FRACTION = re.compile(r" and (a half|a quarter|three quarters)\b|(?<=hundred) and ")
 
 _ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
@@ -146,6 +146,7 @@ _DURATIONS = {
     60: "an hour",
     75: "an hour and a quarter",
     90: "an hour and a half",
+    105: "an hour and three quarters",
 }
 _PARTS = ((5, "night"), (8, "early morning"), (12, "morning"), (14, "midday"), (18, "afternoon"), (22, "evening"))
 _COARSE = ((5, "night"), (12, "morning"), (18, "afternoon"), (22, "evening"))
@@ -482,6 +483,8 @@ def _content(facts: _Facts, choose: RandomChoices) -> _Content:
     if not facts.observed:
         return _Content("day", True, tuple(details), silent=True)
     head, plain = _head(facts, exercises, working, choose)
+    # "A recording in the evening" need not repeat that its content was in the evening.
+    details = [replace(d, when="") if facts.short and d.when and head.endswith(d.when) else d for d in details]
     if not details and plain and not facts.short:
         details.append(_Detail(f"{_duration(facts.observed, choose)} of recorded signals", "signal"))
     elif 0 < facts.observed < SHORT_RECORDING_MINUTES and not facts.short:
@@ -576,19 +579,14 @@ def _naps(facts: _Facts) -> _Detail | None:
         return _Detail(f"{_number(len(facts.naps))} naps", "nap", True)
     start, end = facts.naps[0]
     size = "short " if end - start <= SHORT_NAP_MINUTES else "long " if end - start >= LONG_NAP_MINUTES else ""
-    return _Detail(f"a {size}nap {_in_part(_part(int(facts.hours[(start + end) // 2]), _PARTS))}", "nap", True)
+    return _Detail(f"a {size}nap", "nap", True, _in_part(_part(int(facts.hours[(start + end) // 2]), _PARTS)))
 
 
 def _signals(facts: _Facts, choose: RandomChoices, others: int) -> list[_Detail]:
     details = []
     if facts.level == "active" and (facts.steps is None or facts.steps < ACTIVE_STEPS):
         # What makes the day active, rather than a number of steps that does not.
-        lasted = _duration(facts.raised, choose)
-        return [
-            _Detail(
-                (f"a raised heart rate for {lasted}", f"{lasted} of raised heart rate")[choose.next() % 2], "signal"
-            )
-        ]
+        return [_Detail(f"{_duration(facts.raised, choose)} of raised heart rate", "signal")]
     if facts.steps is not None:
         details.append(_Detail(_step_count(facts.steps, facts.steps_complete, choose), "signal"))
     if facts.heart_rate is not None and others + len(details) < 2:
@@ -611,7 +609,7 @@ def _step_count(steps: int, complete: bool, choose: RandomChoices) -> str:
     about = ("about", "some", "roughly")[choose.next() % 3]
     if steps < 950:
         hundreds = max(1, round(steps / 100))
-        return f"{about} {'a' if hundreds == 1 and about != 'some' else _number(hundreds)} hundred {noun}"
+        return f"about a hundred {noun}" if hundreds == 1 else f"{about} {_number(hundreds)} hundred {noun}"
     halves = {1000: "a thousand", 1500: "fifteen hundred", 2000: "two thousand", 2500: "twenty-five hundred"}
     nearest = 500 * round(steps / 500)
     if nearest in halves:
@@ -646,7 +644,7 @@ def _gap(facts: _Facts, choose: RandomChoices) -> str | None:
     first, last = (_part(int(facts.hours[m]), _COARSE) for m in (start, end - 1))
     if first == last:
         return f"for {_duration(end - start, choose)}"
-    return f"from the {first} to the {last}"
+    return f"from the {first} into the {last}"
 
 
 def _segments(hours: np.ndarray) -> list[tuple[str, int, int]]:
@@ -691,7 +689,7 @@ def _number(value: int) -> str:
 
 def _nearest(minutes: int) -> tuple[int, str]:
     """Returns a round duration near `minutes`, and its words."""
-    if minutes >= 105:
+    if minutes > 112:
         halves = round(minutes / 30)
         hours, half = divmod(halves, 2)
         return 30 * halves, f"{_number(hours)}{' and a half' if half else ''} hours"
@@ -705,7 +703,7 @@ def _duration(minutes: int, choose: RandomChoices) -> str:
         return "a few minutes"
     nearest, words = _nearest(minutes)
     draw = choose.next() % 3
-    if abs(nearest - minutes) <= (2 if nearest < 60 else 4 if nearest < 105 else 10):
+    if abs(nearest - minutes) <= (2 if nearest < 60 else 4 if nearest < 120 else 10):
         return words
     if draw == 0:
         return f"{'just over' if minutes > nearest else 'nearly'} {words}"
@@ -716,7 +714,7 @@ def _bare_duration(minutes: int) -> str:
     """Returns a rounded duration after "the first" or "the last"."""
     if minutes < 75:
         return "hour"
-    return "hour and a half" if minutes < 105 else _nearest(minutes)[1]
+    return "hour and a half" if minutes < 105 else _nearest(max(minutes, 113))[1]
 
 
 def _with_article(phrase: str) -> str:
@@ -744,11 +742,7 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
         if not items:
             return "A day without any recorded signal."
         link = pick(("though the log has", "but the log names", "although the log lists"))
-        texts = [
-            *_chronicle([d for d in items if d.kind == "activity"]),
-            *(d.text for d in items if d.kind != "activity"),
-        ]
-        return f"A day without any recorded signal, {link} {_join(texts)}."
+        return f"A day without any recorded signal, {link} {_join(_phrases(items))}."
     shape = choose.next()
     gap = "".join(
         pick((", though nothing was recorded", "; nothing was recorded", ", but without any data")) + f" {detail.text}"
@@ -760,7 +754,7 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
         bare = "a recorded day" if content.plain else head
         return _sentence(f"{bare}{gap}.")
     activities = [detail for detail in items if detail.kind == "activity"]
-    texts = [*_chronicle(activities), *(f"{d.text} {d.when}".strip() for d in items if d.kind != "activity")]
+    texts = _phrases(items)
     listed = _join(texts)
     shapes = [f"{head} with {listed}{gap}.", f"this was {head} with {listed}{gap}."]
     if not content.plain:
@@ -775,6 +769,11 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
     if "recording" in content.head:
         shapes = [shapes[0], shapes[2], *(s for s in shapes if ": " in s)]
     return _sentence(shapes[shape % len(shapes)])
+
+
+def _phrases(items: Sequence[_Detail]) -> list[str]:
+    others = [f"{detail.text} {detail.when}".strip() for detail in items if detail.kind != "activity"]
+    return [*_chronicle([detail for detail in items if detail.kind == "activity"]), *others]
 
 
 def _chronicle(activities: Sequence[_Detail]) -> list[str]:
