@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import date, timedelta
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from sensorlm_hf.demo.report import next_steps
 from sensorlm_hf.demo.sources import DEMO_SEED
 from sensorlm_hf.embedding import encode_sensor, encode_text
 from sensorlm_hf.evaluation.tasks import get_task
+from sensorlm_hf.processing.captions import opening_sentence
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CaptionBuilder
@@ -306,6 +308,8 @@ def test_the_page_is_whole_and_needs_nothing_else(coca: DemoResult, days: list[S
         for name in ("src", "srcset", "href"):
             assert (attrs.get(name) or "data:").startswith("data:image/svg+xml;base64,") or name not in attrs
     assert "url(" not in text
+    opening = f'<p class="lead">{escape(opening_sentence(days[0]))}</p>'
+    assert 0 < text.index(opening) < text.index("<figure>") < text.index("By the model, from the sensors alone")
     images = page.all("img")
     assert len(images) == 2
     assert all(len(image["alt"] or "") > 40 for image in images)

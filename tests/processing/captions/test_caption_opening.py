@@ -136,7 +136,7 @@ def test_any_schema() -> None:
         ([Event("activity", "running", -30, 30)], "half an hour of running at night"),
         ([Event("activity", "running", 1400, 1500)], "forty minutes of running at night"),
         ([Event("activity", "golf", 660, 900)], "four hours of golf from the morning into the afternoon"),
-        ([Event("activity", "rowing machine", 700, 730)], "half an hour on the rowing machine around midday"),
+        ([Event("activity", "rowing machine", 710, 740)], "half an hour on the rowing machine around midday"),
         ([Event("activity", "bike", 330, 420)], "an hour and a half of outdoor cycling in the early morning"),
         ([Event("activity", "evening run", 1100, 1130)], "an evening run of half an hour in the evening"),
         (

@@ -720,7 +720,7 @@ def _bare_duration(minutes: int) -> str:
 def _with_article(phrase: str) -> str:
     word = phrase.split()[0]
     first = word[0].lower()
-    if len(word) > 1 and word.isupper() and word.isalpha():
+    if len(word) > 1 and word.isupper() and word.isalpha() and word != "HIIT":  # said as a word
         an = first in "aefhilmnorsx"
     elif word[0].isdigit():
         an = word.startswith("8") or re.match(r"1[18](?!\d)", word) is not None
