@@ -39,10 +39,9 @@ from sensorlm_hf.demo.report import next_steps
 from sensorlm_hf.demo.sources import DEMO_SEED
 from sensorlm_hf.embedding import encode_sensor, encode_text
 from sensorlm_hf.evaluation.tasks import get_task
-from sensorlm_hf.processing.captions import opening_sentence
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
-from sensorlm_hf.processing.captions import CaptionBuilder
+from sensorlm_hf.processing.captions import CaptionBuilder, opening_sentence
 
 NASTY = '<script>alert("x")</script>&\'[bold]'
 

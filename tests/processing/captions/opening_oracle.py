@@ -209,7 +209,7 @@ def problems(sentence: str, day: SensorDay) -> list[str]:
             share = np.mean([is_within(day, int(i), part) for i in np.flatnonzero(worn)])
             check(share >= 0.7, f"only {share:.0%} in that part of the day")
     # Gaps
-    gap = r"[;,] (?:though |but )?(?:nothing was recorded|without any data) "
+    gap = r"[;,] (?:though |but )?nothing was recorded "
     for m in take(gap + r"(?P<how>throughout|for most of) the (?P<part>small hours|\w+)"):
         inside = np.array([is_within(day, i, m["part"]) for i in range(length)])
         share = float((~worn)[inside].mean()) if m["part"] != "night" else 1.0

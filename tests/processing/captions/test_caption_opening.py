@@ -214,7 +214,7 @@ def test_gaps_are_told() -> None:
         hidden = np.zeros((1440, 1), dtype=bool)
         hidden[first:last] = True
         for sentence in variants(day.without(hidden)):
-            assert (said in sentence) if said else not re.search("nothing|without", sentence)
+            assert (said in sentence) if said else not re.search("nothing", sentence)
 
 
 def test_windows_of_any_length() -> None:

@@ -437,6 +437,7 @@ class _Detail:
         timed: Whether there can be "time for" it.
         when: When it took place, an adverbial.
         start: First minute, to order activities.
+        stands_out: Whether it is exercise.
     """
 
     text: str
@@ -444,6 +445,7 @@ class _Detail:
     timed: bool = False
     when: str = ""
     start: int = 0
+    stands_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -470,7 +472,8 @@ def _content(facts: _Facts, choose: RandomChoices) -> _Content:
         everyday = sorted(rests, key=lambda b: (-b.minutes, b.spans))[:1]
     main = exercises or everyday[:_MAX_EVERYDAY]
     details = [
-        _Detail(_activity(b, choose), "activity", True, _when(b.spans, facts, choose), b.spans[0][0]) for b in main
+        _Detail(_activity(b, choose), "activity", True, _when(b.spans, facts, choose), b.spans[0][0], b in exercises)
+        for b in main
     ]
     slept = _sleep(facts, choose)
     if slept is not None:
@@ -745,7 +748,8 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
         return f"A day without any recorded signal, {link} {_join(_phrases(items))}."
     shape = choose.next()
     gap = "".join(
-        pick((", though nothing was recorded", "; nothing was recorded", ", but without any data")) + f" {detail.text}"
+        pick((", though nothing was recorded", "; nothing was recorded", ", but nothing was recorded"))
+        + f" {detail.text}"
         for detail in kept
         if detail.kind == "gap"
     )
@@ -761,7 +765,12 @@ def _write(content: _Content, choose: RandomChoices, shorter: int) -> str:
         shapes.append(f"{head}, with {listed}{gap}.")
     if len(items) > 1 and not content.plain:
         shapes.append(f"{head}: {listed}{gap}.")
-    if len(activities) == 1 and items[0] is activities[0] and (len(items) > 1 or not content.plain):
+    if (
+        len(activities) == 1
+        and activities[0].stands_out
+        and items[0] is activities[0]
+        and (len(items) > 1 or not content.plain)
+    ):
         rest = f" with {_join(texts[1:])}" if len(items) > 1 else ""
         shapes.append(f"{texts[0]} stood out on {head}{rest}{gap}.")
     if activities and not content.plain and all(detail.timed for detail in items):
