@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import date, timedelta
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from sensorlm_hf.embedding import encode_sensor, encode_text
 from sensorlm_hf.evaluation.tasks import get_task
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMModel, pretraining_class
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
-from sensorlm_hf.processing.captions import CaptionBuilder
+from sensorlm_hf.processing.captions import CaptionBuilder, opening_sentence
 
 NASTY = '<script>alert("x")</script>&\'[bold]'
 
@@ -304,6 +305,8 @@ def test_page_is_complete_and_self_contained(coca: DemoResult, days: list[Sensor
         for name in ("src", "srcset", "href"):
             assert (attrs.get(name) or "data:").startswith("data:image/svg+xml;base64,") or name not in attrs
     assert "url(" not in text
+    opening = f'<p class="lead">{escape(opening_sentence(days[0]))}</p>'
+    assert 0 < text.index(opening) < text.index("<figure>") < text.index("By the model, from the sensors alone")
     images = page.all("img")
     assert len(images) == 2
     assert all(len(image["alt"] or "") > 40 for image in images)

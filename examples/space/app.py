@@ -20,6 +20,7 @@ from sensorlm_hf.days import SensorDay
 from sensorlm_hf.demo.report import describe_day
 from sensorlm_hf.plotting import plot_day, plot_heatmap, plot_timeline
 from sensorlm_hf.plotting.pictures import picture
+from sensorlm_hf.processing.captions import opening_sentence
 
 LABELS = "running, swimming, yoga, weight lifting, tennis, a day without exercise"
 TEMPLATE = "A day with {}."
@@ -62,7 +63,7 @@ def _wrap(drawn: str) -> str:
 def show_sample(name: str) -> tuple[Any, ...]:
     """Selects a sample day."""
     day = SAMPLES[name]
-    return day, figure_of(day), html.status(f"{name}, of a synthetic subject: {title_of(day)}."), *_cleared()
+    return day, figure_of(day), _shown(day, f"{name}, of a synthetic subject: {title_of(day)}."), *_cleared()
 
 
 def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
@@ -78,7 +79,7 @@ def show_upload(file: str | None, zone: str | None) -> tuple[Any, ...]:
     choices = [(title_of(day), number) for number, day in enumerate(upload.days)]
     picker = gr.update(choices=choices, value=0, visible=len(choices) > 1)
     day = upload.days[0]
-    shown = html.status(f"From your file: {title_of(day)}.")
+    shown = _shown(day, f"From your file: {title_of(day)}.")
     return upload.days, picker, html.status(upload.message), None, day, figure_of(day), shown, *_cleared()
 
 
@@ -87,7 +88,12 @@ def show_day(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]:
     if number is None or not 0 <= number < len(days):
         return (gr.skip(),) * 7
     day = days[number]
-    return day, figure_of(day), html.status(f"From your file: {title_of(day)}."), *_cleared()
+    return day, figure_of(day), _shown(day, f"From your file: {title_of(day)}."), *_cleared()
+
+
+def _shown(day: SensorDay, message: str) -> str:
+    """Returns the opening sentence of a day and a status line."""
+    return html.opening(opening_sentence(day)) + html.status(message)
 
 
 def _cleared() -> tuple[Any, ...]:
@@ -141,7 +147,7 @@ def open_found(days: Sequence[SensorDay], number: int | None) -> tuple[Any, ...]
     if number is None or not 0 <= number < len(days):
         return (gr.skip(),) * 8
     day = days[number]
-    return None, day, figure_of(day), html.status(f"Found: {title_of(day)}."), *_cleared()
+    return None, day, figure_of(day), _shown(day, f"Found: {title_of(day)}."), *_cleared()
 
 
 def show_model_view(day: SensorDay) -> str:

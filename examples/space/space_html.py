@@ -22,6 +22,7 @@ CSS = """
 .status { margin: 0; overflow-wrap: anywhere; }
 .status.error { border-left: 4px solid #d55e00; padding: 8px 12px; border-radius: 4px;
   background: color-mix(in srgb, #d55e00 12%, var(--background-fill-primary)); }
+.opening { margin: 0 0 6px; font-size: 1.15rem; line-height: 1.4; overflow-wrap: anywhere; }
 .day picture, .day img { display: block; width: 100%; height: auto; }
 .scores { list-style: none; margin: 0; padding: 0; font-variant-numeric: tabular-nums; }
 .scores li { display: grid; grid-template-columns: minmax(90px, 30%) 1fr 44px; gap: 10px; align-items: center;
@@ -75,6 +76,11 @@ def status(message: str, *, error: bool = False) -> str:
     if error:
         return f'<p class="status error" role="alert">{escape(message)}</p>'
     return f'<p class="status" role="status">{escape(message)}</p>'
+
+
+def opening(sentence: str) -> str:
+    """Formats the opening sentence of a day."""
+    return f'<p class="opening">{escape(sentence)}</p>'
 
 
 def scores(found: Mapping[str, float]) -> str:

@@ -195,6 +195,7 @@ def test_user_input_is_escaped(answers: Any, load: Callable[[str], Any]) -> None
     nasty = "<script>alert(1)</script>"
     page = html.status(nasty, error=True) + html.scores({nasty: 1.0}) + html.notice(False, nasty)
     page += html.captions([(nasty, [answers.Sentence(nasty, 3, 1)])])
+    page += html.opening(nasty)
     assert "<script>" not in page
-    assert page.count("&lt;script&gt;") == 5
+    assert page.count("&lt;script&gt;") == 6
     assert "1 of 3 statements confirmed" in page

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--language", default="en", help="Language of the captions: en, de (default: en).")
     option(parser, "--time-format", default="minutes", help="Format of times: minutes, clock (default: minutes).")
     option(parser, "--units", action="store_true", help="Include units.")
+    option(parser, "--opening", action="store_true", help="Start each caption with a sentence of plain English.")
     option(parser, "--imputed", action="store_true", help="Interpolate gaps first, as the SensorLM release does.")
     option(
         parser, "--max-tokens", type=int, metavar="N", help="Maximum tokens per caption; by default the key's budget."
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(arguments.tokenizer)
-    names = ("seed", "language", "time_format", "units", "imputed", "max_tokens")
+    names = ("seed", "language", "time_format", "units", "opening", "imputed", "max_tokens")
     options = {name: getattr(arguments, name) for name in names}
     summary = caption_folder(
         arguments.input,

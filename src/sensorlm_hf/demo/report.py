@@ -15,6 +15,7 @@ from ..io import atomic_write_text
 from ..plotting import default_channels, plot_day, plot_heatmap
 from ..plotting.page_style import STYLE
 from ..plotting.pictures import picture
+from ..processing.captions import opening_sentence
 from .result import DemoResult, Stopwatch
 
 FILE_NAME = "report.html"
@@ -113,6 +114,7 @@ def _page(result: DemoResult, day: SensorDay, main: str, seen: str) -> str:
         "<main>",
         _section(
             "The day",
+            f'<p class="lead">{escape(opening_sentence(day))}</p>',
             f"<figure>{main}<figcaption>Hatched: not observed. Bands: logged events. Times are local to the"
             " person.</figcaption></figure>",
         ),

@@ -14,6 +14,7 @@ h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 8px; text-wrap: balance; 
 h2 { font-size: 1.15rem; line-height: 1.3; margin: 0 0 12px; }
 h3 { font-size: .95rem; margin: 0 0 6px; }
 p { margin: 0 0 12px; max-width: 72ch; }
+.lead { font-size: 1.15rem; line-height: 1.4; text-wrap: pretty; }
 .muted, figcaption, caption { color: var(--muted); font-size: .9rem; }
 .notice { border-left: 4px solid var(--mark-edge); background: var(--mark); padding: 10px 14px; border-radius: 4px;
   max-width: none; }

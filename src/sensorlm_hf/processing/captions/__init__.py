@@ -3,6 +3,7 @@
 from .budget import CAPTION_KEYS, TOKEN_BUDGETS, estimate_tokens
 from .builder import CaptionBuilder
 from .mapper import CaptionMapper
+from .opening import opening_sentence
 from .paraphrase import Paraphraser, numbers_in
 from .templates import Wording, get_wording, list_languages, register_language
 
@@ -17,5 +18,6 @@ __all__ = [
     "get_wording",
     "list_languages",
     "numbers_in",
+    "opening_sentence",
     "register_language",
 ]

@@ -23,6 +23,7 @@ from .sentences import (
     RandomChoices,
     SentenceWriter,
     insights_by_row,
+    opening_of,
     random_numbers,
 )
 from .structure import POOL_MINUTES
@@ -70,6 +71,7 @@ class CaptionBuilder:
         imputed: bool = False,
         time_format: str = "minutes",
         units: bool = False,
+        opening: bool = False,
         tokenizer: Any = None,
         max_tokens: int | None = None,
         paraphraser: Any = None,
@@ -87,6 +89,9 @@ class CaptionBuilder:
                 observed values count, and spans without any data are mentioned.
             time_format: `"minutes"` from the window's start, or local clock times (`"clock"`).
             units: Whether to include units.
+            opening: Whether every caption starts with a sentence of plain English about the day,
+                [`opening_sentence`]. It is the last to be dropped for the budget, loses details before it is dropped,
+                and is not paraphrased. Days must be [`SensorDay`], and the language must offer an opening.
             tokenizer: Counts tokens for the budget: a transformers tokenizer or a function from text to a number. By
                 default an upper bound is used.
             max_tokens: Maximum number of tokens per caption, including special tokens; by default that of the key,
@@ -97,7 +102,7 @@ class CaptionBuilder:
             extra_channels: Number of additional channels to sample per caption group; default [`EXTRA_CHANNELS`].
 
         Raises:
-            ValueError: If a name is unknown or `max_tokens` is too small.
+            ValueError: If a name is unknown, `max_tokens` is too small, or the language has no opening.
             TypeError: If an argument has the wrong type.
         """
         self.schema: SensorSchema = get_schema(schema)
@@ -114,6 +119,14 @@ class CaptionBuilder:
             raise ValueError(f"`time_format` must be one of {', '.join(TIME_FORMATS)}, got {time_format!r}.")
         self.time_format = time_format
         self.units = bool(units)
+        if not isinstance(opening, (bool, np.bool_)):
+            raise TypeError(f"`opening` must be True or False, got {opening!r}.")
+        if opening and self.wording.opening is None:
+            raise ValueError(
+                f"Captions in {self.wording.name} have no opening sentence; use language='en', opening=False, or a"
+                " Wording with an `opening`."
+            )
+        self.opening = bool(opening)
         self.tokenizer = tokenizer
         self._count = token_counter(tokenizer)
         if max_tokens is not None:
@@ -150,6 +163,7 @@ class CaptionBuilder:
             "imputed": self.imputed,
             "time_format": self.time_format,
             "units": self.units,
+            "opening": self.opening,
             "max_tokens": self.max_tokens,
             "extra_channels": self.extra_channels,
             "wording": self.wording.signature(),
@@ -306,12 +320,13 @@ class CaptionBuilder:
             names = [self._name(day, i) for i, day in enumerate(days)]
         levels = [_levels(wanted) for wanted in keys]
         captions: list[list[str]] = [[]] * len(days)
+        openings = [self._openings(day, i, names[i], keys[i]) for i, day in enumerate(days)]
         measured = []
         for i, (day, name, wanted) in enumerate(zip(days, names, keys, strict=True)):
             if "low" in levels[i] or "middle" in levels[i]:
                 measured.append(i)
             else:
-                captions[i] = self._write(day, i, name, wanted, None)
+                captions[i] = self._write(day, i, name, wanted, None, openings[i])
         for group in _by_length(arrays, measured):
             for block in blocks(len(group), BLOCK_DAYS):
                 places = group[block]
@@ -319,9 +334,9 @@ class CaptionBuilder:
                 wanted_levels = frozenset[str]().union(*(levels[i] for i in places))
                 facts = self._facts_of(members, [names[i] for i in places], wanted_levels)
                 for i, found in zip(places, facts, strict=True):
-                    captions[i] = self._write(days[i], i, names[i], keys[i], found)
+                    captions[i] = self._write(days[i], i, names[i], keys[i], found, openings[i])
         if self.paraphraser is not None:
-            self._reword(captions, keys)
+            self._reword(captions, keys, openings)
         return captions
 
     def _name(self, day: DayLike, position: int) -> str:
@@ -355,20 +370,58 @@ class CaptionBuilder:
             rows = slice(table.offsets[i], table.offsets[i + 1])
             yield _Facts(channels, numbers[rows], insights[rows], table.gaps[i] if table.gaps else [])
 
-    def _write(self, day: DayLike, position: int, name: str, keys: tuple[str, ...], facts: _Facts | None) -> list[str]:
+    def _openings(self, day: DayLike, position: int, name: str, keys: tuple[str, ...]) -> list[Sentence | None]:
+        """Writes the opening of each caption, with as many details as fit its budget."""
+        if not self.opening:
+            return [None] * len(keys)
+        if not isinstance(day, SensorDay):
+            raise ValueError(
+                f"days[{position}] is an array without a start and a log, so it has no opening; pass a SensorDay, or"
+                " use opening=False."
+            )
+        assert self.wording.opening is not None
+        found: list[Sentence | None] = []
+        written: list[Sentence] = []
+        for key in keys:
+            budget, shorter = self.budget(key), 0
+            while True:
+                if shorter == len(written):
+                    text = self.wording.opening(day, seed=self.seed, sample_id=name, shorter=shorter)
+                    written.append(opening_of(text))
+                if self._fits(written[shorter], budget):
+                    break
+                if shorter and written[shorter].text == written[shorter - 1].text:
+                    break
+                shorter += 1
+            found.append(written[shorter])
+        return found
+
+    def _write(
+        self,
+        day: DayLike,
+        position: int,
+        name: str,
+        keys: tuple[str, ...],
+        facts: _Facts | None,
+        openings: Sequence[Sentence | None],
+    ) -> list[str]:
         maker = self._writer
         events = day.events if isinstance(day, SensorDay) else ()
         minutes = len(day)
         clock = str if self.time_format == "minutes" else _wall_clock(day, position)
         captions = []
-        for key in keys:
+        for key, opening in zip(keys, openings, strict=True):
             stream = RandomChoices(random_numbers(self.seed, name, key))
             budget = self.budget(key)
             sentences: list[Sentence] = []
+            room = budget
+            if opening is not None:
+                sentences.append(opening)
+                room -= self._cost(opening)
             levels = _LEVELS[key]
             for level in levels:
                 if level == "summary":
-                    sentences.append(self._summary(events, minutes, stream, budget))
+                    sentences.append(self._summary(events, minutes, stream, room))
                 elif level == "all":
                     sentences += maker.events(events, minutes, stream, clock)
                 elif facts is None or not facts.described:
@@ -400,18 +453,30 @@ class CaptionBuilder:
     def _fits(self, sentence: Sentence, budget: int) -> bool:
         return sentence.cost + 2 <= budget if self._count is None else self._count(sentence.text) <= budget
 
+    def _cost(self, sentence: Sentence) -> int:
+        """Returns the tokens of a sentence, without special tokens."""
+        return sentence.cost if self._count is None else self._count(sentence.text) - self._count("")
+
     def budget(self, key: str) -> int:
         """Returns the maximum number of tokens of a caption."""
         return self.max_tokens if self.max_tokens is not None else TOKEN_BUDGETS[_check_key(key)]
 
-    def _reword(self, captions: list[list[str]], keys: list[tuple[str, ...]]) -> None:
+    def _reword(
+        self, captions: list[list[str]], keys: list[tuple[str, ...]], openings: list[list[Sentence | None]]
+    ) -> None:
         assert self.paraphraser is not None
+        # An opening stays as it is: its numbers are words, which the paraphraser does not compare.
+        starts = ["" if own is None else own.text for row in openings for own in row]
         flat = [caption for row in captions for caption in row]
+        starts = [start if caption.startswith(start) else "" for start, caption in zip(starts, flat, strict=True)]
+        flat = [caption[len(start) :].lstrip() for start, caption in zip(starts, flat, strict=True)]
         budgets = [self.budget(key) for row in keys for key in row]
         count = self._count or (lambda text: estimate_tokens(text) + 2)
-        reworded = iter(self.paraphraser(flat, lambda text, i: count(text) <= budgets[i]))
+        fits = lambda text, i: count(f"{starts[i]} {text}".strip()) <= budgets[i]  # noqa: E731
+        reworded = iter(self.paraphraser(flat, fits))
+        opened = iter(starts)
         for row in captions:
-            row[:] = [next(reworded) for _ in row]
+            row[:] = [f"{next(opened)} {next(reworded)}".strip() for _ in row]
 
 
 class _Facts(NamedTuple):

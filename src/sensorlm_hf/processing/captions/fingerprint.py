@@ -19,7 +19,8 @@ def source_fingerprint() -> str:
     """
     digest = hashlib.blake2b(digest_size=8)
     package = _HERE.parents[1]
-    for path in sorted([*_HERE.glob("**/*.py"), package / "schema.py", package / "days.py"]):
+    others = [package / name for name in ("activities.py", "days.py", "schema.py")]
+    for path in sorted([*_HERE.glob("**/*.py"), *others]):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0")
         digest.update(path.read_bytes().replace(b"\r\n", b"\n") if path.is_file() else b"")
     return digest.hexdigest()

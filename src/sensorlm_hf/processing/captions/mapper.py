@@ -68,6 +68,11 @@ class CaptionMapper:
         days, names = [], []
         for i in range(len(columns["values"])):
             row = {name: column[i] for name, column in columns.items()}
+            if getattr(self.builder, "opening", False) and row.get("start") is None:
+                raise ValueError(
+                    f"Row {first_row + i} has no `start`, which an opening needs for the part of the day; its columns"
+                    f" are {', '.join(rows)}. Add the start, or use opening=False."
+                )
             try:
                 days.append(SensorDay.from_row(row, self.builder.schema))
             except (ValueError, TypeError) as error:

@@ -48,6 +48,7 @@ _SLOT = re.compile(r"%\((\w+)\)s")
 _DRAWS = struct.Struct("<64H")
 # Weights: logged events are the most important, followed by the strongest facts of the channels that are always
 # described, their weaker facts, and the facts of randomly sampled channels.
+_WEIGHT_OPENING = -1.0
 _WEIGHT_LOGGED, _WEIGHT_FIXED, _WEIGHT_GAP, _WEIGHT_EXTRA, _WEIGHT_EMPTY = 0.0, 3.0, 3.4, 20.0, 40.0
 
 Template = tuple[str, int]
@@ -432,6 +433,11 @@ def _select(
     activities.sort()
     sleeps.sort()
     return activities, sleeps, moods
+
+
+def opening_of(text: str) -> Sentence:
+    """Returns an opening as the sentence of a caption that is dropped last."""
+    return Sentence(_PLAIN, _WEIGHT_OPENING, estimate_tokens(text), text)
 
 
 def insights_by_row(table: FactTable) -> list[list[Insight]]:

@@ -98,6 +98,7 @@ class Wording:
         decimal: Decimal separator.
         moment: Time format -> template of one time with its preposition, with `{time}`; needed by sentences with a
             `{moment}`.
+        opening: Writes the opening sentence of a day, called as [`opening_sentence`] is; None if the language has none.
     """
 
     name: str
@@ -126,11 +127,14 @@ class Wording:
     join: Callable[[Sequence[str]], str]
     decimal: str = "."
     moment: Mapping[str, str] | None = None
+    opening: Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         from ...schema import CAPTION_GROUPS
         from .structure import ANOMALY_TYPES, TREND_TYPES
 
+        if self.opening is not None and not callable(self.opening):
+            raise TypeError(f"Wording {self.name!r}: `opening` must be a function or None, got {self.opening!r}.")
         for kind, slots in _SLOTS.items():
             sentences = getattr(self, kind)
             if isinstance(sentences, str) or not sentences:
@@ -189,6 +193,8 @@ class Wording:
         digest = hashlib.blake2b(digest_size=8)
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "opening" and value is None:
+                continue
             digest.update((repr(value) if not callable(value) else _source_of(value)).encode())
         return digest.hexdigest()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..opening import opening_sentence
 from ..templates import Wording
 
 _COUNTABLE = frozenset(
@@ -284,4 +285,5 @@ WORDING = Wording(
     span={"minutes": "minutes {start} and {end}", "clock": "{start} and {end}"},
     time={"minutes": "minute {time}", "clock": "{time}"},
     join=_join,
+    opening=opening_sentence,
 )
