@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from sensorlm_hf.modeling import caption_loss, clip_loss, contrastive_cross_entropy, positive_pairs, siglip_loss
+from sensorlm_hf.modeling import (
+    caption_loss,
+    clip_loss,
+    contrastive_cross_entropy,
+    positive_pairs,
+    siglip_loss,
+    statement_sigmoid_loss,
+    statement_softmax_loss,
+)
 
 
 def unit_rows(rows: int, width: int, seed: int) -> torch.Tensor:
@@ -177,3 +185,75 @@ def test_caption_loss_without_tokens_is_zero_and_has_a_gradient():
 def test_invalid_shapes_raise(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# Statements
+
+
+TRUTH = torch.tensor([[1, 0, -1, 1], [0, 0, 1, 1], [-1, 1, -1, 1], [1, 0, 0, 1], [0, -1, 1, -1]])
+STATEMENTS = unit_rows(4, 7, 2)
+
+
+def statement_softmax_oracle(scale: float) -> float:
+    logits = [[scale * float(s @ t) for t in STATEMENTS] for s in SENSOR]
+    table = [list(map(int, row)) for row in TRUTH.tolist()]
+    directions = []
+    for rows, values in (
+        (logits, table),
+        ([list(c) for c in zip(*logits, strict=True)], [list(c) for c in zip(*table, strict=True)]),
+    ):
+        losses = []
+        for row, value in zip(rows, values, strict=True):
+            true = [x for x, v in zip(row, value, strict=True) if v == 1]
+            decided = [x for x, v in zip(row, value, strict=True) if v >= 0]
+            if true and len(true) < len(decided):
+                log_sum = math.log(sum(math.exp(x) for x in decided))
+                losses.append(-sum(x - log_sum for x in true) / len(true))
+        directions.append(sum(losses) / len(losses))
+    return sum(directions) / 2
+
+
+def statement_sigmoid_oracle(scale: float, bias: float) -> float:
+    losses = []
+    for i, s in enumerate(SENSOR):
+        for j, t in enumerate(STATEMENTS):
+            value = int(TRUTH[i, j])
+            if value >= 0:
+                z = 1 if value else -1
+                losses.append(math.log1p(math.exp(-z * (scale * float(s @ t) + bias))))
+    return sum(losses) / len(losses)
+
+
+def test_statement_losses_match_loops():
+    scale, bias = torch.tensor(3.0, dtype=torch.float64), torch.tensor(-0.5, dtype=torch.float64)
+    softmax = statement_softmax_loss(SENSOR, STATEMENTS, TRUTH, scale)
+    assert softmax.item() == pytest.approx(statement_softmax_oracle(3.0), abs=1e-12)
+    sigmoid = statement_sigmoid_loss(SENSOR, STATEMENTS, TRUTH, scale, bias)
+    assert sigmoid.item() == pytest.approx(statement_sigmoid_oracle(3.0, -0.5), abs=1e-12)
+
+
+def test_statement_softmax_of_identity_is_clip_loss():
+    scale = torch.tensor(3.0, dtype=torch.float64)
+    torch.testing.assert_close(
+        statement_softmax_loss(SENSOR, TEXT, torch.eye(5).long(), scale), clip_loss(SENSOR, TEXT, scale)
+    )
+
+
+@pytest.mark.parametrize("value", [-1, 0, 1])
+def test_statements_without_contrast_have_no_softmax_loss(value):
+    truth = torch.full((5, 4), value)
+    scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    loss = statement_softmax_loss(SENSOR, STATEMENTS, truth, scale)
+    loss.backward()
+    assert loss.item() == 0
+    assert scale.grad == 0
+    sigmoid = statement_sigmoid_loss(SENSOR, STATEMENTS, truth, scale.detach(), scale.detach())
+    assert (sigmoid.item() == 0) is (value == -1)
+
+
+def test_truth_of_another_shape_raises():
+    scale = torch.tensor(1.0)
+    with pytest.raises(ValueError, match=r"\(5, 4\), got \(4, 5\)"):
+        statement_softmax_loss(SENSOR, STATEMENTS, TRUTH.T, scale)
+    with pytest.raises(ValueError, match=r"\(5, 4\), got \(4, 5\)"):
+        statement_sigmoid_loss(SENSOR, STATEMENTS, TRUTH.T, scale, scale)

@@ -17,6 +17,8 @@ from .losses_sensorlm import (
     contrastive_cross_entropy,
     positive_pairs,
     siglip_loss,
+    statement_sigmoid_loss,
+    statement_softmax_loss,
 )
 from .modeling_sensorlm import (
     SensorLMModel,
@@ -49,4 +51,6 @@ __all__ = [
     "positive_pairs",
     "pretraining_class",
     "siglip_loss",
+    "statement_sigmoid_loss",
+    "statement_softmax_loss",
 ]

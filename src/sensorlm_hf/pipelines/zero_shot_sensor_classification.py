@@ -32,10 +32,12 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     |---|---|---|
     | clip, coca | softmax of the scaled cosine similarities | `(1 + cosine) / 2` |
     | siglip | softmax of the scaled cosine similarities | sigmoid of scaled cosine plus bias, as trained |
+    | coca with a sentence encoder | softmax of the scaled cosine similarities | as siglip, with its own scale and bias |
     | cap | softmax of the mean log-likelihoods per token | geometric mean of the token probabilities |
 
-    Only the siglip sigmoid is trained to be the probability of an individual label; the other independent scores rank
-    days and labels, but 0.5 is not a meaningful threshold. For cap models, which have no text embedding, the decoder
+    Only the sigmoid is trained to be the probability of an individual label, and only models that have it can answer
+    that no label applies (`none_label`); the other independent scores rank days and labels, but 0.5 is not a meaningful
+    threshold. For cap models, which have no text embedding, the decoder
     scores every sentence for every day, the log-likelihoods of several sentences are averaged, and softmax scores are
     close together: use them for ranking only.
 
@@ -76,6 +78,8 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
                 - `hypothesis_template` (`str` or list of `str`): sentence with the placeholder `{}` for the label, or
                   several of them; defaults to `"A day with {}."`. Use `"{}"` if the labels are sentences.
                 - `multi_label` (`bool`): whether labels are scored independently; defaults to False.
+                - `none_label` (`str`): name of an additional result, such as `"none of these"`, for days that no label
+                  describes. It scores higher than a label whose own probability is below 0.5. By default there is none.
                 - `top_k` (`int`): number of labels to return, best first; defaults to all.
                 - `return_timeline` (`bool`): whether to also score the labels over the day; defaults to False.
                 - `timeline_window` (`int`): width of the timeline's windows in minutes; defaults to 60.
@@ -89,7 +93,8 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
 
         Raises:
             ValueError: If there are no labels, or they are empty or repeated, if a template lacks `{}`, if a sentence
-                is longer than the model reads, if `top_k` is below 1, if `timeline_window` is below 10, or if a day is
+                is longer than the model reads, if `none_label` is one of the labels or the model gives no
+                probabilities, if `top_k` is below 1, if `timeline_window` is below 10, or if a day is
                 malformed.
             TypeError: If labels or templates are not strings, or a flag is not a bool.
         """
@@ -102,6 +107,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         candidate_labels: Any = None,
         hypothesis_template: Any = None,
         multi_label: bool | None = None,
+        none_label: str | None = None,
         top_k: int | None = None,
         return_timeline: bool | None = None,
         timeline_window: int | None = None,
@@ -118,6 +124,9 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             if not isinstance(multi_label, bool):
                 raise TypeError(f"`multi_label` must be True or False, got {multi_label!r}.")
             forward_params["multi_label"] = multi_label
+        if none_label is not None:
+            _check_text(none_label, "`none_label`")
+            forward_params["none_label"] = none_label
         if return_timeline is not None:
             if not isinstance(return_timeline, bool):
                 raise TypeError(f"`return_timeline` must be True or False, got {return_timeline!r}.")
@@ -142,6 +151,9 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             [template.replace("{}", phrase) for phrase in of_label for template in templates]
             for of_label in phrases.values()
         ]
+        none_label = forward_params.get("none_label")
+        if none_label is not None:
+            self._check_none_label(none_label, phrases)
         texts = self._tokenize([prompt for of_label in prompts for prompt in of_label])
         sizes = [len(of_label) for of_label in prompts]
         label_embeds = None if self.model.config.objective == "cap" else self._embed(texts, sizes)
@@ -151,13 +163,25 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             "sizes": sizes,
             "label_embeds": label_embeds,
             "multi_label": given.get("multi_label", False),
+            "with_none": none_label is not None,
             "timeline_window": (
                 forward_params.get("timeline_window", TIMELINE_WINDOW)
                 if forward_params.get("return_timeline")
                 else None
             ),
         }
-        return forward_params, {**postprocess_params, "labels": list(phrases)}
+        labels = [*phrases, *([] if none_label is None else [none_label])]
+        return forward_params, {**postprocess_params, "labels": labels}
+
+    def _check_none_label(self, none_label: str, phrases: Mapping[str, Any]) -> None:
+        if none_label in phrases:
+            raise ValueError(f"`none_label` {none_label!r} is also one of the `candidate_labels`; rename one of them.")
+        config = self.model.config
+        if config.objective != "siglip" and not config.text_config.has_sentence_encoder:
+            raise ValueError(
+                f"`none_label` needs the probability of each label, which a {config.objective} model without a sentence"
+                " encoder does not give. Leave it out, or use the packaged model or a siglip model."
+            )
 
     def _tokenize(self, prompts: list[str]) -> dict[str, torch.Tensor]:
         """Returns `input_ids` and `attention_mask` of shape `(prompts, tokens)`, without truncation."""
@@ -190,12 +214,14 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         sizes: Sequence[int] = (),
         label_embeds: torch.Tensor | None = None,
         multi_label: bool = False,
+        with_none: bool = False,
         timeline_window: int | None = None,
     ) -> dict[str, torch.Tensor]:
         if of == "text":
             embeds = self.model.get_text_features(**model_inputs).pooler_output
             return {"embeds": torch.nn.functional.normalize(embeds.float(), dim=-1)}
-        outputs = {"scores": self._scores(model_inputs, texts, sizes, label_embeds, multi_label)}
+        options = (texts, sizes, label_embeds, multi_label, with_none)
+        outputs = {"scores": self._scores(model_inputs, *options)}
         if timeline_window is not None:
             minutes = model_inputs["sensor_values"].shape[1]
             steps = -(-minutes // TIMELINE_STEP)
@@ -206,7 +232,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             for day in range(len(timeline)):
                 one = {key: value[day : day + 1] for key, value in model_inputs.items()}
                 for some, windows in masked_windows(one, timeline_window):
-                    timeline[day, some] = self._scores(windows, texts, sizes, label_embeds, multi_label)
+                    timeline[day, some] = self._scores(windows, *options)
             outputs["timeline"] = timeline
             outputs["minutes"] = torch.full((len(timeline),), minutes)
         return outputs
@@ -218,8 +244,12 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         sizes: Sequence[int],
         label_embeds: torch.Tensor | None,
         multi_label: bool,
+        with_none: bool,
     ) -> torch.Tensor:
-        """Returns the score of every label for every window of a batch, `(B, labels)` float32."""
+        """Returns the score of every label for every window of a batch, `(B, labels)` float32.
+
+        `with_none` appends the score of no label.
+        """
         if label_embeds is None:
             texts = self._ensure_tensor_on_device(texts, self.device)
             likelihoods = self.model.score_text(**model_inputs, **texts).float().split(list(sizes), dim=1)
@@ -229,12 +259,19 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         embeds = torch.nn.functional.normalize(
             self.model.get_sensor_features(**model_inputs).pooler_output.float(), dim=-1
         )
-        if multi_label and self.model.config.objective != "siglip":
-            return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
         # Not `base_model`, which has another meaning for models wrapped by PEFT.
         contrastive = getattr(self.model, "sensorlm", self.model)
-        logits = contrastive.similarity_logits(embeds, label_embeds)
-        return logits.sigmoid() if multi_label else logits.softmax(dim=-1)
+        odds = contrastive.statement_logits(embeds, label_embeds)
+        if multi_label:
+            if odds is None:
+                return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
+            scores = odds.sigmoid()
+            # As if the labels were independent.
+            return torch.cat([scores, (-odds).sigmoid().prod(dim=-1, keepdim=True)], dim=-1) if with_none else scores
+        if with_none:
+            # The log-odds of a label that is as likely true as false are 0.
+            return torch.nn.functional.pad(odds, (0, 1)).softmax(dim=-1)
+        return contrastive.similarity_logits(embeds, label_embeds).softmax(dim=-1)
 
     def postprocess(
         self, model_outputs: dict[str, torch.Tensor], labels: Sequence[str] = (), top_k: int | None = None
