@@ -14,9 +14,13 @@ import torch
 
 from sensorlm_hf import Event, SensorDay, get_schema
 from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
+from sensorlm_hf.data.collator import _generator, _log_is_complete
+from sensorlm_hf.data.device_profiles import PROFILES
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
 from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder
+from sensorlm_hf.processing.captions.day_facts import day_facts
+from sensorlm_hf.processing.captions.statements import StatementBank, truth
 
 SUMMARY, LOW = "high_level_summary_caption", "low_level_caption"
 MODALITIES = {channel.modality for channel in get_schema("sensorlm-26")}
@@ -440,3 +444,82 @@ def test_schema_mismatch_with_processor_raises(processor: SensorLMProcessor) -> 
     day = SensorDay(np.ones((1440, 34)), datetime(2024, 3, 1, tzinfo=timezone.utc), "p", "sensorlm-34")
     with pytest.raises(ValueError, match="34"):
         SensorLMCollator(processor)([day])
+
+
+# Statements and devices
+
+
+def test_statements_are_off_by_default(simulated, processor):
+    assert not any(name.startswith("statement") for name in SensorLMCollator(processor)(simulated[:2]))
+
+
+def test_statements_and_their_truth(simulated, processor):
+    collator = SensorLMCollator(processor, statements=50)
+    batch = collator(simulated[:8])
+    ids, mask, true = (batch[f"statement_{name}"] for name in ("ids", "mask", "truth"))
+    assert len(ids) == len(mask) == 50
+    assert true.shape == (8, 50)
+    assert set(true.unique().tolist()) <= {-1, 0, 1}
+    assert (mask.sum(1).diff() >= 0).all()  # sorted by length
+    texts = processor.batch_decode(ids, skip_special_tokens=True)
+    # The facts again, one day and one statement at a time.
+    rng = collator_rng(collator, simulated[0])
+    facts = [day_facts(day, log_complete=_log_is_complete(day)) for day in simulated[:8]]
+    by_text = {statement.text.lower(): statement for statement in StatementBank("train").sample(facts, 46, rng)}
+    others = [column for column, text in enumerate(texts) if text not in by_text]
+    assert len(others) == 4
+    assert not true[:, others].any()  # texts about something else are false of every day
+    schema = simulated[0].schema
+    for column, text in enumerate(texts):
+        if text in by_text:
+            for row, day in enumerate(simulated[:8]):
+                expected = truth([by_text[text]], [facts[row]], day.mask.any(axis=0)[None], schema)
+                assert true[row, column] == expected[0, 0], text
+
+
+def collator_rng(collator: SensorLMCollator, day: SensorDay) -> np.random.Generator:
+    return _generator(collator.seed + 1, day.sample_id, 0)
+
+
+def test_statements_depend_on_days_and_epoch_only(simulated, processor):
+    one, other = (SensorLMCollator(processor, statements=20) for _ in range(2))
+    items = [{"day": day, "epoch": 3} for day in simulated[:4]]
+    assert same(one(items), other(items))
+    assert not torch.equal(one(items)["statement_truth"], one(simulated[:4])["statement_truth"])
+
+
+def test_held_out_wordings_in_evaluation(simulated, processor, monkeypatch):
+    monkeypatch.setattr("sensorlm_hf.data.collator.UNRELATED_SHARE", 0)  # texts about something else are not wordings
+    training, evaluating = (SensorLMCollator(processor, statements=60, training=flag) for flag in (True, False))
+    texts = [
+        set(processor.batch_decode(c(simulated[:6])["statement_ids"], skip_special_tokens=True))
+        for c in (training, evaluating)
+    ]
+    assert not texts[0] & texts[1]
+
+
+def test_incomplete_log_leaves_exercise_undecided(simulated, processor):
+    run = Event("activity", "running", 600, 640)
+    day = a_day(0, run)
+    assert _log_is_complete(day)
+    assert _log_is_complete(replace(day, labels={"exercises": 1}))
+    assert not _log_is_complete(replace(day, labels={"exercises": 2}))
+
+
+def test_device_dropout_keeps_channels_of_one_device(simulated, processor):
+    days = [day for day in simulated if day.mask.any(axis=0).all()][:6]
+    collator = SensorLMCollator(processor, device_dropout=0.999)
+    seen = {frozenset(np.flatnonzero(row)) for row in collator(days)["sensor_mask"].any(dim=1).numpy()}
+    schema = get_schema("sensorlm-26")
+    known = {
+        frozenset(i for i, key in enumerate(schema.keys) if profile.name == "all" or key in profile.channels)
+        for profile in PROFILES.values()
+    }
+    assert seen <= known
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("statements", [-1, 2.5, True])
+def test_wrong_number_of_statements_raises(processor, statements):
+    with pytest.raises(ValueError, match="`statements` must be"):
+        SensorLMCollator(processor, statements=statements)

@@ -69,6 +69,33 @@ def test_softmax_models_multi_label_uses_cosine(pipe_of, parts_of, days, objecti
     assert [scores[label] for label in LABELS] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
+def test_none_label_wins_where_labels_are_improbable(pipe_of, parts_of, days):
+    model, processor = parts_of("siglip")
+    inputs = processor(sensor=days[0], text=[f"A day with {label}." for label in LABELS])
+    with torch.no_grad():
+        odds = model(**inputs).logits_per_sensor[0].double()
+    scores = by_label(pipe_of("siglip")(days[0], LABELS, none_label="none of these"))
+    expected = torch.cat([odds, odds.new_zeros(1)]).softmax(-1)
+    assert [scores[label] for label in (*LABELS, "none of these")] == pytest.approx(expected.tolist(), rel=1e-4)
+    for label, value in zip(LABELS, odds, strict=True):
+        assert (scores[label] > scores["none of these"]) == (torch.sigmoid(value) > 0.5)
+    independent = by_label(pipe_of("siglip")(days[0], LABELS, multi_label=True, none_label="none of these"))
+    assert independent["none of these"] == pytest.approx(torch.sigmoid(-odds).prod().item(), rel=1e-4)
+
+
+def test_none_label_in_timeline(pipe_of, days):
+    answer = pipe_of("siglip")(days[0], LABELS, none_label="nothing", return_timeline=True)
+    assert {entry["label"] for entry in answer["scores"]} == {*LABELS, "nothing"}
+    assert all(set(step["scores"]) == {*LABELS, "nothing"} for step in answer["timeline"] if step["scores"])
+
+
+def test_none_label_of_models_without_probabilities_raises(pipe_of, days):
+    with pytest.raises(ValueError, match="probability of each label, which a clip model"):
+        pipe_of("clip")(days[0], LABELS, none_label="none of these")
+    with pytest.raises(ValueError, match="also one of the `candidate_labels`"):
+        pipe_of("siglip")(days[0], LABELS, none_label=LABELS[0])
+
+
 def test_cap_scores_by_text_likelihood(pipe_of, parts_of, days):
     model, processor = parts_of("cap")
     expected = []

@@ -14,7 +14,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoProcessor, AutoTokenizer, BatchFeature
 
 from sensorlm_hf.days import Event, SensorDay
-from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
+from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, extend_tokenizer, train_tokenizer
 
 TEXTS = [f"Mean heart rate {rate / 10:.1f} bpm; went running." for rate in range(600, 900, 7)]
 
@@ -207,3 +207,43 @@ def test_remote_code_without_package(tmp_path, processor, registered):
             np.testing.assert_array_equal(out[key], expected[key])
     # With the package installed and registered, the same folder does not need remote code.
     assert type(AutoProcessor.from_pretrained(tmp_path / "remote", trust_remote_code=False)) is SensorLMProcessor
+
+
+# A vocabulary that captions only use the first part of
+
+
+@pytest.fixture(scope="module")
+def shared(processor) -> SensorLMProcessor:
+    tokenizer = extend_tokenizer(processor.tokenizer, ["Ġkettle", "bell"])
+    return SensorLMProcessor(processor.feature_extractor, tokenizer, caption_vocab_size=len(processor.tokenizer))
+
+
+def test_captions_use_their_own_vocabulary(processor, shared):
+    text = "Mean heart rate 72.5 bpm; a kettlebell."
+    sentence, caption = (shared(text=text, captions=flag)["input_ids"][0] for flag in (False, True))
+    assert sentence.max() >= len(processor.tokenizer)
+    assert caption.max() < len(processor.tokenizer)
+    for ids in (sentence, caption):
+        assert shared.decode(ids, skip_special_tokens=True) == text.lower()
+    assert len(shared.caption_tokenizer) == len(processor.tokenizer)
+
+
+def test_caption_tokenizer_is_the_tokenizer_by_default(processor):
+    assert processor.caption_tokenizer is processor.tokenizer
+    assert processor.caption_vocab_size is None
+
+
+def test_caption_vocabulary_is_saved(shared, tmp_path):
+    shared.save_pretrained(tmp_path)
+    again = AutoProcessor.from_pretrained(tmp_path)
+    assert again.caption_vocab_size == shared.caption_vocab_size
+    text = "Went running with a kettlebell."
+    for flag in (False, True):
+        assert torch.equal(again(text=text, captions=flag)["input_ids"], shared(text=text, captions=flag)["input_ids"])
+
+
+def test_caption_vocabulary_needs_a_longest_match_tokenizer(processor):
+    with pytest.raises(ValueError, match="extend_tokenizer"):
+        _ = SensorLMProcessor(
+            processor.feature_extractor, processor.tokenizer, caption_vocab_size=300
+        ).caption_tokenizer

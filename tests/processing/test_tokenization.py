@@ -14,7 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizer, GPT2Tokenizer, PreTrainedTokenizerFast
 
-from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, load_text_tokenizer, train_tokenizer
+from sensorlm_hf.processing import (
+    SensorLMFeatureExtractor,
+    SensorLMProcessor,
+    extend_tokenizer,
+    load_text_tokenizer,
+    train_tokenizer,
+)
 
 
 def captions(n: int = 400) -> list[str]:
@@ -230,3 +236,50 @@ def test_unsupported_tokenizers_raise():
         load_text_tokenizer(tokenizer, captions=True)
     with pytest.raises(ValueError, match="max_length"):
         load_text_tokenizer(gpt2_tokenizer(), max_length=1)
+
+
+# Extended tokenizers
+
+
+@pytest.fixture(scope="module")
+def extended(tokenizer) -> PreTrainedTokenizerFast:
+    return extend_tokenizer(tokenizer, ["Ġkettle", "bell", "Ġkettle", "Ġswam", "swam"])
+
+
+def test_extension_keeps_ids_and_caption_tokens(tokenizer, extended):
+    before, after = tokenizer.get_vocab(), extended.get_vocab()
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 4
+    for text in captions(50):
+        assert extended(text)["input_ids"] == tokenizer(text)["input_ids"]
+
+
+def test_extension_matches_longest_tokens(extended):
+    assert extended.tokenize("a kettlebell") == ["a", "Ġkettle", "bell"]
+    assert extended.tokenize("Swam")[0] == "swam"
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_extended_tokenizer_round_trips(extended, text):
+    ids = extended(text)["input_ids"]
+    expected = unicodedata.normalize("NFC", text.lower())
+    assert extended.decode(ids, skip_special_tokens=True) == expected
+    assert extended.pad_token_id not in ids
+
+
+def test_extended_tokenizer_saves_and_loads(extended, tmp_path):
+    extended.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    text = "A kettlebell at 72.5, <eos> included"
+    assert again(text)["input_ids"] == extended(text)["input_ids"]
+    assert again.model_max_length == extended.model_max_length
+
+
+def test_extension_rejects_wrong_tokens(tokenizer):
+    with pytest.raises(TypeError, match="single string"):
+        extend_tokenizer(tokenizer, "bell")
+    with pytest.raises(ValueError, match=r"tokens\[1\] 'a b'"):
+        extend_tokenizer(tokenizer, ["a", "a b"])
+    with pytest.raises(ValueError, match="Only byte-level tokenizers"):
+        extend_tokenizer(BertTokenizer(vocab={"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}), ["a"])

@@ -77,3 +77,16 @@ def test_weight_decay_in_full_model_applies_only_to_linear_weights(kind: type[to
     decay, _ = parameter_groups(model.named_parameters(), 0.1)
     maps = {id(m.weight) for m in model.modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d))}
     assert {id(parameter) for parameter in decay["params"]} == maps
+
+
+def test_learning_rates_by_name() -> None:
+    module = torch.nn.Module()
+    module.language_model = torch.nn.Linear(3, 2)
+    module.head = torch.nn.Linear(3, 2)
+    groups = parameter_groups(module.named_parameters(), 0.1, {"language_model.": 1e-5})
+    assert [(group.get("lr"), group["weight_decay"], group["params"][0].ndim) for group in groups] == [
+        (None, 0.1, 2),
+        (None, 0.0, 1),
+        (1e-5, 0.1, 2),
+        (1e-5, 0.0, 1),
+    ]

@@ -58,6 +58,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TASK,...",
         help="Zero-shot tasks to evaluate on validation days at each evaluation.",
     )
+    option(
+        parser,
+        "--device-dropout",
+        type=float,
+        default=0.0,
+        help="Probability of reducing a day to the channels of another device, such as heart rate and steps.",
+    )
+    option(
+        parser,
+        "--statements",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Statements of known truth per batch, as targets of the contrastive loss; 0 for none.",
+    )
     option(parser, "--label-rewording", type=float, default=0.0, help="Probability of rewording an activity label.")
     option(
         parser, "--channel-omission", type=float, default=0.0, help="Probability of omitting a channel from a caption."
@@ -191,6 +206,8 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
         max_text_length=arguments.max_text_length,
         vocab_size=arguments.vocab_size,
         modality_dropout=arguments.modality_dropout,
+        device_dropout=arguments.device_dropout,
+        statements=arguments.statements,
         event_crop=arguments.event_crop,
         label_rewording=arguments.label_rewording,
         channel_omission=arguments.channel_omission,

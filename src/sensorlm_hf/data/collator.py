@@ -15,9 +15,9 @@ from ..activities import ACTIVITIES, canonical_activity
 from ..days import SensorDay
 from ..processing.captions import CAPTION_KEYS, CaptionBuilder
 from ..processing.captions.day_facts import DayFacts, day_facts
+from ..processing.captions.sentences import summary_labels
 from ..processing.captions.statements import StatementBank, truth
 from ..processing.captions.unrelated import unrelated_text
-from ..processing.captions.sentences import summary_labels
 from ..schema import SensorSchema
 from .device_profiles import PROFILES, apply_profile
 from .rewording import reword_events

@@ -858,7 +858,8 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         if statement_mask is None:
             statement_mask = torch.ones_like(statement_ids)
         embeds = []
-        for ids, mask in zip(statement_ids.split(_STATEMENTS_AT_ONCE), statement_mask.split(_STATEMENTS_AT_ONCE)):
+        size = _STATEMENTS_AT_ONCE
+        for ids, mask in zip(statement_ids.split(size), statement_mask.split(size), strict=True):
             # The collator sorts statements by length; most need no padding to the longest.
             longest = int(mask.any(dim=0).nonzero().max()) + 1 if not _is_tracing() else mask.shape[1]
             embeds.append(self.text_model(ids[:, :longest], mask[:, :longest], return_dict=True).pooler_output)

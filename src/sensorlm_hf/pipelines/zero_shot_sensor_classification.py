@@ -32,7 +32,7 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     |---|---|---|
     | clip, coca | softmax of the scaled cosine similarities | `(1 + cosine) / 2` |
     | siglip | softmax of the scaled cosine similarities | sigmoid of scaled cosine plus bias, as trained |
-    | coca with a sentence encoder | softmax of the scaled cosine similarities | as siglip, with its own scale and bias |
+    | coca with a sentence encoder | softmax of the scaled cosine similarities | as siglip, with own scale and bias |
     | cap | softmax of the mean log-likelihoods per token | geometric mean of the token probabilities |
 
     Only the sigmoid is trained to be the probability of an individual label, and only models that have it can answer

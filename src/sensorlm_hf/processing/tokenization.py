@@ -159,8 +159,9 @@ def extend_tokenizer(
     extended = Tokenizer(model)
     extended.normalizer, extended.pre_tokenizer = old.normalizer, old.pre_tokenizer
     extended.decoder, extended.post_processor = old.decoder, old.post_processor
-    extended.add_special_tokens([AddedToken(**{k: v for k, v in token.items() if k != "id"})
-                                 for token in state["added_tokens"]])
+    extended.add_special_tokens(
+        [AddedToken(**{k: v for k, v in token.items() if k != "id"}) for token in state["added_tokens"]]
+    )
     result = copy.deepcopy(tokenizer)
     result._tokenizer = extended
     if max_length is not None:

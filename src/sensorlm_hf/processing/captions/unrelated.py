@@ -19,13 +19,13 @@ _PLACES = (
 _OBJECTS = (
     "washing machine", "laptop keyboard", "garden fence", "violin", "vacuum cleaner", "printer", "grandfather clock",
     "coffee grinder", "streetlamp", "telescope", "motorway bridge", "wooden table", "lighthouse", "fountain pen",
-    "satellite dish", "steam engine", "chandelier", "typewriter", "bookshelf", "harbour crane", "greenhouse", "umbrella",
+    "satellite dish", "steam engine", "chandelier", "typewriter", "bookshelf", "harbour crane", "umbrella",
 )  # fmt: skip
 _TOPICS = (
     "interest rates", "medieval law", "the price of copper", "a stamp collection", "tax returns", "modern sculpture",
     "the history of printing", "quantum mechanics", "copyright", "parliamentary elections", "Latin grammar", "jazz",
-    "house insurance", "electric cars", "the stock exchange", "a crossword puzzle", "comic books", "opera", "chess rules",
-    "railway timetables", "software licences", "beekeeping laws", "oil paintings", "inflation", "dinosaurs", "volcanoes",
+    "house insurance", "electric cars", "the stock exchange", "a crossword puzzle", "comic books", "opera",
+    "railway timetables", "software licences", "beekeeping laws", "oil paintings", "inflation", "dinosaurs",
     "the moons of Jupiter", "typefaces", "wallpaper", "antique furniture", "mortgage contracts", "detective novels",
     "silent films", "postage", "spreadsheets", "encryption", "bird species", "tropical fish", "mineral deposits",
     "office rents", "exchange rates", "a court hearing", "folk tales", "glassblowing", "perfume", "porcelain", "poetry",

@@ -1,0 +1,98 @@
+"""Adding a pretrained sentence encoder to a CoCa model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from training_cases import arguments, options, tiny_model
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from sensorlm_hf.modeling import SensorLMForConditionalGeneration
+from sensorlm_hf.processing import SensorLMProcessor
+from sensorlm_hf.training import add_sentence_encoder, pretrain, save_model
+
+WORDS = ["swimming", "pool", "the", "in", "a", "run", "gym", "heart", "##s", "##ning", "##bell", "kettle", "x", "##x"]
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BERT with a lower-casing WordPiece tokenizer."""
+    folder = tmp_path_factory.mktemp("encoder")
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = {token: index for index, token in enumerate([*special, *WORDS])}
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    BertModel(config).save_pretrained(folder)
+    BertTokenizer(vocab=vocabulary, do_lower_case=True).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def assisted(processor: SensorLMProcessor, encoder: Path) -> tuple[SensorLMForConditionalGeneration, SensorLMProcessor]:
+    size = len(processor.tokenizer) + 14
+    return add_sentence_encoder(tiny_model(processor), processor, encoder, vocab_size=size, max_tokens=12)
+
+
+def test_rows_of_the_encoder_follow_its_tokens(assisted, encoder):
+    model, processor = assisted
+    table = BertModel.from_pretrained(encoder).get_input_embeddings().weight
+    theirs = BertTokenizer.from_pretrained(encoder)
+    mine = model.sensorlm.text_model.sentence_encoder.language_model
+    rows = mine.get_input_embeddings().weight
+    ids = processor.tokenizer.get_vocab()
+
+    def row_of(*tokens: str) -> torch.Tensor:
+        return table[theirs.convert_tokens_to_ids(list(tokens))].mean(dim=0)
+
+    torch.testing.assert_close(rows[ids["Ġkettle"]], row_of("kettle"))
+    torch.testing.assert_close(rows[ids["bell"]], row_of("##bell"))
+    torch.testing.assert_close(rows[0], row_of("[PAD]"))
+    torch.testing.assert_close(rows[1], row_of("[CLS]"))
+    torch.testing.assert_close(rows[2], row_of("[SEP]"))
+    assert len(rows) == len(processor.tokenizer)
+    assert mine.config.max_position_embeddings == 12
+
+
+def test_model_and_captions_are_unchanged(assisted, processor):
+    model, shared = assisted
+    before = tiny_model(processor).eval()
+    text = ["Heart rate averaged 72.4 bpm.", "running"]
+    old, new = processor(text=text), shared(text=text, captions=True)
+    assert torch.equal(old["input_ids"], new["input_ids"])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.get_text_features(**new).pooler_output, before.get_text_features(**old).pooler_output
+        )
+
+
+def test_training_with_statements(assisted, tmp_path):
+    model, processor = assisted
+    save_model(model, processor, tmp_path / "start")
+    start = str(tmp_path / "start")
+    run = options("simulated:12", init_from=start, statements=12, device_dropout=0.5, config_overrides={})
+    metrics = pretrain(run, arguments(tmp_path / "run", max_steps=2, language_model_learning_rate=1e-4))
+    assert metrics["options"]["statements"] == 12
+    again = SensorLMForConditionalGeneration.from_pretrained(tmp_path / "run")
+    assert again.config.text_config.has_sentence_encoder
+    name = "sensorlm.text_model.sentence_encoder.language_model.encoder.layer.0.output.dense.weight"
+    before, after = (dict(m.named_parameters())[name] for m in (model, again))
+    assert not torch.equal(before, after)
+
+
+def test_other_models_raise(processor, encoder, assisted):
+    with pytest.raises(ValueError, match=r"objective 'coca' with its own text tower.*'siglip'"):
+        add_sentence_encoder(tiny_model(processor, "siglip"), processor, encoder)
+    with pytest.raises(ValueError, match="a language model already"):
+        add_sentence_encoder(assisted[0], assisted[1], encoder)
+
+
+def test_sizes_out_of_range_raise(processor, encoder):
+    model = tiny_model(processor)
+    with pytest.raises(ValueError, match="`vocab_size` must be at least"):
+        add_sentence_encoder(model, processor, encoder, vocab_size=10)
+    with pytest.raises(ValueError, match="`max_tokens` must be 1 to 512"):
+        add_sentence_encoder(model, processor, encoder, max_tokens=513)
