@@ -14,7 +14,7 @@ import torch
 
 from sensorlm_hf import Event, SensorDay, get_schema
 from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
-from sensorlm_hf.data.collator import _generator, _log_is_complete
+from sensorlm_hf.data.collator import _generator, log_is_complete
 from sensorlm_hf.data.device_profiles import PROFILES
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.processing import SensorLMFeatureExtractor, SensorLMProcessor, train_tokenizer
@@ -464,7 +464,7 @@ def test_statements_and_their_truth(simulated, processor):
     texts = processor.batch_decode(ids, skip_special_tokens=True)
     # The facts again, one day and one statement at a time.
     rng = collator_rng(collator, simulated[0])
-    facts = [day_facts(day, log_complete=_log_is_complete(day)) for day in simulated[:8]]
+    facts = [day_facts(day, log_complete=log_is_complete(day)) for day in simulated[:8]]
     by_text = {statement.text.lower(): statement for statement in StatementBank("train").sample(facts, 46, rng)}
     others = [column for column, text in enumerate(texts) if text not in by_text]
     assert len(others) == 4
@@ -501,9 +501,9 @@ def test_held_out_wordings_in_evaluation(simulated, processor, monkeypatch):
 def test_incomplete_log_leaves_exercise_undecided(simulated, processor):
     run = Event("activity", "running", 600, 640)
     day = a_day(0, run)
-    assert _log_is_complete(day)
-    assert _log_is_complete(replace(day, labels={"exercises": 1}))
-    assert not _log_is_complete(replace(day, labels={"exercises": 2}))
+    assert log_is_complete(day)
+    assert log_is_complete(replace(day, labels={"exercises": 1}))
+    assert not log_is_complete(replace(day, labels={"exercises": 2}))
 
 
 def test_device_dropout_keeps_channels_of_one_device(simulated, processor):

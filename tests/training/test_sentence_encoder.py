@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from transformers import BertConfig, BertModel, BertTokenizer
 
 from sensorlm_hf.modeling import SensorLMForConditionalGeneration
 from sensorlm_hf.processing import SensorLMProcessor
-from sensorlm_hf.training import add_sentence_encoder, pretrain, save_model
+from sensorlm_hf.processing.captions import CaptionBuilder
+from sensorlm_hf.training import add_sentence_encoder, align_sentence_encoder, pretrain, save_model
 
 WORDS = ["swimming", "pool", "the", "in", "a", "run", "gym", "heart", "##s", "##ning", "##bell", "kettle", "x", "##x"]
 
@@ -64,9 +67,10 @@ def test_model_and_captions_are_unchanged(assisted, processor):
     old, new = processor(text=text), shared(text=text, captions=True)
     assert torch.equal(old["input_ids"], new["input_ids"])
     with torch.no_grad():
-        torch.testing.assert_close(
+        cosines = torch.nn.functional.cosine_similarity(
             model.get_text_features(**new).pooler_output, before.get_text_features(**old).pooler_output
         )
+    torch.testing.assert_close(cosines, torch.ones(2))
 
 
 def test_training_with_statements(assisted, tmp_path):
@@ -96,3 +100,36 @@ def test_sizes_out_of_range_raise(processor, encoder):
         add_sentence_encoder(model, processor, encoder, vocab_size=10)
     with pytest.raises(ValueError, match="`max_tokens` must be 1 to 512"):
         add_sentence_encoder(model, processor, encoder, max_tokens=513)
+
+
+def test_alignment_trains_the_text_side_only(assisted, simulated):
+    model, processor = copy.deepcopy(assisted[0]), assisted[1]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    captions = CaptionBuilder().batch(simulated)
+    record = align_sentence_encoder(model, processor, simulated, captions, steps=3, statements=24, progress=False)
+    assert record["days"] == len(simulated)
+    assert len(simulated) < record["views"] <= 2 * len(simulated)
+    assert math.isfinite(record["final_loss"])
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(".sentence_encoder." in name or ".statement_logit_" in name for name in changed)
+    for part in ("head.weight", "gate.weight", "language_model.embeddings.word_embeddings.weight"):
+        assert f"sensorlm.text_model.sentence_encoder.{part}" in changed
+
+
+def test_alignment_is_reproducible(assisted, simulated):
+    states = []
+    for _ in range(2):
+        model = copy.deepcopy(assisted[0])
+        align_sentence_encoder(model, assisted[1], simulated, ["running"] * 4, steps=2, statements=24, seed=3)
+        states.append(model.state_dict())
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+def test_alignment_rejects_other_models_and_no_data(assisted, processor, simulated):
+    with pytest.raises(ValueError, match="add one with `add_sentence_encoder`"):
+        align_sentence_encoder(tiny_model(processor), processor, simulated, ["running"])
+    with pytest.raises(ValueError, match="got 0 days and 1 captions"):
+        align_sentence_encoder(*assisted, [], ["running"])
+    with pytest.raises(ValueError, match="`steps` must be at least 1"):
+        align_sentence_encoder(*assisted, simulated, ["running"], steps=0)

@@ -195,7 +195,7 @@ class SensorLMCollator:
             if crop:
                 day = _crop_to_event(day, rng)
             if self._bank is not None:
-                facts.append(day_facts(day, log_complete=_log_is_complete(whole), cropped=day is not whole))
+                facts.append(day_facts(day, log_complete=log_is_complete(whole), cropped=day is not whole))
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             described = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):
@@ -315,7 +315,7 @@ def _omit_channels(day: SensorDay, probability: float, rng: np.random.Generator)
     return day.without(omitted)
 
 
-def _log_is_complete(day: SensorDay) -> bool:
+def log_is_complete(day: SensorDay) -> bool:
     """Whether all exercise of a day is logged; simulated days have a label that says how much there was."""
     exercises = day.labels.get("exercises")
     logged = [canonical_activity(event.label) for event in day.events if event.kind == "activity"]

@@ -282,11 +282,11 @@ class SensorLMSentenceEncoder(_PretrainedPart):
     The layers of a CoCa text tower learn the language of captions, in particular numbers, but no other words. The
     embedding of a text is
 
-    $$ 2 \sigma(g(m)) \cdot c + W m, $$
+    $$ \sigma(g(m)) \frac{c}{|c|} + (1 - \sigma(g(m))) \frac{W m}{\sqrt{1 + |W m|^2}}, $$
 
     where $c$ is the projected class token of the causal layers and $m$ the mean token state of the encoder. The maps
-    $g$ and $W$ start at 0: a new encoder changes nothing until it is trained. The gate lets the encoder decide how much
-    the causal layers can be trusted with a text.
+    $g$ and $W$ start at 0: a new encoder does not change the direction of any embedding. The gate lets the encoder
+    decide how much the causal layers can be trusted with a text.
 
     Args:
         config: Configuration of the text tower, with `language_model_config` and `pooling="cls"`.
@@ -313,13 +313,26 @@ class SensorLMSentenceEncoder(_PretrainedPart):
         Returns:
             `(B, D)` text embeddings, not normalized.
         """
+        return self.combine(self.meaning(input_ids, keys), class_embeds)
+
+    def meaning(self, input_ids: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Tensor:
+        """Returns the mean token state of texts, `(B, width)`; arguments as for `forward`."""
         if keys is not None:
             input_ids, keys = _left_aligned(input_ids, keys)
             keys = keys[:, : self.max_tokens]
         mask = None if keys is None else keys.long()
         states = self.language_model(input_ids[:, : self.max_tokens], mask).last_hidden_state
-        meaning = _mean_of_tokens(states, keys)
-        return 2 * self.gate(meaning).sigmoid() * class_embeds + self.head(meaning)
+        return _mean_of_tokens(states, keys)
+
+    def embed(self, meaning: torch.Tensor) -> torch.Tensor:
+        """Maps mean token states `(B, width)` to embeddings `(B, D)` whose length is below 1."""
+        embeds = self.head(meaning)
+        return embeds / (1 + embeds.square().sum(dim=-1, keepdim=True)).sqrt()
+
+    def combine(self, meaning: torch.Tensor, class_embeds: torch.Tensor) -> torch.Tensor:
+        """Combines mean token states `(B, width)` with the embeddings `(B, D)` of the causal layers."""
+        trust = self.gate(meaning).sigmoid()
+        return trust * nn.functional.normalize(class_embeds, dim=-1) + (1 - trust) * self.embed(meaning)
 
 
 def _left_aligned(input_ids: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,6 +18,7 @@ from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pre
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .sentence_encoder import add_sentence_encoder
+from .text_alignment import align_sentence_encoder
 from .text_warmup import warm_up_text_tower
 from .trainer import SensorLMTrainer
 
@@ -31,6 +32,7 @@ __all__ = [
     "SensorLMTrainingArguments",
     "TrainingParts",
     "add_sentence_encoder",
+    "align_sentence_encoder",
     "cached_backward",
     "clamp_logit_scale",
     "compute_losses",

@@ -215,8 +215,10 @@ class SensorLMTrainer(Trainer):
         return self.optimizer
 
     def _learning_rates(self) -> dict[str, float]:
+        # Adam moves a parameter by its learning rate at most, and these two are single numbers.
+        rates = {"statement_logit_": 20 * self.args.learning_rate}
         rate = self.args.language_model_learning_rate
-        return {} if rate is None else {".language_model.": rate}
+        return rates if rate is None else {**rates, ".language_model.": rate}
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
