@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
         "modeling",
         "processing",
         "data",
+        "embedding",
         "checkpoints",
         "_extras",
         "_version",

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub.utils import tqdm
-from sklearn.linear_model import LogisticRegression, Ridge
 from torch import nn
 
+from .._extras import requires_extra
 from ..data.collator import UNRELATED_SHARE, log_is_complete
 from ..data.device_profiles import PROFILES, apply_profile
 from ..days import SensorDay
@@ -26,6 +26,9 @@ from ..processing import SensorLMProcessor
 from ..processing.captions.day_facts import DayFacts, day_facts
 from ..processing.captions.statements import Statement, StatementBank, truth
 from ..processing.captions.unrelated import unrelated_text
+
+with requires_extra("train", "Alignment of a sentence encoder"):
+    from sklearn.linear_model import LogisticRegression, Ridge
 
 INITIAL_STATEMENTS = 4000
 """Statements from which the first linear map of the encoder is computed."""
