@@ -340,7 +340,7 @@ def test_eager_and_sdpa_are_equal():
             lambda: SensorLMModel.from_sensor_text_pretrained({}, language_model("gpt2"), objective="coca"),
             ["clip, siglip", "'coca'", "SensorLMForConditionalGeneration"],
         ),
-        (lambda: SensorLMModel(small_config("clip")).freeze_text(), ["not a pretrained language model"]),
+        (lambda: SensorLMModel(small_config("clip")).freeze_text(), ["no pretrained language model"]),
         (lambda: combined("gpt2", pooling="max"), ["pooling", "'max'", "'mean', 'first' or 'last'"]),
         (lambda: combined("gpt2", max_text_length=21), ["max_text_length", "1 to 20", "21"]),
         (lambda: combined("gpt2", "coca", num_decoder_layers=4), ["4 layers", "1 to 3"]),

@@ -158,7 +158,7 @@ def _rank_by_sentences(
             f" activities are {', '.join(names)}."
         )
     rows = np.flatnonzero(np.isfinite(embeddings).all(axis=1))
-    embeddings, classes, people = embeddings[rows], classes[rows], [people[row] for row in rows]
+    embeddings, classes, people = embeddings[rows], classes[rows], [people[int(row)] for row in rows]
     present = [name for name in sentences if 0 < (classes == names.index(name)).sum() < len(classes)]
     if not present:
         raise ValueError(

@@ -25,7 +25,7 @@ def check_pair(model: Any, processor: Any) -> None:
         )
     text = model.config.text_config
     sizes = [(processor.tokenizer, text.vocab_size)]
-    if text.has_sentence_encoder:
+    if getattr(text, "has_sentence_encoder", False):
         sizes = [
             (processor.tokenizer, text.language_model_config.vocab_size),
             (processor.caption_tokenizer, text.vocab_size),

@@ -50,6 +50,15 @@ def add_sentence_encoder(
     Returns:
         The new model, in float32 and evaluation mode, and its processor. The arguments are not modified.
 
+    Example:
+        ```python
+        model = SensorLMForConditionalGeneration.from_pretrained("sensorlm-coca")
+        processor = SensorLMProcessor.from_pretrained("sensorlm-coca")
+        model, processor = add_sentence_encoder(model, processor, "sentence-transformers/all-MiniLM-L6-v2")
+        align_sentence_encoder(model, processor, days, captions)
+        save_model(model, processor, "my-model")
+        ```
+
     Raises:
         ValueError: If the model is not of objective `coca` or already has a language model, the encoder's tokenizer is
             not a lower-casing WordPiece, or `vocab_size` or `max_tokens` do not fit.

@@ -297,7 +297,7 @@ class SensorLMTrainer(Trainer):
             return self._evaluation_loss(model, inputs, return_outputs)
         if self.losses is None or not model.training:
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
-            parts = Losses(loss, *(outputs.get(name) for name in _PARTS), outputs)
+            parts = Losses(loss, outputs=outputs, **{name: outputs.get(name) for name in _PARTS})
         else:
             parts = compute_losses(model, inputs, self.losses)
         if model.training:
