@@ -94,7 +94,9 @@ class StubModel(torch.nn.Module):
         self.table = torch.tensor(list(processor.vectors.values()), dtype=torch.float32)
         self.config = SimpleNamespace(
             sensor_config=SimpleNamespace(channel_keys=None, window_minutes=MINUTES, patch_minutes=MINUTES),
-            text_config=SimpleNamespace(vocab_size=len(self.table), max_position_embeddings=16),
+            text_config=SimpleNamespace(
+                vocab_size=len(self.table), max_position_embeddings=16, has_sentence_encoder=False
+            ),
         )
         self.device = torch.device("cpu")
         self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))

@@ -87,7 +87,7 @@ def knowing() -> tuple[Any, Any]:
 # Sentences
 
 
-def test_a_model_that_understands_every_sentence_scores_one(knowing: tuple[Any, Any]) -> None:
+def test_perfect_model_scores_one(knowing: tuple[Any, Any]) -> None:
     result = evaluate_sentences(*knowing, DAYS, embeddings=TRUE)
     assert result["auroc"] == 1
     assert result["interval"] == [1, 1]
@@ -142,7 +142,7 @@ def test_sentences_about_events(knowing: tuple[Any, Any]) -> None:
     assert result["days"] == 2 * COUNT
 
 
-def test_what_cannot_be_ranked_is_refused(knowing: tuple[Any, Any]) -> None:
+def test_unrankable_days_raise(knowing: tuple[Any, Any]) -> None:
     with pytest.raises(ValueError, match="`embeddings` must have a row for each of the 62 days, got 3"):
         evaluate_sentences(*knowing, DAYS, embeddings=TRUE[:3])
     with pytest.raises(ValueError, match=r"At least two activities are needed, .*; the data has yoga"):
@@ -165,7 +165,7 @@ SKIN = ConceptPair("skin", "skin_temperature", "warm", "cold")
 OPPOSITES = {"fast": [1.0, 0.0], "slow": [-1.0, 0.0], "warm": [0.0, 1.0], "cold": [0.0, -1.0]}
 
 
-def test_a_model_that_knows_the_pulse_separates_the_quartiles() -> None:
+def test_pulse_aware_model_separates_quartiles() -> None:
     model, processor = stubs(OPPOSITES)
     days = [a_day(n, HR=60.0 + n, wrist_temperatures=30.0) for n in range(40)]
     embeddings = np.array([[math.cos(1.5 - n / 20), math.sin(1.5 - n / 20)] for n in range(40)], dtype=np.float32)
@@ -245,7 +245,7 @@ def test_unrelated_labels(knowing: tuple[Any, Any]) -> None:
         evaluate_nonsense(*knowing, DAYS, embeddings=TRUE, labels=())
 
 
-def test_the_calibration_error_is_that_of_a_loop() -> None:
+def test_calibration_error_matches_loop() -> None:
     rng = np.random.default_rng(2)
     probabilities = np.concatenate([rng.random(500), [0, 1, 0.2]])
     truths = rng.random(503) < probabilities**2
@@ -273,7 +273,7 @@ def test_the_calibration_error_is_that_of_a_loop() -> None:
         ([0.5], [True], 0, "`bins` must be at least 1, got 0"),
     ],
 )
-def test_what_has_no_calibration_error(probabilities: list, truths: list, bins: int, words: str) -> None:
+def test_invalid_calibration_inputs_raise(probabilities: list, truths: list, bins: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         calibration_error(probabilities, truths, bins)
 
@@ -311,7 +311,7 @@ def test_days_are_embedded_with_the_channels_of_a_device(
     assert [p.name for p in available_profiles([blank], ["all", "steps", "chest_strap"])] == ["all", "chest_strap"]
 
 
-def test_parts_that_the_days_do_not_support_are_absent(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
+def test_unsupported_parts_are_absent(folder_of: Callable[[str], Path], days: list[SensorDay]) -> None:
     folder = folder_of("clip")
     model, processor = load_pretrained(folder).eval(), SensorLMProcessor.from_pretrained(folder)
     bare = [SensorDay(day.values, day.start, day.subject_id) for day in days[:4]]
@@ -321,7 +321,7 @@ def test_parts_that_the_days_do_not_support_are_absent(folder_of: Callable[[str]
     assert all(set(part) == {"all", "steps"} for part in results.values())
 
 
-def test_the_task_of_the_evaluator(folder_of: Callable[[str], Path], days: list[SensorDay], tmp_path: Path) -> None:
+def test_evaluator_task(folder_of: Callable[[str], Path], days: list[SensorDay], tmp_path: Path) -> None:
     results = evaluate_model(folder_of("clip"), days, tmp_path / "run", tasks=["english"])
     english = results["english"]
     assert tuple(english) == ENGLISH_PARTS

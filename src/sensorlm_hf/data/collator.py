@@ -191,11 +191,11 @@ class SensorLMCollator:
             key, crop = self._draw(rng)
             if self.training and self.draw_per_batch:
                 key, crop = together = together or (key, crop)
-            whole = day
+            complete = day
             if crop:
                 day = _crop_to_event(day, rng)
             if self._bank is not None:
-                facts.append(day_facts(day, log_complete=log_is_complete(whole), cropped=day is not whole))
+                facts.append(day_facts(day, log_complete=log_is_complete(complete), cropped=day is not complete))
             caption_id = f"{day.sample_id}#{epoch}" if self.training else day.sample_id
             described = day
             if self.training and self.label_rewording and (key in self.contrast_only or not self.contrast_only):

@@ -21,91 +21,22 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from ..data.device_profiles import PROFILES, DeviceProfile, apply_profile, get_profile, hidden_channels
+from ..data.device_profiles import get_profile
 from ..days import SensorDay
-from .encode import encode_days, encode_texts, logit_scale
+from .encode import encode_texts, logit_scale
 from .held_out_sentences import ACTIVITY_SENTENCES, CONCEPT_PAIRS, UNRELATED_LABELS, ConceptPair
-from .metrics import interval, person_weights
-from .metrics.scores import weighted_auroc
+from .metrics import calibration_error, interval, person_weights
+from .metrics.scores import CALIBRATION_BINS, weighted_auroc
+from .profiles import ENGLISH_PROFILES, Profile, available_profiles, encode_profile
 from .quantities import get_quantity, measure_days
-from .tasks import ACTIVITY_TEMPLATES, EVENT_TASKS, TASKS, labelled_days
+from .tasks import ACTIVITY_TEMPLATES, EVENT_TASKS, TASKS, Task, labelled_days
 from .zero_shot import EventCrops, class_embeddings, class_probabilities, event_crops, labelled_events
 
-Profile = str | DeviceProfile
-
-ENGLISH_PROFILES = ("all", "heart_rate_steps")
-"""Profiles of the task `english` of an evaluation; each needs the days to be embedded once."""
+ENGLISH_PARTS = ("sentences", "events", "concepts", "nonsense", "calibration")
+"""Parts of the results of [`evaluate_english`]."""
 
 MIN_SIDE = 10
 """Minimum number of days per quartile; pairs with fewer are skipped."""
-
-BINS = 15
-"""Default number of bins of the calibration error."""
-
-
-def days_seen(days: Sequence[SensorDay], profile: Profile) -> list[int]:
-    """Returns the rows of the days on which a device with the given profile recorded anything.
-
-    Raises:
-        ValueError: If there is no such profile, or the schema of a day has none of its channels.
-    """
-    return [row for row, day in enumerate(days) if day.mask[:, ~hidden_channels(day, profile)].any()]
-
-
-def available_profiles(
-    days: Sequence[SensorDay], profiles: Sequence[Profile] = ENGLISH_PROFILES
-) -> list[DeviceProfile]:
-    """Returns the profiles with which at least one of the days has a value; days of any schema are allowed."""
-    found = []
-    for profile in map(get_profile, profiles):
-        keys = set(profile.channels)
-        known = [day for day in days if profile == PROFILES["all"] or keys.intersection(day.schema.keys)]
-        if len(known) == len(days) and days_seen(days, profile):
-            found.append(profile)
-    return found
-
-
-def encode_profile(
-    model: Any,
-    processor: Any,
-    days: Sequence[SensorDay],
-    profile: Profile,
-    *,
-    batch_size: int = 64,
-    progress: bool = False,
-) -> np.ndarray:
-    """Embeds days as a device with the given profile would have recorded them.
-
-    Args:
-        model: A [`SensorLMModel`].
-        processor: The processor of the model.
-        days: The days.
-        profile: Device profile, or its name.
-        batch_size: Number of days per batch.
-        progress: Whether to show a progress bar per batch of days.
-
-    Returns:
-        `(N, D)` float32 embeddings; rows of nan for days on which the device recorded nothing.
-
-    Raises:
-        ValueError: If there is no such profile, the schema of a day has none of its channels, no day has a value in one
-            of them, or the processor does not match the model.
-    """
-    profile = get_profile(profile)
-    seen = days_seen(days, profile)
-    if not seen:
-        raise ValueError(
-            f"None of the {len(days)} days has a value in the channels of profile {profile.name!r}:"
-            f" {', '.join(profile.channels)}."
-        )
-    parts = []
-    for first in range(0, len(seen), batch_size):  # in batches: a masked copy of every day would need twice the memory
-        batch = [apply_profile(days[row], profile) for row in seen[first : first + batch_size]]
-        parts.append(encode_days(model, processor, batch, batch_size=batch_size, progress=progress))
-    known = np.concatenate(parts)
-    embeddings = np.full((len(days), known.shape[1]), np.nan, dtype=np.float32)
-    embeddings[seen] = known
-    return embeddings
 
 
 def _embedded(
@@ -125,6 +56,26 @@ def _embedded(
         raise ValueError(f"`embeddings` must have a row for each of the {len(days)} {what}, got {len(embeddings)}.")
     get_profile(profile)
     return np.asarray(embeddings)
+
+
+def _labelled(
+    model: Any,
+    processor: Any,
+    days: Sequence[SensorDay],
+    task: Task,
+    profile: Profile,
+    embeddings: np.ndarray | None,
+    batch_size: int,
+    progress: bool,
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Returns embeddings, classes and people of the days with a label; the others are not embedded."""
+    rows, classes, people = labelled_days(days, task)
+    if embeddings is None:
+        chosen = [days[row] for row in rows]
+        vectors = encode_profile(model, processor, chosen, profile, batch_size=batch_size, progress=progress)
+    else:
+        vectors = _embedded(model, processor, days, profile, embeddings, batch_size, progress)[rows]
+    return vectors, classes, people
 
 
 def _mean(values: Any) -> float:
@@ -228,11 +179,7 @@ def evaluate_sentences(
             unknown, or there is no such profile.
     """
     task = TASKS["activity"]
-    rows, classes, people = labelled_days(days, task)
-    if embeddings is not None:
-        embeddings = _embedded(model, processor, days, profile, embeddings, batch_size, progress)[rows]
-    chosen = [days[row] for row in rows]
-    vectors = _embedded(model, processor, chosen, profile, embeddings, batch_size, progress)
+    vectors, classes, people = _labelled(model, processor, days, task, profile, embeddings, batch_size, progress)
     return _rank_by_sentences(model, processor, vectors, classes, people, task.class_names, sentences, seed)
 
 
@@ -416,7 +363,7 @@ def evaluate_nonsense(
     Returns:
         `any`, the share of days on which at least one of the labels is more similar than the true activity; `mean`, the
         share for a single label, averaged over labels; `by_label`, the share for each; `probability`, the mean
-        probability of all labels together beside the 20 activities; `chance` of `any` and `mean`; and the numbers of
+        probability of all labels together, next to the 20 activities; `chance` of `any` and `mean`; and the numbers of
         `labels` and `days`. Lower is better.
 
     Raises:
@@ -426,10 +373,7 @@ def evaluate_nonsense(
     if not labels:
         raise ValueError("Pass at least one label in `labels`.")
     task = TASKS["activity"]
-    rows, classes, _ = labelled_days(days, task)
-    if embeddings is not None:
-        embeddings = _embedded(model, processor, days, profile, embeddings, batch_size, progress)[rows]
-    vectors = _embedded(model, processor, [days[row] for row in rows], profile, embeddings, batch_size, progress)
+    vectors, classes, _ = _labelled(model, processor, days, task, profile, embeddings, batch_size, progress)
     seen = np.isfinite(vectors).all(axis=1)
     vectors, classes = vectors[seen], classes[seen]
     known = vectors @ class_embeddings(model, processor, task.phrases, task.templates).T
@@ -447,47 +391,6 @@ def evaluate_nonsense(
     }
 
 
-def calibration_error(probabilities: np.ndarray, truths: np.ndarray, bins: int = BINS) -> float:
-    """Computes the expected calibration error: how far probabilities are from the share of correct answers.
-
-    Answers are grouped into `bins` of equal width by their probability. The error is the absolute difference between
-    the mean probability and the share of correct answers of a bin, averaged over bins, weighted by their answers.
-
-    Args:
-        probabilities: `(N,)` probability of each answer, from 0 to 1.
-        truths: `(N,)` bool, whether the answer was correct.
-        bins: Number of bins.
-
-    Returns:
-        The error, from 0 (calibrated) to 1.
-
-    Raises:
-        ValueError: If the shapes are not `(N,)` with N >= 1, a probability is not between 0 and 1, a truth is neither
-            true nor false, or `bins` is below 1.
-
-    Example:
-        >>> calibration_error([0.9, 0.9, 0.5, 0.5], [True, True, True, False])
-        0.05
-    """
-    probabilities, truths = np.asarray(probabilities, dtype=float), np.asarray(truths, dtype=float)
-    if probabilities.ndim != 1 or probabilities.shape != truths.shape or len(truths) == 0:
-        raise ValueError(
-            f"`probabilities` and `truths` must be (N,) with N >= 1, got {probabilities.shape} and {truths.shape}."
-        )
-    if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise ValueError(
-            f"`probabilities` must be between 0 and 1, got {probabilities.min():g} to {probabilities.max():g}."
-        )
-    if not np.isin(truths, (0, 1)).all():
-        raise ValueError(f"`truths` must be true or false, got {np.unique(truths)[:5].tolist()}.")
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1, got {bins}.")
-    # A bin includes its upper end, as in Guo et al. 2017, so that 1 is in the last one.
-    place = np.clip(np.ceil(probabilities * bins).astype(int) - 1, 0, bins - 1)
-    difference = np.bincount(place, probabilities, bins) - np.bincount(place, truths, bins)
-    return round(float(np.abs(difference).sum() / len(truths)), 12)
-
-
 def evaluate_calibration(
     model: Any,
     processor: Any,
@@ -497,7 +400,7 @@ def evaluate_calibration(
     embeddings: np.ndarray | None = None,
     batch_size: int = 64,
     progress: bool = False,
-    bins: int = BINS,
+    bins: int = CALIBRATION_BINS,
 ) -> dict[str, Any]:
     """Measures the calibration of zero-shot classification of the main activity.
 
@@ -520,10 +423,7 @@ def evaluate_calibration(
             `bins` is below 1.
     """
     task = TASKS["activity"]
-    rows, classes, _ = labelled_days(days, task)
-    if embeddings is not None:
-        embeddings = _embedded(model, processor, days, profile, embeddings, batch_size, progress)[rows]
-    vectors = _embedded(model, processor, [days[row] for row in rows], profile, embeddings, batch_size, progress)
+    vectors, classes, _ = _labelled(model, processor, days, task, profile, embeddings, batch_size, progress)
     seen = np.isfinite(vectors).all(axis=1)
     probabilities = class_probabilities(model, processor, vectors[seen], task)
     right = probabilities.argmax(axis=1) == classes[seen]
@@ -599,7 +499,3 @@ def evaluate_english(
         for part, result in parts.items():
             results.setdefault(part, {})[name] = result
     return {part: results[part] for part in ENGLISH_PARTS if part in results}
-
-
-ENGLISH_PARTS = ("sentences", "events", "concepts", "nonsense", "calibration")
-"""Parts of the results of [`evaluate_english`]."""

@@ -16,7 +16,6 @@ import torch
 
 from ..checkpoints import training_options
 from ..data.collator import SensorDayDataset
-from ..data.device_profiles import DeviceProfile, apply_profile
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
 from ..io import atomic_write
@@ -25,7 +24,8 @@ from ..processing import SensorLMProcessor
 from ..processing.captions import CaptionBuilder
 from .captioning import captioned_rows, score_captions
 from .encode import CAPTION_BATCH, Ranks, caption_days, encode_days, encode_texts
-from .english import available_profiles, days_seen, evaluate_english
+from .english import evaluate_english
+from .profiles import available_profiles, days_seen, encode_profile
 from .results import (
     DEFAULT_TASKS,
     RUN_TASKS,
@@ -334,10 +334,18 @@ class _Run:
         events: dict[str, np.ndarray] = {}
         profiles = available_profiles(self.days)
         for profile in profiles:
+            options: dict[str, Any] = {
+                "profile": profile,
+                "batch_size": self.batch_size,
+                "progress": self.progress,
+                "ranks": self.ranks,
+            }
             complete = profile.name == "all"
-            days[profile.name] = self.embeddings if complete else self._encode_profile(self.days, profile, "days")
+            days[profile.name] = (
+                self.embeddings if complete else encode_profile(self.model, self.processor, self.days, **options)
+            )
             if crops is not None and days_seen(crops.days, profile):
-                events[profile.name] = self._encode_profile(crops.days, profile, "events")
+                events[profile.name] = encode_profile(self.model, self.processor, crops.days, what="events", **options)
         if not self.ranks.first:
             return {}
         return evaluate_english(
@@ -350,22 +358,6 @@ class _Run:
             event_embeddings=events,
             seed=self.seed,
         )
-
-    def _encode_profile(self, days: Sequence[SensorDay], profile: DeviceProfile, what: str) -> np.ndarray:
-        """Embeds days with the channels of a device; rows of nan for those on which it recorded nothing."""
-        seen = days_seen(days, profile)
-        rows = self.ranks.map(
-            lambda batch: encode_days(
-                self.model, self.processor, [apply_profile(day, profile) for day in batch], batch_size=self.batch_size
-            ),
-            [days[row] for row in seen],
-            self.batch_size,
-            progress=self.progress,
-            description=f"Embedding {what}, {profile.description}",
-        )
-        embeddings = np.full((len(days), len(rows[0])), np.nan, dtype=np.float32)
-        embeddings[seen] = np.stack(rows)
-        return embeddings
 
     def _map(self) -> dict[str, Any]:
         from ..plotting.embedding_map import project

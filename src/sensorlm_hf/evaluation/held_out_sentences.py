@@ -227,7 +227,7 @@ CONCEPT_PAIRS: tuple[ConceptPair, ...] = (
     *_pairs(
         "steps_evening",
         ("Out and about after dinner.", "Stayed put after dinner."),
-        ("plenty of steps in the evening", "hardly a step in the evening"),
+        ("step counter raced after sunset", "step counter barely budged after sunset"),
     ),
     *_pairs(
         "sedentary_share",
@@ -263,7 +263,7 @@ CONCEPT_PAIRS: tuple[ConceptPair, ...] = (
     ),
     *_pairs(
         "wake_time",
-        ("Slept in and got up late.", "Up at the crack of dawn."),
+        ("Slept in and got up late.", "Out of bed while it was still dark."),
         ("didn't get out of bed until mid-morning", "the alarm rang at five"),
     ),
     *_pairs(

@@ -52,7 +52,8 @@ from .losses_sensorlm import (
     statement_softmax_loss,
 )
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput
-from .text_backbone_sensorlm import SensorLMSentenceEncoder, SensorLMTextBackbone, SensorTextPretrainedMixin
+from .sentence_encoder_sensorlm import SensorLMSentenceEncoder
+from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMixin
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""

@@ -6,8 +6,6 @@ decoder-only model are divided as in CoCa (Yu et al., 2022): the first ones read
 followed by a cross-attention layer that reads the sensors. Those are initialised to have no effect (the last linear map
 of each block is 0, like the gates of Flamingo, Alayrac et al., 2022): a new model writes what the language model would.
 
-An encoder can also assist the text tower of `coca` without replacing its layers: [`SensorLMSentenceEncoder`].
-
 Each half is a model of the same class with fewer layers. What the second one would do before its first layer, such as
 adding positions, has already been done, so its first layer receives the states of the first half instead.
 """
@@ -245,11 +243,10 @@ class SensorLMTextBackbone(_PretrainedPart):
             inputs["use_cache"] = past_key_values is not None
             if past_key_values is not None:
                 inputs["past_key_values"] = _layers_of(past_key_values, 0, self.config.num_hidden_layers)
-        elif keys is not None and not _is_tracing() and not bool(keys[:, 0].all()):
-            # Encoders count positions in different ways, but all of them from the left. A traced graph expects
-            # texts that are padded on the right.
-            order = (~keys).long().argsort(dim=1, stable=True)
-            inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
+        elif keys is not None:
+            order = _order_for_encoder(keys)
+            if order is not None:
+                inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
         result = self.language_model(**inputs, **kwargs)
         last = result.last_hidden_state
         if order is not None:
@@ -276,74 +273,18 @@ class SensorLMTextBackbone(_PretrainedPart):
         return states[torch.arange(len(states), device=states.device), keys.long().argmax(dim=1)]
 
 
-class SensorLMSentenceEncoder(_PretrainedPart):
-    r"""A pretrained encoder that adds the meaning of a sentence to the text embedding of a causal tower.
+def _order_for_encoder(keys: torch.Tensor) -> Optional[torch.Tensor]:
+    """Returns the order in which an encoder reads tokens, `(B, L)`: padding last; `None` if it is already.
 
-    The layers of a CoCa text tower learn the language of captions, in particular numbers, but no other words. The
-    embedding of a text is
-
-    $$ \sigma(g(m)) \frac{c}{|c|} + (1 - \sigma(g(m))) \frac{W m}{\sqrt{1 + |W m|^2}}, $$
-
-    where $c$ is the projected class token of the causal layers and $m$ the mean token state of the encoder. The maps
-    $g$ and $W$ start at 0: a new encoder does not change the direction of any embedding. The gate lets the encoder
-    decide how much the causal layers can be trusted with a text.
+    Encoders count positions in different ways, but all of them from the left. A traced graph expects texts that are
+    padded on the right.
 
     Args:
-        config: Configuration of the text tower, with `language_model_config` and `pooling="cls"`.
-    """
-
-    def __init__(self, config: SensorLMTextConfig) -> None:
-        super().__init__()
-        self.language_model = _build(config.language_model_config, config._attn_implementation)
-        width = self.language_model.config.hidden_size
-        self.head = _with_init(nn.Linear(width, config.projection_size or config.hidden_size), "zeros")
-        self.gate = _with_init(nn.Linear(width, 1), "zeros")
-        self.max_tokens = longest_text(self.language_model)
-
-    def forward(
-        self, input_ids: torch.Tensor, keys: Optional[torch.Tensor], class_embeds: torch.Tensor
-    ) -> torch.Tensor:
-        """Adds the meaning of texts to their embeddings.
-
-        Args:
-            input_ids: `(B, L)` token ids. The encoder reads as many of the first tokens as it has positions.
-            keys: `(B, L)` bool, False for padding, which may be on either side; `None` without padding.
-            class_embeds: `(B, D)` projected class tokens of the causal layers.
-
-        Returns:
-            `(B, D)` text embeddings, not normalized.
-        """
-        return self.combine(self.meaning(input_ids, keys), class_embeds)
-
-    def meaning(self, input_ids: torch.Tensor, keys: Optional[torch.Tensor]) -> torch.Tensor:
-        """Returns the mean token state of texts, `(B, width)`; arguments as for `forward`."""
-        if keys is not None:
-            input_ids, keys = _left_aligned(input_ids, keys)
-            keys = keys[:, : self.max_tokens]
-        mask = None if keys is None else keys.long()
-        states = self.language_model(input_ids[:, : self.max_tokens], mask).last_hidden_state
-        return _mean_of_tokens(states, keys)
-
-    def embed(self, meaning: torch.Tensor) -> torch.Tensor:
-        """Maps mean token states `(B, width)` to embeddings `(B, D)` whose length is below 1."""
-        embeds = self.head(meaning)
-        return embeds / (1 + embeds.square().sum(dim=-1, keepdim=True)).sqrt()
-
-    def combine(self, meaning: torch.Tensor, class_embeds: torch.Tensor) -> torch.Tensor:
-        """Combines mean token states `(B, width)` with the embeddings `(B, D)` of the causal layers."""
-        trust = self.gate(meaning).sigmoid()
-        return trust * nn.functional.normalize(class_embeds, dim=-1) + (1 - trust) * self.embed(meaning)
-
-
-def _left_aligned(input_ids: torch.Tensor, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Moves padding to the right, since encoders count positions from the left.
-
-    A traced graph expects texts that are padded on the right.
+        keys: `(B, L)` bool, False for padding.
     """
     if _is_tracing() or bool(keys[:, 0].all()):
-        return input_ids, keys
-    order = (~keys).long().argsort(dim=1, stable=True)
-    return input_ids.gather(1, order), keys.gather(1, order)
+        return None
+    return (~keys).long().argsort(dim=1, stable=True)
 
 
 class SensorLMHead(nn.Linear):
@@ -665,7 +606,6 @@ class SensorTextPretrainedMixin:
 __all__ = [
     "SensorLMHead",
     "SensorLMLanguageModelDecoder",
-    "SensorLMSentenceEncoder",
     "SensorLMTextBackbone",
     "SensorTextPretrainedMixin",
     "load_language_model",

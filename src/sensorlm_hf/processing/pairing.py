@@ -25,7 +25,7 @@ def check_pair(model: Any, processor: Any) -> None:
         )
     text = model.config.text_config
     sizes = [(processor.tokenizer, text.vocab_size)]
-    if getattr(text, "has_sentence_encoder", False):
+    if text.has_sentence_encoder:
         sizes = [
             (processor.tokenizer, text.language_model_config.vocab_size),
             (processor.caption_tokenizer, text.vocab_size),

@@ -128,7 +128,7 @@ def test_everyday_activities_are_ruled_out_only_by_a_diary() -> None:
     assert day_facts(make(diary))["minutes:cooking"] == 0
 
 
-def test_a_log_that_is_not_complete_decides_nothing_about_what_is_missing() -> None:
+def test_incomplete_log_leaves_absence_undecided() -> None:
     facts = day_facts(make((RUN, NIGHT)), log_complete=False)
     assert value_of("activity/running", facts) == TRUE
     assert value_of("activity/tennis", facts) == UNDECIDED
@@ -139,7 +139,7 @@ def test_a_log_that_is_not_complete_decides_nothing_about_what_is_missing() -> N
     assert value_of("exercise/none", day_facts(make((NIGHT,)))) == TRUE
 
 
-def test_names_that_nobody_knows_leave_absence_undecided() -> None:
+def test_unknown_names_leave_absence_undecided() -> None:
     facts = day_facts(make((Event("activity", "quidditch", 500, 560),)))
     assert value_of("activity/tennis", facts) == UNDECIDED
     assert value_of("exercise/none", facts) == UNDECIDED
@@ -200,7 +200,7 @@ def test_channels_that_a_schema_lacks_are_undecided() -> None:
     assert empty["observed"] == 0
 
 
-def test_what_is_not_valid_is_refused() -> None:
+def test_invalid_arguments_raise() -> None:
     with pytest.raises(TypeError, match="must be a SensorDay, got dict"):
         day_facts({})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Unknown facts 'pace'"):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .loading import METRIC_MODULE, METRICS, load_metric
     from .scores import (
         bootstrap_by_person,
+        calibration_error,
         classification_curves,
         classification_intervals,
         classification_scores,
@@ -31,6 +32,7 @@ __all__ = [
     "Tolerance",
     "bert_scores",
     "bootstrap_by_person",
+    "calibration_error",
     "caption_scores",
     "cider_scores",
     "claims_of",
@@ -57,6 +59,7 @@ __getattr__, __dir__ = lazy_names(
         "Tolerance": "faithfulness",
         "bert_scores": "captioning",
         "bootstrap_by_person": "scores",
+        "calibration_error": "scores",
         "caption_scores": "captioning",
         "cider_scores": "captioning",
         "claims_of": "claims",

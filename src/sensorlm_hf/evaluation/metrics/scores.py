@@ -16,6 +16,9 @@ with requires_extra("eval", "Evaluation"):
 RESAMPLES = 1000
 """Default number of bootstrap resamples."""
 
+CALIBRATION_BINS = 15
+"""Default number of bins of the calibration error."""
+
 MAX_ROC_POINTS = 120
 """Maximum number of points of a ROC curve."""
 
@@ -308,3 +311,44 @@ def weighted_auroc(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
     below = np.cumsum(others, axis=1) - others
     with np.errstate(invalid="ignore", divide="ignore"):
         return (own * (below + others / 2)).sum(axis=1) / (own.sum(axis=1) * others.sum(axis=1))
+
+
+def calibration_error(probabilities: np.ndarray, truths: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
+    """Computes the expected calibration error: how far probabilities are from the share of correct answers.
+
+    Answers are grouped into `bins` of equal width by their probability. The error is the absolute difference between
+    the mean probability and the share of correct answers of a bin, averaged over bins, weighted by their answers.
+
+    Args:
+        probabilities: `(N,)` probability of each answer, from 0 to 1.
+        truths: `(N,)` bool, whether the answer was correct.
+        bins: Number of bins.
+
+    Returns:
+        The error, from 0 (calibrated) to 1.
+
+    Raises:
+        ValueError: If the shapes are not `(N,)` with N >= 1, a probability is not between 0 and 1, a truth is neither
+            true nor false, or `bins` is below 1.
+
+    Example:
+        >>> calibration_error([0.9, 0.9, 0.5, 0.5], [True, True, True, False])
+        0.05
+    """
+    probabilities, truths = np.asarray(probabilities, dtype=float), np.asarray(truths, dtype=float)
+    if probabilities.ndim != 1 or probabilities.shape != truths.shape or len(truths) == 0:
+        raise ValueError(
+            f"`probabilities` and `truths` must be (N,) with N >= 1, got {probabilities.shape} and {truths.shape}."
+        )
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError(
+            f"`probabilities` must be between 0 and 1, got {probabilities.min():g} to {probabilities.max():g}."
+        )
+    if not np.isin(truths, (0, 1)).all():
+        raise ValueError(f"`truths` must be true or false, got {np.unique(truths)[:5].tolist()}.")
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1, got {bins}.")
+    # A bin includes its upper end, as in Guo et al. 2017, so that 1 is in the last one.
+    place = np.clip(np.ceil(probabilities * bins).astype(int) - 1, 0, bins - 1)
+    difference = np.bincount(place, probabilities, bins) - np.bincount(place, truths, bins)
+    return round(float(np.abs(difference).sum() / len(truths)), 12)
