@@ -117,3 +117,10 @@ def test_additional_rows_for_pools_few_shot_and_baselines() -> None:
     assert rows["zero-shot activity", "AUROC"].supervised == rows["linear probe activity", "AUROC"].supervised == 0.9
     headline = {row.task for row in result_rows(results, headline=True)}
     assert headline == {*(row.task for row in result_rows(RESULTS)), "linear probe activity"}
+
+
+def test_parts_of_free_english_without_pairs_have_no_row():
+    scores = {"auroc": 0.7, "chance": 0.5, "interval": [0.6, 0.8], "pairs": 3}
+    empty = {**scores, "auroc": float("nan"), "pairs": 0}
+    rows = list(result_rows({"english": {"concepts": {"all": scores, "heart_rate_steps": empty}}}))
+    assert [(row.task, row.value) for row in rows] == [("concepts (3 pairs)", 0.7)]

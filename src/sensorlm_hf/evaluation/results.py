@@ -278,6 +278,8 @@ def _english_rows(results: Mapping[str, Any], headline: bool) -> Iterator[Row]:
         ("concepts", "concepts", "pairs"),
     ):
         for profile, scores in results.get(part, {}).items():
+            if not scores[counted]:  # too few days for any pair
+                continue
             label = f"{name} ({scores[counted]:.0f} {counted}){_with_profile(profile)}"
             yield Row(label, "AUROC", scores["auroc"], scores["chance"], scores["interval"])
     for profile, scores in results.get("nonsense", {}).items():
