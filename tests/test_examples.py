@@ -19,6 +19,7 @@ from transformers import pipeline
 from sensorlm_hf import simulate_days
 from sensorlm_hf.checkpoints import demo_checkpoint, records_folder, training_record
 from sensorlm_hf.evaluation import related_result
+from sentence_encoders import tiny_encoder
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 TRAIN_DEMO = EXAMPLES / "train_demo.py"
@@ -125,7 +126,9 @@ def test_card_command_reproduces_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluation and resume options and default values are omitted."""
     example = runpy.run_path(str(TRAIN_DEMO), run_name="example")
     words = ["--output_dir", "my model", "--seed", "1", "--evaluate_only", "--related", "a.json", "b.json", "--resume"]
-    monkeypatch.setattr(sys, "argv", ["examples/train_demo.py", *words, "--run_dir", "elsewhere"])
+    monkeypatch.setattr(
+        sys, "argv", ["examples/train_demo.py", *words, "--run_dir", "elsewhere", "--sentence_encoder", "here"]
+    )
     parser = example["arguments"]()
     told = example["command"](parser, parser.parse_args())
     assert told == "python examples/train_demo.py --output_dir 'my model' --seed 1"
@@ -142,11 +145,11 @@ def test_demo_model_from_simulation_to_model_card(
         json.dumps({"rows": [related_result("days of my own", "AUROC", 0.75, "python mine.py", chance=0.5)]})
     )
     words = ["--output_dir", target, "--run_dir", run_dir, "--people", 30, "--epochs", 1, "--batch_size", 16]
-    words += ["--related", rows]
+    words += ["--related", rows, "--english_steps", 2, "--sentence_encoder", tiny_encoder(tmp_path / "all-tiny")]
     run(monkeypatch, *words)
     out = capsys.readouterr().out
     assert "| zero-shot activity | AUROC |" in out
-    assert out.endswith(f"The model is in {target}.\n")
+    assert out.endswith(f"The model was saved to {target}.\n")
     assert not list(target.glob("checkpoint-*"))
     assert {tensor.dtype for tensor in load_file(target / "model.safetensors").values()} == {torch.bfloat16}
     assert sum(path.stat().st_size for path in target.iterdir()) < 20e6, (
@@ -155,6 +158,8 @@ def test_demo_model_from_simulation_to_model_card(
     card = ModelCard.load(target / "README.md")
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
+    assert "| sentence encoder | all-tiny, aligned with the sensor tower" in card.text
+    assert "| concepts (" in card.text
     assert "| days of my own | AUROC | 0.750 | 0.500 | `python mine.py` |" in card.text
     assert "| activity, supervised: gradient boosting on summary features" in card.text
     day = simulate_days(1, seed=5)[0]

@@ -101,6 +101,7 @@ class StubModel(torch.nn.Module):
         self.device = torch.device("cpu")
         self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(scale)))
         self.options: dict[str, Any] = {}
+        self.odds: tuple[float, float] | None = None
 
     @property
     def base_model(self) -> StubModel:
@@ -113,6 +114,12 @@ class StubModel(torch.nn.Module):
     def get_text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> SimpleNamespace:
         assert torch.is_inference_mode_enabled()
         return SimpleNamespace(pooler_output=self.table[ids[:, 0]])
+
+    def statement_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor | None:
+        if self.odds is None:
+            return None
+        scale, bias = self.odds
+        return scale * (sensor_embeds @ text_embeds.T) + bias
 
     def generate(self, sensor_values: torch.Tensor, sensor_mask: torch.Tensor, **options: Any) -> torch.Tensor:
         self.options = options

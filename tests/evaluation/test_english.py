@@ -283,6 +283,17 @@ def test_calibration_of_the_main_activity(knowing: tuple[Any, Any]) -> None:
     assert result["accuracy"] == 1
     assert result["confidence"] == pytest.approx(1, abs=1e-6)
     assert result["error"] == pytest.approx(0, abs=1e-6)
+    assert "independent_error" not in result
+
+
+def test_calibration_of_independent_labels() -> None:
+    """Every activity that was logged is true of a day, not only the main one."""
+    model, processor = stubs(TEXTS, scale=20)
+    model.odds = (20.0, -10.0)  # a probability of 1 for the main activity, and 0 for the others
+    logged, other = (Event("activity", name, 600, 630) for name in (NAMES[0].upper(), NAMES[1]))
+    days = [a_day(0, NAMES[0], [logged]), a_day(1, NAMES[0], [logged, other])]
+    result = evaluate_calibration(model, processor, days, embeddings=TRUE[[0, 0]])
+    assert result["independent_error"] == pytest.approx(1 / (2 * COUNT), abs=1e-4)
 
 
 # With a model

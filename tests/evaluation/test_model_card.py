@@ -254,3 +254,19 @@ def test_given_options_lists_non_default_values() -> None:
     given = given_options(parser, options, left_out=("folder",))
     assert given == ["--data", "simulated:3", "--bf16"]
     assert vars(parser.parse_args(given)) == {**vars(options), "folder": None}
+
+
+def test_sentence_encoder_is_described() -> None:
+    alignment = {
+        "name": "all-MiniLM-L6-v2", "days": 2000, "data": "simulated:2500:11", "steps": 400, "seed": 0,
+        "train_runtime": 1200.0, "device": "cpu", "threads": 2,
+    }  # fmt: skip
+    text = a_card({"sentence_encoder": alignment})
+    assert "| sentence encoder | all-MiniLM-L6-v2, aligned with the sensor tower on statements of known truth" in text
+    assert "2000 days of `simulated:2500:11`, 400 steps, seed 0: 20 minutes on cpu (2 threads) |" in text
+    assert "30 minutes on cpu (2 threads), 50 in all stages together" in text
+    assert "none of whom the model was trained on" in text
+    assert "limited to the caption templates" not in text
+    assert "limited to the caption templates" in a_card()
+    seen = a_card({"sentence_encoder": {**alignment, "data": "my-days"}})
+    assert "none of whom the model was trained on" not in seen

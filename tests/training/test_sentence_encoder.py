@@ -9,29 +9,22 @@ from pathlib import Path
 import pytest
 import torch
 from training_cases import arguments, options, tiny_model
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import BertModel, BertTokenizer
 
 from sensorlm_hf.modeling import SensorLMForConditionalGeneration
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import add_sentence_encoder, align_sentence_encoder, pretrain, save_model
+from sensorlm_hf.training.text_alignment import _Head
+from sentence_encoders import tiny_encoder
 
-WORDS = ["swimming", "pool", "the", "in", "a", "run", "gym", "heart", "##s", "##ning", "##bell", "kettle", "x", "##x"]
+SHORT = {"head_statements": 200, "head_steps": 3, "statements": 24, "progress": False}
+"""Options of a short alignment."""
 
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BERT with a lower-casing WordPiece tokenizer."""
-    folder = tmp_path_factory.mktemp("encoder")
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = {token: index for index, token in enumerate([*special, *WORDS])}
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    BertModel(config).save_pretrained(folder)
-    BertTokenizer(vocab=vocabulary, do_lower_case=True).save_pretrained(folder)
-    return folder
+    return tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +46,7 @@ def test_rows_of_the_encoder_follow_its_tokens(assisted, encoder):
 
     torch.testing.assert_close(rows[ids["Ġkettle"]], row_of("kettle"))
     torch.testing.assert_close(rows[ids["bell"]], row_of("##bell"))
+    torch.testing.assert_close(rows[ids[","]], row_of(","))  # WordPiece never puts punctuation inside a word
     torch.testing.assert_close(rows[0], row_of("[PAD]"))
     torch.testing.assert_close(rows[1], row_of("[CLS]"))
     torch.testing.assert_close(rows[2], row_of("[SEP]"))
@@ -106,14 +100,15 @@ def test_alignment_trains_the_text_side_only(assisted, simulated):
     model, processor = copy.deepcopy(assisted[0]), assisted[1]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     captions = CaptionBuilder().batch(simulated)
-    record = align_sentence_encoder(model, processor, simulated, captions, steps=3, statements=24, progress=False)
+    record = align_sentence_encoder(model, processor, simulated, captions, **SHORT, steps=3)
     assert record["days"] == len(simulated)
     assert len(simulated) < record["views"] <= 2 * len(simulated)
+    assert math.isfinite(record["head_loss"])
     assert math.isfinite(record["final_loss"])
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
     assert all(".sentence_encoder." in name or ".statement_logit_" in name for name in changed)
-    for part in ("head.weight", "gate.weight", "language_model.embeddings.word_embeddings.weight"):
+    for part in ("head.0.weight", "head.2.weight", "gate.weight", "language_model.embeddings.word_embeddings.weight"):
         assert f"sensorlm.text_model.sentence_encoder.{part}" in changed
 
 
@@ -121,7 +116,7 @@ def test_alignment_is_reproducible(assisted, simulated):
     states = []
     for _ in range(2):
         model = copy.deepcopy(assisted[0])
-        align_sentence_encoder(model, assisted[1], simulated, ["running"] * 4, steps=2, statements=24, seed=3)
+        align_sentence_encoder(model, assisted[1], simulated, ["running"] * 4, **SHORT, steps=2, seed=3)
         states.append(model.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
@@ -133,3 +128,27 @@ def test_alignment_rejects_other_models_and_no_data(assisted, processor, simulat
         align_sentence_encoder(*assisted, [], ["running"])
     with pytest.raises(ValueError, match="`steps` must be at least 1"):
         align_sentence_encoder(*assisted, simulated, ["running"], steps=0)
+    with pytest.raises(ValueError, match="`head_steps` must be at least 1"):
+        align_sentence_encoder(*assisted, simulated, ["running"], head_steps=0)
+
+
+def test_head_is_the_same_in_the_coordinates_of_the_encoder():
+    generator = torch.Generator().manual_seed(0)
+    states = 3 + torch.randn(50, 8, generator=generator) * torch.linspace(0.1, 4, 8)
+    sensor = torch.nn.functional.normalize(torch.randn(60, 6, generator=generator) + 1, dim=-1)
+    head = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 6))
+    torch.manual_seed(0)
+    whitened = _Head(head, states, sensor)
+    whitened.write(states)
+    vectors = head(states)
+    torch.testing.assert_close(torch.nn.functional.normalize(vectors, dim=-1), whitened(states), rtol=1e-4, atol=1e-5)
+    assert vectors.norm(dim=-1).median().item() == pytest.approx(3.0, rel=1e-4)
+
+
+def test_whitened_embeddings_of_days_have_equal_variances():
+    generator = torch.Generator().manual_seed(0)
+    sensor = torch.randn(4000, 4, generator=generator) * torch.tensor([4.0, 2.0, 1.5, 1.0])
+    head = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.GELU(), torch.nn.Linear(3, 4))
+    whitened = sensor @ _Head(head, torch.randn(9, 3, generator=generator), sensor).whitening
+    spread = whitened.square().mean(dim=0)
+    assert spread.max() / spread.min() < 1.6

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import softmax
 
 from ..data.device_profiles import get_profile
@@ -415,8 +416,10 @@ def evaluate_calibration(
         bins: Number of bins.
 
     Returns:
-        `error`, the expected calibration error of the most probable class; its mean `confidence`; the `accuracy`; and
-        the number of `days`.
+        `error`, the expected calibration error of the most probable class; its mean `confidence`; the `accuracy`; the
+        number of `days`; and, for models that score labels independently (`multi_label=True` in the pipeline),
+        `independent_error`, the calibration error over all days and activities, each of which is true of a day if it
+        was logged on it.
 
     Raises:
         ValueError: If no day has a main activity, `embeddings` do not match the days, there is no such profile, or
@@ -428,12 +431,23 @@ def evaluate_calibration(
     probabilities = class_probabilities(model, processor, vectors[seen], task)
     right = probabilities.argmax(axis=1) == classes[seen]
     confidence = np.clip(probabilities.max(axis=1), 0, 1)
-    return {
+    results = {
         "error": calibration_error(confidence, right, bins),
         "confidence": float(confidence.mean()),
         "accuracy": float(right.mean()),
         "days": len(right),
     }
+    labels = class_embeddings(model, processor, task.phrases, task.templates)
+    pair = (torch.as_tensor(rows, dtype=torch.float32, device=model.device) for rows in (vectors[seen], labels))
+    with torch.no_grad():
+        odds = model.statement_logits(*pair)
+    if odds is not None:
+        rows = np.asarray(labelled_days(days, task)[0])[seen]
+        logged = [{event.label.lower() for event in days[int(row)].events} for row in rows]
+        truths = np.array([[name.lower() in names for name in task.class_names] for names in logged])
+        independent = odds.sigmoid().double().cpu().numpy()
+        results["independent_error"] = calibration_error(independent.ravel(), truths.ravel(), bins)
+    return results
 
 
 def several_activities(classes: Sequence[int | None]) -> bool:

@@ -72,7 +72,9 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     )
     held_out = _held_out(training, results)
     runs = [run for run in _lineage(training) if run is not None]
-    total = f", {sum(run['train_runtime'] for run in runs) / 60:.0f} in all stages together" * (len(runs) > 1)
+    alignment = training.get("sentence_encoder")
+    seconds = [run["train_runtime"] for run in runs] + ([alignment["train_runtime"]] if alignment else [])
+    total = f", {sum(seconds) / 60:.0f} in all stages together" * (len(seconds) > 1)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
         "import sensorlm_hf  # registers the model and the pipelines\nfrom transformers import pipeline\n"
@@ -121,11 +123,11 @@ captioning.
 | seed | {training["seed"]} |
 {_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){total} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
-{evaluation_loss}| software | sensorlm_hf {__version__} |
+{evaluation_loss}{_alignment(alignment)}| software | sensorlm_hf {__version__} |
 
 ## Limitations
 
-{_limits(simulated)}
+{_limits(simulated, alignment is not None)}
 """
 
 
@@ -144,6 +146,9 @@ def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
 
 def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
     """States that the model was not trained on these people, if the splits of all its runs guarantee it."""
+    alignment = training.get("sentence_encoder")
+    if alignment and not _other_people(alignment["data"], results):
+        return ""
     for run in _lineage(training):
         if run is None or not _other_people(run["options"]["data"], results):
             return ""
@@ -172,6 +177,17 @@ def _started_from(training: dict[str, Any]) -> str:
             f" {run['train_runtime'] / 60:.0f} minutes on {run['device']} ({run['threads']} threads) |\n"
         )
     return "".join(rows)
+
+
+def _alignment(record: dict[str, Any] | None) -> str:
+    """Returns a table row about the sentence encoder, or an empty string."""
+    if record is None:
+        return ""
+    return (
+        f"| sentence encoder | {record['name']}, aligned with the sensor tower on statements of known truth about"
+        f" {record['days']} days of `{record['data']}`, {record['steps']} steps, seed {record['seed']}:"
+        f" {record['train_runtime'] / 60:.0f} minutes on {record['device']} ({record['threads']} threads) |\n"
+    )
 
 
 def given_options(
@@ -250,9 +266,11 @@ def _scales(results: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def _limits(simulated: bool) -> str:
+def _limits(simulated: bool, reads_english: bool) -> str:
     limits = [
-        "- Its vocabulary is limited to the caption templates. Labels in other words may not work.",
+        "- Labels in free English work, but less well than the names of activities; compare several wordings."
+        if reads_english
+        else "- Its vocabulary is limited to the caption templates. Labels in other words may not work.",
         "- Generated captions may contain wrong activities or numbers; the caption builder of sensorlm_hf computes them"
         " from the signals instead.",
     ]

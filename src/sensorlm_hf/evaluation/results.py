@@ -287,6 +287,9 @@ def _english_rows(results: Mapping[str, Any], headline: bool) -> Iterator[Row]:
         yield Row(label, "days with one above the true activity", scores["any"], scores["chance"]["any"])
     for profile, scores in {} if headline else results.get("calibration", {}).items():
         yield Row(f"zero-shot activity{_with_profile(profile)}", "calibration error", scores["error"], math.nan)
+        if "independent_error" in scores:
+            label = f"zero-shot activity, independent labels{_with_profile(profile)}"
+            yield Row(label, "calibration error", scores["independent_error"], math.nan)
 
 
 def _with_profile(profile: str) -> str:

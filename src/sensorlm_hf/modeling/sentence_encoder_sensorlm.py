@@ -16,11 +16,11 @@ class SensorLMSentenceEncoder(_PretrainedPart):
     The layers of a CoCa text tower learn the language of captions, in particular numbers, but no other words. The
     embedding of a text is
 
-    $$ \sigma(g(m)) \frac{c}{|c|} + (1 - \sigma(g(m))) \frac{W m}{\sqrt{1 + |W m|^2}}, $$
+    $$ \sigma(g(m)) \frac{c}{|c|} + (1 - \sigma(g(m))) \frac{h(m)}{\sqrt{1 + |h(m)|^2}}, $$
 
-    where $c$ is the projected class token of the causal layers and $m$ the mean token state of the encoder. The maps
-    $g$ and $W$ start at 0: a new encoder does not change the direction of any embedding. The gate lets the encoder
-    decide how much the causal layers can be trusted with a text.
+    where $c$ is the projected class token of the causal layers, $m$ the mean token state of the encoder, $g$ a linear
+    map and $h$ a perceptron with one hidden layer. $g$ and $h$ start at 0: a new encoder does not change the direction
+    of any embedding. The gate lets the encoder decide how much the causal layers can be trusted with a text.
 
     Args:
         config: Configuration of the text tower, with `language_model_config` and `pooling="cls"`.
@@ -30,7 +30,8 @@ class SensorLMSentenceEncoder(_PretrainedPart):
         super().__init__()
         self.language_model = _build(config.language_model_config, config._attn_implementation)
         width = self.language_model.config.hidden_size
-        self.head = _with_init(nn.Linear(width, config.projection_size or config.hidden_size), "zeros")
+        output = nn.Linear(config.intermediate_size, config.projection_size or config.hidden_size)
+        self.head = nn.Sequential(nn.Linear(width, config.intermediate_size), nn.GELU(), _with_init(output, "zeros"))
         self.gate = _with_init(nn.Linear(width, 1), "zeros")
         self.max_tokens = longest_text(self.language_model)
 

@@ -166,7 +166,8 @@ def _embedding_rows(tokenizer: Any, theirs: Any, table: torch.Tensor) -> Iterato
             continue
         text = decoder.decode([token])
         word, inside = pieces.get(text.strip()), pieces.get(f"{CONTINUATION}{text}")
-        if text.startswith(" ") or inside is None:
+        # WordPiece separates punctuation from words, so that "##," and the like are never used.
+        if text.startswith(" ") or inside is None or not text.isalnum():
             chosen = [word] if word is not None else theirs.convert_tokens_to_ids(theirs.tokenize(text))
         else:
             # At the beginning of a text and inside a word the same token occurs: what is more frequent counts.

@@ -8,7 +8,7 @@ is fitted to leave texts in the language of captions to the causal layers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,26 +17,75 @@ from huggingface_hub.utils import tqdm
 from torch import nn
 
 from .._extras import requires_extra
+from ..activities import ACTIVITIES
 from ..data.collator import UNRELATED_SHARE, log_is_complete
 from ..data.device_profiles import PROFILES, apply_profile
 from ..days import SensorDay
 from ..embedding import encode_sensor
 from ..modeling import SensorLMForConditionalGeneration, statement_sigmoid_loss, statement_softmax_loss
 from ..processing import SensorLMProcessor
+from ..processing.captions.claims import all_claims
 from ..processing.captions.day_facts import DayFacts, day_facts
 from ..processing.captions.statements import Statement, StatementBank, truth
 from ..processing.captions.unrelated import unrelated_text
 
 with requires_extra("train", "Alignment of a sentence encoder"):
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import LogisticRegression
 
-INITIAL_STATEMENTS = 4000
-"""Statements from which the first linear map of the encoder is computed."""
+HEAD_STATEMENTS = 24_000
+"""Statements with whose fixed states the head is trained first."""
+
+HEAD_STEPS = 800
+"""Steps of the head; each compares 512 statements with 512 days."""
 
 _LENGTH = 3.0
-"""Length of the vectors that the first map returns, for which embeddings have a length of 0.95."""
+"""Median length of the vectors that the head returns, for which embeddings have a length of 0.95."""
 
-_DAYS_AT_ONCE = 512
+_SCALE = 30.0  # initial scale of the similarities
+_AT_ONCE = 512
+
+
+class _Head(nn.Module):
+    """The head of a sentence encoder in coordinates in which it is learned quickly.
+
+    Most of what a statement can be about occupies directions in which the embeddings of days hardly differ. In whitened
+    coordinates all directions count alike. [`write`] returns to those of the encoder, without changing a result.
+
+    Args:
+        head: The head of the encoder.
+        states: `(N, width)` states of statements.
+        sensor: `(M, D)` normalized embeddings of days.
+    """
+
+    def __init__(self, head: nn.Sequential, states: torch.Tensor, sensor: torch.Tensor) -> None:
+        super().__init__()
+        self.head = head
+        self.input = nn.Linear(head[0].in_features, head[0].out_features)
+        self.output = nn.Linear(head[2].in_features, head[2].out_features)
+        self.register_buffer("mean", states.mean(dim=0))
+        self.register_buffer("deviation", states.std(dim=0) + 1e-6)
+        second = sensor.double().T @ sensor.double() / len(sensor)
+        values, vectors = torch.linalg.eigh(second)
+        scales = (values.clamp(min=0) + 0.05 * values.mean()).rsqrt()
+        self.register_buffer("whitening", (vectors * scales @ vectors.T).float())
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Maps states `(N, width)` to normalized embeddings `(N, D)`."""
+        hidden = nn.functional.gelu(self.input((states - self.mean) / self.deviation))
+        return nn.functional.normalize(self.output(hidden) @ self.whitening, dim=-1)
+
+    @torch.no_grad()
+    def write(self, states: torch.Tensor) -> None:
+        """Writes the head of the encoder, with vectors of a suitable length for the given states `(N, width)`."""
+        scaled = self.input.weight / self.deviation
+        self.head[0].weight.copy_(scaled)
+        self.head[0].bias.copy_(self.input.bias - scaled @ self.mean)
+        weight, bias = self.whitening.T @ self.output.weight, self.whitening.T @ self.output.bias
+        self.head[2].weight.copy_(weight)
+        self.head[2].bias.copy_(bias)
+        factor = _LENGTH / self.head(states).norm(dim=-1).median()
+        self.head[2].weight.mul_(factor)
+        self.head[2].bias.mul_(factor)
 
 
 class _Views:
@@ -71,8 +120,10 @@ def align_sentence_encoder(
     captions: Sequence[str],
     *,
     steps: int = 300,
+    head_steps: int = HEAD_STEPS,
+    head_statements: int = HEAD_STATEMENTS,
     statements: int = 128,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 2e-3,
     language_model_learning_rate: float = 1e-4,
     seed: int = 0,
     progress: bool | None = None,
@@ -80,71 +131,126 @@ def align_sentence_encoder(
     """Trains the sentence encoder of a model on statements of known truth (see [`StatementBank`]).
 
     1. Days, and the same days as other devices would have recorded them, are embedded by the sensor tower.
-    2. Ridge regression maps the encoder's states of statements to the directions that separate the days of which they
-       are true from the others (Fisher's linear discriminant).
-    3. From there, encoder and map are trained on the statements with the sigmoid and the softmax loss.
+    2. The head of the encoder is trained with fixed states of the encoder.
+    3. Encoder and head are trained together.
     4. Logistic regression sets the gate, which distinguishes captions from other texts.
+    5. Logistic regression calibrates the probability of a text from its similarity to a day.
+
+    The loss is the sigmoid loss, which compares every day with every statement, plus the softmax loss, which ranks the
+    days of each statement.
 
     Args:
         model: Result of [`add_sentence_encoder`]; trained in place.
         processor: Its processor.
         days: Training days.
         captions: Texts in the language of captions, which are left to the causal layers: captions of days, prompts.
-        steps: Number of optimizer steps.
-        statements: Statements per step.
-        learning_rate: Peak learning rate of the map, reached after 5 % of the steps, then decayed linearly to 0.
+        steps: Number of optimizer steps of encoder and head.
+        head_steps: Number of optimizer steps of the head alone.
+        head_statements: Number of statements on which the head is trained alone.
+        statements: Statements per step of encoder and head.
+        learning_rate: Peak learning rate of the head, reached after 5 % of the steps, then decayed linearly to 0. With
+            the encoder, a tenth of it.
         language_model_learning_rate: That of the encoder.
         seed: Seed of the statements.
-        progress: Whether to show a progress bar; by default only in a terminal.
+        progress: Whether to show progress bars; by default only in a terminal.
 
     Returns:
-        `steps`, `days`, `views` and averages over the last 10 % of the steps: `final_loss`.
+        `steps`, `days`, `views` and averages over the last 10 % of the steps: `head_loss`, `final_loss`.
 
     Raises:
-        ValueError: If the model has no sentence encoder, or there are no days or captions.
+        ValueError: If the model has no sentence encoder, there are no days or captions, or a number is below 1.
     """
     encoder: Any = getattr(model.sensorlm.text_model, "sentence_encoder", None)
     if encoder is None:
         raise ValueError("The model has no sentence encoder; add one with `add_sentence_encoder`.")
     if not len(days) or not len(captions):
         raise ValueError(f"Give days and captions, got {len(days)} days and {len(captions)} captions.")
-    if steps < 1:
-        raise ValueError(f"`steps` must be at least 1, got {steps}.")
+    for name, value in (("steps", steps), ("head_steps", head_steps), ("head_statements", head_statements)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1, got {value}.")
     shown = sys.stderr.isatty() if progress is None else progress
     rng = np.random.default_rng(seed)
     model.eval()
     views = _Views(model, processor, days, rng, shown)
     bank = StatementBank("train")
-    _initialize_head(encoder, processor, views, bank, rng)
-
     base = model.sensorlm
-    scalars = [base.statement_logit_scale, base.statement_logit_bias]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": encoder.head.parameters(), "lr": learning_rate},
-            {"params": encoder.language_model.parameters(), "lr": language_model_learning_rate},
-            # Adam moves a parameter by its learning rate at most; these two are single numbers.
-            {"params": scalars, "lr": 20 * learning_rate},
-        ],
-        betas=(0.9, 0.98),
-        weight_decay=0.0,
-    )
+    with torch.no_grad():
+        base.statement_logit_scale.fill_(np.log(_SCALE))
+
+    texts, known = _statements(views, bank, head_statements, rng)
+    states = _states(encoder, processor, texts, shown)
+    torch.manual_seed(seed)
+    head = _Head(encoder.head, states, views.embeds)
+    table = torch.from_numpy(known)
+
+    def of_fixed_states() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows = torch.from_numpy(rng.integers(len(views.facts), size=_AT_ONCE))
+        columns = torch.from_numpy(rng.integers(len(texts), size=_AT_ONCE))
+        return views.embeds[rows], head(states[columns]), table[rows][:, columns]
+
+    groups = [{"params": [*head.input.parameters(), *head.output.parameters()], "lr": learning_rate}]
+    head_loss = _train(base, groups, of_fixed_states, head_steps, learning_rate, shown, "head")
+
+    def of_encoder() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        rows = rng.choice(len(views.facts), size=min(_AT_ONCE, len(views.facts)), replace=False)
+        texts, known = _statements(views, bank, statements, rng, rows)
+        return views.embeds[rows], head(_meanings(encoder, processor, texts)), torch.from_numpy(known)
+
+    groups[0]["lr"] = learning_rate / 10
+    groups.append({"params": encoder.language_model.parameters(), "lr": language_model_learning_rate})
+    final_loss = _train(base, groups, of_encoder, steps, learning_rate / 10, shown, "sentence encoder")
+
+    head.write(_states(encoder, processor, texts[:2000], False))
+    _fit_gate(encoder, processor, views, bank, captions, rng)
+    _calibrate(model, processor, views, rng)
+    return {
+        "steps": steps,
+        "days": len(days),
+        "views": len(views.facts),
+        "head_loss": head_loss,
+        "final_loss": final_loss,
+    }
+
+
+def _statements(
+    views: _Views, bank: StatementBank, count: int, rng: np.random.Generator, rows: np.ndarray | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Draws statements and unrelated texts, and compares them with all views or those of the given rows."""
+    others = round(count * UNRELATED_SHARE)
+    drawn: dict[str, Statement] = {}
+    while len(drawn) < count - others:
+        some = rng.choice(rows if rows is not None else len(views.facts), size=min(128, len(views.facts)))
+        wanted = min(300, count - others - len(drawn))
+        for statement in bank.sample([views.facts[row] for row in some], wanted, rng):
+            drawn.setdefault(statement.text, statement)
+    texts = [*drawn, *(unrelated_text(rng) for _ in range(others))]
+    known = views.truth(list(drawn.values()), np.arange(len(views.facts)) if rows is None else rows)
+    return texts, np.pad(known, ((0, 0), (0, others)))
+
+
+def _train(
+    base: Any,
+    groups: list[dict[str, Any]],
+    batch: Callable[[], tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+    steps: int,
+    learning_rate: float,
+    shown: bool,
+    what: str,
+) -> float:
+    """Minimizes the loss of statements; returns its average over the last 10 % of the steps."""
+    # Adam moves a parameter by its learning rate at most; scale and bias are single numbers.
+    scalars = {"params": [base.statement_logit_scale, base.statement_logit_bias], "lr": 5 * learning_rate}
+    optimizer = torch.optim.AdamW([*groups, scalars], betas=(0.9, 0.98), weight_decay=0.0)
     warmup = max(1, round(0.05 * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
     )
     losses = []
-    for _ in tqdm(range(steps), desc="sentence encoder", disable=not shown):
-        rows = rng.choice(len(views.facts), size=min(_DAYS_AT_ONCE, len(views.facts)), replace=False)
-        others = int(statements * UNRELATED_SHARE)
-        drawn = bank.sample([views.facts[row] for row in rows[:128]], statements - others, rng)
-        texts = [statement.text for statement in drawn] + [unrelated_text(rng) for _ in range(others)]
-        known = np.pad(views.truth(drawn, rows), ((0, 0), (0, others)))
-        embeds = nn.functional.normalize(encoder.embed(_meanings(encoder, processor, texts)), dim=-1)
-        sensor, table = views.embeds[rows], torch.from_numpy(known)
-        scale, bias = base.statement_logit_scale.exp(), base.statement_logit_bias
-        loss = statement_sigmoid_loss(sensor, embeds, table, scale, bias)
-        loss = loss + 0.1 * statement_softmax_loss(sensor, embeds, table, scale)
+    for _ in tqdm(range(steps), desc=what, disable=not shown):
+        sensor, embeds, truth_table = batch()
+        scale = base.statement_logit_scale.exp()
+        loss = statement_sigmoid_loss(sensor, embeds, truth_table, scale, base.statement_logit_bias)
+        loss = loss + statement_softmax_loss(sensor, embeds, truth_table, scale)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
@@ -152,14 +258,7 @@ def align_sentence_encoder(
         schedule.step()
         losses.append(loss.item())
     optimizer.zero_grad()
-    _fit_gate(encoder, processor, views, bank, captions, rng)
-    last = max(1, steps // 10)
-    return {
-        "steps": steps,
-        "days": len(days),
-        "views": len(views.facts),
-        "final_loss": float(np.mean(losses[-last:])),
-    }
+    return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
 def _meanings(encoder: Any, processor: Any, texts: Sequence[str], size: int = 32) -> torch.Tensor:
@@ -175,30 +274,11 @@ def _meanings(encoder: Any, processor: Any, texts: Sequence[str], size: int = 32
 
 
 @torch.no_grad()
-def _initialize_head(encoder: Any, processor: Any, views: _Views, bank: StatementBank, rng: Any) -> None:
-    """Maps statements to the direction that separates the days of which they are true."""
-    drawn: list[Statement] = []
-    while len(drawn) < INITIAL_STATEMENTS:
-        rows = rng.choice(len(views.facts), size=min(128, len(views.facts)), replace=False)
-        drawn += bank.sample([views.facts[row] for row in rows], 200, rng)
-    rows = rng.permutation(len(views.facts))[: 4 * _DAYS_AT_ONCE]
-    sensor = views.embeds[rows].double().numpy()
-    known = views.truth(drawn, rows)
-    centred = sensor - sensor.mean(axis=0)
-    covariance = centred.T @ centred / len(centred)
-    whitening = np.linalg.inv(covariance + 0.05 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
-    chosen, targets = [], []
-    for column in range(len(drawn)):
-        true, false = known[:, column] == 1, known[:, column] == 0
-        if min(true.sum(), false.sum()) >= 5:
-            direction = whitening @ (sensor[true].mean(axis=0) - sensor[false].mean(axis=0))
-            chosen.append(drawn[column].text)
-            targets.append(direction / np.linalg.norm(direction))
-    states = _meanings(encoder, processor, chosen).double().numpy()
-    fitted = Ridge(alpha=1.0).fit(states, np.stack(targets))
-    length = np.median(np.linalg.norm(fitted.predict(states), axis=1))
-    encoder.head.weight.copy_(torch.from_numpy(fitted.coef_ * _LENGTH / length))
-    encoder.head.bias.copy_(torch.from_numpy(fitted.intercept_ * _LENGTH / length))
+def _states(encoder: Any, processor: Any, texts: Sequence[str], shown: bool, size: int = 512) -> torch.Tensor:
+    """Returns the encoder's mean states of many texts, `(texts, width)`."""
+    parts = range(0, len(texts), size)
+    shown_parts = tqdm(parts, desc="statements", disable=not shown)
+    return torch.cat([_meanings(encoder, processor, texts[start : start + size], 64) for start in shown_parts])
 
 
 @torch.no_grad()
@@ -211,9 +291,37 @@ def _fit_gate(
     texts += [unrelated_text(rng) for _ in range(500)]
     states = torch.cat([_meanings(encoder, processor, some) for some in (list(captions), texts)]).double().numpy()
     is_caption = np.arange(len(states)) < len(captions)
-    fitted = LogisticRegression(C=10.0, max_iter=2000, class_weight="balanced").fit(states, is_caption)
+    fitted = LogisticRegression(C=100.0, max_iter=5000, class_weight="balanced").fit(states, is_caption)
     encoder.gate.weight.copy_(torch.from_numpy(fitted.coef_))
     encoder.gate.bias.copy_(torch.from_numpy(fitted.intercept_))
+
+
+@torch.no_grad()
+def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generator) -> None:
+    """Fits scale and bias with wordings that were not used for training, and with the names of activities."""
+    rows = rng.choice(len(views.facts), size=min(1000, len(views.facts)), replace=False)
+    texts, known = _statements(views, StatementBank("validation"), 1000, rng, rows)
+    exercises = {activity.name for activity in ACTIVITIES if activity.benchmark}
+    named = [
+        Statement(f"A day with {claim.name}.", claim.key, (claim,))
+        for claim in all_claims()
+        if claim.kind == "activity" and claim.name in exercises
+    ]
+    texts += [statement.text for statement in named]
+    known = np.concatenate([known, views.truth(named, rows)], axis=1)
+    embeds = []
+    for start in range(0, len(texts), 64):
+        inputs = processor(text=texts[start : start + 64])
+        embeds.append(nn.functional.normalize(model.sensorlm.get_text_features(**inputs).pooler_output, dim=-1))
+    similarity = (views.embeds[rows] @ torch.cat(embeds).T).double().numpy()
+    decided = known >= 0
+    chosen = rng.permutation(int(decided.sum()))[:200_000]
+    x, y = similarity[decided][chosen][:, None], known[decided][chosen]
+    fitted = LogisticRegression(C=1e6, max_iter=1000).fit(x, y)
+    scale = float(fitted.coef_[0, 0])
+    if scale > 0:  # otherwise nothing was learned, and there is nothing to calibrate
+        model.sensorlm.statement_logit_scale.fill_(float(np.log(scale)))
+        model.sensorlm.statement_logit_bias.fill_(float(fitted.intercept_[0]))
 
 
 __all__ = ["align_sentence_encoder"]
