@@ -42,8 +42,10 @@ ALLOWED: dict[str, set[str]] = {
         "_extras",
         "_version",
     },
+    "metrics": {"schema", "days", "processing", "_extras", "_lazy"},
     "evaluation": {
         "activities",
+        "metrics",
         "io",
         "schema",
         "days",

@@ -22,9 +22,9 @@ SHIPPED = (
     "sensorlm_hf/cli.py",
     "sensorlm_hf/processing/captions/languages/de.py",
     "sensorlm_hf/processing/captions/languages/en.py",
-    "sensorlm_hf/evaluation/metrics/captioning.py",
-    "sensorlm_hf/evaluation/metrics/evaluate_module.py",
-    "sensorlm_hf/evaluation/metrics/scores.py",
+    "sensorlm_hf/metrics/captioning.py",
+    "sensorlm_hf/metrics/evaluate_module.py",
+    "sensorlm_hf/metrics/scores.py",
 )
 
 # A socket that cannot connect simulates a machine without network access, whatever the environment variables.

@@ -17,7 +17,7 @@ from sensorlm_hf.data.simulate import SENSOR_OF, iter_simulated_days
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.demo.compute import load_model
 from sensorlm_hf.evaluation.encode import encode_days, encode_texts
-from sensorlm_hf.evaluation.metrics import fact_faithfulness
+from sensorlm_hf.metrics import fact_faithfulness
 from sensorlm_hf.processing.captions import CaptionBuilder
 
 LIBRARY_SEED = 2025

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 
 from sensorlm_hf._extras import requires_extra
 from sensorlm_hf.days import SensorDay
-from sensorlm_hf.evaluation.metrics import score_classifier
+from sensorlm_hf.metrics import score_classifier
 
 TEXT_CHANNELS = (
     "HR",

@@ -6,7 +6,7 @@ import pytest
 from evaluation_cases import at, embedded_day, stubs
 
 from sensorlm_hf.evaluation import evaluate_captioning
-from sensorlm_hf.evaluation.metrics import caption_scores
+from sensorlm_hf.metrics import caption_scores
 
 EAST, NORTH, WEST = "a day of going far east", "the day went north instead", "west was where it all led"
 TEXTS = {EAST: at(0), NORTH: at(90), WEST: at(180)}

@@ -9,8 +9,8 @@ import pytest
 from evaluation_cases import at, embedded_day, stubs
 
 from sensorlm_hf.evaluation import evaluate_retrieval
-from sensorlm_hf.evaluation.metrics import retrieval_ranks
 from sensorlm_hf.evaluation.retrieval import pool_ranks, retrieval_curve
+from sensorlm_hf.metrics import retrieval_ranks
 
 ANGLES = (0, 40, 80, 120)
 

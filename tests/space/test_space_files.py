@@ -139,7 +139,7 @@ def test_time_zones(load: Callable[[str], Any]) -> None:
 
 @pytest.fixture(scope="module")
 def answers(load: Callable[[str], Any]) -> Any:
-    pytest.importorskip("sensorlm_hf.evaluation.metrics.faithfulness")
+    pytest.importorskip("sensorlm_hf.metrics.faithfulness")
     return load("space_answers")
 
 

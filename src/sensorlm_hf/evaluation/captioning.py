@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..days import SensorDay
+from ..metrics import caption_scores, fact_faithfulness
 from .encode import CAPTION_BATCH, caption_days
-from .metrics import caption_scores, fact_faithfulness
 
 
 def captioned_rows(days: int, count: int) -> np.ndarray:

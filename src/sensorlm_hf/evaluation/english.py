@@ -24,10 +24,10 @@ from scipy.special import softmax
 
 from ..data.device_profiles import get_profile
 from ..days import SensorDay
+from ..metrics import calibration_error, interval, person_weights
+from ..metrics.scores import CALIBRATION_BINS, weighted_auroc
 from .encode import encode_texts, logit_scale
 from .held_out_sentences import ACTIVITY_SENTENCES, CONCEPT_PAIRS, UNRELATED_LABELS, ConceptPair
-from .metrics import calibration_error, interval, person_weights
-from .metrics.scores import CALIBRATION_BINS, weighted_auroc
 from .profiles import ENGLISH_PROFILES, Profile, available_profiles, encode_profile
 from .quantities import get_quantity, measure_days
 from .tasks import ACTIVITY_TEMPLATES, EVENT_TASKS, TASKS, Task, labelled_days

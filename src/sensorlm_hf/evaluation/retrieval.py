@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..days import SensorDay
+from ..metrics import interval, person_weights, retrieval_ranks, retrieval_scores
 from .encode import encode_days, encode_texts
-from .metrics import interval, person_weights, retrieval_ranks, retrieval_scores
 from .tasks import RETRIEVAL_POOLS
 
 DIRECTIONS = ("sensor_to_text", "text_to_sensor")

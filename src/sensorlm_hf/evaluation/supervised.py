@@ -11,7 +11,7 @@ import numpy as np
 
 from .._extras import requires_extra
 from ..days import SensorDay
-from .metrics import classification_scores, score_classifier
+from ..metrics import classification_scores, score_classifier
 from .tasks import SHOTS, ProbeTask, labelled_days
 
 with requires_extra("eval", "Probing"):

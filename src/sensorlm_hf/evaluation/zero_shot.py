@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import softmax
 
 from ..days import Event, SensorDay
+from ..metrics import classification_curves, score_classifier
 from .encode import encode_days, encode_texts, logit_scale
-from .metrics import classification_curves, score_classifier
 from .tasks import EventTask, Task, labelled_days
 
 

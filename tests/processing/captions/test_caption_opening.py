@@ -14,7 +14,7 @@ from opening_oracle import problems
 from sensorlm_hf.commands.caption import COMMAND
 from sensorlm_hf.data.simulate import iter_simulated_days
 from sensorlm_hf.days import Event, SensorDay
-from sensorlm_hf.evaluation.metrics.claims import ClaimReader
+from sensorlm_hf.metrics.claims import ClaimReader
 from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder, estimate_tokens, get_wording, opening_sentence
 from sensorlm_hf.schema import get_schema
 

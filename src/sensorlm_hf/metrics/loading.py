@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..._extras import requires_extra
+from .._extras import requires_extra
 
 METRIC_MODULE = str(Path(__file__).resolve().parent / "evaluate_module.py")
 """Path for `evaluate.load`, with one of [`METRICS`] as the configuration name."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sensorlm_hf.evaluation.metrics import cider_scores
+from sensorlm_hf.metrics import cider_scores
 
 
 def test_identical_captions_of_at_least_four_words_score_ten() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorlm_hf.evaluation.metrics import retrieval_ranks, retrieval_scores
+from sensorlm_hf.metrics import retrieval_ranks, retrieval_scores
 
 
 def test_ranks_by_hand() -> None:

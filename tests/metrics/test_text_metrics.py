@@ -9,8 +9,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from sensorlm_hf.evaluation.metrics import bert_scores, caption_scores, meteor_scores
-from sensorlm_hf.evaluation.metrics.captioning import _NoWordNet
+from sensorlm_hf.metrics import bert_scores, caption_scores, meteor_scores
+from sensorlm_hf.metrics.captioning import _NoWordNet
 
 
 def test_meteor_by_hand() -> None:
@@ -20,7 +20,7 @@ def test_meteor_by_hand() -> None:
 
 
 def test_meteor_stems_without_wordnet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensorlm_hf.evaluation.metrics.captioning._wordnet", lambda: (_NoWordNet(), "exact, stem"))
+    monkeypatch.setattr("sensorlm_hf.metrics.captioning._wordnet", lambda: (_NoWordNet(), "exact, stem"))
     result = meteor_scores(["walked home"], ["walking home"])
     assert result["meteor"] == pytest.approx(1 - 0.5 / 8)
     assert result["meteor_stages"] == "exact, stem"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..._extras import requires_extra
+from .._extras import requires_extra
 
 with requires_extra("eval", "Scoring captions"):
     import sacrebleu

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._lazy import lazy_names
+from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .captioning import bert_scores, caption_scores, cider_scores, meteor_scores

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...days import MINUTES_PER_DAY, SensorDay
-from ...processing.captions import CaptionBuilder, Wording
+from ..days import MINUTES_PER_DAY, SensorDay
+from ..processing.captions import CaptionBuilder, Wording
 from .claims import Claim, ClaimReader, claim_reader
 
 _MIN_ACTIVITY = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sensorlm_hf.evaluation.metrics import caption_scores
+from sensorlm_hf.metrics import caption_scores
 
 
 def test_identical_captions_have_maximum_scores() -> None:

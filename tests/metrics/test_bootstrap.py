@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sensorlm_hf.evaluation.metrics import (
+from sensorlm_hf.metrics import (
     bootstrap_by_person,
     classification_intervals,
     classification_scores,

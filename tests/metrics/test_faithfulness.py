@@ -11,7 +11,7 @@ import pytest
 
 from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.days import Event, SensorDay
-from sensorlm_hf.evaluation.metrics import ClaimReader, Tolerance, claims_of, fact_faithfulness
+from sensorlm_hf.metrics import ClaimReader, Tolerance, claims_of, fact_faithfulness
 from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder
 from sensorlm_hf.schema import get_schema
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sensorlm_hf.data.simulate import simulate_days
-from sensorlm_hf.evaluation.metrics import (
+from sensorlm_hf.metrics import (
     METRIC_MODULE,
     METRICS,
     caption_scores,

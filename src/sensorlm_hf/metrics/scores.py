@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from ..._extras import requires_extra
+from .._extras import requires_extra
 
 with requires_extra("eval", "Evaluation"):
     from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_score, roc_curve

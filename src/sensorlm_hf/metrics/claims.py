@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from ...processing.captions import Wording, get_wording
-from ...processing.captions.templates import TIME_FORMATS, prepare, prepare_timed
-from ...schema import SensorSchema, get_schema
+from ..processing.captions import Wording, get_wording
+from ..processing.captions.templates import TIME_FORMATS, prepare, prepare_timed
+from ..schema import SensorSchema, get_schema
 
 STATISTICS = ("mean", "max", "min", "std")
 """Statistics of a channel, as named in [`CaptionBuilder.facts`]."""

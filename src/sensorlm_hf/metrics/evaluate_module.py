@@ -9,7 +9,7 @@ import datasets
 import evaluate
 import numpy as np
 
-from sensorlm_hf.evaluation.metrics import caption_scores, classification_scores, fact_faithfulness, retrieval_scores
+from sensorlm_hf.metrics import caption_scores, classification_scores, fact_faithfulness, retrieval_scores
 
 _TEXT, _NUMBER = datasets.Value("string"), datasets.Value("float64")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from sensorlm_hf.evaluation.metrics import classification_scores
+from sensorlm_hf.metrics import classification_scores
 
 
 def pairwise_auroc(positive: np.ndarray, negative: np.ndarray) -> float:
