@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from sensorlm_hf.checkpoints import records_folder
-from sensorlm_hf.data.collator import SensorDayDataset, log_is_complete
+from sensorlm_hf.data.collator import SensorDayDataset
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
     evaluate_captioning,
@@ -154,6 +154,9 @@ ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
 ENGLISH_DAYS, ENGLISH_CAPTION_DAYS = 2000, 150
 ENGLISH_SEED = 11
 """Added to the seed: the subjects differ from those that the sensor tower was trained on."""
+
+VOCABULARY_DATA = "simulated:400:7"
+"""Days of statements whose words the vocabulary keeps."""
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -360,15 +363,11 @@ def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> No
     subjects = SensorDayDataset(load_sensor_days(data, split="train", num_proc=2))
     rng = np.random.default_rng(options.seed)
     days = [subjects[int(row)]["day"] for row in rng.permutation(len(subjects))[:ENGLISH_DAYS]]
-    facts = [day_facts(day, log_complete=log_is_complete(day)) for day in days[:64]]
-    phrases = [*ACTIVITY_PHRASES.values(), *(group.phrases for group in ACTIVITY_GROUPS)]
-    texts = [*all_prompts(), *(text for some in phrases for text in (*some.gerunds, *some.past, *some.nouns))]
-    texts += [statement.text for statement in StatementBank().sample(facts, 3000, rng)]
     model, processor = add_sentence_encoder(
         load_pretrained(before, dtype=torch.float32),
         SensorLMProcessor.from_pretrained(before),
         options.sentence_encoder,
-        texts=texts,
+        texts=vocabulary_texts(options.seed),
     )
     captions = list(all_prompts())
     for key in (NAMES, WRITTEN, FULL, NUMBERS, TRENDS):
@@ -395,6 +394,18 @@ def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> No
     save_model(model, processor, folder, "bfloat16")
     record |= {"parameters": model.num_parameters(), "sentence_encoder": alignment}
     save_results(record, folder / "training.json")
+
+
+def vocabulary_texts(seed: int) -> list[str]:
+    """Returns texts whose words the pruned vocabulary of the sentence encoder keeps."""
+    subjects = SensorDayDataset(load_sensor_days(VOCABULARY_DATA, split="train"))
+    facts = [day_facts(subjects[row]["day"]) for row in range(64)]
+    phrases = [*ACTIVITY_PHRASES.values(), *(group.phrases for group in ACTIVITY_GROUPS)]
+    texts = [*all_prompts(), *(text for some in phrases for text in (*some.gerunds, *some.past, *some.nouns))]
+    bank, rng = StatementBank(), np.random.default_rng(seed)
+    for _ in range(20):
+        texts += [statement.text for statement in bank.sample(facts, 150, rng)]
+    return texts
 
 
 def publish(run_dir: Path, target: Path) -> None:

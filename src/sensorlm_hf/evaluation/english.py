@@ -440,7 +440,7 @@ def evaluate_calibration(
     labels = class_embeddings(model, processor, task.phrases, task.templates)
     pair = (torch.as_tensor(rows, dtype=torch.float32, device=model.device) for rows in (vectors[seen], labels))
     with torch.no_grad():
-        odds = model.statement_logits(*pair)
+        odds = model.base_model.statement_logits(*pair)
     if odds is not None:
         rows = np.asarray(labelled_days(days, task)[0])[seen]
         logged = [{event.label.lower() for event in days[int(row)].events} for row in rows]

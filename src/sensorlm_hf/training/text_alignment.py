@@ -201,6 +201,7 @@ def align_sentence_encoder(
     final_loss = _train(base, groups, of_encoder, steps, learning_rate / 10, shown, "sentence encoder")
 
     head.write(_states(encoder, processor, texts[:2000], False))
+    rng = np.random.default_rng((seed, 1))  # the last two steps do not depend on the number of statements before
     _fit_gate(encoder, processor, views, bank, captions, rng)
     _calibrate(model, processor, views, rng)
     return {
