@@ -20,6 +20,7 @@ from .cards import DayStatistics, card_text, write_card
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
+from .readers.devices import DEVICES
 from .readers.recordings import PartItem, Recording, merge_items, people_in, read_serially
 from .readers.table_mapping import TableMapping
 from .rows import split_of
@@ -36,6 +37,7 @@ TITLES = {
     "embraceplus": "Empatica EmbracePlus days",
     "apple-health": "Apple Health days",
     "table": "Wearable days",
+    **{kind: f"{export.title} days" for kind, (export, _) in DEVICES.items()},
 }
 
 

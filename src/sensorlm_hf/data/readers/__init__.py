@@ -7,6 +7,7 @@ from .detect import detect_source, read_any
 from .e4 import read_e4
 from .embraceplus import read_embraceplus
 from .fitbit import read_fitbit
+from .garmin import read_garmin
 from .mmash import read_mmash
 from .quality import DayQuality, Note, ReadReport
 from .table import read_table
@@ -23,6 +24,7 @@ __all__ = [
     "read_e4",
     "read_embraceplus",
     "read_fitbit",
+    "read_garmin",
     "read_mmash",
     "read_table",
 ]

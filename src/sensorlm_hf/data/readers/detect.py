@@ -16,6 +16,7 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from .apple_health import read_apple_health
 from .apple_health_files import find_export
+from .devices import DEVICES, detect_device
 from .e4 import find_sessions, read_e4
 from .embraceplus import BIOMARKERS, read_embraceplus
 from .embraceplus import classify as classify_embrace
@@ -27,13 +28,14 @@ from .sources import Source
 from .table import TABLE_SUFFIXES, TableLike, read_table
 from .table_mapping import TableMapping
 
-SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
+SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table", *DEVICES)
 """Source types supported by [`read_any`]."""
 
 LABEL_TYPES: dict[str, dict[str, float | str]] = {
     "fitbit": {"resting_heart_rate": 0.0},
     "apple-health": {"resting_heart_rate": 0.0},
     "mmash": {**dict.fromkeys(SCORES, 0.0), "gender": ""},
+    **{kind: dict.fromkeys(export.labels, 0.0) for kind, (export, _) in DEVICES.items()},
 }
 """An example of each optional label that days of a source may have."""
 
@@ -60,6 +62,9 @@ def detect_source(path: str | os.PathLike) -> str:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no folder or file at {path}.")
+    device = detect_device(path)
+    if device is not None:
+        return device
     if path.is_file():
         if path.name.lower().endswith(TABLE_SUFFIXES):
             return "table"
@@ -163,6 +168,7 @@ def read_any(
     if kind == "apple-health":  # a single file, which cannot be skipped
         return read_apple_health(path, timezone, **options)
     readers: dict[str, Any] = {"fitbit": read_fitbit, "e4": read_e4, "embraceplus": read_embraceplus}
+    readers |= {device: read for device, (_, read) in DEVICES.items()}
     return readers[kind](path, timezone, skip_bad=skip_bad, **options)
 
 
