@@ -10,7 +10,19 @@ from typing import Any
 from ..io import atomic_write_text
 from .command import Command, json_option, option
 
-SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table", "garmin")
+SOURCE_NAMES = (
+    "auto",
+    "fitbit",
+    "mmash",
+    "e4",
+    "embraceplus",
+    "apple-health",
+    "table",
+    "garmin",
+    "oura",
+    "polar",
+    "whoop",
+)
 """Source types as spelled on the command line; a test keeps them in sync with the readers."""
 
 

@@ -175,7 +175,9 @@ def convert_recording(
         "skip_bad": skip_bad,
     }
     if isinstance(source, (str, os.PathLike)):
-        found = kind or detect_source(people_in(Path(source))[0] if folder_of_people else source)
+        found = kind or detect_source(
+            people_in(Path(source))[0] if folder_of_people else source, mapped=mapping is not None
+        )
         recording = Recording(str(source), found, folder_of_people=folder_of_people, **options)
         days = merge_items(_runner(ray_address, num_proc)(recording, recording.parts()), report)
     elif folder_of_people or ray_address is not None:

@@ -9,8 +9,11 @@ from .embraceplus import read_embraceplus
 from .fitbit import read_fitbit
 from .garmin import read_garmin
 from .mmash import read_mmash
+from .oura import read_oura
+from .polar import read_polar
 from .quality import DayQuality, Note, ReadReport
 from .table import read_table
+from .whoop import read_whoop
 from .zones import Itinerary
 
 __all__ = [
@@ -26,5 +29,8 @@ __all__ = [
     "read_fitbit",
     "read_garmin",
     "read_mmash",
+    "read_oura",
+    "read_polar",
     "read_table",
+    "read_whoop",
 ]

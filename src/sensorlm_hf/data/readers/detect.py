@@ -45,12 +45,14 @@ def tables_below(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(TABLE_SUFFIXES))
 
 
-def detect_source(path: str | os.PathLike) -> str:
+def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
     """Detects the source type of a path.
 
     Args:
-        path: A Fitbit or Apple Health export (folder or zip), an MMASH folder, sessions of an Empatica E4, biomarkers
-            of an EmbracePlus, or a table file or a folder above such files.
+        path: A Fitbit or Apple Health export (folder or zip), the export of another device in [`DEVICES`], an MMASH
+            folder, sessions of an Empatica E4, biomarkers of an EmbracePlus, or a table file or a folder above such
+            files.
+        mapped: Whether the columns have a mapping, so that tables of devices are read as tables.
 
     Returns:
         One of [`SOURCES`].
@@ -62,7 +64,7 @@ def detect_source(path: str | os.PathLike) -> str:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no folder or file at {path}.")
-    device = detect_device(path)
+    device = None if mapped else detect_device(path)
     if device is not None:
         return device
     if path.is_file():
@@ -138,7 +140,7 @@ def read_any(
             )
         kind = "table"
     elif kind is None:
-        kind = detect_source(source)
+        kind = detect_source(source, mapped=mapping is not None)
     if kind not in SOURCES:
         raise ValueError(f"`kind` must be one of {', '.join(SOURCES)}, got {kind!r}.")
     if mapping is not None and kind != "table":

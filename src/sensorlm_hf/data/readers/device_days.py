@@ -29,8 +29,9 @@ CHANNELS = {
     "spo2": ("spo2",),
     "temperature": ("wrist_temperatures",),
     "eda": ("eda_level_real",),
+    "met": ("met",),
 }
-"""Quantities that devices sample (bpm, ms, ms, %, degC, uS), and their channels in the shipped schemas."""
+"""Quantities that devices sample (bpm, ms, ms, %, degC, uS, MET) and their channels; no shipped schema has `met`."""
 
 STAGES = ("awake", "light", "deep", "rem")
 """Stages of sleep, each the end of a channel's name."""
@@ -116,10 +117,11 @@ class DeviceDays:
 
     def days(self) -> Iterator[SensorDay]:
         """Yields the days in chronological order; days without any observed minute are omitted."""
-        self._prepare()
+        self.prepare()
         yield from self.person.emit()
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Adds everything to the store, the spans and the labels of the person."""
         for quantity in self.batch.samples:
             self._store_samples(quantity)
         steps_of_counters(self.batch)

@@ -25,30 +25,28 @@ class FileKind:
     Attributes:
         pattern: Matches the file's name without folders.
         read: Adds the file's content to a batch.
-        content: Texts of which one must be in the file's head; none: the name is enough.
+        content: Must match at the start of the file's head; None: the name is enough.
         identifies: Whether such a file shows which device the export is from.
     """
 
     pattern: re.Pattern[str]
     read: Callable[[Batch, ExportFile], None]
-    content: tuple[bytes, ...] = ()
+    content: re.Pattern[bytes] | None = None
     identifies: bool = True
 
     def matches(self, file: ExportFile) -> bool:
         """Returns whether a file is of this kind."""
         if not self.pattern.fullmatch(file.base):
             return False
-        if not self.content:
-            return True
-        head = file.head()
-        return any(text in head for text in self.content)
+        return self.content is None or self.content.match(file.head()) is not None
 
 
 def file_kind(
-    pattern: str, read: Callable[[Batch, ExportFile], None], *content: bytes, identifies: bool = True
+    pattern: str, read: Callable[[Batch, ExportFile], None], content: bytes = b"", *, identifies: bool = True
 ) -> FileKind:
-    """Returns a [`FileKind`] with a pattern that ignores case."""
-    return FileKind(re.compile(pattern, re.IGNORECASE), read, content, identifies)
+    """Returns a [`FileKind`] of regular expressions; that of the name ignores case, and dots match line ends."""
+    inside = re.compile(content, re.DOTALL) if content else None
+    return FileKind(re.compile(pattern, re.IGNORECASE), read, inside, identifies)
 
 
 @dataclass(frozen=True)

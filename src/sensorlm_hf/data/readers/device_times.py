@@ -10,7 +10,7 @@ from .minutes import EPOCH, UTC
 
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T\s]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*([AaPp][Mm])?)?"
-    r"\s*(Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?\d\d)?"
+    r"\s*((?:UTC|GMT)?Z|UTC|GMT|(?:UTC|GMT)?[+-]\d\d:?\d\d)?"
 )
 
 

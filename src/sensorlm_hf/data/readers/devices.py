@@ -9,11 +9,17 @@ from ...days import SensorDay
 from .device_reader import DeviceExport
 from .export_files import ExportFiles
 from .garmin import GARMIN, read_garmin
+from .oura import OURA, read_oura
+from .polar import POLAR, read_polar
+from .whoop import WHOOP, read_whoop
 
 Reader = Callable[..., Iterator[SensorDay]]
 
 DEVICES: dict[str, tuple[DeviceExport, Reader]] = {
     "garmin": (GARMIN, read_garmin),
+    "oura": (OURA, read_oura),
+    "polar": (POLAR, read_polar),
+    "whoop": (WHOOP, read_whoop),
 }
 """How to recognise and read the export of each device."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -13,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
-from .sources import load_csv
 
 HEAD_BYTES = 4096
 """Bytes at the start of a file by which its type is recognised."""
@@ -90,20 +89,40 @@ class ExportFile:
             cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
             raise ValueError(f"{self.label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
 
-    def csv(self, columns: Sequence[str], skip: int = 0) -> pd.DataFrame:
-        """Returns the file's table as text cells.
+    def csv(self, columns: Sequence[str] = (), skip: int = 0) -> pd.DataFrame:
+        """Returns the file's table as text cells, empty where missing.
+
+        Cells are separated by commas, or by semicolons or tabs if the header has more of them. Empty cells after the
+        last column are ignored; some apps end each line with a comma.
 
         Args:
             columns: Columns that must be there.
             skip: Lines before the header.
 
         Raises:
-            ValueError: If the file cannot be read, is not CSV or lacks a column.
+            ValueError: If the file cannot be read, lacks a column or has a row with too many cells.
         """
-        text = self.text()
-        for _ in range(skip):
-            text = text.partition("\n")[2]
-        return load_csv(text, self.label, columns)
+        lines = self.text().splitlines()[skip:]
+        header = lines[0] if lines else ""
+        separator = max(",;\t", key=header.count)
+        reader = csv.reader(lines, delimiter=separator)
+        try:
+            rows = [row for row in reader if any(row)]
+        except csv.Error as error:
+            raise ValueError(f"{self.label}, line {skip + reader.line_num}: not valid CSV: {error}") from None
+        names = [name.strip() for name in rows[0]] if rows else []
+        missing = [name for name in columns if name not in names]
+        if missing:
+            raise ValueError(
+                f"{self.label}, line {skip + 1}: lacks the column{'s' if len(missing) > 1 else ''}"
+                f" {', '.join(missing)}; it has {', '.join(names)}."
+            )
+        width = len(names)
+        for place, row in enumerate(rows[1:], skip + 2):
+            if len(row) > width and any(row[width:]):
+                raise ValueError(f"{self.label}, row {place}: {len(row)} cells, but the header has {width} columns.")
+        cells = [[*row[:width], *[""] * (width - len(row))] for row in rows[1:]]
+        return pd.DataFrame(cells, columns=names, dtype=object)
 
 
 def objects(value: Any, label: str, what: str) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ GARMIN = DeviceExport(
     kind="garmin",
     title="Garmin",
     kinds=(
-        file_kind(r".*\.fit", read_fit, b".FIT"),
+        file_kind(r".*\.fit", read_fit, rb".{8}\.FIT"),
         file_kind(r".*_sleepData\.json", _sleeps),
         file_kind(r".*_summarizedActivities\.json", _activities),
         file_kind(r"UDSFile_.*\.json", _summaries),
