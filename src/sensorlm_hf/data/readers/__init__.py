@@ -8,12 +8,17 @@ from .e4 import read_e4
 from .embraceplus import read_embraceplus
 from .fitbit import read_fitbit
 from .garmin import read_garmin
+from .google_fit import read_google_fit
+from .health_auto_export import read_health_auto_export
+from .health_connect import read_health_connect
 from .mmash import read_mmash
 from .oura import read_oura
 from .polar import read_polar
 from .quality import DayQuality, Note, ReadReport
+from .samsung import read_samsung
 from .table import read_table
 from .whoop import read_whoop
+from .withings import read_withings
 from .zones import Itinerary
 
 __all__ = [
@@ -28,9 +33,14 @@ __all__ = [
     "read_embraceplus",
     "read_fitbit",
     "read_garmin",
+    "read_google_fit",
+    "read_health_auto_export",
+    "read_health_connect",
     "read_mmash",
     "read_oura",
     "read_polar",
+    "read_samsung",
     "read_table",
     "read_whoop",
+    "read_withings",
 ]

@@ -64,6 +64,7 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no folder or file at {path}.")
+    titles = ", ".join(export.title for export, _ in DEVICES.values())
     device = None if mapped else detect_device(path)
     if device is not None:
         return device
@@ -75,7 +76,8 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
         if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
             raise ValueError(
                 f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
-                " Health export (folder or zip), or a folder of MMASH, Empatica E4 or EmbracePlus recordings."
+                f" Health export (folder or zip), an export of {titles}, or a folder of MMASH, Empatica E4 or"
+                " EmbracePlus recordings."
             )
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
         return "mmash"
@@ -95,7 +97,7 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
         f"Nothing readable in {path} ({held} files): looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
         " steps-YYYY-MM-DD.json, ...), an Apple Health export (export.xml), MMASH (user_N/Actigraph.csv, RR.csv),"
         " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...)"
-        f" and tables ({', '.join(TABLE_SUFFIXES)})."
+        f" exports of {titles}, and tables ({', '.join(TABLE_SUFFIXES)})."
     )
 
 

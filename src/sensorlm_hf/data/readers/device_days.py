@@ -45,6 +45,9 @@ WORN_MINUTES = 15
 SAME_WORKOUT_SECONDS = 120
 """Maximum difference between the starts, and between the ends, of two records of the same workout."""
 
+SLEEP_PAUSE_SECONDS = 1800.0
+"""Maximum time between segments of sleep of the same night."""
+
 _CHUNK = 50_000
 
 
@@ -281,6 +284,24 @@ def spread(starts: np.ndarray, ends: np.ndarray, counts: np.ndarray) -> tuple[np
     inside = np.minimum(ends[row], 60.0 * (minutes + 1)) - np.maximum(starts[row], 60.0 * minutes)
     whole = (ends - starts)[row]
     return minutes, counts[row] * np.divide(inside, whole, out=np.ones(len(row)), where=whole > 0)
+
+
+def merge_segments(
+    segments: Sequence[tuple[float, float]], pause: float = SLEEP_PAUSE_SECONDS
+) -> list[tuple[float, float]]:
+    """Merges segments of sleep that overlap or are at most `pause` seconds apart.
+
+    Args:
+        segments: `(start, end)`, seconds since 1970, in any order.
+        pause: Maximum time between segments of the same night.
+    """
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(segments):
+        if merged and start - merged[-1][1] <= pause:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def steps_of_counters(batch: Batch) -> None:

@@ -61,6 +61,7 @@ class DeviceExport:
         why_zone: Why the time zone is needed.
         unused: `(pattern of the name, reason)` of known files that are not used.
         labels: Labels that days may have; all are numbers.
+        finish: Called with everything that was read, before it becomes days.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class DeviceExport:
     why_zone: str
     unused: Sequence[tuple[str, str]] = ()
     labels: tuple[str, ...] = ()
+    finish: Callable[[Batch], None] | None = None
 
     def find(self, file: ExportFile) -> FileKind | None:
         """Returns the kind of a file, or None if the reader does not use it."""
@@ -145,6 +147,8 @@ def read_device(
                     continue
                 used.files_read.append(file.name)
                 batch.merge(part)
+        if export.finish is not None:
+            export.finish(batch)
         yield from days(DeviceDays(who or export.kind, wanted, start, batch))
 
     return finish(read(), used, warn=report is None, source=f"The {export.title} reader")

@@ -9,9 +9,14 @@ from ...days import SensorDay
 from .device_reader import DeviceExport
 from .export_files import ExportFiles
 from .garmin import GARMIN, read_garmin
+from .google_fit import GOOGLE_FIT, read_google_fit
+from .health_auto_export import HEALTH_AUTO_EXPORT, read_health_auto_export
+from .health_connect import HEALTH_CONNECT, read_health_connect
 from .oura import OURA, read_oura
 from .polar import POLAR, read_polar
+from .samsung import SAMSUNG, read_samsung
 from .whoop import WHOOP, read_whoop
+from .withings import WITHINGS, read_withings
 
 Reader = Callable[..., Iterator[SensorDay]]
 
@@ -20,6 +25,11 @@ DEVICES: dict[str, tuple[DeviceExport, Reader]] = {
     "oura": (OURA, read_oura),
     "polar": (POLAR, read_polar),
     "whoop": (WHOOP, read_whoop),
+    "samsung": (SAMSUNG, read_samsung),
+    "google-fit": (GOOGLE_FIT, read_google_fit),
+    "health-connect": (HEALTH_CONNECT, read_health_connect),
+    "health-auto-export": (HEALTH_AUTO_EXPORT, read_health_auto_export),
+    "withings": (WITHINGS, read_withings),
 }
 """How to recognise and read the export of each device."""
 
@@ -32,6 +42,12 @@ def detect_device(path: str | os.PathLike) -> str | None:
     """
     try:
         with ExportFiles(path) as files:
-            return next((kind for kind, (export, _) in DEVICES.items() if export.recognises(files.files)), None)
+            held = files.files
+            # A Takeout with data of both contains more of Fitbit.
+            fitbit = any("fitbit" in file.name.lower() for file in held)
+            skipped = "google-fit" if fitbit else None
+            return next(
+                (kind for kind, (export, _) in DEVICES.items() if kind != skipped and export.recognises(held)), None
+            )
     except ValueError:  # a damaged zip, which the caller reports
         return None
