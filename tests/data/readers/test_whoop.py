@@ -79,3 +79,10 @@ def test_a_spreadsheet_that_changed_the_times_is_rejected(export: Path) -> None:
     (export / "sleeps.csv").write_text("Cycle start time,Nap\n", encoding="utf-8")
     with pytest.raises(ValueError, match="lacks the columns Cycle timezone, Sleep onset, Wake onset"):
         list(read_whoop(export, BERLIN))
+
+
+def test_renamed_files_are_recognised_by_their_columns(export: Path) -> None:
+    for number, name in enumerate(("physiological_cycles", "sleeps", "workouts")):
+        (export / f"{name}.csv").rename(export / f"whoop {number}.csv")
+    assert [len(day.events) for day in read_whoop(export, BERLIN)] == [1, 3]
+    assert detect_source(export / "whoop 0.csv") == "whoop"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .actigraph import read_actigraph
 from .apple_health import read_apple_health
 from .detect import detect_source, read_any
 from .e4 import read_e4
 from .embraceplus import read_embraceplus
+from .fitabase import read_fitabase
 from .fitbit import read_fitbit
 from .garmin import read_garmin
 from .google_fit import read_google_fit
@@ -19,6 +21,7 @@ from .samsung import read_samsung
 from .table import read_table
 from .whoop import read_whoop
 from .withings import read_withings
+from .workouts import read_workouts
 from .zones import Itinerary
 
 __all__ = [
@@ -27,10 +30,12 @@ __all__ = [
     "Note",
     "ReadReport",
     "detect_source",
+    "read_actigraph",
     "read_any",
     "read_apple_health",
     "read_e4",
     "read_embraceplus",
+    "read_fitabase",
     "read_fitbit",
     "read_garmin",
     "read_google_fit",
@@ -43,4 +48,5 @@ __all__ = [
     "read_table",
     "read_whoop",
     "read_withings",
+    "read_workouts",
 ]

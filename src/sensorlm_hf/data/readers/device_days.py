@@ -65,6 +65,7 @@ class Batch:
         sleeps: `(start, end, whether it is the main sleep, None if unknown)`.
         workouts: `(start, end, name, whether it was entered manually)`.
         daily: `(local date, label, value)`.
+        people: Batches by subject id, if the files contain several people.
     """
 
     zone: tzinfo
@@ -76,6 +77,11 @@ class Batch:
     sleeps: list[tuple[float, float, bool | None]] = field(default_factory=list)
     workouts: list[tuple[float, float, str, bool]] = field(default_factory=list)
     daily: list[tuple[date, str, LabelValue]] = field(default_factory=list)
+    people: dict[str, Batch] = field(default_factory=dict)
+
+    def person(self, subject_id: str) -> Batch:
+        """Returns the batch of one of several people."""
+        return self.people.setdefault(subject_id, Batch(self.zone, self.report))
 
     def add_samples(self, quantity: str, times: Sequence[float], values: Sequence[float | None]) -> None:
         """Adds samples; a missing value is None or NaN."""
@@ -100,6 +106,8 @@ class Batch:
         self.sleeps += other.sleeps
         self.workouts += other.workouts
         self.daily += other.daily
+        for subject_id, batch in other.people.items():
+            self.person(subject_id).merge(batch)
 
 
 class DeviceDays:

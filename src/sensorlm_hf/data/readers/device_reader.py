@@ -62,6 +62,7 @@ class DeviceExport:
         unused: `(pattern of the name, reason)` of known files that are not used.
         labels: Labels that days may have; all are numbers.
         finish: Called with everything that was read, before it becomes days.
+        alone: Whether files are recognised only if there are no others, because exports of devices contain such files.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class DeviceExport:
     unused: Sequence[tuple[str, str]] = ()
     labels: tuple[str, ...] = ()
     finish: Callable[[Batch], None] | None = None
+    alone: bool = False
 
     def find(self, file: ExportFile) -> FileKind | None:
         """Returns the kind of a file, or None if the reader does not use it."""
@@ -79,6 +81,8 @@ class DeviceExport:
 
     def recognises(self, files: Sequence[ExportFile]) -> bool:
         """Returns whether files are an export of this device."""
+        if self.alone and not all(self.find(file) for file in files):
+            return False
         return any(kind.identifies and kind.matches(file) for file in files for kind in self.kinds)
 
 
@@ -149,7 +153,14 @@ def read_device(
                 batch.merge(part)
         if export.finish is not None:
             export.finish(batch)
-        yield from days(DeviceDays(who or export.kind, wanted, start, batch))
+        if not batch.people:
+            yield from days(DeviceDays(who or export.kind, wanted, start, batch))
+        elif subject_id is not None and len(batch.people) > 1:
+            raise ValueError(
+                f"`subject_id` is {subject_id!r}, but {path} contains {len(batch.people)} people; leave it out."
+            )
+        for person in sorted(batch.people):
+            yield from days(DeviceDays(subject_id or person, wanted, start, batch.people[person]))
 
     return finish(read(), used, warn=report is None, source=f"The {export.title} reader")
 

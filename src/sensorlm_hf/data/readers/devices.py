@@ -6,8 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 
 from ...days import SensorDay
+from .actigraph import ACTIGRAPH, read_actigraph
 from .device_reader import DeviceExport
 from .export_files import ExportFiles
+from .fitabase import FITABASE, read_fitabase
+from .fitbit import classify
 from .garmin import GARMIN, read_garmin
 from .google_fit import GOOGLE_FIT, read_google_fit
 from .health_auto_export import HEALTH_AUTO_EXPORT, read_health_auto_export
@@ -17,6 +20,7 @@ from .polar import POLAR, read_polar
 from .samsung import SAMSUNG, read_samsung
 from .whoop import WHOOP, read_whoop
 from .withings import WITHINGS, read_withings
+from .workouts import WORKOUTS, read_workouts
 
 Reader = Callable[..., Iterator[SensorDay]]
 
@@ -30,6 +34,9 @@ DEVICES: dict[str, tuple[DeviceExport, Reader]] = {
     "health-connect": (HEALTH_CONNECT, read_health_connect),
     "health-auto-export": (HEALTH_AUTO_EXPORT, read_health_auto_export),
     "withings": (WITHINGS, read_withings),
+    "fitabase": (FITABASE, read_fitabase),
+    "actigraph": (ACTIGRAPH, read_actigraph),
+    "workouts": (WORKOUTS, read_workouts),
 }
 """How to recognise and read the export of each device."""
 
@@ -43,11 +50,11 @@ def detect_device(path: str | os.PathLike) -> str | None:
     try:
         with ExportFiles(path) as files:
             held = files.files
-            # A Takeout with data of both contains more of Fitbit.
-            fitbit = any("fitbit" in file.name.lower() for file in held)
-            skipped = "google-fit" if fitbit else None
-            return next(
-                (kind for kind, (export, _) in DEVICES.items() if kind != skipped and export.recognises(held)), None
-            )
+            for kind, (export, _) in DEVICES.items():
+                if export.recognises(held):
+                    # A Takeout that contains data of both has more of Fitbit.
+                    both = kind == "google-fit" and any(classify(file.name) for file in held)
+                    return None if both else kind
+            return None
     except ValueError:  # a damaged zip, which the caller reports
         return None

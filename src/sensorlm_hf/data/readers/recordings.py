@@ -22,7 +22,7 @@ from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
 from .table_mapping import TableMapping
 
-ENTRY_SUFFIXES = (".zip", ".xml", *TABLE_SUFFIXES)
+ENTRY_SUFFIXES = (".zip", ".xml", ".fit", ".db", ".agd", ".tcx", ".gpx", *TABLE_SUFFIXES)
 """Suffixes of files that may contain a person's entire recording."""
 
 PartItem = Union[tuple[SensorDay, DayQuality], ReadReport]

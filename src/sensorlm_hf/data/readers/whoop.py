@@ -85,6 +85,13 @@ def _cycles(batch: Batch, file: ExportFile) -> None:
                 batch.daily.append((day, LABELS[name], float(values.iloc[row])))
 
 
+def _renamed(batch: Batch, file: ExportFile) -> None:
+    """Reads a file of another name by its columns."""
+    columns = file.csv().columns
+    read = _workouts if "Workout start time" in columns else _sleeps if "Nap" in columns else _cycles
+    read(batch, file)
+
+
 WHOOP = DeviceExport(
     kind="whoop",
     title="Whoop",
@@ -92,6 +99,7 @@ WHOOP = DeviceExport(
         file_kind(r"sleeps.*\.csv", _sleeps, rb"[^\n]*Cycle start time"),
         file_kind(r"workouts.*\.csv", _workouts, rb"[^\n]*Cycle start time"),
         file_kind(r"physiological_cycles.*\.csv", _cycles, rb"[^\n]*Cycle start time"),
+        file_kind(r"(?!journal_entries).*\.csv", _renamed, rb"[^\n]*Cycle start time"),
     ),
     looked_for="physiological_cycles.csv, sleeps.csv and workouts.csv",
     why_zone="Days begin at the person's midnight.",
