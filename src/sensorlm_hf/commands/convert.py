@@ -10,7 +10,11 @@ from typing import Any
 from ..io import atomic_write_text
 from .command import Command, json_option, option
 
-SOURCE_NAMES = ("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
+SOURCE_NAMES = (
+    *("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table"),
+    *("garmin", "oura", "polar", "whoop", "samsung", "google-fit", "health-connect", "health-auto-export", "withings"),
+    *("fitabase", "actigraph", "workouts"),
+)
 """Source types as spelled on the command line; a test keeps them in sync with the readers."""
 
 

@@ -20,6 +20,7 @@ from .cards import DayStatistics, card_text, write_card
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
+from .readers.devices import DEVICES
 from .readers.recordings import PartItem, Recording, merge_items, people_in, read_serially
 from .readers.table_mapping import TableMapping
 from .rows import split_of
@@ -36,6 +37,7 @@ TITLES = {
     "embraceplus": "Empatica EmbracePlus days",
     "apple-health": "Apple Health days",
     "table": "Wearable days",
+    **{kind: f"{export.title} days" for kind, (export, _) in DEVICES.items()},
 }
 
 
@@ -173,7 +175,9 @@ def convert_recording(
         "skip_bad": skip_bad,
     }
     if isinstance(source, (str, os.PathLike)):
-        found = kind or detect_source(people_in(Path(source))[0] if folder_of_people else source)
+        found = kind or detect_source(
+            people_in(Path(source))[0] if folder_of_people else source, mapped=mapping is not None
+        )
         recording = Recording(str(source), found, folder_of_people=folder_of_people, **options)
         days = merge_items(_runner(ray_address, num_proc)(recording, recording.parts()), report)
     elif folder_of_people or ray_address is not None:

@@ -104,7 +104,7 @@ def test_detect_source_covers_every_kind(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="column mapping is for tables"):
         read_any(folders["e4"], mapping={"columns": {}})
     with pytest.raises(ValueError, match="`kind` must be one of fitbit"):
-        read_any(folders["e4"], kind="garmin")
+        read_any(folders["e4"], kind="suunto")
 
 
 def test_skip_bad_skips_unreadable_tables(tmp_path: Path) -> None:

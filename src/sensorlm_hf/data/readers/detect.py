@@ -16,6 +16,7 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from .apple_health import read_apple_health
 from .apple_health_files import find_export
+from .devices import DEVICES, detect_device
 from .e4 import find_sessions, read_e4
 from .embraceplus import BIOMARKERS, read_embraceplus
 from .embraceplus import classify as classify_embrace
@@ -27,13 +28,14 @@ from .sources import Source
 from .table import TABLE_SUFFIXES, TableLike, read_table
 from .table_mapping import TableMapping
 
-SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table")
+SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table", *DEVICES)
 """Source types supported by [`read_any`]."""
 
 LABEL_TYPES: dict[str, dict[str, float | str]] = {
     "fitbit": {"resting_heart_rate": 0.0},
     "apple-health": {"resting_heart_rate": 0.0},
     "mmash": {**dict.fromkeys(SCORES, 0.0), "gender": ""},
+    **{kind: dict.fromkeys(export.labels, 0.0) for kind, (export, _) in DEVICES.items()},
 }
 """An example of each optional label that days of a source may have."""
 
@@ -43,12 +45,14 @@ def tables_below(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(TABLE_SUFFIXES))
 
 
-def detect_source(path: str | os.PathLike) -> str:
+def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
     """Detects the source type of a path.
 
     Args:
-        path: A Fitbit or Apple Health export (folder or zip), an MMASH folder, sessions of an Empatica E4, biomarkers
-            of an EmbracePlus, or a table file or a folder above such files.
+        path: A Fitbit or Apple Health export (folder or zip), the export of another device in [`DEVICES`], an MMASH
+            folder, sessions of an Empatica E4, biomarkers of an EmbracePlus, or a table file or a folder above such
+            files.
+        mapped: Whether the columns have a mapping, so that tables of devices are read as tables.
 
     Returns:
         One of [`SOURCES`].
@@ -60,6 +64,10 @@ def detect_source(path: str | os.PathLike) -> str:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no folder or file at {path}.")
+    titles = ", ".join(export.title for export, _ in DEVICES.values())
+    device = None if mapped else detect_device(path)
+    if device is not None:
+        return device
     if path.is_file():
         if path.name.lower().endswith(TABLE_SUFFIXES):
             return "table"
@@ -68,7 +76,8 @@ def detect_source(path: str | os.PathLike) -> str:
         if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
             raise ValueError(
                 f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
-                " Health export (folder or zip), or a folder of MMASH, Empatica E4 or EmbracePlus recordings."
+                f" Health export (folder or zip), an export of {titles}, or a folder of MMASH, Empatica E4 or"
+                " EmbracePlus recordings."
             )
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
         return "mmash"
@@ -88,7 +97,7 @@ def detect_source(path: str | os.PathLike) -> str:
         f"Nothing readable in {path} ({held} files): looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
         " steps-YYYY-MM-DD.json, ...), an Apple Health export (export.xml), MMASH (user_N/Actigraph.csv, RR.csv),"
         " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...)"
-        f" and tables ({', '.join(TABLE_SUFFIXES)})."
+        f" exports of {titles}, and tables ({', '.join(TABLE_SUFFIXES)})."
     )
 
 
@@ -133,7 +142,7 @@ def read_any(
             )
         kind = "table"
     elif kind is None:
-        kind = detect_source(source)
+        kind = detect_source(source, mapped=mapping is not None)
     if kind not in SOURCES:
         raise ValueError(f"`kind` must be one of {', '.join(SOURCES)}, got {kind!r}.")
     if mapping is not None and kind != "table":
@@ -163,6 +172,7 @@ def read_any(
     if kind == "apple-health":  # a single file, which cannot be skipped
         return read_apple_health(path, timezone, **options)
     readers: dict[str, Any] = {"fitbit": read_fitbit, "e4": read_e4, "embraceplus": read_embraceplus}
+    readers |= {device: read for device, (_, read) in DEVICES.items()}
     return readers[kind](path, timezone, skip_bad=skip_bad, **options)
 
 

@@ -22,7 +22,7 @@ from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
 from .table_mapping import TableMapping
 
-ENTRY_SUFFIXES = (".zip", ".xml", *TABLE_SUFFIXES)
+ENTRY_SUFFIXES = (".zip", ".xml", ".fit", ".db", ".agd", ".tcx", ".gpx", *TABLE_SUFFIXES)
 """Suffixes of files that may contain a person's entire recording."""
 
 PartItem = Union[tuple[SensorDay, DayQuality], ReadReport]
@@ -59,7 +59,7 @@ class Recording:
             FileNotFoundError: If the path does not exist.
             ValueError: If it is a recording of another type.
         """
-        found = detect_source(self.parts()[0] if self.folder_of_people else self.path)
+        found = detect_source(self.parts()[0] if self.folder_of_people else self.path, mapped=self.mapping is not None)
         if found != self.kind:
             raise ValueError(
                 f"{self.path} is a recording of the kind {found!r}, not {self.kind!r}; name that configuration."

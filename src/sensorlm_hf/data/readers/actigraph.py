@@ -1,0 +1,198 @@
+"""ActiGraph: ActiLife's epochs, as a database (`.agd`) or as a table with ten lines before it (`.csv`).
+
+| column | used for |
+|---|---|
+| `steps`, `Steps` | steps of the epoch |
+| `hr`, `HR` | heart rate (bpm), of epochs up to a minute |
+| table `sleep`, `inBedTimestamp`, `outBedTimestamp` | sleep events |
+
+Counts of the axes, inclinometer and light have no channel; raw acceleration (`.gt3x`) is not read. Times are those of
+the device's clock, in the person's zone. An ActiGraph counts 0 steps while nobody wears it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+
+import numpy as np
+
+from ...days import SensorDay
+from ...schema import SchemaLike
+from .device_days import Batch
+from .device_reader import DeviceExport, file_kind, read_device
+from .device_times import local_seconds
+from .export_files import ExportFile
+from .quality import ReadReport
+from .sources import numbers
+
+PREAMBLE_LINES = 10
+"""Lines before a table."""
+
+_TICKS_EPOCH = datetime(1, 1, 1)
+_TICKS_PER_SECOND = 10_000_000
+_DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"}
+
+
+def _local(ticks: int) -> datetime:
+    """The local time of a number of .NET ticks, 100 ns since year 1."""
+    return _TICKS_EPOCH + timedelta(seconds=ticks // _TICKS_PER_SECOND)
+
+
+def _epochs(batch: Batch, times: list[float], seconds: float, steps: np.ndarray | None, bpm: np.ndarray | None) -> None:
+    """Adds the epochs of a recording; an epoch without heart rate has 0."""
+    if steps is not None:
+        batch.add_steps("ActiGraph", times, [time + seconds for time in times], steps.tolist())
+    if bpm is None:
+        return
+    if seconds <= 60:
+        batch.add_samples("HR", times, np.where(bpm == 0, np.nan, bpm).tolist())
+    else:
+        message = "heart rates of epochs longer than a minute"
+        batch.report.note("not-minutes", "dropped", message, count=int((bpm > 0).sum()))
+
+
+def _agd(batch: Batch, file: ExportFile) -> None:
+    # SQLite reads files, not bytes, and the database may be in a zip.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recording.agd"
+        path.write_bytes(file.data())
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+                _read_database(batch, database, file.label)
+        except sqlite3.Error as error:
+            raise ValueError(f"{file.label} is not a readable .agd database: {error}. Export it again.") from None
+
+
+def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> None:
+    settings = dict(database.execute("SELECT settingName, settingValue FROM settings"))
+    try:
+        seconds = float(settings["epochlength"])
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"{label}: the setting `epochlength` must be a number of seconds, got {settings.get('epochlength')!r}."
+        ) from None
+    names = {str(row[1]).lower(): str(row[1]) for row in database.execute("PRAGMA table_info(data)")}
+    if "datatimestamp" not in names:
+        raise ValueError(f"{label}: the table `data` lacks the column dataTimestamp; it has {', '.join(names)}.")
+    held = [names[column] for column in ("steps", "hr") if column in names]
+    rows = database.execute(f"SELECT {', '.join([names['datatimestamp'], *held])} FROM data ORDER BY 1").fetchall()
+    times = [local_seconds(_local(row[0]), batch.zone) for row in rows]
+    columns = {name.lower(): np.array([row[n] for row in rows], dtype=float) for n, name in enumerate(held, 1)}
+    _epochs(batch, times, seconds, columns.get("steps"), columns.get("hr"))
+    sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
+    if {"inBedTimestamp", "outBedTimestamp"} <= sleep:
+        for start, end in database.execute("SELECT inBedTimestamp, outBedTimestamp FROM sleep"):
+            batch.sleeps.append(
+                (local_seconds(_local(start), batch.zone), local_seconds(_local(end), batch.zone), None)
+            )
+
+
+def _table(batch: Batch, file: ExportFile) -> None:
+    lines = file.text().splitlines()
+    preamble = "\n".join(lines[:PREAMBLE_LINES])
+    written = re.search(r"date format (\S+)", preamble)
+    if written is None:
+        raise ValueError(f"{file.label}, line 1: must name the format of dates, such as `date format M/d/yyyy`.")
+    date_format = re.sub("|".join(_DATE_PARTS), lambda part: _DATE_PARTS[part[0]], written[1])
+    start = _start(preamble, date_format, file.label)
+    epoch = re.search(r"Epoch Period[^\d\n]*(?:\([^)]*\))?\s*(\d+):(\d+):(\d+)", preamble)
+    if epoch is None:
+        raise ValueError(f"{file.label}: the lines before the table must contain `Epoch Period (hh:mm:ss) 00:01:00`.")
+    seconds = int(epoch[1]) * 3600 + int(epoch[2]) * 60 + int(epoch[3])
+    if seconds < 1:
+        raise ValueError(f"{file.label}: this is raw acceleration, not epochs; export epochs from ActiLife.")
+    if not any(letter.isalpha() for letter in "".join(lines[PREAMBLE_LINES : PREAMBLE_LINES + 1])):
+        raise ValueError(
+            f"{file.label}, line {PREAMBLE_LINES + 1}: must be the names of columns; export it with headers."
+        )
+    frame = file.csv(skip=PREAMBLE_LINES)
+    columns = {name.strip().lower(): name for name in frame.columns}
+    moments = [start + timedelta(seconds=seconds * row) for row in range(len(frame))]
+    if "date" in columns and "time" in columns:
+        cells = zip(frame[columns["date"]], frame[columns["time"]], strict=True)
+        moments = [
+            _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}")
+            for row, (date, clock) in enumerate(cells, PREAMBLE_LINES + 2)
+        ]
+    times = [local_seconds(moment, batch.zone) for moment in moments]
+    held = {key: numbers(frame, columns[key], file.label).to_numpy() for key in ("steps", "hr") if key in columns}
+    _epochs(batch, times, float(seconds), held.get("steps"), held.get("hr"))
+
+
+def _start(preamble: str, date_format: str, label: str) -> datetime:
+    clock, day = re.search(r"Start Time\s+(\S+)", preamble), re.search(r"Start Date\s+(\S+)", preamble)
+    if clock is None or day is None:
+        raise ValueError(f"{label}: the lines before the table must contain `Start Time` and `Start Date`.")
+    return _moment(f"{day[1]} {clock[1]}", date_format, label)
+
+
+def _moment(text: str, date_format: str, where: str) -> datetime:
+    try:
+        return datetime.strptime(text, f"{date_format} %H:%M:%S")
+    except ValueError:
+        raise ValueError(f"{where}: a time must be like {date_format} %H:%M:%S, got {text!r}.") from None
+
+
+ACTIGRAPH = DeviceExport(
+    kind="actigraph",
+    title="ActiGraph",
+    kinds=(
+        file_kind(r".*\.agd", _agd),
+        file_kind(r".*\.csv", _table, rb"(?:\xef\xbb\xbf)?\"?-+ ?Data (?:Table )?File Created By ActiGraph"),
+    ),
+    looked_for="*.agd, and *.csv that begins with `Data Table File Created By ActiGraph`",
+    why_zone="ActiGraph writes the times of the device's clock, without an offset.",
+    unused=((r".*\.gt3x", "raw acceleration, which is not read; export epochs from ActiLife"),),
+)
+
+
+def read_actigraph(
+    export: str | os.PathLike,
+    timezone: str | tzinfo | None = None,
+    *,
+    schema: SchemaLike = "sensorlm-26",
+    subject_id: str | None = None,
+    day_start: str = "00:00",
+    report: ReadReport | None = None,
+    skip_bad: bool = False,
+) -> Iterator[SensorDay]:
+    """Reads one person's ActiGraph recordings as local days.
+
+    Epochs are spread evenly over their minutes. An ActiGraph counts 0 steps while nobody wears it, and the reader does
+    not find out when that was.
+
+    Written from descriptions of the format; not yet compared with files of a real device.
+
+    Args:
+        export: An `.agd` or `.csv` file, or a folder or zip of one person's files.
+        timezone: IANA time zone of the person. Required.
+        schema: Schema of the days.
+        subject_id: Subject id; by default `"actigraph-"` and a hash of the first file's content.
+        day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
+        report: Collects what was used, dropped or unusual; without one, dropped items are logged.
+        skip_bad: Whether to skip and note unreadable files instead of raising.
+
+    Yields:
+        Days in chronological order; days without any observed minute are omitted.
+
+    Raises:
+        FileNotFoundError: If the path does not exist or contains no epochs of an ActiGraph.
+        ValueError: If the zone is missing or unknown, or a file is damaged; the message names file and place.
+    """
+    return read_device(
+        ACTIGRAPH,
+        export,
+        timezone,
+        schema=schema,
+        subject_id=subject_id,
+        day_start=day_start,
+        report=report,
+        skip_bad=skip_bad,
+    )
