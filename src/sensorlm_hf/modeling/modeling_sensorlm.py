@@ -146,9 +146,11 @@ class SensorLMSensorEmbeddings(nn.Module):
         grid = values.view(rows, minutes // height, height, channels // width, width).transpose(2, 3)
         return grid.reshape(rows, (minutes // height) * (channels // width), height * width)
 
-    def positions(self, minutes: int) -> torch.Tensor:
+    def positions(self, minutes: int, device: Any = None) -> torch.Tensor:
         """Returns the positions of a window, `(N, D)`: learned, or interpolated linearly in time for another length."""
-        table = self.position_embedding.weight
+        # The module is called, since weights that are offloaded only arrive when it is.
+        weight = self.position_embedding.weight
+        table = self.position_embedding(torch.arange(weight.shape[0], device=device))
         steps = minutes // self.config.patch_minutes
         if steps == self.config.num_time_patches:
             return table
@@ -181,7 +183,7 @@ class SensorLMSensorEmbeddings(nn.Module):
         tokens = self.patch_embedding(self.patches(sensor_values).to(dtype))
         if self.missing_embedding is not None and absent is not None:
             tokens = tokens + self.missing_embedding(absent.to(dtype))
-        return tokens + self.positions(sensor_values.shape[1]), observed
+        return tokens + self.positions(sensor_values.shape[1], tokens.device), observed
 
 
 class SensorLMPreTrainedModel(PreTrainedModel):
@@ -440,10 +442,14 @@ class SensorLMTextEmbeddings(nn.Module):
         )
         self.cls_embedding: Any = nn.Parameter(torch.zeros(config.hidden_size)) if config.pooling == "cls" else None
 
-    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
-        """Embeds token ids `(B, L)` at positions `(B or 1, L)` as `(B, L, D)`."""
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, append_cls: bool = False) -> torch.Tensor:
+        """Embeds token ids `(B, L)` at positions `(B or 1, L)`: `(B, L, D)`, with the class token `(B, L + 1, D)`."""
         tokens = self.token_embedding(input_ids)
-        return tokens if self.position_embedding is None else tokens + self.position_embedding(position_ids)
+        if self.position_embedding is not None:
+            tokens = tokens + self.position_embedding(position_ids)
+        if append_cls:
+            tokens = torch.cat([tokens, self.cls_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)], dim=1)
+        return tokens
 
 
 class SensorLMTextModel(SensorLMPreTrainedModel):
@@ -489,15 +495,6 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         """Replaces the token embedding."""
         self.embeddings.token_embedding = value
 
-    def _append_cls(
-        self, states: torch.Tensor, keys: Optional[torch.Tensor], position_ids: torch.Tensor
-    ) -> tuple[torch.Tensor, Optional[torch.Tensor], torch.Tensor]:
-        """Appends the class token to embedded texts `(B, L, D)`, their mask and their positions."""
-        token = self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)
-        keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
-        last = position_ids.amax(dim=1, keepdim=True) + 1
-        return torch.cat([states, token], dim=1), keys, torch.cat([position_ids, last], dim=1)
-
     @capture_outputs(tie_last_hidden_states=False)
     @auto_docstring(custom_intro="Encodes texts.")
     def forward(
@@ -526,14 +523,15 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         if self.sentence_encoder is not None:
             # Words that captions do not have are only read by the encoder.
             caption_ids = input_ids.masked_fill(input_ids >= self.config.vocab_size, self.config.pad_token_id or 0)
-        states = self.embeddings(caption_ids, position_ids)
+        use_cls = pool and self.embeddings.cls_embedding is not None
+        states = self.embeddings(caption_ids, position_ids, use_cls)
         keys = attention_mask
         if keys is not None and keys.ndim == 2:
             # A text without tokens attends to its padding rather than to nothing.
             keys = keys.bool() | ~keys.bool().any(dim=1, keepdim=True)
-        use_cls = pool and self.embeddings.cls_embedding is not None
         if use_cls:
-            states, keys, position_ids = self._append_cls(states, keys, position_ids)
+            keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
+            position_ids = torch.cat([position_ids, position_ids.amax(dim=1, keepdim=True) + 1], dim=1)
         if self.config.causal:
             mask = create_causal_mask(self.config, states, keys, past_key_values)
         else:
