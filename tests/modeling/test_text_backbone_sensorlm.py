@@ -309,7 +309,8 @@ def test_decoder_layers_use_attention_of_language_model(kind, objective):
         decoder = made.decoder
         used = {layer.cross_attn.config._attn_implementation for layer in decoder.cross_layers}
         assert used == {decoder.pooler.attention.config._attn_implementation}
-        assert used == {decoder.language_model.config._attn_implementation} == {"sdpa"}
+        assert used == {decoder.language_model.config._attn_implementation}
+        assert used in ({"sdpa"}, {"eager"})  # Gemma 2 is eager where flash attention is not there
     rebuilt.set_attn_implementation("eager")
     assert rebuilt.decoder.cross_layers[0].cross_attn.config._attn_implementation == "eager"
     assert rebuilt.decoder.language_model.config._attn_implementation == "eager"

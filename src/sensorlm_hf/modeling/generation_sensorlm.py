@@ -238,6 +238,12 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             Divisor of the summed caption loss; by default the number of scored tokens in these inputs.
         """
         num_items = kwargs.pop("num_items_in_batch", None)
+        wanted: dict[str, Any] = {
+            name: kwargs.get(name, getattr(self.config, name)) for name in ("output_attentions", "output_hidden_states")
+        }
+        if wanted["output_hidden_states"] not in (None, False, True):
+            # Indices count the states of text tower and decoder together.
+            kwargs["output_hidden_states"] = True
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         generating = past_key_values is not None
@@ -260,10 +266,6 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         logits = caption = None
         traces: dict[str, Any] = {}
         if (scores_captions or computes_logits) and self._has_decoder_inputs(input_ids, labels, sources):
-            wanted = {
-                name: kwargs.get(name, getattr(self.config, name))
-                for name in ("output_attentions", "output_hidden_states")
-            }
             decoded = self.decoder(
                 base.text_model_output.last_hidden_state,
                 attention_mask,
@@ -272,7 +274,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 **wanted,
             )
             hidden = decoded.last_hidden_state
-            traces = _joint_traces(base.text_model_output, decoded)
+            traces = _joint_traces(base.text_model_output, decoded, wanted["output_hidden_states"])
             if computes_logits:
                 logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
             if scores_captions:
@@ -539,13 +541,23 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         return input_ids.expand(rows, -1).contiguous(), mask.expand(rows, -1).contiguous()
 
 
-def _joint_traces(text: Any, decoded: Any) -> dict[str, Any]:
-    """Joins hidden states and attention weights of the text tower and the decoder, as far as there are any."""
+def _joint_traces(text: Any, decoded: Any, selected: Any) -> dict[str, Any]:
+    """Joins hidden states and attention weights of the text tower and the decoder, as far as there are any.
+
+    Args:
+        text: Output of the text tower.
+        decoded: Output of the decoder.
+        selected: Value of `output_hidden_states`: whether, or one or several indices.
+    """
     length = decoded.last_hidden_state.shape[1]
     traces: dict[str, Any] = {}
     # A class token after the text, which no other token attends to, is left out.
     if decoded.hidden_states is not None and text.hidden_states is not None:
-        traces["hidden_states"] = (*(states[:, :length] for states in text.hidden_states), *decoded.hidden_states)
+        joint = (*(states[:, :length] for states in text.hidden_states), *decoded.hidden_states)
+        if not isinstance(selected, bool):
+            kept = {index % len(joint) for index in ([selected] if isinstance(selected, int) else selected)}
+            joint = tuple(states if index in kept else None for index, states in enumerate(joint))
+        traces["hidden_states"] = joint
     if decoded.attentions is not None and text.attentions is not None:
         own = (w[:, :, :length, : w.shape[3] - w.shape[2] + length] for w in text.attentions)
         traces["attentions"] = (*own, *decoded.attentions)

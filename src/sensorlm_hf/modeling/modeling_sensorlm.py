@@ -16,6 +16,7 @@ import math
 from typing import Any, Optional
 
 import torch
+import torch.distributed
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -23,7 +24,7 @@ from transformers.cache_utils import Cache
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, auto_docstring
+from transformers.utils import TransformersKwargs, auto_docstring, logging
 from transformers.utils.generic import can_return_tuple
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
@@ -54,6 +55,8 @@ from .losses_sensorlm import (
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput
 from .sentence_encoder_sensorlm import SensorLMSentenceEncoder
 from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMixin
+
+logger: Any = logging.get_logger(__name__)
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
@@ -220,7 +223,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
 
         Raises:
             ValueError: If the checkpoint cannot give what this class needs, for example a classifier's has no text
-                tower.
+                tower, and no report is requested (`output_loading_info`).
         """
         wants_report = kwargs.pop("output_loading_info", False)
         hub_options = {name: kwargs[name] for name in HUB_OPTIONS if name in kwargs}
@@ -232,8 +235,11 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         if cls._tower_key_mapping is not None:
             # Saving would put the prefix back.
             vars(model).pop("_weight_conversions", None)
+        if wants_report:
+            # Whoever asks for the report learns from it what is missing.
+            return model, report
         model._check_loaded(pretrained_model_name_or_path, report, hub_options)
-        return (model, report) if wants_report else model
+        return model
 
     def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
         """Raises an error if the checkpoint lacks weights without which this model cannot be used.
@@ -557,6 +563,20 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
 # Both towers
 
 
+def _warn_of_local_loss(rows: int) -> None:
+    """Warns once that a contrastive loss inside a forward pass knows nothing of other processes."""
+    if _is_tracing() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    processes = torch.distributed.get_world_size()
+    if processes > 1:
+        logger.warning_once(
+            f"The contrastive loss of this forward pass compares the {rows} days of this process with their own texts"
+            f" only, not with those of all {processes} processes, so it is not the loss of the global batch. Train with"
+            " `SensorLMTrainer`, or compute the loss in your own loop with"
+            " `sensorlm_hf.training.compute_losses(model, batch, GlobalLosses())`."
+        )
+
+
 class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     """SensorLM: a sensor tower and a text tower that embed days and texts in one space.
 
@@ -724,6 +744,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
                 f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
                 f" {tuple(text_group_ids.shape)}."
             )
+        _warn_of_local_loss(len(sensor_embeds))
         positives = None if text_group_ids is None else positive_pairs(text_group_ids)
         if self.logit_bias is not None:
             return siglip_loss(sensor_embeds, text_embeds, self.temperature(), self.logit_bias, positives)
