@@ -10,11 +10,11 @@ TRAIN_ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
-.PHONY: help setup demo test test-all lint format docs space train-demo bench clean
+.PHONY: help setup demo test test-all test-transformers lint format docs space train-demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 # The stamp is written last, so an install that breaks off is done again.
 $(STAMP): setup.cfg pyproject.toml constraints.txt
@@ -40,6 +40,10 @@ test: $(STAMP)  ## Run the tests (offline, a few minutes on two cores).
 
 test-all: $(ALL)  ## Run the slow tests too.
 	$(BIN)/python -m pytest -n 2 -m '' $(PYTEST_ARGS)
+
+test-transformers: $(STAMP)  ## Run transformers' common tests on every class (fetched from PyPI).
+	$(BIN)/python tests/transformers_common/fetch.py
+	$(BIN)/python -m pytest -n 2 -m '' -rs tests/transformers_common $(PYTEST_ARGS)
 
 lint: $(STAMP)  ## Check style and types.
 	$(BIN)/ruff check .
@@ -70,4 +74,4 @@ bench: $(STAMP)  ## Run the benchmarks and print their tables.
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## Remove the virtual environment and what the targets wrote.
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo build dist .cache .pytest_cache .mypy_cache .ruff_cache

@@ -28,9 +28,9 @@ from sensorlm_hf.checkpoints import demo_checkpoint
 from sensorlm_hf.data.readers import ReadReport, read_mmash
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation import related_result, save_results
-from sensorlm_hf.metrics import score_classifier
 from sensorlm_hf.evaluation.tasks import get_event_task
 from sensorlm_hf.evaluation.zero_shot import evaluate_event_level, event_crops
+from sensorlm_hf.metrics import score_classifier
 from sensorlm_hf.modeling import SensorLMModel
 from sensorlm_hf.processing import SensorLMProcessor
 

@@ -14,8 +14,8 @@ from transformers import Trainer, TrainingArguments, set_seed
 
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.evaluation.encode import batched
-from sensorlm_hf.metrics import score_classifier
 from sensorlm_hf.evaluation.supervised import fit_predict, logistic_probe
+from sensorlm_hf.metrics import score_classifier
 from sensorlm_hf.modeling import SensorLMConfig, SensorLMForSensorClassification, SensorLMSensorModel
 
 METHODS = ("supervised", "simclr", "mae")

@@ -247,7 +247,17 @@ def test_frozen_captioning_model_trains_pooler_and_cross_attention(kind):
 
 
 @each_decoder
-def test_gradient_checkpointing_preserves_outputs(kind):
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_unfrozen_model_gives_every_parameter_a_gradient(kind, objective):
+    # DDP waits for the gradient of each parameter.
+    model = combined(kind, objective, freeze_text=False).train()
+    model(VALUES, MASK, IDS, ATTENTION).loss.backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
+@each_decoder
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_gradient_checkpointing_preserves_outputs(kind, use_reentrant):
     gradients = []
     for checkpointing in (False, True):
         model = combined(kind, "coca", freeze_text=False)
@@ -259,7 +269,7 @@ def test_gradient_checkpointing_preserves_outputs(kind):
                     setattr(module, name, 0.0)
         model.train()
         if checkpointing:
-            model.gradient_checkpointing_enable()
+            model.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
         model(VALUES, MASK, IDS, ATTENTION).loss.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters()})
     for name, gradient in gradients[0].items():
@@ -279,6 +289,31 @@ def test_resize_token_embeddings(kind, tmp_path):
     loaded = load_pretrained(tmp_path)
     assert loaded.config.text_config.vocab_size == VOCAB + 5
     close(loaded(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_resized_head_survives_post_init(tied):
+    model = combined("gpt2", "coca", tie_word_embeddings=tied)
+    model.resize_token_embeddings(VOCAB + 5)
+    head = model.decoder.lm_head.weight.clone()
+    model.post_init()
+    assert torch.equal(model.decoder.lm_head.weight, head)
+
+
+@each_decoder
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_decoder_layers_use_attention_of_language_model(kind, objective):
+    model = combined(kind, objective)
+    rebuilt = SensorLMForConditionalGeneration(model.config)
+    for made in (model, rebuilt):
+        decoder = made.decoder
+        used = {layer.cross_attn.config._attn_implementation for layer in decoder.cross_layers}
+        assert used == {decoder.pooler.attention.config._attn_implementation}
+        assert used == {decoder.language_model.config._attn_implementation}
+        assert used in ({"sdpa"}, {"eager"})  # Gemma 2 is eager where flash attention is not there
+    rebuilt.set_attn_implementation("eager")
+    assert rebuilt.decoder.cross_layers[0].cross_attn.config._attn_implementation == "eager"
+    assert rebuilt.decoder.language_model.config._attn_implementation == "eager"
 
 
 def test_unsplit_language_model_as_decoder_raises(tmp_path):

@@ -78,6 +78,34 @@ def test_options_are_routed_to_components(processor):
     assert not processor(sensor=empty, allow_empty=True)["sensor_mask"].any()
 
 
+def test_options_of_texts_may_be_grouped(processor):
+    grouped = processor(text=["a b c", "a"], text_kwargs={"max_length": 9, "padding": "max_length"})
+    assert grouped["input_ids"].tolist() == (
+        processor(text=["a b c", "a"], max_length=9, padding="max_length")["input_ids"].tolist()
+    )
+    assert processor(text="a", max_length=9, text_kwargs={"max_length": 9})["input_ids"].shape == (1, 3)
+    assert "attention_mask" not in processor(text="a", text_kwargs={"return_attention_mask": False})
+    arrays = processor(sensor=values(1), text="a", common_kwargs={"return_tensors": "np"})
+    assert {type(value) for value in arrays.values()} == {np.ndarray}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"sensors": np.zeros((1440, 26))}, TypeError, "'sensors' is no argument .* mean 'sensor'"),
+        ({"max_lenght": 5}, TypeError, "mean 'max_length'"),
+        ({"text_kwargs": {"max_lenght": 5}}, TypeError, "mean 'max_length'"),
+        ({"qqqqqq": 5}, TypeError, "There are sensor, text"),
+        ({"max_length": 5, "text_kwargs": {"max_length": 6}}, ValueError, "given twice"),
+        ({"padding": False, "text_kwargs": {"padding": "max_length"}}, ValueError, "given twice"),
+        ({"common_kwargs": {"padding": True}}, TypeError, "'return_tensors' only"),
+    ],
+)
+def test_unknown_or_repeated_options_raise(processor, options, error, words):
+    with pytest.raises(error, match=words):
+        processor(text="a", **options)
+
+
 @pytest.mark.parametrize(
     ("inputs", "error", "match"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
@@ -20,7 +21,18 @@ from sensorlm_hf.training.losses import clamp_logit_scale, compute_losses, unwra
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from distributed_parity import CASES, TOLERANCE, WRONG, compare, free_port, gradients, micro_batches, small_model, start
+from distributed_parity import (
+    CASES,
+    TOLERANCE,
+    WRONG,
+    compare,
+    free_port,
+    gradients,
+    micro_batches,
+    part_of,
+    small_model,
+    start,
+)
 
 THREE = [
     "clip gather DDP",
@@ -98,6 +110,16 @@ def collectives(rank: int, port: int, folder: str) -> None:
             GlobalLosses().contrastive(batch, batch, scale, None, ids)
         except ValueError as error:
             seen[name] = str(error)
+    plain = small_model("clip").eval()
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("sensorlm_hf.modeling.modeling_sensorlm").addHandler(handler)
+    part = part_of(micro_batches()[0], rank, 2)
+    with torch.no_grad():
+        losses = [plain(**part).loss for _ in range(2)]
+        seen["global"] = compute_losses(plain, part, GlobalLosses()).loss
+    seen["local"], seen["warnings"] = losses[0], messages
     # The processes stay synchronised after an error.
     total = GlobalLosses().total_over_processes(torch.tensor(rank + 1))
     seen["total"] = int(total)
@@ -119,6 +141,20 @@ def test_all_gather_is_ordered_by_rank_and_sums_gradients(seen: list[dict[str, A
     # Row k gets factor k from rank 0 and 2 k from rank 1.
     assert torch.equal(seen[0]["grad"], torch.tensor([[0.0], [3.0]]).expand(2, 3))
     assert torch.equal(seen[1]["grad"], torch.tensor([[6.0], [9.0]]).expand(2, 3))
+
+
+def test_plain_forward_pass_warns_once_that_its_loss_is_local(seen: list[dict[str, Any]]) -> None:
+    with torch.no_grad():
+        whole = small_model("clip").eval()(**micro_batches()[0]).loss
+    shares = torch.stack([rank["global"] for rank in seen])
+    torch.testing.assert_close(shares.mean(), whole)
+    local = torch.stack([rank["local"] for rank in seen]).mean()
+    assert abs(local - whole) > 0.05
+    for rank in seen:
+        (message,) = rank["warnings"]
+        assert "of all 2 processes" in message
+        assert "SensorLMTrainer" in message
+        assert "compute_losses" in message
 
 
 def test_ring_passes_to_next_rank(seen: list[dict[str, Any]]) -> None:

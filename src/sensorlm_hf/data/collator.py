@@ -185,7 +185,7 @@ class SensorLMCollator:
         for item in items:
             if item is None:
                 raise ValueError("A batch mixes skipped and other days; skip complete batches.")
-            day, epoch = (item, 0) if isinstance(item, SensorDay) else (item["day"], int(item["epoch"]))
+            day, epoch = (item, 0) if isinstance(item, SensorDay) else _day_and_epoch(item)
             rng = _generator(self.seed, day.sample_id, epoch if self.training else 0)
             shared_rng = shared_rng or _generator(self.seed + 1, day.sample_id, epoch if self.training else 0)
             key, crop = self._draw(rng)
@@ -270,6 +270,16 @@ class SensorLMCollator:
                 max_tokens=self.max_length - 2,  # the tokenizer adds <bos> and <eos>
             )
         return self._builders[schema]
+
+
+def _day_and_epoch(item: Mapping[str, Any]) -> tuple[SensorDay, int]:
+    if "day" not in item:
+        raise ValueError(
+            f"An item of the batch has the keys {sorted(item)}, but no 'day'. `Trainer` removes what is no argument of"
+            " the model: set `remove_unused_columns=False` in its arguments. Rows of a table go into a"
+            " SensorDayDataset first."
+        )
+    return item["day"], int(item.get("epoch", 0))
 
 
 def _generator(seed: int, sample_id: str, epoch: int) -> np.random.Generator:

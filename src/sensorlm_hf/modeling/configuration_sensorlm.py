@@ -319,7 +319,14 @@ class SensorLMConfig(PreTrainedConfig):
     sub_configs_defaults = {  # noqa: RUF012 - the base class declares it as a class variable
         name: SubConfigSpec(config_class=kind) for name, kind in _PARTS.items()
     }
-    keys_to_ignore_at_inference = ["past_key_values", "sensor_model_output", "text_model_output"]  # noqa: RUF012
+    keys_to_ignore_at_inference = [  # noqa: RUF012
+        "past_key_values",
+        "sensor_model_output",
+        "text_model_output",
+        "hidden_states",
+        "attentions",
+        "cross_attentions",
+    ]
 
     objective: str = "siglip"
     sensor_config: Optional[Union[dict, PreTrainedConfig]] = None

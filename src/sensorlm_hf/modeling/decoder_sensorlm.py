@@ -3,12 +3,15 @@
 Shapes: `B` rows, `K` sensor tokens, `L` text tokens, `D` width, `d` width of a head.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import torch
 from torch import nn
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
+from transformers.modeling_outputs import BaseModelOutputWithCrossAttentions
 
 from .configuration_sensorlm import SensorLMConfig
 from .layers_sensorlm import (
@@ -18,6 +21,23 @@ from .layers_sensorlm import (
     layer_norm,
 )
 from .outputs_sensorlm import SensorLMSensorOutput
+
+
+@contextmanager
+def _recorded_weights(modules: Iterable[nn.Module], record: Optional[bool]) -> Iterator[list[torch.Tensor]]:
+    """Collects the attention weights of modules, their second output, while it is active and `record` is true."""
+    weights: list[torch.Tensor] = []
+
+    def keep(module: nn.Module, args: Any, output: Any) -> None:
+        if output[1] is not None:
+            weights.append(output[1])
+
+    handles = [module.register_forward_hook(keep) for module in modules] if record else []
+    try:
+        yield weights
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 class SensorLMSensorReader:
@@ -82,8 +102,10 @@ class SensorLMDecoder(nn.Module, SensorLMSensorReader):
         sensor_token_mask: Optional[torch.Tensor] = None,
         sensor_key_values: Optional[torch.Tensor] = None,
         past_key_values: Optional[Cache] = None,
+        output_attentions: Optional[bool] = False,
+        output_hidden_states: Optional[bool] = False,
         **kwargs: Any,
-    ) -> torch.Tensor:
+    ) -> BaseModelOutputWithCrossAttentions:
         """Decodes.
 
         Args:
@@ -93,10 +115,14 @@ class SensorLMDecoder(nn.Module, SensorLMSensorReader):
             sensor_token_mask: `(B, K)`, their mask.
             sensor_key_values: Result of [`SensorLMSensorReader.key_values`], instead of `sensor_tokens`.
             past_key_values: Cache of earlier tokens.
+            output_attentions: Whether to return the attention weights of the layers (eager attention).
+            output_hidden_states: Whether to return the states after each layer.
             kwargs: Passed to the attention function.
 
         Returns:
-            `(B, L, D)` states after the last layer norm, the input of `lm_head`.
+            `last_hidden_state` `(B, L, D)` after the last layer norm, the input of `lm_head`; and as far as requested
+            `hidden_states` after each layer, `attentions` `(B, heads, L, cached + L)` and `cross_attentions`
+            `(B, heads, L, K)`.
         """
         mask = create_causal_mask(
             self.config, hidden_states, attention_mask, past_key_values, layer_idx=self.first_cache_index
@@ -104,13 +130,26 @@ class SensorLMDecoder(nn.Module, SensorLMSensorReader):
         cross_mask = None
         if sensor_token_mask is not None:
             cross_mask = create_bidirectional_mask(self.config, hidden_states, sensor_token_mask)
-        for index, (layer, cross_layer) in enumerate(zip(self.layers, self.cross_layers, strict=True)):
-            hidden_states = layer(hidden_states, mask, is_causal=True, past_key_values=past_key_values, **kwargs)
-            key_values = None
-            if sensor_key_values is not None:
-                key_values = (sensor_key_values[:, index, 0], sensor_key_values[:, index, 1])
-            hidden_states = cross_layer(hidden_states, sensor_tokens, cross_mask, key_values)
-        return self.final_layer_norm(hidden_states)
+        states = []
+        own, cross = ([layer.self_attn for layer in self.layers], [layer.cross_attn for layer in self.cross_layers])
+        with (
+            _recorded_weights(own, output_attentions) as attentions,
+            _recorded_weights(cross, output_attentions) as cross_attentions,
+        ):
+            for index, (layer, cross_layer) in enumerate(zip(self.layers, self.cross_layers, strict=True)):
+                hidden_states = layer(hidden_states, mask, is_causal=True, past_key_values=past_key_values, **kwargs)
+                key_values = None
+                if sensor_key_values is not None:
+                    key_values = (sensor_key_values[:, index, 0], sensor_key_values[:, index, 1])
+                hidden_states = cross_layer(hidden_states, sensor_tokens, cross_mask, key_values)
+                if output_hidden_states:
+                    states.append(hidden_states)
+        return BaseModelOutputWithCrossAttentions(
+            last_hidden_state=self.final_layer_norm(hidden_states),
+            hidden_states=tuple(states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+            cross_attentions=tuple(cross_attentions) if output_attentions else None,
+        )
 
 
 __all__ = ["SensorLMDecoder", "SensorLMSensorReader"]

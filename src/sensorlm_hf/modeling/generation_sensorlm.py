@@ -17,6 +17,7 @@ from .configuration_sensorlm import SensorLMConfig
 from .decoder_sensorlm import SensorLMDecoder
 from .losses_sensorlm import caption_loss, caption_targets
 from .modeling_sensorlm import SensorLMModel, SensorLMPreTrainedModel
+from .optional_labels_sensorlm import OptionalLabels
 from .outputs_sensorlm import SensorLMConditionalGenerationOutput, SensorLMOutput, SensorLMSensorOutput
 from .text_backbone_sensorlm import SensorLMHead, SensorLMLanguageModelDecoder, SensorTextPretrainedMixin
 
@@ -104,6 +105,8 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             self.decoder.lm_head = SensorLMHead(resized.in_features, resized.out_features, bias=bias, device="meta")
             self.decoder.lm_head.weight, self.decoder.lm_head.bias = resized.weight, resized.bias
             self.decoder.lm_head.softcap = head.softcap
+            # `post_init` draws the weights of modules without this mark anew.
+            self.decoder.lm_head._is_hf_initialized = True
         return result
 
     def get_position_embeddings(self) -> Optional[nn.Module]:
@@ -180,6 +183,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         )
         return SensorLMOutput(sensor_model_output=sensor_output, text_model_output=text_output)
 
+    @OptionalLabels
     @can_return_tuple
     @auto_docstring(custom_intro="Embeds days and texts, scores captions and computes the losses of the objective.")
     def forward(
@@ -234,6 +238,12 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             Divisor of the summed caption loss; by default the number of scored tokens in these inputs.
         """
         num_items = kwargs.pop("num_items_in_batch", None)
+        wanted: dict[str, Any] = {
+            name: kwargs.get(name, getattr(self.config, name)) for name in ("output_attentions", "output_hidden_states")
+        }
+        if wanted["output_hidden_states"] not in (None, False, True):
+            # Indices count the states of text tower and decoder together.
+            kwargs["output_hidden_states"] = True
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         generating = past_key_values is not None
@@ -254,13 +264,17 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         # In training only what a requested loss needs is computed.
         computes_logits = generating or not self.training
         logits = caption = None
+        traces: dict[str, Any] = {}
         if (scores_captions or computes_logits) and self._has_decoder_inputs(input_ids, labels, sources):
-            hidden = self.decoder(
+            decoded = self.decoder(
                 base.text_model_output.last_hidden_state,
                 attention_mask,
                 past_key_values=past_key_values,
                 **sources,
+                **wanted,
             )
+            hidden = decoded.last_hidden_state
+            traces = _joint_traces(base.text_model_output, decoded, wanted["output_hidden_states"])
             if computes_logits:
                 logits = self.decoder.lm_head(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
             if scores_captions:
@@ -271,6 +285,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             caption_loss=caption,
             logits=logits,
             past_key_values=past_key_values,
+            **traces,
         )
 
     def _has_decoder_inputs(
@@ -354,7 +369,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 None if attention_mask is None else attention_mask[text],
                 sensor_key_values=key_values[day],
                 sensor_token_mask=None if token_mask is None else token_mask[day],
-            )
+            ).last_hidden_state
             scored = targets[text] != -100
             logits = self.decoder.lm_head(hidden[:, :-1][scored])
             logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
@@ -372,6 +387,8 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         input_ids: Optional[torch.Tensor] = None,
         attention_mask: Optional[torch.Tensor] = None,
         generation_config: Optional[GenerationConfig] = None,
+        sensor_key_values: Optional[torch.Tensor] = None,
+        sensor_token_mask: Optional[torch.Tensor] = None,
         **kwargs: Any,
     ) -> Any:
         """Writes captions of days.
@@ -386,6 +403,8 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 side and is moved to the left; an `eos` token that ends a prompt is removed.
             attention_mask: `(B, L)`, 0 for padding.
             generation_config: How to generate.
+            sensor_key_values: Days that [`encode_for_captions`] has encoded already, instead of `sensor_values`.
+            sensor_token_mask: Their mask.
             kwargs: Further arguments of `GenerationMixin.generate`. Without any length the caption ends at its `eos`
                 token, or when the model's positions run out.
 
@@ -397,8 +416,11 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             ValueError: If no days are given, rows do not match, there is no token to start from, or more tokens are
                 requested than the model has positions.
         """
-        if sensor_values is None:
+        if sensor_values is None and sensor_key_values is None:
             raise ValueError("Give `sensor_values`: the days to caption.")
+        if sensor_key_values is None:
+            sensor_key_values, sensor_token_mask = self.encode_for_captions(sensor_values, sensor_mask)
+        rows = len(sensor_key_values)
 
         def setting(name: str) -> Any:
             for source in (generation_config, self.generation_config):
@@ -408,7 +430,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             return None
 
         input_ids, attention_mask = self._prompts(
-            input_ids, attention_mask, len(sensor_values), setting("bos_token_id"), setting("eos_token_id")
+            input_ids, attention_mask, rows, setting("bos_token_id"), setting("eos_token_id"), sensor_key_values.device
         )
         # The last token needs no position, since nothing is predicted from it.
         limit = self.config.text_config.max_position_embeddings + 1
@@ -422,15 +444,54 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 f" has {input_ids.shape[1]}), but the model has positions for {limit}. Lower `max_new_tokens` or"
                 " `max_length`."
             )
-        key_values, token_mask = self.encode_for_captions(sensor_values, sensor_mask)
+        assistant = kwargs.get("assistant_model")
+        if isinstance(assistant, SensorLMForConditionalGeneration):
+            if sensor_values is None:
+                raise ValueError("An assistant encodes the days itself: give `sensor_values`.")
+            keys, mask = assistant.encode_for_captions(
+                sensor_values.to(assistant.device), None if sensor_mask is None else sensor_mask.to(assistant.device)
+            )
+            kwargs.update(assistant_key_values=keys, assistant_token_mask=mask)
         return super().generate(
-            inputs=sensor_values,
+            # What is copied for beams and for several sequences follows from the encoded days alone.
+            inputs=sensor_key_values if sensor_values is None else sensor_values,
             input_ids=input_ids,
             generation_config=generation_config,
             attention_mask=attention_mask,
-            sensor_key_values=key_values,
-            sensor_token_mask=token_mask,
+            sensor_key_values=sensor_key_values,
+            sensor_token_mask=sensor_token_mask,
             **kwargs,
+        )
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: torch.Tensor,
+        assistant_key_values: Optional[torch.Tensor] = None,
+        assistant_token_mask: Optional[torch.Tensor] = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Prepares the inputs of a step, without what belongs to an assistant."""
+        return super().prepare_inputs_for_generation(input_ids, **kwargs)
+
+    def _get_candidate_generator(
+        self,
+        generation_config: GenerationConfig,
+        input_ids: torch.Tensor,
+        inputs_tensor: torch.Tensor,
+        logits_processor: Any,
+        model_kwargs: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Gives the assistant the days as it has encoded them itself."""
+        if "assistant_key_values" in model_kwargs:
+            model_kwargs = {
+                **{name: value for name, value in model_kwargs.items() if not name.startswith("assistant_")},
+                "sensor_key_values": model_kwargs["assistant_key_values"],
+                "sensor_token_mask": model_kwargs["assistant_token_mask"],
+            }
+        return super()._get_candidate_generator(
+            generation_config, input_ids, inputs_tensor, logits_processor, model_kwargs, *args, **kwargs
         )
 
     def _prompts(
@@ -440,6 +501,7 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         rows: int,
         bos: Any,
         eos: Any,
+        device: torch.device,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the prompts with their padding on the left, and their mask."""
         if input_ids is None:
@@ -448,7 +510,8 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                     "There is no token to start a caption from: give `input_ids`, or set `bos_token_id` in"
                     " `model.generation_config`."
                 )
-            input_ids = torch.full((rows, 1), int(bos), device=self.device)
+            # Not the model's own device: offloaded weights are nowhere between two calls.
+            input_ids = torch.full((rows, 1), int(bos), device=device)
             return input_ids, torch.ones_like(input_ids)
         if input_ids.ndim != 2 or len(input_ids) not in (1, rows) or input_ids.shape[1] == 0:
             raise ValueError(
@@ -476,6 +539,30 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         if pad is not None:
             input_ids = input_ids.masked_fill(mask == 0, pad)
         return input_ids.expand(rows, -1).contiguous(), mask.expand(rows, -1).contiguous()
+
+
+def _joint_traces(text: Any, decoded: Any, selected: Any) -> dict[str, Any]:
+    """Joins hidden states and attention weights of the text tower and the decoder, as far as there are any.
+
+    Args:
+        text: Output of the text tower.
+        decoded: Output of the decoder.
+        selected: Value of `output_hidden_states`: whether, or one or several indices.
+    """
+    length = decoded.last_hidden_state.shape[1]
+    traces: dict[str, Any] = {}
+    # A class token after the text, which no other token attends to, is left out.
+    if decoded.hidden_states is not None and text.hidden_states is not None:
+        joint = (*(states[:, :length] for states in text.hidden_states), *decoded.hidden_states)
+        if not isinstance(selected, bool):
+            kept = {index % len(joint) for index in ([selected] if isinstance(selected, int) else selected)}
+            joint = tuple(states if index in kept else None for index, states in enumerate(joint))
+        traces["hidden_states"] = joint
+    if decoded.attentions is not None and text.attentions is not None:
+        own = (w[:, :, :length, : w.shape[3] - w.shape[2] + length] for w in text.attentions)
+        traces["attentions"] = (*own, *decoded.attentions)
+        traces["cross_attentions"] = decoded.cross_attentions
+    return traces
 
 
 __all__ = ["SensorLMForConditionalGeneration"]

@@ -16,6 +16,7 @@ import math
 from typing import Any, Optional
 
 import torch
+import torch.distributed
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -23,7 +24,7 @@ from transformers.cache_utils import Cache
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, auto_docstring
+from transformers.utils import TransformersKwargs, auto_docstring, logging
 from transformers.utils.generic import can_return_tuple
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
@@ -54,6 +55,8 @@ from .losses_sensorlm import (
 from .outputs_sensorlm import SensorLMOutput, SensorLMSensorOutput
 from .sentence_encoder_sensorlm import SensorLMSentenceEncoder
 from .text_backbone_sensorlm import SensorLMTextBackbone, SensorTextPretrainedMixin
+
+logger: Any = logging.get_logger(__name__)
 
 MAX_CLIP_LOGIT_SCALE = math.log(100.0)
 """Largest logarithm of CLIP's temperature factor."""
@@ -146,9 +149,11 @@ class SensorLMSensorEmbeddings(nn.Module):
         grid = values.view(rows, minutes // height, height, channels // width, width).transpose(2, 3)
         return grid.reshape(rows, (minutes // height) * (channels // width), height * width)
 
-    def positions(self, minutes: int) -> torch.Tensor:
+    def positions(self, minutes: int, device: Any = None) -> torch.Tensor:
         """Returns the positions of a window, `(N, D)`: learned, or interpolated linearly in time for another length."""
-        table = self.position_embedding.weight
+        # The module is called, since weights that are offloaded only arrive when it is.
+        weight = self.position_embedding.weight
+        table = self.position_embedding(torch.arange(weight.shape[0], device=device))
         steps = minutes // self.config.patch_minutes
         if steps == self.config.num_time_patches:
             return table
@@ -181,7 +186,7 @@ class SensorLMSensorEmbeddings(nn.Module):
         tokens = self.patch_embedding(self.patches(sensor_values).to(dtype))
         if self.missing_embedding is not None and absent is not None:
             tokens = tokens + self.missing_embedding(absent.to(dtype))
-        return tokens + self.positions(sensor_values.shape[1]), observed
+        return tokens + self.positions(sensor_values.shape[1], tokens.device), observed
 
 
 class SensorLMPreTrainedModel(PreTrainedModel):
@@ -218,7 +223,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
 
         Raises:
             ValueError: If the checkpoint cannot give what this class needs, for example a classifier's has no text
-                tower.
+                tower, and no report is requested (`output_loading_info`).
         """
         wants_report = kwargs.pop("output_loading_info", False)
         hub_options = {name: kwargs[name] for name in HUB_OPTIONS if name in kwargs}
@@ -230,8 +235,11 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         if cls._tower_key_mapping is not None:
             # Saving would put the prefix back.
             vars(model).pop("_weight_conversions", None)
+        if wants_report:
+            # Whoever asks for the report learns from it what is missing.
+            return model, report
         model._check_loaded(pretrained_model_name_or_path, report, hub_options)
-        return (model, report) if wants_report else model
+        return model
 
     def _check_loaded(self, source: Any, report: dict[str, Any], hub_options: dict[str, Any]) -> None:
         """Raises an error if the checkpoint lacks weights without which this model cannot be used.
@@ -440,10 +448,14 @@ class SensorLMTextEmbeddings(nn.Module):
         )
         self.cls_embedding: Any = nn.Parameter(torch.zeros(config.hidden_size)) if config.pooling == "cls" else None
 
-    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor) -> torch.Tensor:
-        """Embeds token ids `(B, L)` at positions `(B or 1, L)` as `(B, L, D)`."""
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, append_cls: bool = False) -> torch.Tensor:
+        """Embeds token ids `(B, L)` at positions `(B or 1, L)`: `(B, L, D)`, with the class token `(B, L + 1, D)`."""
         tokens = self.token_embedding(input_ids)
-        return tokens if self.position_embedding is None else tokens + self.position_embedding(position_ids)
+        if self.position_embedding is not None:
+            tokens = tokens + self.position_embedding(position_ids)
+        if append_cls:
+            tokens = torch.cat([tokens, self.cls_embedding.to(tokens.dtype).expand(tokens.shape[0], 1, -1)], dim=1)
+        return tokens
 
 
 class SensorLMTextModel(SensorLMPreTrainedModel):
@@ -489,15 +501,6 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         """Replaces the token embedding."""
         self.embeddings.token_embedding = value
 
-    def _append_cls(
-        self, states: torch.Tensor, keys: Optional[torch.Tensor], position_ids: torch.Tensor
-    ) -> tuple[torch.Tensor, Optional[torch.Tensor], torch.Tensor]:
-        """Appends the class token to embedded texts `(B, L, D)`, their mask and their positions."""
-        token = self.embeddings.cls_embedding.to(states.dtype).expand(states.shape[0], 1, -1)
-        keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
-        last = position_ids.amax(dim=1, keepdim=True) + 1
-        return torch.cat([states, token], dim=1), keys, torch.cat([position_ids, last], dim=1)
-
     @capture_outputs(tie_last_hidden_states=False)
     @auto_docstring(custom_intro="Encodes texts.")
     def forward(
@@ -526,14 +529,15 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
         if self.sentence_encoder is not None:
             # Words that captions do not have are only read by the encoder.
             caption_ids = input_ids.masked_fill(input_ids >= self.config.vocab_size, self.config.pad_token_id or 0)
-        states = self.embeddings(caption_ids, position_ids)
+        use_cls = pool and self.embeddings.cls_embedding is not None
+        states = self.embeddings(caption_ids, position_ids, use_cls)
         keys = attention_mask
         if keys is not None and keys.ndim == 2:
             # A text without tokens attends to its padding rather than to nothing.
             keys = keys.bool() | ~keys.bool().any(dim=1, keepdim=True)
-        use_cls = pool and self.embeddings.cls_embedding is not None
         if use_cls:
-            states, keys, position_ids = self._append_cls(states, keys, position_ids)
+            keys = None if keys is None else nn.functional.pad(keys, (0, 1), value=True)
+            position_ids = torch.cat([position_ids, position_ids.amax(dim=1, keepdim=True) + 1], dim=1)
         if self.config.causal:
             mask = create_causal_mask(self.config, states, keys, past_key_values)
         else:
@@ -557,6 +561,20 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Both towers
+
+
+def _warn_of_local_loss(rows: int) -> None:
+    """Warns once that a contrastive loss inside a forward pass knows nothing of other processes."""
+    if _is_tracing() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    processes = torch.distributed.get_world_size()
+    if processes > 1:
+        logger.warning_once(
+            f"The contrastive loss of this forward pass compares the {rows} days of this process with their own texts"
+            f" only, not with those of all {processes} processes, so it is not the loss of the global batch. Train with"
+            " `SensorLMTrainer`, or compute the loss in your own loop with"
+            " `sensorlm_hf.training.compute_losses(model, batch, GlobalLosses())`."
+        )
 
 
 class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
@@ -726,6 +744,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
                 f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
                 f" {tuple(text_group_ids.shape)}."
             )
+        _warn_of_local_loss(len(sensor_embeds))
         positives = None if text_group_ids is None else positive_pairs(text_group_ids)
         if self.logit_bias is not None:
             return siglip_loss(sensor_embeds, text_embeds, self.temperature(), self.logit_bias, positives)

@@ -101,11 +101,23 @@ class SensorLMConditionalGenerationOutput(SensorLMOutput):
             needs those of the scored positions.
         past_key_values (`Cache`, *optional*):
             The cache of text tower and decoder, if one is used.
+        hidden_states (`tuple`, *optional*):
+            If requested, `(B, L, D)` states of the text: before the first layer of the text tower, after each of its
+            layers, and after each layer of the decoder.
+        attentions (`tuple`, *optional*):
+            If requested, causal self-attention weights `(B, heads, L, cached + L)` of the layers of the text tower and
+            the decoder (eager attention).
+        cross_attentions (`tuple`, *optional*):
+            If requested, weights `(B, heads, L, K)` with which the decoder's layers attend to the sensor tokens, or to
+            the queries that pool them.
     """
 
     caption_loss: Optional[torch.Tensor] = None
     logits: Optional[torch.Tensor] = None
     past_key_values: Optional[Cache] = None
+    hidden_states: Optional[tuple[torch.Tensor, ...]] = None
+    attentions: Optional[tuple[torch.Tensor, ...]] = None
+    cross_attentions: Optional[tuple[torch.Tensor, ...]] = None
 
 
 __all__ = ["SensorLMConditionalGenerationOutput", "SensorLMOutput", "SensorLMSensorOutput"]

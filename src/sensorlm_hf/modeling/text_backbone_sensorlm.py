@@ -22,11 +22,11 @@ from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_bidirectional_mask
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.modeling_outputs import BaseModelOutputWithCrossAttentions, BaseModelOutputWithPooling
 from transformers.utils import cached_file
 
 from .configuration_sensorlm import SensorLMConfig, SensorLMSensorConfig, SensorLMTextConfig
-from .decoder_sensorlm import SensorLMSensorReader
+from .decoder_sensorlm import SensorLMSensorReader, _recorded_weights
 from .layers_sensorlm import (
     SensorLMCaptionPooler,
     SensorLMCrossAttentionLayer,
@@ -252,14 +252,21 @@ class SensorLMTextBackbone(_PretrainedPart):
         if order is not None:
             last = last.gather(1, order.argsort(dim=1)[:, :, None].expand_as(last))
         pooled = self.head(self._pooled(last, keys)) if pool else None
+        hidden_states = result.get("hidden_states")
         if self._has_decoder:
             hook = _layer_list(self.language_model, self.config.num_hidden_layers)[1][-1]
-            last = hook.states
+            normed, last = last, hook.states
             hook.release()
+            if self.head is None and self.training:
+                # The last norm has no other use here: with a gradient of 0 instead of none, DDP need not search for
+                # unused parameters.
+                last = last + 0 * normed
+            if hidden_states is not None:
+                hidden_states = (*hidden_states[:-1], last)
         return BaseModelOutputWithPooling(
             last_hidden_state=last,
             pooler_output=pooled,
-            hidden_states=result.get("hidden_states"),
+            hidden_states=hidden_states,
             attentions=result.get("attentions"),
         )
 
@@ -368,8 +375,10 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
         sensor_token_mask: Optional[torch.Tensor] = None,
         sensor_key_values: Optional[torch.Tensor] = None,
         past_key_values: Optional[Cache] = None,
+        output_attentions: Optional[bool] = False,
+        output_hidden_states: Optional[bool] = False,
         **kwargs: Any,
-    ) -> torch.Tensor:
+    ) -> BaseModelOutputWithCrossAttentions:
         """Decodes; arguments and result are those of [`SensorLMDecoder.forward`]."""
         _, layers = _layer_list(self.language_model, self.num_layers)
         cross_mask = None
@@ -384,24 +393,37 @@ class SensorLMLanguageModelDecoder(_PretrainedPart, SensorLMSensorReader):
             keys = attention_mask.bool()  # type: ignore[union-attr]
             attention_mask = (keys | ~keys.any(dim=1, keepdim=True)).long()
         positions = _token_positions(hidden_states[:, :, 0], attention_mask, past_length)
+        if output_attentions:
+            inputs["output_attentions"] = True
+        cross = [cross_layer.cross_attn for cross_layer in self.cross_layers]
         try:
             layers[0].before = hidden_states
             for index, (layer, cross_layer) in enumerate(zip(layers, self.cross_layers, strict=True)):
                 key_values = None
                 if sensor_key_values is not None:
                     key_values = (sensor_key_values[:, index, 0], sensor_key_values[:, index, 1])
-                layer.after = partial(
-                    cross_layer, sensor_tokens=sensor_tokens, attention_mask=cross_mask, key_values=key_values
+                layer.after = partial(_read_sensors, cross_layer, sensor_tokens, cross_mask, key_values)
+            with _recorded_weights(cross, output_attentions) as cross_attentions:
+                result = self.language_model(
+                    inputs_embeds=hidden_states,
+                    attention_mask=attention_mask,
+                    position_ids=positions,
+                    **inputs,
                 )
-            return self.language_model(
-                inputs_embeds=hidden_states,
-                attention_mask=attention_mask,
-                position_ids=positions,
-                **inputs,
-            ).last_hidden_state
+            return BaseModelOutputWithCrossAttentions(
+                last_hidden_state=result.last_hidden_state,
+                hidden_states=tuple(layer.states for layer in layers) if output_hidden_states else None,
+                attentions=tuple(result.attentions) if output_attentions else None,
+                cross_attentions=tuple(cross_attentions) if output_attentions else None,
+            )
         finally:
             for layer in layers:
                 layer.release()
+
+
+def _read_sensors(cross_layer: Any, sensor_tokens: Any, mask: Any, key_values: Any, states: torch.Tensor) -> Any:
+    # Reentrant gradient checkpointing only sees tensors that are positional arguments.
+    return cross_layer(states, sensor_tokens, mask, key_values)
 
 
 def _has_head_bias(config: Any) -> bool:

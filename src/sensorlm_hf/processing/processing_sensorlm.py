@@ -6,16 +6,17 @@ This file is uploaded to the Hub as remote code and does not import the package.
 from __future__ import annotations
 
 import copy
+import difflib
 import importlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 from transformers.feature_extraction_utils import BatchFeature
-from transformers.processing_utils import ProcessorMixin
+from transformers.processing_utils import ProcessorMixin, TextKwargs
 
 _TEXT_INPUTS = ("input_ids", "attention_mask")  # some tokenizers return more, such as BERT's token types
 
@@ -56,6 +57,8 @@ class SensorLMProcessor(ProcessorMixin):
         max_length: int | None = None,
         allow_empty: bool | None = None,
         captions: bool = False,
+        text_kwargs: Mapping[str, Any] | None = None,
+        common_kwargs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> BatchFeature:
         """Prepares days, texts or both; their numbers may differ, as in zero-shot classification.
@@ -72,6 +75,9 @@ class SensorLMProcessor(ProcessorMixin):
             captions: Whether the texts are captions, for the decoder: targets of training, beginnings to continue, or
                 texts to score. It makes a difference for models with a sentence encoder only; see
                 `caption_tokenizer`.
+            text_kwargs: Arguments of the tokenizer as a dict, as other processors take them, such as
+                `{"max_length": 64}`.
+            common_kwargs: `{"return_tensors": ...}`, as other processors take it.
             **kwargs: For the tokenizer, such as `add_special_tokens`.
 
         Returns:
@@ -79,9 +85,12 @@ class SensorLMProcessor(ProcessorMixin):
             `(texts, tokens)` for texts.
 
         Raises:
-            ValueError: If neither is given, or one is invalid.
-            TypeError: If `text` is not text.
+            ValueError: If neither is given, one is invalid, or an argument is given twice.
+            TypeError: If `text` is not text, or an argument is unknown.
         """
+        options = {"padding": padding, "truncation": truncation, "max_length": max_length, **kwargs}
+        options = _with_text_kwargs(options, text_kwargs or {}, {"padding": True, "truncation": True})
+        return_tensors = _common_return_tensors(return_tensors, common_kwargs, options)
         if sensor is None and text is None:
             raise ValueError("Give `sensor`, `text` or both; both are None.")
         if isinstance(sensor, str) or (isinstance(sensor, (list, tuple)) and sensor and isinstance(sensor[0], str)):
@@ -93,15 +102,8 @@ class SensorLMProcessor(ProcessorMixin):
             )
         if text is not None:
             tokenizer = self.caption_tokenizer if captions else self.tokenizer
-            encoded = tokenizer(
-                _check_text(text),
-                return_tensors=return_tensors,
-                padding=padding,
-                truncation=truncation,
-                max_length=max_length,
-                **kwargs,
-            )
-            data.update((name, encoded[name]) for name in _TEXT_INPUTS)
+            encoded = tokenizer(_check_text(text), return_tensors=return_tensors, **options)
+            data.update((name, encoded[name]) for name in _TEXT_INPUTS if name in encoded)
         return BatchFeature(data)
 
     @property
@@ -185,6 +187,31 @@ def _restricted(tokenizer: Any, size: int) -> Any:
     restricted = copy.deepcopy(tokenizer)
     restricted._tokenizer = Tokenizer.from_str(json.dumps(state))
     return restricted
+
+
+def _with_text_kwargs(options: dict[str, Any], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Adds `text_kwargs` to the arguments of the tokenizer, all of which must be known and given once."""
+    known = set(TextKwargs.__annotations__)
+    for name in (*options, *given):
+        if name not in known:
+            own = ["sensor", "text", "columns", "allow_empty", *sorted(known)]
+            close = difflib.get_close_matches(name, own, n=1)
+            raise TypeError(
+                f"{name!r} is no argument of a SensorLMProcessor or its tokenizer."
+                + (f" Did you mean {close[0]!r}?" if close else f" There are {', '.join(own)}.")
+            )
+    for name, value in given.items():
+        if options.get(name, defaults.get(name)) not in (defaults.get(name), value):
+            raise ValueError(f"`{name}` is given twice, as {options[name]!r} and in `text_kwargs` as {value!r}.")
+    return {**options, **given}
+
+
+def _common_return_tensors(default: Any, common: Mapping[str, Any] | None, options: dict[str, Any]) -> Any:
+    """Returns the type of tensors that is asked for; removes it from the tokenizer's arguments."""
+    unknown = sorted(set(common or ()) - {"return_tensors"})
+    if unknown:
+        raise TypeError(f"`common_kwargs` may hold 'return_tensors' only, got {', '.join(unknown)}.")
+    return options.pop("return_tensors", (common or {}).get("return_tensors", default))
 
 
 def _check_text(text: Any) -> str | list[str]:
