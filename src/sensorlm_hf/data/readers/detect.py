@@ -18,8 +18,7 @@ from .apple_health import read_apple_health
 from .apple_health_files import find_export
 from .archives import ARCHIVE_SUFFIXES, TAR_SUFFIXES
 from .e4 import find_sessions, read_e4
-from .embraceplus import BIOMARKERS, read_embraceplus
-from .embraceplus import classify as classify_embrace
+from .embraceplus import is_embraceplus, read_embraceplus
 from .fitbit import classify, read_fitbit
 from .mmash import is_mmash_folder, read_mmash
 from .mmash_files import SCORES
@@ -85,7 +84,7 @@ def detect_source(path: str | os.PathLike) -> str:
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
         return "mmash"
     with Source(path) as source:
-        if any(classify_embrace(name) in BIOMARKERS for name in source.names):
+        if is_embraceplus(source):
             return "embraceplus"
         if any(classify(name) for name in source.names):
             return "fitbit"
