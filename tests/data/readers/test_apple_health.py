@@ -311,7 +311,7 @@ def test_damaged_parts_are_read_around(tmp_path: Path) -> None:
     bad = ' <Record type="HKQuantityTypeIdentifierHeartRate" App Version="2" value="1"/>\n'
     for records, tail in (
         ((good[0], bad, good[1]), TAIL),
-        ((good[0], good[1].replace("Record ", 'Record sourceVersion="a\x0bb" ')), TAIL),
+        ((good[0], good[1].replace("Record ", 'Record app="a\x0bb" ')), TAIL),
         ((*good, heart("", "2024-05-01 09:00:00")), TAIL),
         (good, ""),
         ((*good, " <Record type="), ""),

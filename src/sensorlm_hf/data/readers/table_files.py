@@ -150,7 +150,7 @@ def _without_overflow(frame: pd.DataFrame, first_line: int, label: str, report: 
     if beyond.mean() > BAD_SHARE and beyond.sum() > 1:
         line = int(frame.index[int(beyond.to_numpy().argmax())]) + first_line
         raise ValueError(
-            f"{label}, line {line}: has a cell more than the header, {frame[_BEYOND][beyond].iloc[0]!r}; name that"
+            f"{label}, line {line}: has a cell more than the header, {frame[_BEYOND][beyond].iloc[0]}; name that"
             " column in the header, or put cells that contain the delimiter in quotes."
         )
     for row in frame.index[beyond]:
