@@ -150,8 +150,8 @@ def _without_overflow(frame: pd.DataFrame, first_line: int, label: str, report: 
     if beyond.mean() > BAD_SHARE and beyond.sum() > 1:
         line = int(frame.index[int(beyond.to_numpy().argmax())]) + first_line
         raise ValueError(
-            f"{label}, line {line}: has a cell more than the header, {frame[_BEYOND][beyond].iloc[0]}; name that"
-            " column in the header, or put cells that contain the delimiter in quotes."
+            f"{label}, line {line}: has more cells than the header, from {frame[_BEYOND][beyond].iloc[0]} on; name"
+            " their columns in the header, or put cells that contain the delimiter in quotes."
         )
     for row in frame.index[beyond]:
         report.note(
