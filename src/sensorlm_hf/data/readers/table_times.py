@@ -16,6 +16,7 @@ import pandas as pd
 from .minutes import resolve_timezone
 from .quality import ReadReport
 from .table_dates import numeric_dates, second_passes
+from .table_files import BAD_SHARE
 from .table_mapping import EXCEL, TIME_UNITS
 from .zones import Itinerary
 
@@ -164,13 +165,15 @@ class _Column:
         text, later = _midnights(text)
         zoned = text.map(_names_zone).to_numpy(dtype=bool)
         wanted = known.to_numpy() & text.str.contains(r"\d", na=False).to_numpy(dtype=bool)
-        if (zoned & wanted).any() and not zoned[wanted].all():
-            odd = int((wanted & (zoned != zoned[row])).argmax())
+        differs = wanted & (zoned != zoned[row])
+        if differs.sum() > BAD_SHARE * len(cells):
+            odd = int(differs.argmax())
             raise ValueError(
                 f"{self.at(odd)}: either all times or none must contain a zone, but the first row has"
                 f" {cells.iloc[row]!r} and this one {cells.iloc[odd]!r}."
             )
-        if not zoned.any():
+        text = text.mask(pd.Series(differs, index=text.index), "")  # single cut cells are unreadable
+        if not zoned[row]:
             naive = pd.to_datetime(text, errors="coerce", format="ISO8601") + later
             if naive.isna().all() or pd.isna(naive.iloc[row]):
                 resolve_timezone(self.zone or timezone.utc, _WHY_ZONE)
