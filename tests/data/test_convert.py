@@ -137,7 +137,7 @@ def test_report_lists_observed_and_dropped_data(table: Path, tmp_path: Path) -> 
 def test_failed_conversion_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     people(2).to_csv(tmp_path / "in" / "a.csv", index=False)
-    (tmp_path / "in" / "b.csv").write_text("time,HR\n2024-03-01T08:00:00,60\nlater,61\n")
+    (tmp_path / "in" / "b.csv").write_text("time,HR\n2024-03-01T08:00:00,60\n2024-13-01,61\n")
     before = folders(tmp_path)
     with pytest.raises(ValueError, match=r"b\.csv, line 3"):
         convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, days_per_shard=1)

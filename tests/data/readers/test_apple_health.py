@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -248,11 +249,6 @@ def test_folder_and_zip_match_in_any_language(tmp_path: Path) -> None:
         (heart("fast", "2024-05-01 08:00:00"), TAIL, r"export\.xml, line 9: `value` must be a number, got 'fast'"),
         (heart(60, "05/01/2024 08:00 AM"), TAIL, r"line 9: `startDate` must be a time YYYY-MM-DD"),
         (heart(60, "2024-13-01 08:00:00"), TAIL, r"line 9: `startDate` is not a date"),
-        (
-            heart(60, "2024-05-01 08:00:00"),
-            "",
-            r"line 10: not valid XML: no element found\. The file seems to be truncated",
-        ),
         (" <Record type=", "", r"line 9: not valid XML"),
         (" <Record></Workout>\n", TAIL, r"line 9: not valid XML: mismatched tag"),
     ],
@@ -303,3 +299,112 @@ def test_memory_is_independent_of_file_size(tmp_path: Path, monkeypatch: pytest.
         return top
 
     assert peak(1, 9) < 1.3 * peak(1, 3)
+
+
+def damaged(tmp_path: Path, *records: str, tail: str = TAIL) -> tuple[list[SensorDay], ReadReport]:
+    report = ReadReport()
+    return list(read_apple_health(write(tmp_path, *records, tail=tail), BERLIN, report=report)), report
+
+
+def test_damaged_parts_are_read_around(tmp_path: Path) -> None:
+    good = heart(61, "2024-05-01 08:00:10"), heart(63, "2024-05-01 08:00:40")
+    bad = ' <Record type="HKQuantityTypeIdentifierHeartRate" App Version="2" value="1"/>\n'
+    for records, tail in (
+        ((good[0], bad, good[1]), TAIL),
+        ((good[0], good[1].replace("Record ", 'Record app="a\x0bb" ')), TAIL),
+        ((*good, heart("", "2024-05-01 09:00:00")), TAIL),
+        (good, ""),
+        ((*good, " <Record type="), ""),
+    ):
+        days, report = damaged(tmp_path, *records, tail=tail)
+        assert days[0].channel("HR")[480] == 62.0
+        assert int(days[0].mask.sum()) == 1
+        assert report.count("damaged-xml") + report.count("bad-record") == 1
+
+
+def test_wrong_document_types_are_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, heart(61, "2024-05-01 08:00:10"))
+    dtd = "<!DOCTYPE HealthData [\n<!ATTLIST A\n>\n  device CDATA #IMPLIED\n>\n]>\n"
+    text = path.read_text(encoding="utf-8")
+    start = text.index("<HealthData")
+    head = text[:start].split("<!DOCTYPE")[0]
+    path.write_text(head + dtd + text[start:], encoding="utf-8")
+    (day,) = read_apple_health(path, BERLIN)
+    assert day.channel("HR")[480] == 61.0
+
+
+@pytest.mark.parametrize(
+    "date", ["20240501080010+0200", "2024-05-01 8:00:10 AM +0200", "2024-05-01 8:00:10\u202fAM +0200"]
+)
+def test_other_forms_of_dates(tmp_path: Path, date: str) -> None:
+    record = heart(61, "2024-05-01 08:00:10")
+    record = re.sub(r'(\w+Date)="[^"]*"', rf'\1="{date}"', record)
+    (day,) = read_apple_health(write(tmp_path, record), BERLIN)
+    assert np.flatnonzero(day.mask[:, 0]).tolist() == [480]
+
+
+def measured(kind: str, value: float, start: str, end: str, unit: str, source: str = "Watch", inner: str = "") -> str:
+    return (
+        f' <Record type="HKQuantityTypeIdentifier{kind}" sourceName="{source}" unit="{unit}"'
+        f' startDate="{start} +0200" endDate="{end} +0200" value="{value}">{inner}</Record>\n'
+    )
+
+
+def test_samples_of_several_sources_count_once(tmp_path: Path) -> None:
+    records = [
+        measured("HeartRate", bpm, f"2024-05-01 08:00:{second}", f"2024-05-01 08:00:{second}", "count/min", source)
+        for bpm, second, source in (
+            (60, 30, "Watch"),
+            (60, 30, "Watch"),
+            (90, 40, "Watch"),
+            (60, 31, "App"),
+        )
+    ]
+    days, report = damaged(tmp_path, *records)
+    assert days[0].channel("HR")[480] == 75.0
+    assert report.count("sample-listed-twice") == 1
+    assert report.count("other-source") == 1
+    steps = [
+        measured("StepCount", count, f"2024-05-01 08:00:{at:02d}", f"2024-05-01 08:01:{at:02d}", "count", source)
+        for count, at, source in ((100, 0, "Watch"), (98, 5, "Phone"), (100, 0, "App"))
+    ]
+    days, report = damaged(tmp_path, *steps)
+    assert np.nansum(days[0].channel("steps")) == 100.0
+    assert report.count("steps-listed-twice") == 2
+
+
+def test_newer_quantities(tmp_path: Path) -> None:
+    beats = "".join(f'<InstantaneousBeatsPerMinute bpm="{bpm}" time="10:00:00.00"/>' for bpm in (60, 61) * 10)
+    listed = f"<HeartRateVariabilityMetadataList>{beats}</HeartRateVariabilityMetadataList>"
+    (day,), _ = damaged(
+        tmp_path,
+        measured("HeartRateVariabilityRMSSD", 41.5, "2024-05-01 09:00:00", "2024-05-01 09:01:00", "ms"),
+        measured("HeartRateVariabilitySDNN", 52, "2024-05-01 10:00:00", "2024-05-01 10:01:00", "ms", inner=listed),
+        measured("AppleSleepingWristTemperature", 35.5, "2024-05-01 01:00:00", "2024-05-01 06:30:00", "degC"),
+    )
+    rmssd = day.channel("rmssd_percentile_0595")
+    assert rmssd[540] == 41.5
+    assert rmssd[600] == pytest.approx(60_000 / 60 - 60_000 / 61)
+    temperature = day.channel("wrist_temperatures")
+    assert np.flatnonzero(~np.isnan(temperature)).tolist() == list(range(60, 390))
+    assert set(temperature[60:390].tolist()) == {35.5}
+
+
+def test_light_sleep_of_the_whole_night_is_not_counted_with_other_stages(tmp_path: Path) -> None:
+    def stage(name: str, start: str, end: str) -> str:
+        return (
+            f' <Record type="HKCategoryTypeIdentifierSleepAnalysis" sourceName="{name}"'
+            f' startDate="2024-05-01 {start} +0200" endDate="2024-05-01 {end} +0200"'
+            f' value="HKCategoryValueSleepAnalysisAsleep{name}"/>\n'
+        )
+
+    path = write(
+        tmp_path,
+        heart(61, "2024-05-01 08:00:10"),
+        stage("Core", "01:00:00", "05:00:00"),
+        stage("REM", "02:00:00", "02:30:00"),
+        stage("Deep", "03:00:00", "03:40:00"),
+    )
+    (day,) = read_apple_health(path, BERLIN, schema="sensorlm-34")
+    minutes = {key: float(np.nansum(day.channel(f"sleep_stage_{key}"))) for key in ("light", "rem", "deep", "awake")}
+    assert minutes == {"light": 170.0, "rem": 30.0, "deep": 40.0, "awake": 0.0}

@@ -99,10 +99,10 @@ def test_day_start(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({"EDA": f"{START:f}\r\n4.000000\r\n0.1\r\nwet"}, r"EDA\.csv, line 4: must contain 1 number, got 'wet'"),
-        ({"ACC": f"{START:f},{START:f},{START:f}\r\n32,32,32\r\n1,2,3\r\n1,2"}, r"ACC\.csv, line 4: .*truncated"),
+        ({"ACC": f"{START:f},{START:f},{START:f}\r\n32,32,32\r\n1,2\r\n1,2,3"}, r"ACC\.csv, line 3: .*3 numbers"),
         ({"TEMP": "31.61\r\n4.0\r\n31.6"}, r"TEMP\.csv, line 1: must be the start in UTC seconds"),
         ({"HR": f"{START:f}"}, r"HR\.csv, line 2: must be the rate"),
-        ({"HR": ""}, r"HR\.csv is empty"),
+        ({"EDA": "10.0\r\n4.0\r\n1.0"}, r"EDA\.csv, line 1: .*the clock was not set"),
         ({"IBI": f"{START:f}, IBI\r\n5.0,0.8\r\n4.0,0.8"}, r"IBI\.csv, line 3: the offset is less"),
     ],
 )
@@ -140,3 +140,20 @@ def test_real_recording_matches_pandas(real_data: Path) -> None:
         mine = day.channel(key)
         assert np.flatnonzero(~np.isnan(mine)).tolist() == [t.hour * 60 + t.minute for t in minutes.index]
         np.testing.assert_allclose(mine[~np.isnan(mine)], minutes, rtol=1e-5)
+
+
+def test_empty_files_and_cut_lines_are_left_out(tmp_path: Path) -> None:
+    whole = read_one(write_session(tmp_path / "whole" / "s1"), subject_id="p")
+    cut = write_session(tmp_path / "cut" / "s1", IBI="", TEMP="")
+    acc = cut / "ACC.csv"
+    acc.write_bytes(acc.read_bytes().rstrip() + b"\r\n3,6")
+    report = ReadReport()
+    day = read_one(tmp_path / "cut", subject_id="p", report=report)
+    for key in ("HR", "eda_level_real", "log_energy"):
+        assert np.array_equal(day.channel(key), whole.channel(key), equal_nan=True), key
+    assert np.isnan(day.channel("wrist_temperatures")).all()
+    assert report.count("cut-line") == 1
+    assert {name for name, why in report.files_unused.items() if why == "the file is empty"} == {
+        "s1/IBI.csv",
+        "s1/TEMP.csv",
+    }

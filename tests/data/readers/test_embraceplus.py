@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sensorlm_hf.data.readers import ReadReport, read_embraceplus
+from sensorlm_hf.data.readers import ReadReport, detect_source, read_embraceplus
 
 MADRID = "Europe/Madrid"
 DAY = pd.Timestamp("2026-05-16T00:00", tz="UTC")
@@ -128,3 +128,25 @@ def test_real_recordings_match_pandas(real_data: Path, tmp_path: Path) -> None:
     assert int(sparse.mask.any(axis=1).sum()) == 27
     shutil.make_archive(str(tmp_path / "hn"), "zip", root)
     assert list(read_embraceplus(tmp_path / "hn.zip", MADRID)) == days
+
+
+def test_minutes_given_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "P" / "2026-05-16"
+    for kind, column, cells in (
+        ("pulse-rate", "pulse_rate_bpm", (61, 81, 62, 62)),
+        ("step-counts", "step_counts", (10, 12, 20, 20)),
+    ):
+        path = write(folder, kind, column, {600: cells[0], 601: cells[2]})
+        lines = path.read_text().splitlines()
+        again = [lines[601].replace(f",{cells[0]},", f",{cells[1]},"), lines[602]]
+        path.write_text("\n".join([*lines, *again]) + "\n")
+    report = ReadReport()
+    (day,) = read_embraceplus(tmp_path, MADRID, report=report)
+    assert day.channel("HR")[720:722].tolist() == [71.0, 62.0]
+    assert day.channel("steps")[720:722].tolist() == [12.0, 20.0]
+    assert report.count("minute-given-twice") == 2
+
+
+def test_tables_of_the_same_name_are_no_biomarkers(tmp_path: Path) -> None:
+    (tmp_path / "p01_temperature.csv").write_text("time,wrist_temperatures\n2024-03-01T08:00Z,33.1\n")
+    assert detect_source(tmp_path) == "table"

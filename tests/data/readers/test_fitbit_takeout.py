@@ -76,7 +76,7 @@ def test_json_takes_precedence_over_table_of_same_day(tmp_path: Path) -> None:
     assert first.channel("HR")[720] == 60.0
     assert np.isnan(first.channel("HR")[721])  # the table contains the placeholder value without marking it as one
     assert second.channel("HR")[720] == 80.0
-    assert list(report.files_unused) == [f"{GOOGLE}/heart_rate_2024-05-01.csv"]
+    assert report.count("twin-minutes") == 2
 
 
 def test_steps_from_watch_and_phone_are_not_double_counted(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_zip_matches_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("heart_rate_2024-05-01.csv", rates("2024-05-01 10:00 PM,60"), r"line 2: `timestamp` must be an ISO 8601"),
+        ("heart_rate_2024-05-01.csv", rates("2024-05-01 10 PM,60"), r"line 2: `timestamp` must be an ISO 8601"),
         ("heart_rate_2024-05-01.csv", "timestamp,bpm\n", r"line 1: lacks the column beats per minute"),
         ("steps_2024-05-01.csv", "timestamp,steps\n2024-05-01T10:00:00Z,few\n", r"line 2: steps must be a number"),
         ("Mood Logs.csv", "when,note\n", r"line 1: a table of moods needs a column of times"),
@@ -187,3 +187,91 @@ def test_damaged_tables_raise_or_are_skipped(tmp_path: Path, name: str, content:
     report = ReadReport()
     assert len(list(read_fitbit(folder, BERLIN, skip_bad=True, report=report))) == 1
     assert report.count("bad-file") == 1
+
+
+def test_google_health_tables(tmp_path: Path) -> None:
+    fitness = "Takeout/Google Health/Health Fitness Data_GoogleData"
+    stages = (
+        "sleep_id,sleep_stage_id,sleep_stage_type,sleep_stage_start,sleep_stage_end\n"
+        "501,1,LIGHT,2024-04-30T21:00:00Z,2024-05-01T01:00:00Z\n501,2,DEEP,2024-05-01T01:00:00Z,2024-05-01T04:00:00Z\n"
+    )
+    files = {
+        f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:04Z,60.0"),
+        f"{GOOGLE}/body_temperature_2024-05-01.csv": (
+            "timestamp,temperature celsius,data source\n2024-05-01T10:00:00Z,33.4,Band\n"
+        ),
+        f"{GOOGLE}/daily_resting_heart_rate.csv": (
+            "timestamp,beats per minute,data source\n2024-05-01T00:00:00Z,58.4,Phone App\n"
+        ),
+        f"{GOOGLE}/oxygen_saturation_2024-05-01.csv": "no data",
+        f"{OLD}/exercise-0.json": "",
+        f"{fitness}/UserSleeps_2024-05-01.csv": (
+            "sleep_id,sleep_type,sleep_start,sleep_end,sleep_last_updated\n"
+            "501,STAGES,2024-04-30T21:00:00Z,2024-05-01T04:05:00Z,2024-05-02T05:00:00Z\n"
+            "501,STAGES,2024-04-30T21:00:00Z,2024-05-01T04:00:00Z,2024-05-01T05:00:00Z\n"
+        ),
+        f"{fitness}/UserSleepStages_2024-05-01.csv": stages,
+        f"{fitness}/UserExercises_2024-05-01.csv": (
+            "exercise_start,exercise_end,activity_name\n2024-05-01T15:00:00Z,2024-05-01T15:40:00Z,Run\n"
+        ),
+    }
+    report = ReadReport()
+    day = read_one(write(tmp_path, files), schema="sensorlm-34", report=report)
+    assert [(event.kind, event.start_minute, event.end_minute) for event in day.events] == [
+        ("sleep", -60, 365),
+        ("activity", 1020, 1060),
+    ]
+    assert day.labels["resting_heart_rate"] == 58.4
+    assert day.channel("wrist_temperatures")[720] == np.float32(33.4)
+    assert (day.channel("sleep_stage_light")[100], day.channel("sleep_stage_deep")[200]) == (1.0, 1.0)
+    assert sorted(report.files_unused.values()) == ["it contains no data"] * 2
+
+
+def test_tables_fill_the_hours_without_json(tmp_path: Path) -> None:
+    files = {
+        f"{OLD}/heart_rate-2024-05-01.json": [classic("05/01/24 10:00:00", 60)],
+        f"{GOOGLE}/heart_rate_2024-05-01.csv": rates(
+            "2024-05-01T10:00:00Z,90", "2024-05-01T12:00:00Z,62", "2024-05-20T10:00:00Z,71"
+        ),
+    }
+    report = ReadReport()
+    first, last = read_fitbit(write(tmp_path, files), BERLIN, report=report)
+    assert (first.channel("HR")[720], first.channel("HR")[840], last.channel("HR")[720]) == (60.0, 62.0, 71.0)
+    assert report.count("twin-minutes") == 1
+
+
+def test_apps_that_mirror_a_device_count_once(tmp_path: Path) -> None:
+    rows = ("10:00:04Z,60,Watch", "10:00:20Z,0,App B", "10:00:30Z,62,Watch", "10:00:30Z,62,App A")
+    steps = ("10:00:50Z,44,Watch", "10:02:00Z,30,Watch", "10:01:10Z,44,App A")
+    files = {
+        f"{GOOGLE}/heart_rate_2024-05-01.csv": "timestamp,beats per minute,data source\n"
+        + "".join(f"2024-05-01T{row}\n" for row in rows),
+        f"{GOOGLE}/steps_2024-05-01.csv": "timestamp,steps,data source\n"
+        + "".join(f"2024-05-01T{row}\n" for row in steps),
+    }
+    report = ReadReport()
+    day = read_one(write(tmp_path, files), report=report)
+    assert day.channel("HR")[720] == 61.0
+    assert np.nansum(day.channel("steps")) == 74.0
+    assert (report.count("other-source"), report.count("steps-mirrored")) == (1, 1)
+
+
+def test_tables_that_excel_saved_again(tmp_path: Path) -> None:
+    text = "timestamp;beats per minute;data source\n01.05.2024 10:00;61,5;Watch\n"
+    day = read_one(write(tmp_path, {f"{GOOGLE}/heart_rate_2024-05-01.csv": text}))
+    assert day.channel("HR")[720] == 61.5
+
+
+def test_an_edited_sleep_is_one_sleep(tmp_path: Path) -> None:
+    files: dict[str, Any] = {f"{OLD}/heart_rate-2024-05-01.json": [classic("05/01/24 10:00:00", 60)]}
+    for name, end in (("2024-04-30", "06:30"), ("2024-05-30", "06:35")):
+        files[f"{OLD}/sleep-{name}.json"] = [
+            {
+                "logId": 1,
+                "startTime": "2024-04-30T23:30:00.000",
+                "endTime": f"2024-05-01T{end}:00.000",
+                "mainSleep": True,
+            }
+        ]
+    day = read_one(write(tmp_path, files))
+    assert [(event.start_minute, event.end_minute) for event in day.events] == [(-30, 395)]

@@ -85,8 +85,11 @@ def test_subjects_are_separated() -> None:
     assert set(days) == {"3", "7"}
     assert days["3"].channel("HR")[480] == 50.0
     assert days["7"].channel("HR")[480] == 61.0
+    report = ReadReport()
+    list(read_table(table.assign(subject_id=[None] + ["a"] * (len(table) - 1)), timezone=ROME, report=report))
+    assert report.count("row-without-person") == 1
     with pytest.raises(ValueError, match="subject_id is empty"):
-        read_table(table.assign(subject_id=[None] + ["a"] * (len(table) - 1)), timezone=ROME)
+        read_table(table.assign(subject_id=None), timezone=ROME)
     (day,) = read_table(frame(), timezone=ROME, subject_id="me")
     assert day.subject_id == "me"
 
@@ -140,9 +143,9 @@ def test_error_reports_row_and_column() -> None:
 
 
 def test_table_without_times_is_one_day() -> None:
-    table = pd.DataFrame({"HR": np.arange(1440.0)})
+    table = pd.DataFrame({"log_energy": np.arange(1440.0)})
     (day,) = read_table(table)
-    assert day.channel("HR").tolist() == list(range(1440))
+    assert day.channel("log_energy").tolist() == list(range(1440))
     with pytest.raises(ValueError, match=r"no time column.*1440 rows.*has 1439"):
         list(read_table(table.iloc[1:]))
 
@@ -195,13 +198,13 @@ def test_saved_days_round_trip(tmp_path: Path, days: list[SensorDay], typed: boo
 def test_invalid_sources_raise(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file"):
         read_table(tmp_path / "none.csv")
-    (tmp_path / "day.xlsx").write_bytes(b"x")
-    with pytest.raises(ValueError, match=r"day\.xlsx: a table must be one of \.csv"):
-        read_table(tmp_path / "day.xlsx")
+    (tmp_path / "day.txt").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"day\.txt: a table must be one of \.csv"):
+        read_table(tmp_path / "day.txt")
     (tmp_path / "day.parquet").write_bytes(b"PAR1 cut")
     with pytest.raises(ValueError, match=r"day\.parquet: not a readable Parquet"):
         read_table(tmp_path / "day.parquet")
-    (tmp_path / "day.csv").write_bytes(b"time,HR\n\xff\xfe,1\n")
+    (tmp_path / "day.csv").write_bytes(b"time,HR\n\x81\xfe,1\n")
     with pytest.raises(ValueError, match=r"day\.csv, line 2: not UTF-8"):
         read_table(tmp_path / "day.csv")
     (tmp_path / "empty.csv").write_text("")

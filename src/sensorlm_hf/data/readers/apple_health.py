@@ -2,9 +2,11 @@
 
 | record | used for |
 |---|---|
-| `HeartRate` | channel `HR`: mean of a minute's samples |
+| `HeartRate` | channel `HR`: mean of a minute's samples, of the device or app with the most |
 | `StepCount` | channel `steps`: spread evenly over the record; the larger count if two devices cover a minute |
 | `HeartRateVariabilitySDNN` | SDNN, in the minutes over which it was measured |
+| `HeartRateVariabilityRMSSD` | RMSSD, likewise; otherwise from the beats of SDNN records, which are in whole bpm |
+| `AppleSleepingWristTemperature` | skin temperature, the mean of a night in all its minutes |
 | `OxygenSaturation` | channel `spo2`, if the schema has it |
 | `ElectrodermalActivity` | skin conductance level |
 | `RestingHeartRate` | label `resting_heart_rate` (bpm) |
@@ -35,6 +37,7 @@ from .apple_health_files import Element, find_export, iter_elements
 from .apple_health_zones import METADATA_KEY, TimeZoneCollector
 from .logs import Span, activity_label, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
+from .mirrors import MIRROR_SECONDS
 from .quality import ReadReport, finish
 from .sources import Source
 from .units import convert_units
@@ -45,6 +48,8 @@ _SLEEP = "HKCategoryTypeIdentifierSleepAnalysis"
 CHANNELS = {
     f"{_QUANTITY}HeartRate": (("HR",), "count/min"),
     f"{_QUANTITY}HeartRateVariabilitySDNN": (("sdnn_percentile_0595", "sdnn0595"), "ms"),
+    f"{_QUANTITY}HeartRateVariabilityRMSSD": (("rmssd_percentile_0595", "rmssd0595"), "ms"),
+    f"{_QUANTITY}AppleSleepingWristTemperature": (("wrist_temperatures",), "degC"),
     f"{_QUANTITY}OxygenSaturation": (("spo2",), "%"),
     f"{_QUANTITY}ElectrodermalActivity": (("eda_level_real",), "mcS"),
 }
@@ -64,11 +69,19 @@ MAX_SAMPLE_MINUTES = 10
 WORN_MINUTES = 15
 """Maximum time between heart rates while the watch counts as worn; at rest it measures about every five minutes."""
 
+MIN_BEATS = 10
+"""Minimum number of beats in a list for an RMSSD."""
+
+MIRROR_SHARE = 0.05
+"""Largest difference of two step records that count as the same walk, if they start and end within half a minute."""
+
 SLEEP_PAUSE_MINUTES = 30
 """Maximum time between sleep periods of the same night."""
 
 _BATCH = 50_000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} [+-]\d{4}")
+_COMPACT_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([+-]\d{4})")  # iOS 8
+_CLOCK_DATE = re.compile(r"(\d{4}-\d\d-\d\d) (\d{1,2}):(\d\d):(\d\d)\s*([AaPp])\.?[Mm]\.? ([+-]\d{4})")
 _WHY_ZONE = (
     "Apple Health writes every date with the phone's offset at the time of the export, and no sleep or workout in"
     " this file contains the time zone in which it was recorded."
@@ -137,7 +150,9 @@ class _AppleHealth:
         self.samples: dict[str, tuple[list[int], list[float]]] = {}
         self.midnights: dict[str, int] = {}
         self.sources: dict[str, int] = {}
-        self.seen_steps: set[int] = set()
+        self.seen_steps: dict[int, list[tuple[int, float, float, float]]] = {}
+        self.seen_samples: dict[tuple[str, int], bytearray] = {}
+        self.channel_sources: dict[str, set[str]] = {}
         self.asleep: list[tuple[int, int]] = []
         self.in_bed: list[tuple[int, int]] = []
         self.staged: list[tuple[int, int]] = []
@@ -153,8 +168,7 @@ class _AppleHealth:
                     subject_id = f"apple-{hashlib.sha256(stream.read(1 << 20)).hexdigest()[:8]}"
             self.person.subject_id = subject_id
             with closing(source.open(name)) as stream:
-                for element in iter_elements(stream, label):
-                    self._take(element, f"{label}, line {element.line}")
+                self._read(iter_elements(stream, label, self._damage), label)
         self.report.files_read.append(name)
         self.person.zone = resolve_timezone(self.time_zones.follow(self.given_zone), _WHY_ZONE)
         for key in list(self.samples):
@@ -167,6 +181,22 @@ class _AppleHealth:
         self.person.spans += self._nights()
         self.person.check_logs()
         yield from self.person.emit()
+
+    def _damage(self, line: int, what: str) -> None:
+        self.report.note("damaged-xml", "dropped", "damaged parts of the file, read around", f"line {line}: {what}")
+
+    def _read(self, elements: Iterator[Element], label: str) -> None:
+        """Takes the records, without those that have no value or time, which are counted."""
+        taken, first = 0, ""
+        for element in elements:
+            try:
+                self._take(element, f"{label}, line {element.line}")
+                taken += 1
+            except ValueError as error:
+                first = first or str(error)
+                self.report.note("bad-record", "dropped", "records without a readable value or time", str(error))
+        if first and not taken:
+            raise ValueError(first)
 
     def _take(self, element: Element, where: str) -> None:
         zone = element.metadata.get(METADATA_KEY)
@@ -192,7 +222,7 @@ class _AppleHealth:
 
     def _time(self, element: Element, name: str, where: str) -> float:
         """Seconds since 1970. Dates are cached, because parsing them would dominate the run time."""
-        text = element.attributes.get(name, "")
+        text = _usual_date(element.attributes.get(name, ""))
         if not _DATE.fullmatch(text):
             raise ValueError(f"{where}: `{name}` must be a time YYYY-MM-DD HH:MM:SS +HHMM, got {text!r}.")
         midnight = self.midnights.get(text[:10])
@@ -231,10 +261,44 @@ class _AppleHealth:
             self.report.note(f"implausible-{key}", "dropped", message, f"{value:g}")
             return
         start, end = self._span(element, where)
+        key = self._of_source(key, element)
+        if self._listed_before(key, start):
+            self.report.note("sample-listed-twice", "dropped", "records of one source listed twice, counted once")
+            return
         first = int(start // 60)
         # A sample's end is exclusive, but most samples begin and end in the same second.
-        last = max(first, min(int(-(-end // 60)) - 1, first + MAX_SAMPLE_MINUTES - 1))
+        longest = MINUTES_PER_DAY if kind.endswith("SleepingWristTemperature") else MAX_SAMPLE_MINUTES
+        last = max(first, min(int(-(-end // 60)) - 1, first + longest - 1))
         self._hold(key, range(first, last + 1), [value] * (last - first + 1))
+        if element.beats:
+            self._beats(element, first, last)
+
+    def _of_source(self, key: str, element: Element) -> str:
+        """Key of a channel's samples from the record's source; numbered, because sources' names contain people's."""
+        name = element.attributes.get("sourceName", element.attributes.get("source", ""))
+        number = self.sources.setdefault(name, len(self.sources))
+        held = f"{key} of source {number}"
+        self.channel_sources.setdefault(key, set()).add(held)
+        return held
+
+    def _listed_before(self, key: str, start: float) -> bool:
+        """Marks the second of a sample; returns whether it is marked. A bit per second needs 11 kB a day."""
+        day, second = divmod(int(start), 86_400)
+        marks = self.seen_samples.setdefault((key, day), bytearray(10_800))
+        bit = 1 << (second % 8)
+        known = bool(marks[second // 8] & bit)
+        marks[second // 8] |= bit
+        return known
+
+    def _beats(self, element: Element, first: int, last: int) -> None:
+        """RMSSD of the beats in a record, for exports without RMSSD records."""
+        key = self.keys[f"{_QUANTITY}HeartRateVariabilityRMSSD"]
+        bpm = np.array([float(beat) for beat in element.beats if re.fullmatch(r"\d+(\.\d+)?", beat)])
+        bpm = bpm[bpm > 0]
+        if key is None or len(bpm) < MIN_BEATS:
+            return
+        rmssd = float(np.sqrt(np.mean(np.diff(60_000.0 / bpm) ** 2)))
+        self._hold(f"{key} of beats", range(first, last + 1), [rmssd] * (last - first + 1))
 
     def _hold(self, key: str, minutes: Iterable[int], values: Iterable[float]) -> None:
         """Buffers samples and adds them in batches, which is many times faster."""
@@ -251,12 +315,13 @@ class _AppleHealth:
     def _steps(self, element: Element, where: str) -> None:
         count = self._value(element, where, "count", "count")
         start, end = self._span(element, where)
-        name = element.attributes.get("sourceName", "")
-        known = hash((name, start, end))
-        if known in self.seen_steps:
-            self.report.note("steps-listed-twice", "dropped", "step records listed twice")
+        name = element.attributes.get("sourceName", element.attributes.get("source", ""))
+        # Numbered, because source names contain people's names.
+        number = self.sources.setdefault(name, len(self.sources))
+        if self._steps_known(number, start, end, count):
+            message = "step records listed twice, or by a second device or app at most half a minute apart"
+            self.report.note("steps-listed-twice", "dropped", message)
             return
-        self.seen_steps.add(known)
         what = f"{count:g} steps in {(end - start) / 60:.0f} min"
         if not 0 <= end - start <= MAX_STEPS_MINUTES * 60:
             message = f"step records that end before they start, or last over {MAX_STEPS_MINUTES} minutes"
@@ -268,9 +333,21 @@ class _AppleHealth:
                 "implausible-steps", "dropped", "step records with implausibly many steps per minute", what
             )
             return
-        # Numbered, because source names contain people's names.
-        number = self.sources.setdefault(name, len(self.sources))
         self._hold(f"steps of source {number}", minutes, [count * share for share in shares])
+
+    def _steps_known(self, source: int, start: float, end: float, count: float) -> bool:
+        """Remembers a step record; returns whether it is known, also from another source and slightly different."""
+        minute = int(start // 60)
+        for near in (minute - 1, minute, minute + 1):
+            for other, other_start, other_end, other_count in self.seen_steps.get(near, ()):
+                if (source, start, end) == (other, other_start, other_end):
+                    return True
+                shift = max(abs(start - other_start), abs(end - other_end))
+                same = abs(count - other_count) <= MIRROR_SHARE * max(count, other_count)
+                if source != other and same and shift <= MIRROR_SECONDS:
+                    return True
+        self.seen_steps.setdefault(minute, []).append((source, start, end, count))
+        return False
 
     def _sleep(self, element: Element, where: str) -> None:
         start, end = self._span(element, where)
@@ -327,6 +404,12 @@ class _AppleHealth:
     def _finish(self, values: np.ndarray, start: int) -> None:
         """Fills values that depend on several records: steps of several devices, and sleep stages."""
         store = self.person.store
+        for key, held in self.channel_sources.items():
+            self._fill_main_source(key, sorted(held), values, start)
+        rmssd = self.keys[f"{_QUANTITY}HeartRateVariabilityRMSSD"]
+        if rmssd is not None:
+            column = values[:, self.schema.index(rmssd)]
+            column[:] = np.where(np.isnan(column), store.mean(f"{rmssd} of beats", start), column)
         worn = self._worn(start)
         if "steps" in self.schema:
             counts = [store.sum(f"steps of source {n}", start) for n in self.sources.values()]
@@ -346,18 +429,46 @@ class _AppleHealth:
         shares = {key: store.sum(f"share of {key}", start) for key in present}
         if any((~np.isnan(share)).any() for share in shares.values()):
             known = np.any([~np.isnan(share) for share in shares.values()], axis=0) | worn
-            for key, share in shares.items():
-                held = np.minimum(np.nan_to_num(share), 1.0)
-                values[:, self.schema.index(key)] = np.where(known, held, np.nan)
+            parts = {key: np.minimum(np.nan_to_num(share), 1.0) for key, share in shares.items()}
+            # Some apps write one light sleep (`Core`) for the night and the other stages over it.
+            light = "sleep_stage_light"
+            others = np.sum([part for key, part in parts.items() if key != light], axis=0)
+            scale = np.maximum(others, 1.0)
+            for key, part in parts.items():
+                part = np.minimum(part, np.maximum(1.0 - others, 0.0)) if key == light else part / scale
+                values[:, self.schema.index(key)] = np.where(known, part, np.nan)
+
+    def _fill_main_source(self, key: str, held: list[str], values: np.ndarray, start: int) -> None:
+        """Fills a channel; in each minute from the source with the most samples, because others may mirror it."""
+        store = self.person.store
+        counts = np.array([store.window(name, start)[1] for name in held])
+        means = np.array([store.mean(name, start) for name in held])
+        best = counts.argmax(axis=0)
+        values[:, self.schema.index(key)] = means[best, np.arange(MINUTES_PER_DAY)]
+        message = "minutes with samples of several devices or apps; those of the one with the most are used"
+        self.report.note("other-source", "dropped", message, key, int(((counts > 0).sum(axis=0) > 1).sum()))
 
     def _worn(self, start: int) -> np.ndarray:
         """Minutes between heart rates that are close together."""
-        seen = np.flatnonzero(self.person.store.window("HR", start)[1] > 0)
+        held = [self.person.store.window(name, start)[1] > 0 for name in self.channel_sources.get("HR", ())]
+        seen = np.flatnonzero(np.any(held, axis=0)) if held else np.empty(0, dtype=np.int64)
         worn = np.zeros(MINUTES_PER_DAY, dtype=bool)
         for before, after in pairwise(seen):
             if after - before <= WORN_MINUTES:
                 worn[before : after + 1] = True
         return worn
+
+
+def _usual_date(text: str) -> str:
+    """Rewrites the dates of iOS 8, and those of phones with a 12-hour clock, as the others are written."""
+    match = _COMPACT_DATE.fullmatch(text)
+    if match:
+        return "{}-{}-{} {}:{}:{} {}".format(*match.groups())
+    match = _CLOCK_DATE.fullmatch(text)
+    if match:
+        hour = int(match[2]) % 12 + (12 if match[5].lower() == "p" else 0)
+        return f"{match[1]} {hour:02d}:{match[3]}:{match[4]} {match[6]}"
+    return text
 
 
 def _shares(start: float, end: float) -> tuple[list[int], list[float]]:

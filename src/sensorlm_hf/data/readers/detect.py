@@ -16,17 +16,18 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from .apple_health import read_apple_health
 from .apple_health_files import find_export
+from .archives import ARCHIVE_SUFFIXES, TAR_SUFFIXES
 from .devices import DEVICES, detect_device
 from .e4 import find_sessions, read_e4
-from .embraceplus import BIOMARKERS, read_embraceplus
-from .embraceplus import classify as classify_embrace
+from .embraceplus import is_embraceplus, read_embraceplus
 from .fitbit import classify, read_fitbit
 from .mmash import is_mmash_folder, read_mmash
 from .mmash_files import SCORES
-from .quality import ReadReport
+from .quality import ReadReport, finish
 from .sources import Source
-from .table import TABLE_SUFFIXES, TableLike, read_table
-from .table_mapping import TableMapping
+from .table import TABLE_SUFFIXES, TableLike, is_dataset_dict, read_table, table_options
+from .table_folders import read_folder, read_zip
+from .table_mapping import TableMapping, load_mapping, with_overrides
 
 SOURCES = ("fitbit", "mmash", "e4", "embraceplus", "apple-health", "table", *DEVICES)
 """Source types supported by [`read_any`]."""
@@ -40,9 +41,15 @@ LABEL_TYPES: dict[str, dict[str, float | str]] = {
 """An example of each optional label that days of a source may have."""
 
 
-def tables_below(folder: Path) -> list[Path]:
-    """Returns the table files in and below a folder, in order of their paths."""
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(TABLE_SUFFIXES))
+_FOREIGN = {
+    ".gt3x": "a raw ActiGraph recording; export epochs as CSV with a header in ActiLife",
+    ".cwa": "a raw Axivity recording; convert it to a CSV of epochs, for example with biobankAccelerometerAnalysis",
+    ".avro": "a raw EmbracePlus recording; download the digital biomarkers (CSV) of the Care Portal",
+    ".db": "a database; export it as CSV",
+    ".xls": "an old Excel workbook; save it as .xlsx or CSV",
+    ".gz": "a compressed file of a type that is not read; decompress it",
+}
+"""Files that people have and no reader takes, and what to do."""
 
 
 def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
@@ -73,7 +80,9 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
             return "table"
         if path.suffix.lower() == ".xml":
             return "apple-health"
-        if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        if path.suffix.lower() in _FOREIGN and not path.name.lower().endswith(TAR_SUFFIXES):
+            raise ValueError(f"{path} is {_FOREIGN[path.suffix.lower()]}.")
+        if not path.name.lower().endswith(ARCHIVE_SUFFIXES) and not zipfile.is_zipfile(path):
             raise ValueError(
                 f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
                 f" Health export (folder or zip), an export of {titles}, or a folder of MMASH, Empatica E4 or"
@@ -82,23 +91,37 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
     if path.is_dir() and (is_mmash_folder(path) or any(p.is_dir() and is_mmash_folder(p) for p in path.iterdir())):
         return "mmash"
     with Source(path) as source:
-        if any(classify_embrace(name) in BIOMARKERS for name in source.names):
+        if is_embraceplus(source):
             return "embraceplus"
         if any(classify(name) for name in source.names):
             return "fitbit"
         if find_export(source) is not None:
             return "apple-health"
-        held = len(source.names)
+        names = source.names
     if find_sessions(path):
         return "e4"
-    if path.is_dir() and tables_below(path):
+    if any(name.lower().endswith(TABLE_SUFFIXES) for name in names if ".zip/" not in name):
         return "table"
+    held, hint = len(names), _hint(names)
     raise ValueError(
-        f"Nothing readable in {path} ({held} files): looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
+        f"Nothing readable in {path} ({held} files).{hint} Looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
         " steps-YYYY-MM-DD.json, ...), an Apple Health export (export.xml), MMASH (user_N/Actigraph.csv, RR.csv),"
-        " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...)"
+        " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...),"
         f" exports of {titles}, and tables ({', '.join(TABLE_SUFFIXES)})."
     )
+
+
+def _hint(names: list[str]) -> str:
+    """Returns what known but unreadable files in a folder are."""
+    if any(name.lower().rsplit("/", 1)[-1].startswith("export_cda") for name in names):
+        return " export_cda.xml is Apple Health's clinical document; give the export.xml that is exported beside it."
+    if any(name.lower().endswith(".xml") for name in names):
+        return " The XML file in it is empty or not an Apple Health export; export it again."
+    for name in names:
+        suffix = Path(name).suffix.lower()
+        if suffix in _FOREIGN:
+            return f" {name} is {_FOREIGN[suffix]}."
+    return ""
 
 
 def read_any(
@@ -135,7 +158,8 @@ def read_any(
         ValueError: If the source type is unknown, or the source is damaged.
     """
     if not isinstance(source, (str, os.PathLike)):
-        if not isinstance(source, (np.ndarray, pd.DataFrame)) and not hasattr(source, "features"):
+        known = isinstance(source, (np.ndarray, pd.DataFrame)) or hasattr(source, "features")
+        if not known and not is_dataset_dict(source):
             raise TypeError(
                 "`source` must be a path, a DataFrame, a `datasets` dataset or a NumPy array, got"
                 f" {type(source).__name__}."
@@ -176,21 +200,23 @@ def read_any(
     return readers[kind](path, timezone, skip_bad=skip_bad, **options)
 
 
-def _read_tables(source: Any, skip_bad: bool, **options: Any) -> Iterator[SensorDay]:
-    """Days of a table, or of all tables below a folder, one after another."""
-    if not isinstance(source, (str, os.PathLike)):
-        return read_table(source, **options)
-    path = Path(source)
-    if not path.is_dir():
-        return read_table(path, **options)
-
-    def days() -> Iterator[SensorDay]:
-        for table in tables_below(path):
-            try:
-                yield from read_table(table, **options)
-            except ValueError as error:
-                if not skip_bad or options["report"] is None:
-                    raise
-                options["report"].note("bad-file", "dropped", "files that could not be read", str(error))
-
-    return days()
+def _read_tables(
+    source: Any,
+    skip_bad: bool,
+    *,
+    schema: SchemaLike,
+    timezone: str | tzinfo | None,
+    subject_id: str | None,
+    day_start: str | None,
+    mapping: Any,
+    report: ReadReport | None,
+) -> Iterator[SensorDay]:
+    """Days of a table, or of all tables in and below a folder or zip."""
+    path = Path(source) if isinstance(source, (str, os.PathLike)) else None
+    if path is None or not (path.is_dir() or path.name.lower().endswith(".zip")):
+        options: dict[str, Any] = {"schema": schema, "timezone": timezone, "subject_id": subject_id}
+        return read_table(source, day_start=day_start, mapping=mapping, report=report, **options)
+    asked = with_overrides(load_mapping(mapping), None, timezone=timezone, day_start=day_start)
+    used = table_options(schema, asked, subject_id, report)
+    days = (read_folder if path.is_dir() else read_zip)(path, used, skip_bad)
+    return finish(days, used.report, warn=report is None, source="read_any")

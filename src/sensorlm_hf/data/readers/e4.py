@@ -24,7 +24,7 @@ from ..signals.heartbeats import CHANNEL_OF_FEATURE, RR_RANGE_MS
 from ..signals.skin import level_and_slope
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
-from .sources import Source
+from .sources import Source, is_system_file
 from .windows import PersonDays, add_features, parse_window_start
 
 SIGNAL_FILES = ("ACC.csv", "BVP.csv", "EDA.csv", "HR.csv", "IBI.csv", "TEMP.csv")
@@ -58,11 +58,11 @@ def find_sessions(path: str | os.PathLike) -> list[tuple[Path, str, str]]:
     if root.is_file():
         holders = [root] if root.suffix.lower() == ".zip" else []
     else:
-        holders = [root, *sorted(p for p in root.rglob("*.zip") if p.is_file())]
+        holders = [root, *sorted(p for p in root.rglob("*.zip") if p.is_file() and not is_system_file(p.as_posix()))]
     found = []
     for holder in holders:
         try:
-            with Source(holder) as source:
+            with Source(holder, nested=holder == root and root.is_file()) as source:
                 names = source.names
         except ValueError:
             if holder == root:
@@ -71,7 +71,7 @@ def find_sessions(path: str | os.PathLike) -> list[tuple[Path, str, str]]:
         for prefix in sorted({name[: -len(name.rsplit("/", 1)[-1])] for name in names}):
             held = {name[len(prefix) :] for name in names if name.startswith(prefix)} & set(SIGNAL_FILES)
             if "TEMP.csv" in held or {"ACC.csv", "EDA.csv"} <= held or {"BVP.csv", "HR.csv"} <= held:
-                called = prefix.rstrip("/").rsplit("/", 1)[-1] or holder.stem
+                called = prefix.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zip") or holder.stem
                 device = _DEVICE.fullmatch(called)
                 found.append((holder, prefix, device[1] if device else called))
     return found
@@ -171,7 +171,13 @@ class _E4Session:
     def __init__(self, session: _Session, beats: str, report: ReadReport) -> None:
         self.session, self.beats, self.report = session, beats, report
         with Source(session.path) as source:
-            self.names = [name for name in SIGNAL_FILES if session.prefix + name in source.names]
+            held = [name for name in SIGNAL_FILES if session.prefix + name in source.names]
+            self.names = [name for name in held if source.read_bytes(session.prefix + name).strip()]
+            for name in held:
+                if name not in self.names:
+                    report.files_unused[session.prefix + name] = "the file is empty"
+            if not self.names:
+                raise ValueError(f"{source.label(session.prefix)}: all files of the session are empty.")
             self.start = min(self._header(source, name)[0] for name in self.names)
 
     def _label(self, source: Source, name: str) -> str:
@@ -181,7 +187,13 @@ class _E4Session:
         """Start in UTC seconds and rate in Hz; 0 for IBI, which has no rate."""
         lines = source.read_text(self.session.prefix + name).split("\n", 2)
         label = self._label(source, name)
-        start = _number(lines[0].split(",")[0], f"{label}, line 1", "the start in UTC seconds", _EARLIEST, _LATEST)
+        start = _number(
+            lines[0].split(",")[0],
+            f"{label}, line 1",
+            "the start in UTC seconds (the clock was not set if it is near 0; write the true start into the line)",
+            _EARLIEST,
+            _LATEST,
+        )
         if name == "IBI.csv":
             return start, 0.0
         second = lines[1].split(",")[0] if len(lines) > 1 else ""
@@ -191,7 +203,19 @@ class _E4Session:
         """Start, rate and `(samples, columns)` of a file."""
         start, rate = self._header(source, name)
         text = source.read_text(self.session.prefix + name)
-        return start, rate, _rows(text, 2, columns, self._label(source, name))
+        return start, rate, self._rows(text, 2, columns, self._label(source, name))
+
+    def _rows(self, text: str, skip: int, columns: int, label: str) -> np.ndarray:
+        """Rows of a file, without a last line that ends in the middle."""
+        whole, newline, last = text.rstrip().rpartition("\n")
+        if newline and re.fullmatch(r"[-+\d.,eE ]+", last) and whole.count("\n") >= skip:
+            try:
+                _rows(last, 0, columns, label)
+            except ValueError:
+                message = "last lines that end in the middle of a row"
+                self.report.note("cut-line", "dropped", message, f"{label}, line {whole.count(newline) + 2}")
+                text = whole
+        return _rows(text, skip, columns, label)
 
     def features(self) -> list[tuple[dict[str, np.ndarray], int]]:
         """Minute features of each file, with the epoch minute at which they start."""
@@ -228,7 +252,7 @@ class _E4Session:
         if wanted == "IBI.csv":
             start, _ = self._header(source, wanted)
             label = self._label(source, wanted)
-            rows = _rows(source.read_text(self.session.prefix + wanted), 1, 2, label)
+            rows = self._rows(source.read_text(self.session.prefix + wanted), 1, 2, label)
             times, rr = rows[:, 0] + start % 60, rows[:, 1] * 1000.0
             backwards = np.flatnonzero(np.diff(times) < 0)
             if len(backwards):

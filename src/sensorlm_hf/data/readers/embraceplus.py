@@ -36,7 +36,7 @@ from .logs import Span, sleep_label
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source, load_csv, numbers
-from .windows import PersonDays, add_features, parse_window_start
+from .windows import SUMMED_CHANNELS, PersonDays, add_features, parse_window_start
 
 BIOMARKERS = {
     "pulse-rate": ("pulse_rate_bpm", ("HR",)),
@@ -87,6 +87,16 @@ def classify(name: str) -> str | None:
     """Returns the biomarker of a file from its name, or None."""
     match = _NAME.fullmatch(name)
     return match[1] if match else None
+
+
+def is_embraceplus(source: Source) -> bool:
+    """Returns whether a folder or zip has biomarkers: files of their names that say whose minutes they contain."""
+    for name in source.names:
+        if classify(name) in BIOMARKERS:
+            with source.open(name) as stream:
+                if b"timestamp_unix" in stream.readline():
+                    return True
+    return False
 
 
 def read_embraceplus(
@@ -286,9 +296,19 @@ class _Embrace:
                 )
                 values[off] = np.nan
                 if len(minutes):
-                    grid = np.full(int(minutes.max() - minutes.min()) + 1, np.nan)
-                    grid[minutes - minutes.min()] = values
-                    add_features(person, {key: grid}, int(minutes.min()))
+                    add_features(person, {key: self._grid(minutes, values, key, name)}, int(minutes.min()))
+
+    def _grid(self, minutes: np.ndarray, values: np.ndarray, key: str, name: str) -> np.ndarray:
+        """Values by minute, from the first one; of a minute given twice, the mean, and of steps the larger count."""
+        table = pd.DataFrame({"minute": minutes - minutes.min(), "value": values}).dropna().drop_duplicates()
+        twice = int(table["minute"].duplicated().sum())
+        message = "minutes given twice with different values; the mean is used, and of steps the larger count"
+        self.report.note("minute-given-twice", "kept", message, name, twice)
+        grouped = table.groupby("minute")["value"]
+        merged = grouped.max() if key in SUMMED_CHANNELS else grouped.mean()
+        grid = np.full(int(minutes.max() - minutes.min()) + 1, np.nan)
+        grid[merged.index.to_numpy(dtype=np.int64)] = merged.to_numpy()
+        return grid
 
     def _note_reasons(self, frame: pd.DataFrame, kind: str, values: np.ndarray) -> None:
         if "missing_value_reason" not in frame.columns:

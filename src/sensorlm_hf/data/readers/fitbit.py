@@ -25,7 +25,6 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
-from .fitbit_takeout import PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles, drop_csv_duplicates
+from .fitbit_takeout import COPY, PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source
@@ -134,7 +133,8 @@ class _FitbitReader:
         skip_bad: bool,
     ) -> None:
         self.schema, self.subject_id, self.report, self.skip_bad = schema, subject_id, report, skip_bad
-        self.person = PersonDays("fitbit", schema, zone, day_start, report, keep_largest=SUMMED_CHANNELS)
+        largest = (*SUMMED_CHANNELS, *(f"{key}{COPY}" for key in SUMMED_CHANNELS))
+        self.person = PersonDays("fitbit", schema, zone, day_start, report, keep_largest=largest)
         self.person.finish = self._finish
         self.parser = TakeoutFiles(zone, schema, report, self._add)
         self.logs = self.parser.logs
@@ -151,7 +151,10 @@ class _FitbitReader:
                 if pattern.match(name.rsplit("/", 1)[-1]):
                     self.report.files_unused[name] = reason
                     break
-        drop_csv_duplicates(files, self.report.files_unused)
+        source.check_one_export((name for entries in files.values() for name, _ in entries), "Fitbit")
+        for name, why in source.unreadable.items():
+            self.report.files_unused[name] = why
+            self.report.note("bad-file", "dropped", "files that could not be read", why)
         dated = Counter(name.rsplit("/", 1)[-1] for entries in files.values() for name, day in entries if day)
         for base, count in dated.items():
             message = "additional files of the same name, read as one person's; use --folder-of-people for several"
@@ -182,14 +185,18 @@ class _FitbitReader:
             self.person.subject_id = who
             for kind, load in (
                 ("exercise", self.parser.exercises),
+                ("user_exercises", self.parser.user_exercises),
                 ("sleep", self.parser.sleeps),
+                ("user_sleep_stages", self.parser.user_sleep_stages),
+                ("user_sleeps", self.parser.user_sleeps),
                 ("resting_heart_rate", self.parser.resting),
+                ("daily_resting", self.parser.daily_resting),
                 ("night_temperature", self.parser.night_temperature),
                 ("mood", self.parser.mood),
             ):
                 for name, _ in files.get(kind, []):
                     self._load(source, name, load)
-            self.person.spans = self.logs.spans
+            self.person.spans = [*self.logs.spans, *(sleep.span for sleep in self.logs.sleeps.values())]
             self.person.check_logs()
             self.person.labels = {day: {"resting_heart_rate": bpm} for day, bpm in self.logs.resting.items()}
             for position, (_, name, kind) in enumerate(ordered):
@@ -221,15 +228,17 @@ class _FitbitReader:
     def _load(self, source: Source, name: str, load: Callable[[str, str], None]) -> None:
         label = source.label(name)
         self.parser.current = name
-        lists: tuple[list[Any], ...] = (self.logs.spans, self.logs.stages, self.logs.staged)
-        before = [len(entries) for entries in lists]
+        if source.read_bytes(name).strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
+            self.report.files_unused[name] = "it contains no data"
+            return
+        spans, sleeps = len(self.logs.spans), dict(self.logs.sleeps)
         try:
             load(source.read_text(name), label)
         except ValueError as error:
             if not self.skip_bad:
                 raise
-            for entries, length in zip(lists, before, strict=True):
-                del entries[length:]  # discard the partial file: it would be unknown which part was read
+            del self.logs.spans[spans:]  # discard the partial file: it would be unknown which part was read
+            self.logs.sleeps = sleeps
             self.report.note("bad-file", "dropped", "files that could not be read", str(error))
             return
         self.report.files_read.append(name)
@@ -245,11 +254,14 @@ class _FitbitReader:
                 int(late.sum()),
             )
             minutes, values = minutes[~late], values[~late]
-        return self.person.add(key, minutes, values)
+        channel = key.removesuffix(COPY)
+        return self.person.store.add(key, minutes, values) if channel in self.schema else 0
 
     def _finish(self, values: np.ndarray, start: int) -> None:
-        """Fills values that depend on several records: unlisted minutes, and sleep stages."""
-        worn = self.person.store.window("HR", start)[1] > 0
+        """Fills values that depend on several records: copies in tables, unlisted minutes, and sleep stages."""
+        for key in self.schema.keys:
+            self._fill_copies(key, values, start)
+        worn = (self.person.store.window("HR", start)[1] > 0) | self._from_copies("HR", start)[1]
         for key in _UNLISTED_IS_ZERO:
             if key in self.schema:
                 minutes = values[:, self.schema.index(key)]
@@ -257,6 +269,24 @@ class _FitbitReader:
                     minutes[np.isnan(minutes) & worn] = 0.0
         if not np.isnan(values).all():
             self._fill_stages(values, start, worn)
+
+    def _from_copies(self, key: str, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """Values of a channel in tables, and whether they are used: only in hours without entries in other files."""
+        store = self.person.store
+        copies = (store.sum if key in SUMMED_CHANNELS else store.mean)(f"{key}{COPY}", start)
+        held = ~np.isnan(copies)
+        if not held.any():
+            return copies, held
+        hours = np.array(sorted(self.parser.covered[key]), dtype=np.int64)
+        return copies, held & ~np.isin((start + np.arange(MINUTES_PER_DAY)) // 60, hours)
+
+    def _fill_copies(self, key: str, values: np.ndarray, start: int) -> None:
+        copies, used = self._from_copies(key, start)
+        column = self.schema.index(key)
+        values[:, column] = np.where(used, copies, values[:, column])
+        twins = ~np.isnan(copies) & ~used
+        message = "minutes that the export contains in tables and JSON files; the JSON files are used"
+        self.report.note("twin-minutes", "info", message, key, int(twins.sum()))
 
     def _fill_stages(self, values: np.ndarray, start: int, worn: np.ndarray) -> None:
         """Writes the share of each minute in each stage; short awakenings overlay the longer stages."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -17,6 +18,7 @@ from .logs import Span, activity_label, sleep_label
 from .minutes import UTC, epoch_minute, local_epoch_minute, to_float, within
 from .quality import ReadReport
 from .sources import line_of, load_csv, load_json_list, numbers
+from .table_dates import numeric_dates
 
 _DATED = r"(?:[-_ ]+(\d{4}-\d{2}-\d{2}))?"
 _COPY = r"(?: ?\(\d+\))?"
@@ -76,21 +78,48 @@ def classify(name: str, patterns: Mapping[str, re.Pattern[str]] = PATTERNS) -> t
     return None
 
 
+Stage = tuple[float, float, str, bool]
+"""`(start, end, stage, short)` in epoch minutes or half minutes; short awakenings override the rest."""
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A sleep log.
+
+    Attributes:
+        span: The sleep.
+        stages: Its stages.
+        staged: Whether the device recorded stages and the schema has channels for them.
+    """
+
+    span: Span
+    stages: tuple[Stage, ...] = ()
+    staged: bool = False
+
+
 @dataclass
 class Logs:
     """Everything in an export except minute values.
 
     Attributes:
-        spans: Exercises and sleeps.
-        stages: `(start, end, stage, short)` in epoch minutes or half minutes; short awakenings override the rest.
-        staged: Start and end (exclusive) of sleeps with stages, epoch minutes.
+        spans: Exercises and moods.
+        sleeps: Sleeps by the device's id; an export may contain a sleep again after its times were edited.
         resting: Resting heart rate by local date, bpm.
     """
 
     spans: list[Span] = field(default_factory=list)
-    stages: list[tuple[float, float, str, bool]] = field(default_factory=list)
-    staged: list[tuple[int, int]] = field(default_factory=list)
+    sleeps: dict[str, Sleep] = field(default_factory=dict)
     resting: dict[date, float] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Stages of all sleeps."""
+        return [stage for sleep in self.sleeps.values() for stage in sleep.stages]
+
+    @property
+    def staged(self) -> list[tuple[int, int]]:
+        """Start and end (exclusive) of sleeps with stages, epoch minutes."""
+        return [(sleep.span.start, sleep.span.end) for sleep in self.sleeps.values() if sleep.staged]
 
 
 class FitbitFiles:
@@ -108,6 +137,7 @@ class FitbitFiles:
 
     Attributes:
         logs: Logs of the files parsed so far.
+        covered: Epoch hours of each channel for which a JSON file or `Details` table has entries.
         current: The file being parsed, for notes.
     """
 
@@ -120,7 +150,11 @@ class FitbitFiles:
     ) -> None:
         self.zone, self.schema, self.report, self._add = zone, schema, report, add
         self.logs = Logs()
+        self.covered: dict[str, set[int]] = defaultdict(set)
         self.current = ""
+
+    def _cover(self, key: str, minutes: np.ndarray) -> None:
+        self.covered[key].update(np.unique(minutes // 60).tolist())
 
     def _utc_minutes(self, entries: list[dict[str, Any]], text: str, label: str) -> np.ndarray:
         """Epoch minutes of the entries' `dateTime`, UTC."""
@@ -166,6 +200,7 @@ class FitbitFiles:
         )
         bpm = np.where(placeholder, np.nan, bpm)
         bpm = self._plausible("HR", bpm)
+        self._cover("HR", minutes)
         self._add("HR", minutes, bpm)
 
     def _plausible(self, key: str, values: np.ndarray) -> np.ndarray:
@@ -181,6 +216,7 @@ class FitbitFiles:
         entries = load_json_list(text, label)
         minutes = self._utc_minutes(entries, text, label)
         values = self._plausible("steps", self._values(entries, lambda value: value, text, label))
+        self._cover("steps", minutes)
         repeated = self._add("steps", minutes, values)
         self.report.note(
             "steps-listed-twice",
@@ -197,13 +233,16 @@ class FitbitFiles:
         values = self._plausible(key, numbers(frame, "rmssd", label).to_numpy())
         minutes = self._csv_minutes(frame, label, local=True)
         spread = np.arange(5)
+        self._cover(key, minutes)
         self._add(key, (minutes[:, None] + spread).ravel(), np.repeat(values, 5))
 
     def spo2(self, text: str, label: str) -> None:
         """Parses `Minute SpO2*.csv`: minutes, UTC, percent."""
-        self._add_spo2(load_csv(text, label, ("timestamp", "value")), "value", label)
+        frame = load_csv(text, label, ("timestamp", "value"))
+        self._cover("spo2", self._csv_minutes(frame, label, local=False))
+        self._add_spo2(frame, "value", label)
 
-    def _add_spo2(self, frame: pd.DataFrame, column: str, label: str) -> None:
+    def _add_spo2(self, frame: pd.DataFrame, column: str, label: str, copy: str = "") -> None:
         values = numbers(frame, column, label).to_numpy()
         # 50.0 means "could not be measured".
         placeholder = values <= 50.0
@@ -211,7 +250,7 @@ class FitbitFiles:
             "spo2-placeholder", "dropped", "SpO2 values of 50 %, placeholders", self.current, int(placeholder.sum())
         )
         values = self._plausible("spo2", np.where(placeholder, np.nan, values))
-        self._add("spo2", self._csv_minutes(frame, label, local=False), values)
+        self._add(f"spo2{copy}", self._csv_minutes(frame, label, local=False), values)
 
     def _csv_minutes(self, frame: pd.DataFrame, label: str, *, local: bool, column: str = "timestamp") -> np.ndarray:
         """Epoch minutes of a column in ISO 8601. An offset or Z in a cell takes precedence over `local`."""
@@ -221,6 +260,10 @@ class FitbitFiles:
             times = pd.to_datetime(cells, utc=True, errors="coerce", format="ISO8601")
             if not times.isna().any():
                 return times.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64) // 60
+        dates = numeric_dates(cells, lambda row: f"{label}, line {row + 2}") if len(cells) else None
+        if dates is not None and dates.notna().all():  # saved again by Excel, which writes no zone
+            zone = self.zone if local else UTC
+            return np.array([local_epoch_minute(moment, zone) for moment in dates.dt.to_pydatetime()], dtype=np.int64)
         minutes = np.empty(len(frame), dtype=np.int64)
         for row, cell in enumerate(frame[column]):
             try:
@@ -234,6 +277,13 @@ class FitbitFiles:
             else:
                 minutes[row] = epoch_minute(moment)
         return minutes
+
+    def _csv_seconds(self, frame: pd.DataFrame, label: str) -> np.ndarray:
+        """Seconds since 1970 of the column `timestamp`, UTC; of whole minutes where the cells are not ISO 8601."""
+        times = pd.to_datetime(frame["timestamp"].str.strip(), utc=True, errors="coerce", format="ISO8601")
+        stamps = times.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
+        minutes = self._csv_minutes(frame, label, local=False) * 60.0
+        return np.where(np.isnat(stamps), minutes, stamps.astype(np.int64) / 1000.0)
 
     def exercises(self, text: str, label: str) -> None:
         """Parses `exercise*.json`: activities, UTC."""
@@ -282,12 +332,22 @@ class FitbitFiles:
                 self.report.note("sleep-manual", "kept", "sleep logs entered manually")
             main = entry.get("mainSleep")
             main = main if isinstance(main, bool) else None
-            self.logs.spans.append(Span(*span, "sleep", sleep_label(*span, self.zone, main=main)))
-            if entry.get("type") == "stages" and "sleep_stage_deep" in self.schema:
-                self._stages(entry, where)
-                self.logs.staged.append(span)
+            log = Span(*span, "sleep", sleep_label(*span, self.zone, main=main))
+            staged = entry.get("type") == "stages" and "sleep_stage_deep" in self.schema
+            self._add_sleep(entry.get("logId"), Sleep(log, tuple(self._stages(entry, where)) if staged else (), staged))
 
-    def _stages(self, entry: dict[str, Any], where: str) -> None:
+    def _add_sleep(self, log_id: Any, sleep: Sleep) -> None:
+        """Adds a sleep; a later version of the same log replaces it."""
+        key = str(log_id) if log_id not in (None, "") else f"{sleep.span.start} to {sleep.span.end}"
+        known = self.logs.sleeps.get(key)
+        if known is not None and not (known.span.start < sleep.span.end and sleep.span.start < known.span.end):
+            key = f"{key} from {sleep.span.start}"  # another sleep with the same id
+        if key in self.logs.sleeps:
+            message = "sleep logs listed again, for example after they were edited; the last version is used"
+            self.report.note("sleep-listed-twice", "dropped", message, self.current)
+        self.logs.sleeps[key] = sleep
+
+    def _stages(self, entry: dict[str, Any], where: str) -> Iterator[Stage]:
         levels = entry.get("levels")
         for part, short in (("data", False), ("shortData", True)):
             try:
@@ -298,7 +358,7 @@ class FitbitFiles:
                     start = _local_time(stage["dateTime"], "levels.dateTime", where)
                     begin = local_epoch_minute(start, self.zone) + start.second / 60.0
                     length = to_float(stage["seconds"], finite=True) / 60.0
-                    self.logs.stages.append((begin, begin + length, name, short))
+                    yield begin, begin + length, name, short
             except (KeyError, TypeError, AttributeError):
                 raise ValueError(
                     f"{where}: `levels.{part}` must be a list of stages with `level`, `dateTime` and `seconds`."

@@ -1,8 +1,9 @@
 """Files that only the newer Google Takeout tree has: `*_GoogleData` tables, temperature, skin conductance, moods.
 
 Takeout writes most streams twice: as JSON under `Global Export Data`, and as CSV under `Physical Activity_GoogleData`,
-with the device of each row. If both cover a day or month, the JSON is read, because it contains more (the confidence of
-a heart rate); the CSV is used for everything else.
+with the device of each row. In hours for which the JSON files have entries they are used, because they contain more
+(the confidence of a heart rate); the CSV is used for everything else. Of several apps that write the same minute, the
+one with the most samples counts.
 
 | file | used for | times |
 |---|---|---|
@@ -10,6 +11,10 @@ a heart rate); the CSV is used for everything else.
 | `steps_YYYY-MM-DD.csv` | channel `steps`; the larger count if two devices cover a minute | UTC |
 | `oxygen_saturation_YYYY-MM-DD.csv` | channel `spo2` | UTC |
 | `heart_rate_variability_YYYY-MM-DD.csv` | RMSSD, SDNN; one row per five minutes | UTC |
+| `body_temperature_YYYY-MM-DD.csv` | skin temperature in degC | UTC |
+| `daily_resting_heart_rate.csv` | label `resting_heart_rate` (bpm) | date |
+| `UserSleeps_*.csv`, `UserSleepStages_*.csv` | sleep events; stages, if the schema has channels for them | UTC |
+| `UserExercises_*.csv` | activity events | UTC |
 | `altitude-YYYY-MM-DD.json` | channel `altim_std`, from the climb per minute | UTC |
 | `calories-YYYY-MM-DD.json`, `distance-YYYY-MM-DD.json` | channels of those names, if a schema has them | UTC |
 | `Wrist Temperature - YYYY-MM-DD.csv`, `Device Temperature - ...` | skin temperature | local |
@@ -28,8 +33,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .fitbit_files import CHANNELS_OF_FILE, FitbitFiles
+from .fitbit_files import CHANNELS_OF_FILE
+from .fitbit_takeout_logs import TakeoutLogs
 from .logs import Span
+from .mirrors import mirrored_rows
 from .sources import load_csv, load_json_list, numbers
 
 _DATED = r"[_ -]+(\d{4}-\d{2}-\d{2})"
@@ -39,6 +46,11 @@ PATTERNS = {
     "steps_csv": re.compile(rf"steps{_DATED}{_COPY}\.csv", re.IGNORECASE),
     "spo2_csv": re.compile(rf"oxygen_saturation{_DATED}{_COPY}\.csv", re.IGNORECASE),
     "hrv_csv": re.compile(rf"heart_rate_variability{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "body_temperature": re.compile(rf"body_temperature{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "daily_resting": re.compile(rf"daily_resting_heart_rate(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "user_sleeps": re.compile(rf"UserSleeps(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "user_sleep_stages": re.compile(rf"UserSleepStages(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
+    "user_exercises": re.compile(rf"UserExercises(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
     "altitude": re.compile(rf"altitude(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
     "calories": re.compile(rf"calories(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
     "distance": re.compile(rf"distance(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
@@ -54,6 +66,7 @@ TAKEOUT_CHANNELS = {
     "steps_csv": CHANNELS_OF_FILE["steps"],
     "spo2_csv": CHANNELS_OF_FILE["spo2"],
     "hrv_csv": (*CHANNELS_OF_FILE["hrv"], "sdnn_percentile_0595", "sdnn0595"),
+    "body_temperature": ("wrist_temperatures",),
     "altitude": ("altim_std",),
     "calories": ("calories",),
     "distance": ("distance",),
@@ -62,42 +75,19 @@ TAKEOUT_CHANNELS = {
 }
 """Channels filled by each kind of file with minute values."""
 
-JSON_KIND_OF_CSV = {"heart_rate_csv": "heart_rate", "steps_csv": "steps", "spo2_csv": "spo2", "hrv_csv": "hrv"}
-"""Kinds of CSV files, and the kind of JSON file with the same data."""
-
 CLIMB_UNIT_M = 0.3048
 """Metres per unit of `altitude*.json`: its values are multiples of 10, and Fitbit counts 10 feet as a floor."""
 
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MOOD_TIMES = ("timestamp", "log_time", "logged_time", "mood_time", "recorded_time", "date_time", "datetime", "time")
 _MOOD_NAMES = ("mood", "mood_name", "mood_value", "feeling", "name", "value", "label")
 
 
-def drop_csv_duplicates(files: dict[str, list[tuple[str, date | None]]], unused: dict[str, str]) -> None:
-    """Removes CSV files whose day or month is also covered by a JSON file, and records them as unused.
-
-    Args:
-        files: `{kind: [(name, date in the name or None)]}`, modified in place.
-        unused: `{name: reason}`, extended in place.
-    """
-
-    def period(kind: str, day: date) -> tuple[int, ...]:
-        # There is one heart rate file per day, and one file per month for everything else.
-        return (day.year, day.month, day.day) if kind == "heart_rate_csv" else (day.year, day.month)
-
-    for kind, json_kind in JSON_KIND_OF_CSV.items():
-        json_files = files.get(json_kind, [])
-        covers_everything = any(dated is None for _, dated in json_files)
-        periods = {period(kind, dated) for _, dated in json_files if dated is not None}
-        kept = []
-        for name, dated in files.get(kind, []):
-            if covers_everything or (dated is not None and period(kind, dated) in periods):
-                unused[name] = f"the export contains the same data in {json_kind} files, with more detail"
-            else:
-                kept.append((name, dated))
-        files[kind] = kept
+COPY = " of the tables"
+"""Suffix of the channels that hold values of tables whose data the export may also contain in JSON files."""
 
 
-class TakeoutFiles(FitbitFiles):
+class TakeoutFiles(TakeoutLogs):
     """Also parses the files of the newer tree; see [`FitbitFiles`]."""
 
     def __init__(self, *args: Any) -> None:
@@ -108,7 +98,30 @@ class TakeoutFiles(FitbitFiles):
         """Parses `heart_rate_YYYY-MM-DD.csv`: samples, UTC."""
         frame = load_csv(text, label, ("timestamp", "beats per minute"))
         bpm = self._plausible("HR", numbers(frame, "beats per minute", label).to_numpy())
-        self._add("HR", self._csv_minutes(frame, label, local=False), bpm)
+        minutes = self._csv_minutes(frame, label, local=False)
+        kept = self._main_source(frame, minutes, bpm)
+        self._add("HR" + COPY, minutes[kept], bpm[kept])
+
+    def _main_source(self, frame: pd.DataFrame, minutes: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Rows of the app or device with the most samples in each minute; the others write the same data again."""
+        if "data source" not in frame.columns or frame["data source"].nunique() < 2:
+            return np.ones(len(frame), dtype=bool)
+        known = ~np.isnan(values)
+        table = pd.DataFrame({"minute": minutes[known], "source": frame["data source"].to_numpy()[known]})
+        counts = table.groupby(["minute", "source"], sort=False).size().reset_index(name="count")
+        best = counts.sort_values("count", ascending=False, kind="stable").drop_duplicates("minute")
+        main = dict(zip(best["minute"], best["source"], strict=True))
+        kept = known & (pd.Series(minutes).map(main) == frame["data source"].reset_index(drop=True)).to_numpy(
+            dtype=bool
+        )
+        self.report.note(
+            "other-source",
+            "dropped",
+            "samples of a second app or device in a minute; those of the one with the most samples are used",
+            self.current,
+            int((known & ~kept).sum()),
+        )
+        return kept
 
     def steps_csv(self, text: str, label: str) -> None:
         """Parses `steps_YYYY-MM-DD.csv`: minutes of each device, UTC; watch and phone both count the same steps."""
@@ -116,6 +129,19 @@ class TakeoutFiles(FitbitFiles):
         frame["minute"] = self._csv_minutes(frame, label, local=False)
         frame["count"] = numbers(frame, "steps", label)
         device = frame["data source"] if "data source" in frame.columns else pd.Series("", index=frame.index)
+        # Apps that mirror a device sometimes round its times, so their copy may be in the next minute.
+        known = (~frame["count"].isna() & (frame["count"] != 0)).to_numpy()
+        seconds = self._csv_seconds(frame, label)
+        mirrored = np.zeros(len(frame), dtype=bool)
+        mirrored[known] = mirrored_rows(seconds[known], frame["count"].to_numpy()[known], device.to_numpy()[known])
+        self.report.note(
+            "steps-mirrored",
+            "dropped",
+            "steps that a second app wrote again, at most half a minute apart; counted once",
+            self.current,
+            int(mirrored.sum()),
+        )
+        frame, device = frame[~mirrored], device[~mirrored]
         counted = frame.groupby([device, "minute"])["count"].sum(min_count=1)
         per_minute = counted.groupby(level="minute")
         self.report.note(
@@ -126,7 +152,7 @@ class TakeoutFiles(FitbitFiles):
             int((per_minute.count() > 1).sum()),
         )
         largest = per_minute.max()
-        repeated = self._add("steps", largest.index.to_numpy(), self._plausible("steps", largest.to_numpy()))
+        repeated = self._add("steps" + COPY, largest.index.to_numpy(), self._plausible("steps", largest.to_numpy()))
         self.report.note(
             "steps-listed-twice",
             "dropped",
@@ -138,7 +164,7 @@ class TakeoutFiles(FitbitFiles):
     def spo2_csv(self, text: str, label: str) -> None:
         """Parses `oxygen_saturation_YYYY-MM-DD.csv`: minutes, UTC, percent."""
         frame = load_csv(text, label, ("timestamp", "oxygen saturation percentage"))
-        self._add_spo2(frame, "oxygen saturation percentage", label)
+        self._add_spo2(frame, "oxygen saturation percentage", label, COPY)
 
     def hrv_csv(self, text: str, label: str) -> None:
         """Parses `heart_rate_variability_YYYY-MM-DD.csv`: one row per five minutes, UTC, RMSSD and SDNN in ms."""
@@ -152,7 +178,23 @@ class TakeoutFiles(FitbitFiles):
             for key in keys:
                 if key in self.schema:
                     values = self._plausible(key, numbers(frame, column, label).to_numpy())
-                    self._add(key, minutes, np.repeat(values, 5))
+                    self._add(key + COPY, minutes, np.repeat(values, 5))
+
+    def body_temperature(self, text: str, label: str) -> None:
+        """Parses `body_temperature_YYYY-MM-DD.csv`: skin temperature, UTC, degC."""
+        frame = load_csv(text, label, ("timestamp", "temperature celsius"))
+        values = self._plausible("wrist_temperatures", numbers(frame, "temperature celsius", label).to_numpy())
+        minutes = self._csv_minutes(frame, label, local=False)
+        kept = self._main_source(frame, minutes, values)
+        self._add("wrist_temperatures", minutes[kept], values[kept])
+
+    def daily_resting(self, text: str, label: str) -> None:
+        """Parses `daily_resting_heart_rate.csv`: one estimate per date, which stands as midnight UTC; bpm."""
+        frame = load_csv(text, label, ("timestamp", "beats per minute"))
+        minutes = self._csv_minutes(frame, label, local=False)
+        for minute, bpm in zip(minutes.tolist(), numbers(frame, "beats per minute", label), strict=True):
+            if bpm > 0:
+                self.logs.resting.setdefault(date.fromordinal(_EPOCH_DAY + minute // 1440), round(float(bpm), 1))
 
     def altitude(self, text: str, label: str) -> None:
         """Parses `altitude*.json`: feet climbed per minute, UTC; only minutes with a climb are listed.

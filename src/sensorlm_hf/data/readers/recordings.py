@@ -16,13 +16,19 @@ from typing import Any, Union
 from ...days import SensorDay
 from ...schema import SchemaLike
 from ..privacy import pseudonym
-from .detect import LABEL_TYPES, detect_source, read_any, tables_below
+from .archives import ARCHIVE_SUFFIXES
+from .detect import LABEL_TYPES, detect_source, read_any
 from .mmash import is_mmash_folder, natural_sort_key
 from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
+from .table_files import JSON_SUFFIXES
+from .table_folders import share_a_layout, tables_below
 from .table_mapping import TableMapping
 
-ENTRY_SUFFIXES = (".zip", ".xml", ".fit", ".db", ".agd", ".tcx", ".gpx", *TABLE_SUFFIXES)
+ENTRY_SUFFIXES = (
+    *(*ARCHIVE_SUFFIXES, ".xml", ".fit", ".db", ".agd", ".tcx", ".gpx"),
+    *(suffix for suffix in TABLE_SUFFIXES if suffix not in JSON_SUFFIXES),
+)
 """Suffixes of files that may contain a person's entire recording."""
 
 PartItem = Union[tuple[SensorDay, DayQuality], ReadReport]
@@ -86,7 +92,9 @@ class Recording:
             people = [path for path in root.iterdir() if path.is_dir() and is_mmash_folder(path)]
             return [str(path) for path in sorted(people, key=natural_sort_key)] or [str(root)]
         if self.kind == "table" and root.is_dir():
-            return [str(path) for path in tables_below(root)] or [str(root)]
+            tables = tables_below(root)
+            if tables and share_a_layout(tables):
+                return [str(path) for path in tables]
         return [str(root)]
 
     def read(self, part: str, report: ReadReport) -> Iterator[SensorDay]:

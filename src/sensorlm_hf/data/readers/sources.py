@@ -5,61 +5,120 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import warnings
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import pandas as pd
 
+from .archives import TAR_SUFFIXES, TarArchive, ZipArchive
+from .table_dates import decimal_points
+
+_PART = re.compile(r"(?:-\d+)*(?: ?\(\d+\))?\.(?:zip|tgz|tar\.gz|tar)$", re.IGNORECASE)
+
+
+def is_system_file(name: str) -> bool:
+    """Returns whether a path is a file that macOS or Windows puts beside people's files, such as `._data.csv`."""
+    parts = name.split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+
 
 class Source:
-    """The files in a folder or zip, by relative paths with forward slashes. Zips are never unpacked.
+    """The files in a folder or archive, by relative paths with forward slashes.
 
-    Use it as a context manager.
+    Files of archives in the folder or zip count as files of a folder of the archive's name (`part-1.zip/a.csv`). Files
+    that macOS and Windows add are left out. Zips are never unpacked. Use it as a context manager.
 
     Args:
-        path: Folder or zip file.
+        path: Folder, zip or tar.
+        nested: Whether archives in it are opened.
+
+    Attributes:
+        names: Names of the files, sorted.
+        unreadable: `{archive in the folder: why it cannot be read}`.
 
     Raises:
         FileNotFoundError: If the path does not exist.
-        ValueError: If it is a file but not a readable zip.
+        ValueError: If it is a file but not a readable archive.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, *, nested: bool = True) -> None:
         self.path = Path(path)
-        self._zip: zipfile.ZipFile | None = None
+        self.unreadable: dict[str, str] = {}
+        self._archive: ZipArchive | TarArchive | None = None
+        self._inner: dict[str, ZipArchive | TarArchive] = {}
         if self.path.is_dir():
-            self.names = sorted(
+            names = [
                 (Path(folder) / name).relative_to(self.path).as_posix()
-                for folder, _, names in os.walk(self.path)
-                for name in names
-            )
+                for folder, _, held in os.walk(self.path)
+                for name in held
+            ]
         elif self.path.is_file():
-            try:
-                self._zip = zipfile.ZipFile(self.path)
-            except (zipfile.BadZipFile, EOFError) as error:
-                raise ValueError(
-                    f"{self.path} is neither a folder nor a readable zip ({error}). If it is a zip, it may be"
-                    " truncated: download it again."
-                ) from None
-            self.names = sorted(info.filename for info in self._zip.infolist() if not info.is_dir())
+            tar = self.path.name.lower().endswith(TAR_SUFFIXES)
+            self._archive = (TarArchive if tar else ZipArchive)(self.path, str(self.path))
+            names = self._archive.names
         else:
             raise FileNotFoundError(f"There is no folder or file at {self.path}.")
+        names = [name for name in names if not is_system_file(name)]
+        if nested:
+            for name in [name for name in names if self._is_archive(name)]:
+                self._open_inner(name)
+        inside = [f"{name}/{held}" for name, archive in self._inner.items() for held in archive.names]
+        self.names = sorted([*names, *(name for name in inside if not is_system_file(name))])
+
+    def _is_archive(self, name: str) -> bool:
+        # A tar must be decompressed to be searched, so only tars that are called like an export are.
+        lowered = name.lower()
+        called = lowered.rsplit("/", 1)[-1].startswith("takeout")
+        return lowered.endswith(".zip") or (self._archive is None and called and lowered.endswith(TAR_SUFFIXES))
+
+    def _open_inner(self, name: str) -> None:
+        try:
+            if self._archive is None:
+                tar = name.lower().endswith(TAR_SUFFIXES)
+                self._inner[name] = (TarArchive if tar else ZipArchive)(self.path / name, f"{self.path}/{name}")
+            elif isinstance(self._archive, ZipArchive):
+                self._inner[name] = self._archive.inner(name)
+        except ValueError as error:
+            self.unreadable[name] = str(error)
 
     def __enter__(self) -> Source:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._zip is not None:
-            self._zip.close()
+        for archive in (*self._inner.values(), *([self._archive] if self._archive is not None else [])):
+            archive.close()
+
+    def check_one_export(self, names: Iterable[str], what: str) -> None:
+        """Checks that files are from one export: from no archive, from one, or from the numbered parts of one.
+
+        Args:
+            names: The files.
+            what: What they are an export of, for the message.
+
+        Raises:
+            ValueError: If they are from several, which may be of several people or of one person twice.
+        """
+        used = {held for name in names if (held := self._holder(name)) is not None}
+        exports = {_PART.sub("", held.rsplit("/", 1)[-1]).lower() for held in used}
+        if len(exports) > 1:
+            raise ValueError(
+                f"{self.path} contains several {what} exports: {', '.join(sorted(used))}. If they are of several"
+                " people, use --folder-of-people; if of one person, keep only the newest, which contains the others."
+            )
+
+    def _holder(self, name: str) -> str | None:
+        return next((held for held in self._inner if name.startswith(f"{held}/")), None)
 
     def label(self, name: str) -> str:
         """Returns a file's label for messages."""
-        return f"{self.path}/{name}" if self._zip is None else f"{self.path}:{name}"
+        held = self._holder(name)
+        if held is not None:
+            return f"{self._inner[held].label}:{name[len(held) + 1 :]}"
+        return f"{self.path}/{name}" if self._archive is None else f"{self.path}:{name}"
 
     def read_bytes(self, name: str) -> bytes:
         """Returns a file's bytes.
@@ -67,21 +126,17 @@ class Source:
         Raises:
             ValueError: If the file is damaged or encrypted.
         """
-        if self._zip is None:
-            return (self.path / name).read_bytes()
-        try:
-            return self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-            raise ValueError(f"{self.label(name)} cannot be read from the zip: {error}") from None
+        held = self._holder(name)
+        if held is not None:
+            return self._inner[held].read(name[len(held) + 1 :])
+        return (self.path / name).read_bytes() if self._archive is None else self._archive.read(name)
 
     def open(self, name: str) -> IO[bytes]:
         """Opens a file for streaming, as files may be larger than memory. The caller must close it."""
-        if self._zip is None:
-            return (self.path / name).open("rb")
-        try:
-            return self._zip.open(name)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-            raise ValueError(f"{self.label(name)} cannot be read from the zip: {error}") from None
+        held = self._holder(name)
+        if held is not None:
+            return self._inner[held].open(name[len(held) + 1 :])
+        return (self.path / name).open("rb") if self._archive is None else self._archive.open(name)
 
     def read_text(self, name: str) -> str:
         """Returns a file's text; UTF-8, with or without byte order mark.
@@ -149,7 +204,11 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
-            frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False)
+            header = text.lstrip("\ufeff").partition("\n")[0]
+            saved_again = header.count(";") > header.count(",")  # by Excel in a country with a decimal comma
+            frame = pd.read_csv(
+                io.StringIO(text), sep=";" if saved_again else ",", dtype=str, keep_default_na=False, index_col=False
+            )
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError) as error:
         raise ValueError(f"{label}: not valid CSV: {error}") from None
     frame = frame.fillna("")  # rows with fewer cells than the header
@@ -169,7 +228,7 @@ def numbers(frame: pd.DataFrame, column: str, label: str) -> pd.Series:
     Raises:
         ValueError: If a cell is not a number; the message gives its line.
     """
-    cells = frame[column]
+    cells = decimal_points(frame[column])
     parsed = pd.to_numeric(cells.where(cells.str.strip() != ""), errors="coerce").astype("float64")
     wrong = parsed.isna() & (cells.str.strip() != "") & ~cells.str.strip().str.lower().isin(("nan", "na", "null"))
     if wrong.any():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,20 +21,28 @@ from ...processing.sensor_inputs_sensorlm import is_one_day
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .minutes import EPOCH
 from .quality import ReadReport, finish
-from .table_frames import TableFrame
+from .table_days import TableDays
+from .table_files import CSV_SUFFIXES, EXCEL_SUFFIXES, JSON_SUFFIXES, read_excel_table, read_json_table, read_table_text
+from .table_frames import Measurements, TableFrame
 from .table_mapping import TableMapping, load_mapping, with_overrides
 
 TableLike = Union[str, os.PathLike, pd.DataFrame, np.ndarray]
 """Inputs of [`read_table`], in addition to `datasets` datasets, whose library is not imported just for typing."""
 
-CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy")
+TABLE_SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".npy", *JSON_SUFFIXES, *EXCEL_SUFFIXES)
 """Supported file name suffixes."""
 
 
 @dataclass(frozen=True)
-class _Options:
-    """Arguments of [`read_table`]."""
+class TableOptions:
+    """Arguments of [`read_table`]; see there.
+
+    Attributes:
+        schema: Schema of the days.
+        mapping: Meaning of the columns, with the other arguments merged into it.
+        subject_id: Subject id if no column contains it.
+        report: Collects what was used, dropped or unusual.
+    """
 
     schema: SensorSchema
     mapping: TableMapping
@@ -64,16 +73,19 @@ def read_table(
     * An array `(minutes, channels)` is one day, `(days, minutes, channels)` many, in the schema's channel order.
 
     Args:
-        source: Path of a `.csv`, `.tsv` (also gzipped), `.parquet` or `.npy` file, a DataFrame, a `datasets` dataset or
-            an array.
+        source: Path of a `.csv`, `.tsv` (also gzipped), `.json`, `.jsonl`, `.xlsx` (extra `[excel]`), `.parquet` or
+            `.npy` file, a DataFrame, a `datasets` dataset or `DatasetDict`, or an array. Text may be in any usual
+            dialect: other delimiters, decimal commas, lines before the header, a delimiter at the end of the rows.
         schema: Schema of the days. Channels without a column are missing; other columns are noted and ignored.
         mapping: Meaning of the columns: a [`TableMapping`], a dict or a YAML file, see
             [`sensorlm_hf.data.readers.table_mapping`]. The arguments below take precedence.
         timezone: Local time zone. Required if the times do not contain one; otherwise times are converted to it or,
             by default, keep the zone or offset of the first.
-        columns: `{column: channel key}` for columns that are not named after their channel.
-        time_column: Column of times: ISO 8601, or seconds since 1970. By default `time`, `timestamp` and similar.
-        subject_column: Column of subject ids; by default `subject_id`, `user_id` and similar, if present.
+        columns: `{column: channel key}` for columns that are not named after their channel. By default case, blanks and
+            a unit in brackets do not matter (`Heart Rate (count/min)`).
+        time_column: Column of times: ISO 8601, `31.12.2024 08:00`, or seconds since 1970. By default `time`,
+            `timestamp` and similar, with the dates of a column `date` if they are only times of day.
+        subject_column: Column of subject ids; by default `subject_id`, `user_id`, `id` and similar, if present.
         subject_id: Subject id if there is no such column; `"unknown"` by default.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at each person's first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
@@ -86,83 +98,114 @@ def read_table(
         ValueError: If the file is damaged or its columns do not fit; the message names column and line.
         TypeError: If `source` has an unsupported type.
     """
-    used = report or ReadReport()
-    asked = with_overrides(
-        load_mapping(mapping), columns, time=time_column, subject=subject_column, timezone=timezone, day_start=day_start
+    options = table_options(
+        schema,
+        with_overrides(
+            load_mapping(mapping),
+            columns,
+            time=time_column,
+            subject=subject_column,
+            timezone=timezone,
+            day_start=day_start,
+        ),
+        subject_id,
+        report,
     )
-    options = _Options(get_schema(schema), asked, subject_id, used)
+    return finish(_days(source, options), options.report, warn=report is None, source="read_table")
+
+
+def table_options(
+    schema: SchemaLike, mapping: TableMapping, subject_id: str | None, report: ReadReport | None
+) -> TableOptions:
+    """Returns the options of [`read_table`] with the schema resolved."""
+    return TableOptions(get_schema(schema), mapping, subject_id, report or ReadReport())
+
+
+def _days(source: Any, options: TableOptions) -> Iterator[SensorDay]:
     if isinstance(source, (str, os.PathLike)):
-        days = _read_file(Path(source), options)
-    elif isinstance(source, np.ndarray):
-        days = _array_days(source, options.schema, subject_id, "the array")
-    elif isinstance(source, pd.DataFrame):
-        days = _frame_days(source, "the table", options)
-    elif hasattr(source, "features") and hasattr(source, "with_format"):
-        days = _dataset_days(source, options)
-    else:
-        raise TypeError(
-            f"`source` must be a path, a DataFrame, a `datasets` dataset or a NumPy array, got {type(source).__name__}."
-        )
-    return finish(days, used, warn=report is None, source="read_table")
+        path = Path(source)
+        return measured_days(load_table(path, path.name, str(path), options), options)
+    if isinstance(source, np.ndarray):
+        return _array_days(source, options.schema, options.subject_id, "the array")
+    if isinstance(source, pd.DataFrame):
+        return measured_days(_measurements(source, "the table", options), options)
+    if hasattr(source, "features") and hasattr(source, "with_format"):
+        return measured_days(_dataset(source, options), options)
+    if is_dataset_dict(source):
+        return itertools.chain.from_iterable([_days(split, options) for split in source.values()])
+    raise TypeError(
+        "`source` must be a path, a DataFrame, a `datasets` dataset or `DatasetDict`, or a NumPy array, got"
+        f" {type(source).__name__}."
+    )
 
 
-def _dataset_days(dataset: Any, options: _Options) -> Iterator[SensorDay]:
-    """Days of a `datasets.Dataset` or `IterableDataset`, without importing the library."""
+def is_dataset_dict(source: Any) -> bool:
+    """Returns whether an object is a `DatasetDict`, without importing `datasets`."""
+    return isinstance(source, Mapping) and bool(source) and all(hasattr(part, "features") for part in source.values())
+
+
+def measured_days(loaded: Iterator[SensorDay] | Measurements, options: TableOptions) -> Iterator[SensorDay]:
+    """Returns the days of a table: those of its measurements, or those that it contains."""
+    if not isinstance(loaded, Measurements):
+        return loaded
+    days = TableDays(options.schema, options.mapping.day_start, options.report)
+    days.add(loaded)
+    return days.days()
+
+
+def _dataset(dataset: Any, options: TableOptions) -> Iterator[SensorDay] | Measurements:
+    """Reads a `datasets.Dataset` or `IterableDataset`, without importing the library."""
     if "values" in (dataset.column_names or []):
         if hasattr(dataset, "num_rows"):  # streams do not have it and return rows unchanged
             dataset = dataset.with_format("numpy", columns=["values"], output_all_columns=True)
         return _row_days(dataset, options.schema, "the dataset")
     frame = dataset.to_pandas() if hasattr(dataset, "to_pandas") else pd.DataFrame(list(dataset))
-    return _frame_days(frame, "the dataset", options)
+    return _measurements(frame, "the dataset", options)
 
 
-def _read_file(path: Path, options: _Options) -> Iterator[SensorDay]:
+def load_table(path: Path, name: str, label: str, options: TableOptions) -> Iterator[SensorDay] | Measurements:
+    """Reads a table file.
+
+    Args:
+        path: The file.
+        name: Its name in the report.
+        label: Its label in messages.
+        options: How to read it.
+
+    Returns:
+        Its measurements, or its days if it is a table of finished days or an array.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is damaged or its columns do not fit; the message names column and line.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file at {path}.")
-    name = path.name.lower()
-    if not name.endswith(TABLE_SUFFIXES):
-        raise ValueError(f"{path}: a table must be one of {', '.join(TABLE_SUFFIXES)}.")
-    options.report.files_read.append(path.name)
-    if name.endswith(".npy"):
+    lowered = path.name.lower()
+    if not lowered.endswith(TABLE_SUFFIXES):
+        raise ValueError(f"{label}: a table must be one of {', '.join(TABLE_SUFFIXES)}.")
+    options.report.files_read.append(name)
+    if lowered.endswith(".npy"):
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path}: not a readable .npy array of numbers: {error}") from None
-        return _array_days(array, options.schema, options.subject_id, str(path))
-    if name.endswith(".parquet"):
+            raise ValueError(f"{label}: not a readable .npy array of numbers: {error}") from None
+        return _array_days(array, options.schema, options.subject_id, label)
+    if lowered.endswith(".parquet"):
         try:
             parquet = pq.ParquetFile(path)
         except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: not a readable Parquet file: {error}") from None
+            raise ValueError(f"{label}: not a readable Parquet file: {error}") from None
         if "values" in parquet.schema_arrow.names:
-            return _row_days(_parquet_rows(parquet), options.schema, str(path))
-        frame = parquet.read().to_pandas()
+            return _row_days(_parquet_rows(parquet), options.schema, label)
+        return _measurements(parquet.read().to_pandas(), label, options)
+    if lowered.endswith(JSON_SUFFIXES):
+        return _measurements(read_json_table(path.read_bytes(), label), label, options)
+    if lowered.endswith(EXCEL_SUFFIXES):
+        frame, first_line = read_excel_table(path, label, options.report)
     else:
-        try:
-            frame = pd.read_csv(path, sep="\t" if ".tsv" in name else ",")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}{_line_of_byte(path)}: not UTF-8 text ({error.reason}); save it as UTF-8."
-            ) from None
-        except pd.errors.EmptyDataError:
-            raise ValueError(f"{path} is empty; export it again, or remove it from the folder.") from None
-        except (pd.errors.ParserError, EOFError, OSError) as error:
-            raise ValueError(f"{path}: not valid CSV in UTF-8: {error}") from None
-        return _frame_days(frame, str(path), options, first_line=2)
-    return _frame_days(frame, str(path), options)
-
-
-def _line_of_byte(path: Path) -> str:
-    """Returns the line of the first byte that is not UTF-8, as `", line N"`; empty for compressed files."""
-    if path.suffix == ".gz":
-        return ""
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return f", line {number}"
-    return ""
+        frame, first_line = read_table_text(path, label, options.report, options.mapping.subject)
+    return _measurements(frame, label, options, first_line)
 
 
 def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None, label: str) -> Iterator[SensorDay]:
@@ -225,16 +268,16 @@ def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: st
             yield day
 
 
-def _frame_days(
-    frame: pd.DataFrame, label: str, options: _Options, first_line: int | None = None
-) -> Iterator[SensorDay]:
+def _measurements(
+    frame: pd.DataFrame, label: str, options: TableOptions, first_line: int | None = None
+) -> Iterator[SensorDay] | Measurements:
     if "values" in frame.columns and "values" not in options.schema:
         rows = ({str(k): v for k, v in row.items()} for row in _records(frame))
         return _row_days(rows, options.schema, label)
     options.mapping.check(options.schema, label)
     return TableFrame(
         frame, label, options.schema, options.mapping, options.subject_id, options.report, first_line
-    ).days()
+    ).measurements()
 
 
 def _records(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:

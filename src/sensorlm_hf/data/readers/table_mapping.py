@@ -1,7 +1,8 @@
 """Column mappings for tables, in Python or YAML.
 
 ```yaml
-time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of strings
+time: {column: recorded_at, unit: ms}       # or just a name; `unit` of numbers, or a strptime `format` of strings;
+                                            # `start: "2024-03-01T08:00"` if numbers count from a recording's start
 subject: participant                        # column of people
 timezone: Europe/Rome                       # local zone, or an itinerary
 day_start: "18:00"
@@ -31,6 +32,9 @@ from ...schema import SensorSchema
 
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
 """Units of numbers in a time column, in seconds since 1970."""
+
+EXCEL = "excel"
+"""Unit of a time column of Excel's serial numbers: local days since 1899-12-30."""
 
 AGGREGATES = ("mean", "sum")
 """How the samples of a minute are aggregated."""
@@ -70,8 +74,9 @@ class TableMapping:
     Attributes:
         columns: `{column: content}`; in long tables `{value of the variable column: content}`.
         time: Column of times.
-        time_unit: Unit of numeric times, one of [`TIME_UNITS`].
+        time_unit: Unit of numeric times, one of [`TIME_UNITS`] or `"excel"`.
         time_format: `strptime` format of times that are strings; ISO 8601 by default.
+        time_start: Time from which numeric times count, if not from 1970; local unless it has an offset.
         subject: Column of people.
         timezone: Local zone.
         day_start: Local time at which windows start.
@@ -85,6 +90,7 @@ class TableMapping:
     time: str | None = None
     time_unit: str = "s"
     time_format: str | None = None
+    time_start: str | None = None
     subject: str | None = None
     timezone: str | tzinfo | None = None
     day_start: str | None = None
@@ -94,11 +100,13 @@ class TableMapping:
     unit: str | None = None
 
     def __post_init__(self) -> None:
-        if self.time_unit not in TIME_UNITS:
-            raise ValueError(f"The time's `unit` must be one of {', '.join(TIME_UNITS)}, got {self.time_unit!r}.")
+        if self.time_unit not in (*TIME_UNITS, EXCEL):
+            raise ValueError(
+                f"The time's `unit` must be one of {', '.join((*TIME_UNITS, EXCEL))}, got {self.time_unit!r}."
+            )
         if self.layout not in LAYOUTS:
             raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {self.layout!r}.")
-        for name in ("time", "time_format", "subject", "day_start", "variable", "value", "unit"):
+        for name in ("time", "time_format", "time_start", "subject", "day_start", "variable", "value", "unit"):
             given = getattr(self, name)
             if given is not None and not isinstance(given, str):
                 raise ValueError(
@@ -158,10 +166,12 @@ def _from_dict(data: Mapping[str, Any]) -> TableMapping:
     values = dict(data)
     time = values.get("time")
     if isinstance(time, Mapping):
-        unknown = set(time) - {"column", "unit", "format"}
+        unknown = set(time) - {"column", "unit", "format", "start"}
         if unknown:
-            raise ValueError(f"Unknown fields {sorted(unknown)} of `time`; allowed are column, unit, format.")
+            raise ValueError(f"Unknown fields {sorted(unknown)} of `time`; allowed are column, unit, format, start.")
         values["time"] = time.get("column")
+        start: Any = time.get("start")  # YAML reads an unquoted time as one
+        values["time_start"] = start.isoformat() if hasattr(start, "isoformat") else start
         values["time_unit"], values["time_format"] = time.get("unit", "s"), time.get("format")
     allowed = [f.name for f in fields(TableMapping)]
     unknown = set(values) - set(allowed)

@@ -1,0 +1,63 @@
+"""Tables in a folder or zip."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sensorlm_hf.data.readers import ReadReport, detect_source, read_any
+from sensorlm_hf.data.readers.recordings import Recording
+
+HR = "subject_id,time,HR\np1,2024-03-01T08:00Z,60\n"
+STEPS = "subject_id,time,steps\np1,2024-03-01T08:00Z,30\n"
+
+
+def folder(tmp_path: Path, **tables: str) -> Path:
+    root = tmp_path / "tables"
+    root.mkdir()
+    for name, text in tables.items():
+        (root / f"{name}.csv").write_text(text)
+    return root
+
+
+def test_one_file_per_channel_is_one_day(tmp_path: Path) -> None:
+    root = folder(tmp_path, hr=HR, steps=STEPS)
+    (root / "._hr.csv").write_bytes(b"\x00\x05\x16\x07\xff")
+    (day,) = read_any(root)
+    assert (day.channel("HR")[480], day.channel("steps")[480]) == (60.0, 30.0)
+    recording = Recording(str(root), "table")
+    assert recording.parts() == [str(root)]
+    assert list(recording.read(recording.parts()[0], ReadReport())) == [day]
+
+
+def test_the_same_minute_in_two_files(tmp_path: Path) -> None:
+    both = "subject_id,time,HR,steps\np1,2024-03-01T08:00Z,{},30\n"
+    report = ReadReport()
+    (day,) = read_any(folder(tmp_path, all=both.format(60), steps=STEPS), report=report)
+    assert day.channel("steps")[480] == 30.0
+    assert report.count("minute-in-two-tables") == 1
+    (tmp_path / "tables" / "hr.csv").write_text(HR.replace(",60", ",90"))
+    with pytest.raises(ValueError, match=r"HR of 'p1' at 2024-03-01T08:00\+00:00 differs .*folder-of-people"):
+        list(read_any(tmp_path / "tables"))
+
+
+def test_a_mapping_is_for_the_tables_with_its_columns(tmp_path: Path) -> None:
+    root = folder(tmp_path, pulse="Id,when,p\n1,2024-03-01T08:00Z,60\n2,2024-03-01T08:00Z,90\n", steps=STEPS)
+    report = ReadReport()
+    days = list(read_any(root, mapping={"time": "when", "columns": {"p": "HR"}}, report=report))
+    assert {day.subject_id: float(day.channel("HR")[480]) for day in days} == {"1": 60.0, "2": 90.0}
+    assert (report.count("table-without-mapping"), list(report.files_unused)) == (1, ["steps.csv"])
+    with pytest.raises(ValueError, match="No table has the mapping's columns"):
+        list(read_any(root, mapping={"time": "clock"}))
+
+
+def test_tables_in_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "one.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("study/hr.csv", HR)
+        packed.writestr("__MACOSX/study/._hr.csv", b"\x00\x05\x16\x07\xff")
+    assert detect_source(path) == "table"
+    (day,) = read_any(path)
+    assert day.channel("HR")[480] == 60.0
