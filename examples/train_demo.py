@@ -151,7 +151,10 @@ STAGES = (
 
 ENGLISH = "4-english"
 ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
-ENGLISH_DAYS, ENGLISH_CAPTION_DAYS = 2000, 150
+ENGLISH_DAYS = 2000
+ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 150}
+"""Captions from which the gate learns their language; summaries are closest to other English."""
+
 ENGLISH_SEED = 11
 """Added to the seed: the subjects differ from those that the sensor tower was trained on."""
 
@@ -370,8 +373,8 @@ def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> No
         texts=vocabulary_texts(options.seed),
     )
     captions = list(all_prompts())
-    for key in (NAMES, WRITTEN, FULL, NUMBERS, TRENDS):
-        captions += CaptionBuilder(days[0].schema, key=key, seed=0).batch(days[:ENGLISH_CAPTION_DAYS])
+    for key, count in ENGLISH_CAPTIONS.items():
+        captions += CaptionBuilder(days[0].schema, key=key, seed=0).batch(days[:count])
     begun = time.perf_counter()
     alignment = align_sentence_encoder(
         model,

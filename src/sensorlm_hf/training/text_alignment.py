@@ -292,7 +292,7 @@ def _fit_gate(
     texts += [unrelated_text(rng) for _ in range(500)]
     states = torch.cat([_meanings(encoder, processor, some) for some in (list(captions), texts)]).double().numpy()
     is_caption = np.arange(len(states)) < len(captions)
-    fitted = LogisticRegression(C=100.0, max_iter=5000, class_weight="balanced").fit(states, is_caption)
+    fitted = LogisticRegression(C=10.0, max_iter=5000, class_weight="balanced").fit(states, is_caption)
     encoder.gate.weight.copy_(torch.from_numpy(fitted.coef_))
     encoder.gate.bias.copy_(torch.from_numpy(fitted.intercept_))
 
