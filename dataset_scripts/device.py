@@ -3,7 +3,7 @@
 The first argument is the kind: garmin, oura, polar, whoop, samsung, google-fit, health-connect, health-auto-export,
 withings, fitabase, actigraph or workouts.
 
-python dataset_scripts/device.py garmin MyGarminExport my-days --timezone Europe/Rome
+python dataset_scripts/device.py garmin MyGarminExport my-days
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class OptionalLabels:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Returns the bound method, or the function of the class."""
-        return self.of_class if instance is None else types.MethodType(self.method, instance)
+        return self.of_class if instance is None else self.method.__get__(instance, owner)  # dynamo traces it
 
 
 __all__ = ["OptionalLabels"]
