@@ -152,3 +152,25 @@ def test_whitened_embeddings_of_days_have_equal_variances():
     whitened = sensor @ _Head(head, torch.randn(9, 3, generator=generator), sensor).whitening
     spread = whitened.square().mean(dim=0)
     assert spread.max() / spread.min() < 1.6
+
+
+def test_folder_of_the_encoder_is_not_saved(assisted, encoder, tmp_path):
+    save_model(*assisted, tmp_path / "saved")
+    assert str(encoder) not in (tmp_path / "saved" / "config.json").read_text()
+
+
+def test_encoder_is_trained_at_the_rates_that_are_documented(assisted, simulated, monkeypatch):
+    used = []
+    optimizer = torch.optim.AdamW
+
+    def record(groups, **options):
+        used.append(optimizer(groups, **options))
+        return used[-1]
+
+    monkeypatch.setattr(torch.optim, "AdamW", record)
+    options = {"learning_rate": 0.01, "language_model_learning_rate": 0.001}
+    align_sentence_encoder(
+        copy.deepcopy(assisted[0]), assisted[1], simulated, ["running"] * 4, **SHORT, **options, steps=1
+    )
+    peaks = [[group["initial_lr"] for group in made.param_groups] for made in used]
+    assert [peak[:-1] for peak in peaks] == [[0.01], [0.01, 0.001]]  # the last is that of scale and bias

@@ -26,10 +26,6 @@ MAX_NGRAM = 4
 LENGTH_SPREAD = 6.0
 """Standard deviation of the CIDEr length penalty, in words."""
 
-with requires_extra("eval", "Scoring captions"):
-    import sacrebleu
-    from rouge_score import rouge_scorer
-
 
 def caption_scores(
     predictions: Sequence[str],

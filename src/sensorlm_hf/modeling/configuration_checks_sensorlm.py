@@ -97,6 +97,7 @@ def _language_model_config(given: Any) -> Any:
             " that of a text model."
         )
     config.dtype = None  # that of the model applies
+    config.name_or_path = ""  # possibly a folder of this machine: it is not saved with the model
     return config
 
 

@@ -8,7 +8,7 @@ is fitted to leave texts in the language of captions to the causal layers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..activities import ACTIVITIES
 from ..data.collator import UNRELATED_SHARE, log_is_complete
 from ..data.device_profiles import PROFILES, apply_profile
 from ..days import SensorDay
-from ..embedding import encode_sensor
+from ..embedding import encode_sensor, encode_text
 from ..modeling import SensorLMForConditionalGeneration, statement_sigmoid_loss, statement_softmax_loss
 from ..processing import SensorLMProcessor
 from ..processing.captions.claims import all_claims
@@ -148,8 +148,7 @@ def align_sentence_encoder(
         head_steps: Number of optimizer steps of the head alone.
         head_statements: Number of statements on which the head is trained alone.
         statements: Statements per step of encoder and head.
-        learning_rate: Peak learning rate of the head, reached after 5 % of the steps, then decayed linearly to 0. With
-            the encoder, a tenth of it.
+        learning_rate: Peak learning rate of the head, reached after 5 % of the steps, then decayed linearly to 0.
         language_model_learning_rate: That of the encoder.
         seed: Seed of the statements.
         progress: Whether to show progress bars; by default only in a terminal.
@@ -174,6 +173,7 @@ def align_sentence_encoder(
     views = _Views(model, processor, days, rng, shown)
     bank = StatementBank("train")
     base = model.sensorlm
+    scalars = [base.statement_logit_scale, base.statement_logit_bias]
     with torch.no_grad():
         base.statement_logit_scale.fill_(np.log(_SCALE))
 
@@ -188,17 +188,22 @@ def align_sentence_encoder(
         columns = torch.from_numpy(rng.integers(len(texts), size=_AT_ONCE))
         return views.embeds[rows], head(states[columns]), table[rows][:, columns]
 
-    groups = [{"params": [*head.input.parameters(), *head.output.parameters()], "lr": learning_rate}]
-    head_loss = _train(base, groups, of_fixed_states, head_steps, learning_rate, shown, "head")
+    of_head = [*head.input.parameters(), *head.output.parameters()]
+    # Adam moves a parameter by its learning rate at most; scale and bias are single numbers.
+    groups = [_group(of_head, learning_rate), _group(scalars, 5 * learning_rate)]
+    head_loss = _train(base, groups, of_fixed_states, head_steps, shown, "head")
 
     def of_encoder() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rows = rng.choice(len(views.facts), size=min(_AT_ONCE, len(views.facts)), replace=False)
         texts, known = _statements(views, bank, statements, rng, rows)
         return views.embeds[rows], head(_meanings(encoder, processor, texts)), torch.from_numpy(known)
 
-    groups[0]["lr"] = learning_rate / 10
-    groups.append({"params": encoder.language_model.parameters(), "lr": language_model_learning_rate})
-    final_loss = _train(base, groups, of_encoder, steps, learning_rate / 10, shown, "sentence encoder")
+    groups = [
+        _group(of_head, learning_rate),
+        _group(encoder.language_model.parameters(), language_model_learning_rate),
+        _group(scalars, learning_rate / 2),
+    ]
+    final_loss = _train(base, groups, of_encoder, steps, shown, "sentence encoder")
 
     head.write(_states(encoder, processor, texts[:2000], False))
     rng = np.random.default_rng((seed, 1))  # the last two steps do not depend on the number of statements before
@@ -229,19 +234,20 @@ def _statements(
     return texts, np.pad(known, ((0, 0), (0, others)))
 
 
+def _group(parameters: Iterable[nn.Parameter], learning_rate: float) -> dict[str, Any]:
+    return {"params": list(parameters), "lr": learning_rate}
+
+
 def _train(
     base: Any,
     groups: list[dict[str, Any]],
     batch: Callable[[], tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     steps: int,
-    learning_rate: float,
     shown: bool,
     what: str,
 ) -> float:
     """Minimizes the loss of statements; returns its average over the last 10 % of the steps."""
-    # Adam moves a parameter by its learning rate at most; scale and bias are single numbers.
-    scalars = {"params": [base.statement_logit_scale, base.statement_logit_bias], "lr": 5 * learning_rate}
-    optimizer = torch.optim.AdamW([*groups, scalars], betas=(0.9, 0.98), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     warmup = max(1, round(0.05 * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
@@ -310,11 +316,7 @@ def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generat
     ]
     texts += [statement.text for statement in named]
     known = np.concatenate([known, views.truth(named, rows)], axis=1)
-    embeds = []
-    for start in range(0, len(texts), 64):
-        inputs = processor(text=texts[start : start + 64])
-        embeds.append(nn.functional.normalize(model.sensorlm.get_text_features(**inputs).pooler_output, dim=-1))
-    similarity = (views.embeds[rows] @ torch.cat(embeds).T).double().numpy()
+    similarity = views.embeds[rows].numpy() @ encode_text(model, processor, texts).T
     decided = known >= 0
     chosen = rng.permutation(int(decided.sum()))[:200_000]
     x, y = similarity[decided][chosen][:, None], known[decided][chosen]

@@ -16,7 +16,9 @@ TAR_SUFFIXES = (".tgz", ".tar.gz", ".tar")
 ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
 """Suffixes of archives."""
 
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
+"""What reading a damaged, encrypted or missing file of an archive raises."""
+
 _SPOOL_BYTES = 1 << 24
 
 
@@ -52,7 +54,7 @@ class ZipArchive:
         """
         try:
             return self._zip.open(name)
-        except _ZIP_ERRORS as error:
+        except READ_ERRORS as error:
             raise ValueError(f"{self.label}:{name} cannot be read from the zip: {error}") from None
 
     def read(self, name: str) -> bytes:
@@ -63,7 +65,7 @@ class ZipArchive:
         """
         try:
             return self._zip.read(name)
-        except _ZIP_ERRORS as error:
+        except READ_ERRORS as error:
             raise ValueError(f"{self.label}:{name} cannot be read from the zip: {error}") from None
 
     def inner(self, name: str) -> ZipArchive:
@@ -72,7 +74,7 @@ class ZipArchive:
         with self.open(name) as stream:
             try:
                 shutil.copyfileobj(stream, held)
-            except _ZIP_ERRORS as error:
+            except READ_ERRORS as error:
                 raise ValueError(f"{self.label}:{name} cannot be read from the zip: {error}") from None
         held.seek(0)
         return ZipArchive(held, f"{self.label}:{name}")

@@ -133,9 +133,9 @@ def read_device(
         batch = Batch(zone, used)
         who = subject_id
         with ExportFiles(path) as files:
-            for name, problem in files.bad:
+            for name, problem in files.unreadable.items():
                 _take_problem(ValueError(problem), used, skip_bad)
-                used.files_unused[name] = "not a readable zip"
+                used.files_unused[name] = "not a readable archive"
             for file in files.files:
                 kind = export.find(file)
                 if kind is None:

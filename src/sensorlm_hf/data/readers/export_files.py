@@ -1,24 +1,21 @@
-"""The files of a device's export: a folder, a zip, zips inside it, or a single file."""
+"""The files of a device's export: a folder, an archive or a single file."""
 
 from __future__ import annotations
 
 import csv
-import io
-import json
 import os
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
+from .archives import ARCHIVE_SUFFIXES, READ_ERRORS
+from .sources import Source, decode_text, load_json
+
 HEAD_BYTES = 4096
 """Bytes at the start of a file by which its type is recognised."""
-
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError)
 
 
 @dataclass(frozen=True)
@@ -27,18 +24,26 @@ class ExportFile:
 
     Attributes:
         name: Path inside the export, with forward slashes.
-        label: How messages call the file.
-        read: Returns the bytes, at most the given number of them (-1: all).
+        source: The folder or archive that contains it; `None` for a single file.
+        path: Path of a single file.
     """
 
     name: str
-    label: str
-    read: Callable[[int], bytes]
+    source: Source | None
+    path: Path
 
     @property
     def base(self) -> str:
         """Name without its folders."""
         return self.name.rsplit("/", 1)[-1]
+
+    @property
+    def label(self) -> str:
+        """How messages call the file."""
+        return str(self.path) if self.source is None else self.source.label(self.name)
+
+    def _open(self) -> IO[bytes]:
+        return self.path.open("rb") if self.source is None else self.source.open(self.name)
 
     def data(self) -> bytes:
         """Returns the file's bytes.
@@ -47,15 +52,16 @@ class ExportFile:
             ValueError: If the file cannot be read.
         """
         try:
-            return self.read(-1)
-        except _ZIP_ERRORS as error:
+            return self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
+        except OSError as error:
             raise ValueError(f"{self.label} cannot be read: {error}") from None
 
     def head(self) -> bytes:
         """Returns the first [`HEAD_BYTES`] bytes; none if the file cannot be read."""
         try:
-            return self.read(HEAD_BYTES)
-        except _ZIP_ERRORS:
+            with self._open() as stream:
+                return stream.read(HEAD_BYTES)
+        except (ValueError, *READ_ERRORS):
             return b""
 
     def text(self) -> str:
@@ -64,17 +70,7 @@ class ExportFile:
         Raises:
             ValueError: If the file cannot be read, is empty or is not UTF-8.
         """
-        data = self.data()
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise ValueError(
-                f"{self.label}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8."
-            ) from None
-        if not text.strip():
-            raise ValueError(f"{self.label} is empty; export it again, or remove it from the folder.")
-        return text
+        return decode_text(self.data(), self.label)
 
     def json(self) -> Any:
         """Returns the file's JSON value.
@@ -82,12 +78,7 @@ class ExportFile:
         Raises:
             ValueError: If the file cannot be read or is not JSON; the message gives the line.
         """
-        text = self.text()
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
-            raise ValueError(f"{self.label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
+        return load_json(self.text(), self.label)
 
     def csv(self, columns: Sequence[str] = (), skip: int = 0) -> pd.DataFrame:
         """Returns the file's table as text cells, empty where missing.
@@ -137,90 +128,31 @@ def objects(value: Any, label: str, what: str) -> list[dict[str, Any]]:
 
 
 class ExportFiles:
-    """The files of a folder, a zip or a single file; zips inside it are opened as well, one level deep.
-
-    Files that macOS adds to zips (`__MACOSX`, `._*`) are skipped. Use it as a context manager.
+    """The files of a folder, an archive or a single file. Use it as a context manager.
 
     Args:
-        path: Folder, zip or file.
+        path: Folder, archive or file.
 
     Attributes:
         files: The files, sorted by name.
-        bad: Names of damaged zips inside, with a message.
+        unreadable: `{archive inside: why it cannot be read}`.
 
     Raises:
         FileNotFoundError: If the path does not exist.
-        ValueError: If it is a damaged zip.
+        ValueError: If it is a damaged archive.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
-        self._zips: list[zipfile.ZipFile] = []
-        self.bad: list[tuple[str, str]] = []
-        if self.path.is_dir():
-            paths = sorted(Path(folder) / name for folder, _, names in os.walk(self.path) for name in names)
-            self.files = [
-                entry
-                for path in paths
-                if not _is_clutter(name := path.relative_to(self.path).as_posix())
-                for entry in self._with_members(_on_disk(path, name), path)
-            ]
-        elif not self.path.is_file():
-            raise FileNotFoundError(f"There is no folder or file at {self.path}.")
-        elif self.path.suffix.lower() == ".zip":
-            try:
-                self.files = [
-                    inner
-                    for entry in self._members(self.path, "", str(self.path))
-                    for inner in self._with_members(entry)
-                ]
-            except _ZIP_ERRORS as error:
-                raise ValueError(
-                    f"{self.path} is not a readable zip ({error}). It may be truncated: download it again."
-                ) from None
-        else:
-            self.files = [_on_disk(self.path, self.path.name)]
+        path = Path(path)
+        single = path.is_file() and not path.name.lower().endswith(ARCHIVE_SUFFIXES)
+        self._source = None if single else Source(path)
+        self.unreadable = {} if self._source is None else self._source.unreadable
+        names = [path.name] if self._source is None else self._source.plain_names()
+        self.files = [ExportFile(name, self._source, path) for name in names]
 
     def __enter__(self) -> ExportFiles:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        for packed in self._zips:
-            packed.close()
-
-    def _with_members(self, entry: ExportFile, path: Path | None = None) -> list[ExportFile]:
-        """Returns the members of a zip, which is read from `path` if it is on disk, or a list of the file itself."""
-        if not entry.name.lower().endswith(".zip"):
-            return [entry]
-        try:
-            return self._members(path or io.BytesIO(entry.read(-1)), f"{entry.name}/", entry.label)
-        except _ZIP_ERRORS as error:
-            self.bad.append((entry.name, f"{entry.label} is not a readable zip: {error}"))
-            return []
-
-    def _members(self, source: Any, prefix: str, label: str) -> list[ExportFile]:
-        packed = zipfile.ZipFile(source)
-        self._zips.append(packed)
-
-        def member(name: str) -> ExportFile:
-            def read(size: int) -> bytes:
-                with packed.open(name) as stream:
-                    return stream.read(size)
-
-            return ExportFile(f"{prefix}{name}", f"{label}:{name}", read)
-
-        names = sorted(info.filename for info in packed.infolist() if not info.is_dir())
-        return [member(name) for name in names if not _is_clutter(name)]
-
-
-def _on_disk(path: Path, name: str) -> ExportFile:
-    def read(size: int) -> bytes:
-        with path.open("rb") as stream:
-            return stream.read(size)
-
-    return ExportFile(name, str(path), read)
-
-
-def _is_clutter(name: str) -> bool:
-    base = name.rsplit("/", 1)[-1]
-    return name.startswith("__MACOSX/") or "/__MACOSX/" in name or base.startswith("._") or base == ".DS_Store"
+    def __exit__(self, *error: Any) -> None:
+        if self._source is not None:
+            self._source.__exit__(*error)

@@ -92,6 +92,11 @@ class Source:
         for archive in (*self._inner.values(), *([self._archive] if self._archive is not None else [])):
             archive.close()
 
+    def plain_names(self) -> list[str]:
+        """Returns the names of the files without the archives among them."""
+        archives = {*self._inner, *self.unreadable}
+        return [name for name in self.names if name not in archives]
+
     def check_one_export(self, names: Iterable[str], what: str) -> None:
         """Checks that files are from one export: from no archive, from one, or from the numbered parts of one.
 
@@ -144,17 +149,36 @@ class Source:
         Raises:
             ValueError: If the file is damaged, empty or not UTF-8.
         """
-        data = self.read_bytes(name)
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise ValueError(
-                f"{self.label(name)}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8."
-            ) from None
-        if not text.strip():
-            raise ValueError(f"{self.label(name)} is empty; export it again, or remove it from the folder.")
-        return text
+        return decode_text(self.read_bytes(name), self.label(name))
+
+
+def decode_text(data: bytes, label: str) -> str:
+    """Returns the text of a file's bytes; UTF-8, with or without byte order mark.
+
+    Raises:
+        ValueError: If it is empty or not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(f"{label}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8.") from None
+    if not text.strip():
+        raise ValueError(f"{label} is empty; export it again, or remove it from the folder.")
+    return text
+
+
+def load_json(text: str, label: str) -> Any:
+    """Parses JSON.
+
+    Raises:
+        ValueError: If it is not JSON; the message names the line.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
+        raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
 
 
 def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
@@ -167,11 +191,7 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: If it is not JSON (the message names the line) or not a list of objects (it names the entry).
     """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
-        raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
+    data = load_json(text, label)
     if not isinstance(data, list):
         raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.")
     for position, entry in enumerate(data):
