@@ -90,3 +90,18 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "p1.agd").write_bytes(b"SQLite format 3\x00")
     with pytest.raises(ValueError, match=r"p1\.agd is not a readable \.agd database"):
         list(read_actigraph(tmp_path, BERLIN))
+
+
+def test_epochs_are_elapsed_time_where_clocks_change(tmp_path: Path) -> None:
+    """In Berlin 2:00 is 3:00 on 31 March 2024; epochs without dates follow each other without a gap."""
+    rows = ["1,1"] * (60 * 22)
+    (day,) = read_actigraph(
+        table(tmp_path / "p1.csv", "Axis1,Steps", *rows, day="30.03.2024"), BERLIN, day_start="08:00"
+    )
+    assert day.channel("steps")[: 60 * 22].tolist() == [1] * (60 * 22)
+
+
+def test_bad_cells_are_named_by_their_line_in_the_file(tmp_path: Path) -> None:
+    path = table(tmp_path / "p1.csv", "Date,Time,Steps", "01.03.2024,08:00:00,12", "01.03.2024,08:01:00,x")
+    with pytest.raises(ValueError, match="line 13: Steps must be a number, got 'x'"):
+        list(read_actigraph(path, BERLIN))

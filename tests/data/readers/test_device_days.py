@@ -11,6 +11,7 @@ from sensorlm_hf import Event, get_schema
 from sensorlm_hf.data.readers import ReadReport
 from sensorlm_hf.data.readers.device_days import Batch, DeviceDays, spread
 from sensorlm_hf.data.readers.device_times import duration_seconds, offset_seconds, seconds_of
+from sensorlm_hf.data.readers.logs import activity_label
 
 ZONE = ZoneInfo("Europe/Berlin")
 EIGHT = 1709276400.0  # 2024-03-01 08:00 in Berlin
@@ -101,3 +102,8 @@ def test_times_that_are_none() -> None:
     assert offset_seconds("UTC-03:30") == -12600
     with pytest.raises(ValueError, match="must be a duration"):
         duration_seconds("P", "here", "d")
+
+
+def test_names_with_underscores_are_the_names_with_blanks() -> None:
+    assert activity_label("TABLE_TENNIS") == activity_label("Table tennis") == "table tennis"
+    assert activity_label("outdoor_cycling") == activity_label("outdoor cycling")

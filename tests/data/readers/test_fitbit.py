@@ -435,6 +435,21 @@ def test_damaged_logs_raise_or_are_skipped_entirely(tmp_path: Path) -> None:
         assert report.count("bad-file") == 1
 
 
+def test_a_damaged_member_of_a_zip_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as packed:  # stored, so that the damage is in the data
+        packed.writestr("heart_rate-2024-03-01.json", json.dumps(minutes_of_heart(utc(2024, 3, 1, 8), 3)))
+        packed.writestr("steps-2024-03-01.json", json.dumps([steps(utc(2024, 3, 1, 8), 12)]))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"12"', b'"13"', 1) if b'"12"' in data else data.replace(b"12}", b"13}", 1))
+    with pytest.raises(ValueError, match=r"steps-2024-03-01\.json cannot be read from the zip"):
+        list(read_fitbit(path, BERLIN))
+    report = ReadReport()
+    (day,) = read_fitbit(path, BERLIN, report=report, skip_bad=True)
+    assert report.count("bad-file") == 1
+    assert day.channel("HR")[540] == 60
+
+
 def test_truncated_zip_and_non_fitbit_folders_raise(tmp_path: Path) -> None:
     archive = tmp_path / "half.zip"
     with zipfile.ZipFile(archive, "w") as packed:

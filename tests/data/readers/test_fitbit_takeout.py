@@ -194,6 +194,7 @@ def test_google_health_tables(tmp_path: Path) -> None:
     stages = (
         "sleep_id,sleep_stage_id,sleep_stage_type,sleep_stage_start,sleep_stage_end\n"
         "501,1,LIGHT,2024-04-30T21:00:00Z,2024-05-01T01:00:00Z\n501,2,DEEP,2024-05-01T01:00:00Z,2024-05-01T04:00:00Z\n"
+        "501,3,AWAKE,2024-05-01T04:00:00Z,2024-05-01T04:00:30Z\n"
     )
     files = {
         f"{GOOGLE}/heart_rate_2024-05-01.csv": rates("2024-05-01T10:00:04Z,60.0"),
@@ -212,7 +213,7 @@ def test_google_health_tables(tmp_path: Path) -> None:
         ),
         f"{fitness}/UserSleepStages_2024-05-01.csv": stages,
         f"{fitness}/UserExercises_2024-05-01.csv": (
-            "exercise_start,exercise_end,activity_name\n2024-05-01T15:00:00Z,2024-05-01T15:40:00Z,Run\n"
+            "exercise_start,exercise_end,activity_name\n2024-05-01T15:00:20Z,2024-05-01T15:39:40Z,Run\n"
         ),
     }
     report = ReadReport()
@@ -224,6 +225,7 @@ def test_google_health_tables(tmp_path: Path) -> None:
     assert day.labels["resting_heart_rate"] == 58.4
     assert day.channel("wrist_temperatures")[720] == np.float32(33.4)
     assert (day.channel("sleep_stage_light")[100], day.channel("sleep_stage_deep")[200]) == (1.0, 1.0)
+    assert day.channel("sleep_stage_awake")[360] == 0.5
     assert sorted(report.files_unused.values()) == ["it contains no data"] * 2
 
 

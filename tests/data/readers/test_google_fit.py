@@ -114,3 +114,13 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     stream(tmp_path, "bpm", {**point("heart_rate.bpm", nanos(7), 0), "fitValue": []})
     with pytest.raises(ValueError, match="`fitValue` must be a list of one value"):
         list(read_google_fit(tmp_path, BERLIN))
+
+
+def test_a_stream_in_several_files_is_one_stream(tmp_path: Path) -> None:
+    name = "merge_step_deltas"
+    stream(tmp_path, name, point("step_count.delta", nanos(7, 1), nanos(7, 2), intVal=60))
+    place = tmp_path / "Takeout" / "Fit" / "All Data"
+    (place / f"derived_{name}.json").rename(place / f"derived_{name}(1).json")
+    stream(tmp_path, name, point("step_count.delta", nanos(7, 3), nanos(7, 4), intVal=50))
+    (day,) = read_google_fit(tmp_path, BERLIN)
+    assert day.channel("steps")[[481, 483]].tolist() == [60, 50]

@@ -94,15 +94,18 @@ def test_tables_are_local(tmp_path: Path) -> None:
     assert detect_source(path, mapped=True) == "table"
 
 
-def test_hours_and_days_have_no_minutes(tmp_path: Path) -> None:
-    hours = [at(f"{hour:02}:00:00", Avg=60, qty=1000) for hour in range(3)]
-    path = write(tmp_path / "a.json", metric("heart_rate", "bpm", *hours), metric("step_count", "count", *hours))
+@pytest.mark.parametrize(("zone", "offset"), [(BERLIN, "+0100"), ("Asia/Kolkata", "+0530")])
+def test_hours_and_days_have_no_minutes(tmp_path: Path, zone: str, offset: str) -> None:
+    hours = [
+        {**at(f"{hour:02}:00:00", Avg=60, qty=1000), "date": f"2024-03-01 {hour:02}:00:00 {offset}"}
+        for hour in range(3)
+    ]
+    write(tmp_path / "a.json", metric("heart_rate", "bpm", *hours), metric("step_count", "count", *hours))
     table = tmp_path / "b.csv"
     table.write_text(TABLE.replace("08:01:00", "09:00:00").replace("8:02:00 AM", "10:00:00"), encoding="utf-8")
     report = ReadReport()
-    assert list(read_health_auto_export(tmp_path, BERLIN, report=report)) == []
+    assert list(read_health_auto_export(tmp_path, zone, report=report)) == []
     assert report.count("not-minutes") == 3 + 3 + 2 + 2
-    assert path.exists()
 
 
 def test_units_and_damage_are_named(tmp_path: Path) -> None:
@@ -112,3 +115,10 @@ def test_units_and_damage_are_named(tmp_path: Path) -> None:
     write(path, metric("heart_rate", "bpm", at("08:00:05")))
     with pytest.raises(ValueError, match="`Avg` or `qty` must be a number, got None"):
         list(read_health_auto_export(path, BERLIN))
+
+
+def test_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", metric("heart_rate", "bpm", at("08:01:00", Avg=61)))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    (day,) = read_health_auto_export(path, BERLIN)
+    assert day.channel("HR")[481] == 61

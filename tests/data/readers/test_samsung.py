@@ -153,3 +153,13 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     report = ReadReport()
     assert list(read_samsung(tmp_path, BERLIN, skip_bad=True, report=report)) == []
     assert report.count("bad-file") == 2
+
+
+def test_an_exercise_without_start_is_noted(tmp_path: Path) -> None:
+    heart(tmp_path, "1,2024-03-01 08:00:00.000,UTC+0100,,60")
+    exercise = "com.samsung.health.exercise."
+    columns = f"{exercise}start_time,{exercise}exercise_type,{exercise}end_time,{exercise}duration"
+    table(tmp_path, "com.samsung.shealth.exercise", columns, ",1002,2024-03-01 17:30:00.000,")
+    report = ReadReport()
+    (day,) = read_samsung(tmp_path, BERLIN, report=report)
+    assert (day.events, report.count("exercise-without-times")) == ((), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from sensorlm_hf.data.readers import ReadReport, detect_source, read_any
 from sensorlm_hf.data.readers.recordings import Recording
+from sensorlm_hf.data.readers.table_files import HEAD_BYTES
+from sensorlm_hf.data.readers.table_folders import _columns
 
 HR = "subject_id,time,HR\np1,2024-03-01T08:00Z,60\n"
 STEPS = "subject_id,time,steps\np1,2024-03-01T08:00Z,30\n"
@@ -58,6 +61,37 @@ def test_tables_in_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("study/hr.csv", HR)
         packed.writestr("__MACOSX/study/._hr.csv", b"\x00\x05\x16\x07\xff")
+        packed.writestr("study/meta.json", '{"device": "ring"}')  # describes the table
     assert detect_source(path) == "table"
     (day,) = read_any(path)
     assert day.channel("HR")[480] == 60.0
+
+
+def test_tables_in_a_tar_and_in_a_zip_of_another_name(tmp_path: Path) -> None:
+    (tmp_path / "hr.csv").write_text(HR)
+    with tarfile.open(tmp_path / "one.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "hr.csv", "study/hr.csv")
+    with zipfile.ZipFile(tmp_path / "download", "w") as packed_too:
+        packed_too.write(tmp_path / "hr.csv", "hr.csv")
+    for name in ("one.tar.gz", "download"):
+        assert detect_source(tmp_path / name) == "table"
+        (day,) = read_any(tmp_path / name)
+        assert day.channel("HR")[480] == 60.0
+
+
+def test_a_head_that_ends_inside_a_character(tmp_path: Path) -> None:
+    """The first 64 KiB, by which tables are compared, may end inside a character of several bytes."""
+    note = "subject_id,time,HR,température\np1,2024-03-01T08:00Z,60,"
+    filled = note + "x" * (HEAD_BYTES - len(note.encode()) - 1) + "é\n"
+    root = folder(tmp_path, hr=filled, steps=STEPS)
+    assert _columns(root / "hr.csv") == ("subject_id", "time", "hr", "température")
+
+
+def test_tables_of_one_name_in_several_folders_are_reported_apart(tmp_path: Path) -> None:
+    root = folder(tmp_path, pulse="Id,when,p\n1,2024-03-01T08:00Z,60\n")
+    for name in ("a", "b"):
+        (root / name).mkdir()
+        (root / name / "steps.csv").write_text(STEPS)
+    report = ReadReport()
+    list(read_any(root, mapping={"time": "when", "columns": {"p": "HR"}}, report=report))
+    assert sorted(report.files_unused) == ["a/steps.csv", "b/steps.csv"]

@@ -48,6 +48,7 @@ def test_midnight_may_be_written_without_time_or_as_24() -> None:
         (["3/1/2024 8:00:00 AM"], "row 0: the date .* can be read with the day or the month first"),
         (["3/13/2024 8:00", "13/3/2024 8:00"], "neither with the day nor the month first"),
         (["08:00:00"], "row 0: the time '08:00:00' has no date"),
+        (["2024-03-01 08:00:00", "2024-03-01 24:00:30"], "row 1: "),
         ([0, 60], "count from the start of the recording"),
         ([20240301], "format: '%Y%m%d'"),
     ],

@@ -86,3 +86,15 @@ def test_renamed_files_are_recognised_by_their_columns(export: Path) -> None:
         (export / f"{name}.csv").rename(export / f"whoop {number}.csv")
     assert [len(day.events) for day in read_whoop(export, BERLIN)] == [1, 3]
     assert detect_source(export / "whoop 0.csv") == "whoop"
+
+
+def test_days_may_start_at_another_time(export: Path) -> None:
+    (export / "workouts.csv").write_text(
+        WORKOUTS.replace("2024-03-01 18:00:00", "2024-03-02 01:00:00").replace(
+            "2024-03-01 18:45:00", "2024-03-02 01:45:00"
+        )
+    )
+    days = list(read_whoop(export, BERLIN, day_start="04:00"))
+    assert [day.events[-1] for day in days if day.events[-1].label == "running"] == [
+        Event("activity", "running", 21 * 60, 21 * 60 + 45)
+    ]

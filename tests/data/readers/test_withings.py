@@ -55,3 +55,10 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         list(read_withings(tmp_path, BERLIN))
     with pytest.raises(FileNotFoundError, match="No Withings data"):
         read_withings(raw(tmp_path / "b", "other"), BERLIN)
+
+
+def test_of_two_devices_the_larger_count_is_kept(tmp_path: Path) -> None:
+    raw(tmp_path, "tracker_steps", "2024-03-01T08:01:00+01:00,[60],[50]")
+    raw(tmp_path, "phone_steps", "2024-03-01T08:01:00+01:00,[60],[48]")
+    (day,) = read_withings(tmp_path, BERLIN)
+    assert day.channel("steps")[481] == 50

@@ -89,9 +89,7 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
     sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
     if {"inBedTimestamp", "outBedTimestamp"} <= sleep:
         for start, end in database.execute("SELECT inBedTimestamp, outBedTimestamp FROM sleep"):
-            batch.sleeps.append(
-                (local_seconds(_local(start), batch.zone), local_seconds(_local(end), batch.zone), None)
-            )
+            batch.add_sleep(local_seconds(_local(start), batch.zone), local_seconds(_local(end), batch.zone))
 
 
 def _table(batch: Batch, file: ExportFile) -> None:
@@ -114,15 +112,21 @@ def _table(batch: Batch, file: ExportFile) -> None:
         )
     frame = file.csv(skip=PREAMBLE_LINES)
     columns = {name.strip().lower(): name for name in frame.columns}
-    moments = [start + timedelta(seconds=seconds * row) for row in range(len(frame))]
+    first = local_seconds(start, batch.zone)
+    times = [first + seconds * row for row in range(len(frame))]  # elapsed time, also where clocks change
     if "date" in columns and "time" in columns:
         cells = zip(frame[columns["date"]], frame[columns["time"]], strict=True)
-        moments = [
-            _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}")
+        times = [
+            local_seconds(
+                _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}"), batch.zone
+            )
             for row, (date, clock) in enumerate(cells, PREAMBLE_LINES + 2)
         ]
-    times = [local_seconds(moment, batch.zone) for moment in moments]
-    held = {key: numbers(frame, columns[key], file.label).to_numpy() for key in ("steps", "hr") if key in columns}
+    held = {
+        key: numbers(frame, columns[key], file.label, PREAMBLE_LINES + 2).to_numpy()
+        for key in ("steps", "hr")
+        if key in columns
+    }
     _epochs(batch, times, float(seconds), held.get("steps"), held.get("hr"))
 
 
@@ -145,7 +149,7 @@ ACTIGRAPH = DeviceExport(
     title="ActiGraph",
     kinds=(
         file_kind(r".*\.agd", _agd),
-        file_kind(r".*\.csv", _table, rb"(?:\xef\xbb\xbf)?\"?-+ ?Data (?:Table )?File Created By ActiGraph"),
+        file_kind(r".*\.csv", _table, rb"\"?-+ ?Data (?:Table )?File Created By ActiGraph"),
     ),
     looked_for="*.agd, and *.csv that begins with `Data Table File Created By ActiGraph`",
     why_zone="ActiGraph writes the times of the device's clock, without an offset.",

@@ -41,6 +41,7 @@ from .mirrors import MIRROR_SECONDS
 from .quality import ReadReport, finish
 from .sources import Source
 from .units import convert_units
+from .wear_rules import MAX_STEPS_MINUTES, stage_shares, worn_minutes
 from .windows import PersonDays, parse_window_start
 
 _QUANTITY = "HKQuantityTypeIdentifier"
@@ -60,14 +61,8 @@ _RESTING = f"{_QUANTITY}RestingHeartRate"
 _STAGES = {"Core": "light", "Deep": "deep", "REM": "rem"}
 _STAGE_CHANNELS = ("sleep_stage_awake", "sleep_stage_light", "sleep_stage_deep", "sleep_stage_rem")
 
-MAX_STEPS_MINUTES = 60
-"""Step records longer than this are dropped, because the time of the steps is unknown."""
-
 MAX_SAMPLE_MINUTES = 10
 """Maximum duration in minutes over which other samples apply to their record."""
-
-WORN_MINUTES = 15
-"""Maximum time between heart rates while the watch counts as worn; at rest it measures about every five minutes."""
 
 MIN_BEATS = 10
 """Minimum number of beats in a list for an RMSSD."""
@@ -427,16 +422,8 @@ class _AppleHealth:
                 values[:, self.schema.index("steps")] = np.where(np.isnan(steps) & worn, 0.0, steps)
         present = [key for key in _STAGE_CHANNELS if key in self.schema]
         shares = {key: store.sum(f"share of {key}", start) for key in present}
-        if any((~np.isnan(share)).any() for share in shares.values()):
-            known = np.any([~np.isnan(share) for share in shares.values()], axis=0) | worn
-            parts = {key: np.minimum(np.nan_to_num(share), 1.0) for key, share in shares.items()}
-            # Some apps write one light sleep (`Core`) for the night and the other stages over it.
-            light = "sleep_stage_light"
-            others = np.sum([part for key, part in parts.items() if key != light], axis=0)
-            scale = np.maximum(others, 1.0)
-            for key, part in parts.items():
-                part = np.minimum(part, np.maximum(1.0 - others, 0.0)) if key == light else part / scale
-                values[:, self.schema.index(key)] = np.where(known, part, np.nan)
+        for key, share in stage_shares(shares, worn).items():
+            values[:, self.schema.index(key)] = share
 
     def _fill_main_source(self, key: str, held: list[str], values: np.ndarray, start: int) -> None:
         """Fills a channel; in each minute from the source with the most samples, because others may mirror it."""
@@ -451,12 +438,7 @@ class _AppleHealth:
     def _worn(self, start: int) -> np.ndarray:
         """Minutes between heart rates that are close together."""
         held = [self.person.store.window(name, start)[1] > 0 for name in self.channel_sources.get("HR", ())]
-        seen = np.flatnonzero(np.any(held, axis=0)) if held else np.empty(0, dtype=np.int64)
-        worn = np.zeros(MINUTES_PER_DAY, dtype=bool)
-        for before, after in pairwise(seen):
-            if after - before <= WORN_MINUTES:
-                worn[before : after + 1] = True
-        return worn
+        return worn_minutes(np.any(held, axis=0) if held else np.zeros(MINUTES_PER_DAY, dtype=bool))
 
 
 def _usual_date(text: str) -> str:

@@ -82,7 +82,7 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
             return "apple-health"
         if path.suffix.lower() in _FOREIGN and not path.name.lower().endswith(TAR_SUFFIXES):
             raise ValueError(f"{path} is {_FOREIGN[path.suffix.lower()]}.")
-        if not path.name.lower().endswith(ARCHIVE_SUFFIXES) and not zipfile.is_zipfile(path):
+        if not _is_archive(path):
             raise ValueError(
                 f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
                 f" Health export (folder or zip), an export of {titles}, or a folder of MMASH, Empatica E4 or"
@@ -200,6 +200,12 @@ def read_any(
     return readers[kind](path, timezone, skip_bad=skip_bad, **options)
 
 
+def _is_archive(path: Path) -> bool:
+    if path.name.lower().endswith(TABLE_SUFFIXES):  # a workbook is a zip, too
+        return False
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES) or zipfile.is_zipfile(path)
+
+
 def _read_tables(
     source: Any,
     skip_bad: bool,
@@ -213,7 +219,8 @@ def _read_tables(
 ) -> Iterator[SensorDay]:
     """Days of a table, or of all tables in and below a folder or zip."""
     path = Path(source) if isinstance(source, (str, os.PathLike)) else None
-    if path is None or not (path.is_dir() or path.name.lower().endswith(".zip")):
+    packed = path is not None and path.is_file() and _is_archive(path)
+    if path is None or not (path.is_dir() or packed):
         options: dict[str, Any] = {"schema": schema, "timezone": timezone, "subject_id": subject_id}
         return read_table(source, day_start=day_start, mapping=mapping, report=report, **options)
     asked = with_overrides(load_mapping(mapping), None, timezone=timezone, day_start=day_start)

@@ -2,16 +2,16 @@
 
 The rules are those of the Apple Health reader. Samples are averaged within the minute. Steps are spread evenly over
 their record; if two devices cover a minute, the larger count is kept; a minute without a record counts 0 steps if the
-device was worn (heart rates at most [`WORN_MINUTES`] apart around it) and the window has steps elsewhere.
+device was worn (see [`worn_minutes`]) and the window has steps elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ...schema import SensorSchema, get_schema
 from .logs import Span, activity_label, sleep_label
 from .minutes import moment_of, within
 from .quality import ReadReport
+from .wear_rules import MAX_STEPS_MINUTES, stage_shares, worn_minutes
 from .windows import PersonDays
 
 CHANNELS = {
@@ -35,12 +36,6 @@ CHANNELS = {
 
 STAGES = ("awake", "light", "deep", "rem")
 """Stages of sleep, each the end of a channel's name."""
-
-MAX_STEPS_MINUTES = 60
-"""Step records longer than this are dropped, because the time of the steps is unknown."""
-
-WORN_MINUTES = 15
-"""Maximum time between heart rates while a device counts as worn."""
 
 SAME_WORKOUT_SECONDS = 120
 """Maximum difference between the starts, and between the ends, of two records of the same workout."""
@@ -94,6 +89,20 @@ class Batch:
         columns = [np.asarray(column, dtype=np.float64) for column in (starts, ends, counts)]
         if len(columns[0]):
             self.steps[device].append((columns[0], columns[1], columns[2]))
+
+    def add_sleep(self, start: float | None, end: float | None, main: bool | None = None) -> None:
+        """Adds a sleep; one without times is noted instead."""
+        if start is None or end is None or not math.isfinite(start + end):
+            self.report.note("sleep-without-times", "dropped", "sleep logs without a start or an end")
+        else:
+            self.sleeps.append((start, end, main))
+
+    def add_workout(self, start: float | None, end: float | None, name: str, *, manual: bool = False) -> None:
+        """Adds a workout; one without times is noted instead."""
+        if start is None or end is None or not math.isfinite(start + end):
+            self.report.note("exercise-without-times", "dropped", "exercises without a start or a duration", name)
+        else:
+            self.workouts.append((start, end, name, manual))
 
     def merge(self, other: Batch) -> None:
         """Appends what another file contains."""
@@ -162,7 +171,9 @@ class DeviceDays:
         message = f"{channel.label} values outside {channel.valid_range} {channel.unit}"
         self.report.note(f"implausible-{channel.key}", "dropped", message, count=outside)
         good = np.isfinite(values) & np.isfinite(times)
-        times, values = _unique([times[good], values[good]], self.report, "samples listed twice, kept once")
+        times, values = _unique(
+            [times[good], values[good]], self.report, "samples-twice", "samples listed twice, kept once"
+        )
         self._store(channel.key, (times // 60).astype(np.int64), values)
 
     def _store(self, key: str, minutes: np.ndarray, values: np.ndarray) -> None:
@@ -178,7 +189,12 @@ class DeviceDays:
         self.report.note(
             "steps-impossible", "dropped", "step records without a length or count", count=int((~good).sum())
         )
-        columns = _unique([column[good] for column in columns], self.report, "step records listed twice, kept once")
+        columns = _unique(
+            [column[good] for column in columns],
+            self.report,
+            "step-records-twice",
+            "step records listed twice, kept once",
+        )
         long = columns[1] - columns[0] > 60.0 * MAX_STEPS_MINUTES
         message = f"step records longer than {MAX_STEPS_MINUTES} minutes, of which the time is unknown"
         self.report.note("steps-long-record", "dropped", message, count=int((long & (columns[2] > 0)).sum()))
@@ -238,7 +254,7 @@ class DeviceDays:
     def _finish(self, values: np.ndarray, start: int) -> None:
         """Fills the channels that depend on several records: steps and sleep stages."""
         store = self.person.store
-        worn = self._worn(start)
+        worn = worn_minutes(store.window("HR", start)[1] > 0)
         if "steps" in self.schema and self.devices:
             counts = np.array([store.sum(f"steps of device {n}", start) for n in range(self.devices)])
             known = ~np.isnan(counts)
@@ -258,19 +274,8 @@ class DeviceDays:
                 values[:, self.schema.index("steps")] = np.where(unlisted, 0.0, steps)
         shares = {f"sleep_stage_{stage}": store.sum(f"share of {stage}", start) for stage in STAGES}
         present = {key: share for key, share in shares.items() if key in self.schema}
-        observed = [~np.isnan(share) for share in present.values()]
-        if np.any(observed):
-            logged = np.any(observed, axis=0) | worn
-            for key, share in present.items():
-                values[:, self.schema.index(key)] = np.where(logged, np.minimum(np.nan_to_num(share), 1.0), np.nan)
-
-    def _worn(self, start: int) -> np.ndarray:
-        """Minutes between heart rates that are close together."""
-        worn = np.zeros(MINUTES_PER_DAY, dtype=bool)
-        for before, after in pairwise(np.flatnonzero(self.person.store.window("HR", start)[1] > 0)):
-            if after - before <= WORN_MINUTES:
-                worn[before : after + 1] = True
-        return worn
+        for key, share in stage_shares(present, worn).items():
+            values[:, self.schema.index(key)] = share
 
 
 def spread(starts: np.ndarray, ends: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -342,11 +347,11 @@ def steps_of_counters(batch: Batch) -> None:
         batch.add_steps("counter", starts, ends, counts)
 
 
-def _unique(columns: list[np.ndarray], report: ReadReport, message: str) -> list[np.ndarray]:
+def _unique(columns: list[np.ndarray], report: ReadReport, code: str, message: str) -> list[np.ndarray]:
     """Returns rows sorted by the first column, each once, and notes how many were listed again."""
     order = np.lexsort(columns[::-1])
     ordered = np.array([column[order] for column in columns]).reshape(len(columns), -1)
     kept = np.ones(ordered.shape[1], dtype=bool)
     kept[1:] = (np.diff(ordered, axis=1) != 0).any(axis=0)
-    report.note(message.split(" listed")[0].replace(" ", "-") + "-twice", "dropped", message, count=int((~kept).sum()))
+    report.note(code, "dropped", message, count=int((~kept).sum()))
     return list(ordered[:, kept])

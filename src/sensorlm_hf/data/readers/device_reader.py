@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -38,7 +39,7 @@ class FileKind:
         """Returns whether a file is of this kind."""
         if not self.pattern.fullmatch(file.base):
             return False
-        return self.content is None or self.content.match(file.head()) is not None
+        return self.content is None or self.content.match(file.head().removeprefix(codecs.BOM_UTF8)) is not None
 
 
 def file_kind(

@@ -30,7 +30,6 @@ from .sources import numbers
 
 _FORMAT = "%m/%d/%Y %I:%M:%S %p"
 _STAGES = {"wake": "awake", "light": "light", "deep": "deep", "rem": "rem"}
-_BOM = rb"(?:\xef\xbb\xbf)?"
 
 
 def _times(frame: pd.DataFrame, column: str, zone: tzinfo, label: str) -> np.ndarray:
@@ -80,7 +79,7 @@ def _sleep(batch: Batch, file: ExportFile) -> None:
     for _, log in minutes.groupby(["Id", "log"], sort=True):
         # Minutes of a log may start on half minutes.
         start, end = float(log["time"].min()), float(log["time"].max()) + 60.0
-        batch.person(str(log["Id"].iloc[0])).sleeps.append((start, end, None))
+        batch.person(str(log["Id"].iloc[0])).add_sleep(start, end)
 
 
 def _stages(batch: Batch, file: ExportFile) -> None:
@@ -98,10 +97,10 @@ FITABASE = DeviceExport(
     kind="fitabase",
     title="Fitabase",
     kinds=(
-        file_kind(r"heartrate_seconds.*\.csv", _heart, _BOM + rb"\"?Id\"?,"),
-        file_kind(r"minuteStepsNarrow.*\.csv", _steps, _BOM + rb"\"?Id\"?,"),
-        file_kind(r"minuteSleep.*\.csv", _sleep, _BOM + rb"\"?Id\"?,"),
-        file_kind(r"30secondSleepStages.*\.csv", _stages, _BOM + rb"\"?Id\"?,"),
+        file_kind(r"heartrate_seconds.*\.csv", _heart, rb"\"?Id\"?,"),
+        file_kind(r"minuteStepsNarrow.*\.csv", _steps, rb"\"?Id\"?,"),
+        file_kind(r"minuteSleep.*\.csv", _sleep, rb"\"?Id\"?,"),
+        file_kind(r"30secondSleepStages.*\.csv", _stages, rb"\"?Id\"?,"),
     ),
     looked_for="heartrate_seconds*.csv, minuteStepsNarrow*.csv, minuteSleep*.csv and 30secondSleepStages*.csv",
     why_zone="Fitabase writes local times, without an offset.",

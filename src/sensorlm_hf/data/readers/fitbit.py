@@ -35,7 +35,7 @@ from .fitbit_files import classify as classify_classic
 from .fitbit_takeout import COPY, PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
-from .sources import Source
+from .sources import Source, decode_text
 from .windows import SUMMED_CHANNELS, PersonDays, parse_window_start
 
 _CHANNELS = {**CHANNELS_OF_FILE, **TAKEOUT_CHANNELS}
@@ -228,12 +228,13 @@ class _FitbitReader:
     def _load(self, source: Source, name: str, load: Callable[[str, str], None]) -> None:
         label = source.label(name)
         self.parser.current = name
-        if source.read_bytes(name).strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
-            self.report.files_unused[name] = "it contains no data"
-            return
         spans, sleeps = len(self.logs.spans), dict(self.logs.sleeps)
         try:
-            load(source.read_text(name), label)
+            data = source.read_bytes(name)
+            if data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
+                self.report.files_unused[name] = "it contains no data"
+                return
+            load(decode_text(data, label), label)
         except ValueError as error:
             if not self.skip_bad:
                 raise

@@ -278,11 +278,11 @@ class FitbitFiles:
                 minutes[row] = epoch_minute(moment)
         return minutes
 
-    def _csv_seconds(self, frame: pd.DataFrame, label: str) -> np.ndarray:
-        """Seconds since 1970 of the column `timestamp`, UTC; of whole minutes where the cells are not ISO 8601."""
-        times = pd.to_datetime(frame["timestamp"].str.strip(), utc=True, errors="coerce", format="ISO8601")
+    def _csv_seconds(self, frame: pd.DataFrame, label: str, column: str = "timestamp") -> np.ndarray:
+        """Seconds since 1970 of a column, UTC; of whole minutes where the cells are not ISO 8601."""
+        times = pd.to_datetime(frame[column].str.strip(), utc=True, errors="coerce", format="ISO8601")
         stamps = times.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
-        minutes = self._csv_minutes(frame, label, local=False) * 60.0
+        minutes = self._csv_minutes(frame, label, local=False, column=column) * 60.0
         return np.where(np.isnat(stamps), minutes, stamps.astype(np.int64) / 1000.0)
 
     def exercises(self, text: str, label: str) -> None:

@@ -25,8 +25,8 @@ class TakeoutLogs(FitbitFiles):
         self._stages_of: dict[str, dict[str, Stage]] = defaultdict(dict)
 
     def _span_minutes(self, frame: pd.DataFrame, label: str, start: str, end: str) -> tuple[np.ndarray, np.ndarray]:
-        minutes = [self._csv_minutes(frame, label, local=False, column=column) for column in (start, end)]
-        return minutes[0], minutes[1]
+        starts, ends = (self._csv_seconds(frame, label, column) / 60.0 for column in (start, end))
+        return starts, ends
 
     def user_sleep_stages(self, text: str, label: str) -> None:
         """Parses `UserSleepStages*.csv`: a row per stage of a sleep, UTC. Read it before `UserSleeps`."""
@@ -49,7 +49,11 @@ class TakeoutLogs(FitbitFiles):
         if "sleep_last_updated" in frame.columns:
             order = np.argsort(frame["sleep_last_updated"].to_numpy(dtype=str), kind="stable").tolist()
         for place in order:
-            sleep_id, start, end = frame["sleep_id"].iloc[place].strip(), int(starts[place]), int(ends[place])
+            sleep_id, start, end = (
+                frame["sleep_id"].iloc[place].strip(),
+                int(starts[place] // 1),
+                int(-(-ends[place] // 1)),
+            )
             if not 0 < end - start <= MINUTES_PER_DAY:
                 message = "sleep logs that end before they start, or last over 24 h"
                 self.report.note("sleep-impossible", "dropped", message, f"sleep of {end - start} min")
@@ -77,17 +81,17 @@ class TakeoutLogs(FitbitFiles):
         starts, ends = self._span_minutes(frame, label, "exercise_start", "exercise_end")
         known = {(span.start, span.label) for span in self.logs.spans if span.kind == "activity"}
         for start, end, name in zip(starts.tolist(), ends.tolist(), frame["activity_name"], strict=True):
-            what = f"{name.strip() or 'no name'} of {end - start} min"
+            what = f"{name.strip() or 'no name'} of {end - start:.0f} min"
             if not name.strip():
                 self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
             elif end - start < 1:
                 self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
             elif end - start > MINUTES_PER_DAY:
                 self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-            elif (start, activity_label(name)) in known:
+            elif (int(start // 1), activity_label(name)) in known:
                 self.report.note("duplicate-log", "dropped", "log entries listed twice, kept once")
             else:
-                self.logs.spans.append(Span(start, end, "activity", activity_label(name)))
+                self.logs.spans.append(Span(int(start // 1), int(-(-end // 1)), "activity", activity_label(name)))
 
 
 def _mostly_overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

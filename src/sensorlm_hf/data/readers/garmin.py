@@ -32,10 +32,10 @@ def _sleeps(batch: Batch, file: ExportFile) -> None:
         where = f"{file.label}, entry {place}"
         start, end = entry.get("sleepStartTimestampGMT"), entry.get("sleepEndTimestampGMT")
         if start is None or end is None:
-            batch.report.note("sleep-without-times", "dropped", "sleep logs without a start or an end")
+            batch.add_sleep(None, None)
             continue
         begun = seconds_of(start, UTC, where, "sleepStartTimestampGMT")
-        batch.sleeps.append((begun, seconds_of(end, UTC, where, "sleepEndTimestampGMT"), None))
+        batch.add_sleep(begun, seconds_of(end, UTC, where, "sleepEndTimestampGMT"))
 
 
 def _activities(batch: Batch, file: ExportFile) -> None:
@@ -51,7 +51,7 @@ def _activities(batch: Batch, file: ExportFile) -> None:
                     f"{where}: `beginTimestamp` and `duration` must be numbers of milliseconds, got"
                     f" {entry.get('beginTimestamp')!r} and {entry.get('duration')!r}."
                 ) from None
-            batch.workouts.append((start, start + length, str(entry.get("activityType") or ""), False))
+            batch.add_workout(start, start + length, str(entry.get("activityType") or ""))
 
 
 def _summaries(batch: Batch, file: ExportFile) -> None:

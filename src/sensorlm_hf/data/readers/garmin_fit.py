@@ -126,11 +126,11 @@ class _Fit:
             None,
         )
         if start is None or length is None or start < CLOCK_NOT_SET:
-            self.batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration")
+            self.batch.add_workout(None, None, "")
             return
         begun = float(start + FIT_EPOCH)
         name = sport_name(*(fields[key].value if key in fields else None for key in ("sport", "sub_sport")))
-        self.batch.workouts.append((begun, begun + length, name, False))
+        self.batch.add_workout(begun, begun + length, name)
 
     def finish(self) -> None:
         for quantity, (times, values) in self.samples.items():
@@ -142,7 +142,7 @@ class _Fit:
         for (start, level), end in zip(levels, ends, strict=True):
             if level in STAGES and end - start <= LEVEL_SECONDS:
                 self.batch.stages.append((start, end, level))
-        self.batch.sleeps.append((levels[0][0], ends[-1], None))
+        self.batch.add_sleep(levels[0][0], ends[-1])
 
 
 def sport_name(sport: Any, sub_sport: Any = None) -> str:

@@ -68,8 +68,9 @@ def _stream(batch: Batch, file: ExportFile) -> None:
     for quantity, (times, values) in samples.items():
         batch.add_samples(quantity, times, values)
     if steps:
-        batch.add_steps(f"{source} ({file.base})", *zip(*steps, strict=True))
-    batch.sleeps += [(start, end, None) for start, end in merge_segments(segments)]
+        batch.add_steps(source or file.base, *zip(*steps, strict=True))
+    for start, end in merge_segments(segments):
+        batch.add_sleep(start, end)
 
 
 def _seconds(point: dict[str, Any], name: str, where: str) -> float:
@@ -94,11 +95,11 @@ def _session(batch: Batch, file: ExportFile) -> None:
     if not isinstance(entry, dict):
         raise ValueError(f"{file.label}: must be an object with `fitnessActivity`, got {type(entry).__name__}.")
     start, end = (seconds_of(entry.get(f"{edge}Time"), UTC, file.label, f"{edge}Time") for edge in ("start", "end"))
-    name = str(entry.get("fitnessActivity") or "").replace(".", " ").replace("_", " ")
+    name = str(entry.get("fitnessActivity") or "").replace(".", " ")
     if name == "sleep":
-        batch.sleeps.append((start, end, None))
+        batch.add_sleep(start, end)
     else:
-        batch.workouts.append((start, end, name, False))
+        batch.add_workout(start, end, name)
 
 
 def _quarters(batch: Batch, file: ExportFile) -> None:

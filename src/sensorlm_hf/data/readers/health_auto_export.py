@@ -88,8 +88,11 @@ def _check_unit(name: str, unit: str, where: str) -> None:
 
 
 def _added_up(times: list[float]) -> bool:
-    """Returns whether values are sums or means of hours or days: those start on whole hours, samples only by chance."""
-    return len(times) > 1 and all(time % _HOUR == 0 for time in times)
+    """Returns whether values are sums or means of hours or days: those are hours apart, samples only by chance.
+
+    They start on whole hours, which in some zones are quarters of an hour in UTC.
+    """
+    return len(times) > 1 and times[0] % 900 == 0 and all((time - times[0]) % _HOUR == 0 for time in times)
 
 
 def _metric(batch: Batch, what: str, times: list[float], values: list[float], where: str, *, added_up: bool) -> None:
@@ -113,7 +116,7 @@ def _sleep(batch: Batch, entries: list[dict[str, Any]], where: str) -> None:
     for entry in entries:
         if entry.get("sleepStart") is not None:  # a night
             start, end = (seconds_of(entry.get(name), batch.zone, where, name) for name in ("sleepStart", "sleepEnd"))
-            batch.sleeps.append((start, end, None))
+            batch.add_sleep(start, end)
         elif entry.get("startDate") is not None:  # a stage
             start, end = (seconds_of(entry.get(name), batch.zone, where, name) for name in ("startDate", "endDate"))
             state = str(entry.get("value", "")).strip().lower()
@@ -122,16 +125,17 @@ def _sleep(batch: Batch, entries: list[dict[str, Any]], where: str) -> None:
             if state in _STAGES:
                 batch.stages.append((start, end, _STAGES[state]))
         else:
-            batch.report.note("sleep-without-times", "dropped", "sleep logs without a start or an end")
-    batch.sleeps += [(start, end, None) for start, end in merge_segments(segments)]
+            batch.add_sleep(None, None)
+    for start, end in merge_segments(segments):
+        batch.add_sleep(start, end)
 
 
 def _workout(batch: Batch, workout: dict[str, Any], where: str) -> None:
     if workout.get("start") is None or workout.get("end") is None:
-        batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration")
+        batch.add_workout(None, None, "")
         return
     start, end = (seconds_of(workout[name], batch.zone, where, name) for name in ("start", "end"))
-    batch.workouts.append((start, end, str(workout.get("name") or ""), False))
+    batch.add_workout(start, end, str(workout.get("name") or ""))
     rates = objects(workout.get("heartRateData") or [], where, "`heartRateData`")
     times = [seconds_of(rate.get("date"), batch.zone, where, "date") for rate in rates]
     batch.add_samples("HR", times, [_quantity(rate, where) for rate in rates])
@@ -164,9 +168,7 @@ HEALTH_AUTO_EXPORT = DeviceExport(
     title="Health Auto Export",
     kinds=(
         file_kind(r".*\.json", _json, rb"\s*\{\s*\"data\"\s*:\s*\{\s*\"(?:metrics|workouts)\""),
-        file_kind(
-            r".*\.csv", _csv, rb"(?:\xef\xbb\xbf)?\"?Date/Time\"?,[^\n]*\((?:count/min|count|kcal|kJ|ms|%|bpm|steps)\)"
-        ),
+        file_kind(r".*\.csv", _csv, rb"\"?Date/Time\"?,[^\n]*\((?:count/min|count|kcal|kJ|ms|%|bpm|steps)\)"),
     ),
     looked_for="JSON with `data` and `metrics`, and CSV with `Date/Time` and columns such as `Step Count (count)`",
     why_zone="Times in the app's CSV files are local, without an offset.",

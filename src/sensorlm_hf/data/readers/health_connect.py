@@ -87,7 +87,7 @@ class _Tables:
             day = moment_of(int(time // 60_000), self.batch.zone).date()
             self.batch.daily.append((day, "resting_heart_rate", float(bpm)))
         for start, end in self._rows("sleep_session_record_table", "start_time", "end_time"):
-            self.batch.sleeps.append((start / 1000.0, end / 1000.0, None))
+            self.batch.add_sleep(start / 1000.0, end / 1000.0)
         for start, end, stage in self._rows("sleep_stages_table", "stage_start_time", "stage_end_time", "stage_type"):
             if stage in _STAGES:
                 self.batch.stages.append((start / 1000.0, end / 1000.0, _STAGES[stage]))
@@ -103,7 +103,7 @@ class _Tables:
                 message = "exercises with a number of a sport without a name"
                 self.batch.report.note("exercise-sport-unknown", "kept", message, str(kind))
             manual = recorded == _ENTERED_MANUALLY
-            self.batch.workouts.append((start / 1000.0, end / 1000.0, name or "workout", manual))
+            self.batch.add_workout(start / 1000.0, end / 1000.0, name or "workout", manual=manual)
 
     def _rows(self, table: str, *columns: str) -> list[tuple]:
         """Returns the rows of numbers; none if there is no such table. Rows that lack a number are noted."""

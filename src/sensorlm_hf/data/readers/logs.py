@@ -29,8 +29,8 @@ class Span:
 
 
 def activity_label(name: str) -> str:
-    """Returns the canonical name of an activity; unknown names are lower-cased."""
-    cleaned = " ".join(str(name).split())
+    """Returns the canonical name of an activity; unknown names are lower-cased, with blanks for underscores."""
+    cleaned = " ".join(str(name).replace("_", " ").split())
     return canonical_activity(cleaned) or cleaned.lower()
 
 

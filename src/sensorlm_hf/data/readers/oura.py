@@ -112,7 +112,7 @@ class _Documents:
             self.batch.report.note("sleep-not-sleep", "dropped", message, str(kind))
         else:
             main = {"long_sleep": True, "late_nap": False}.get(str(kind))
-            self.batch.sleeps.append((start, end, main))
+            self.batch.add_sleep(start, end, main)
             fine = row.get("sleep_phase_30_sec")
             phases, step = (fine, 30.0) if fine else (row.get("sleep_phase_5_min"), 300.0)
             for place, code in enumerate(str(phases or "")):
@@ -151,7 +151,7 @@ class _Documents:
     def _workout(self, row: dict[str, Any]) -> None:
         start, end = self._time(row, "start_datetime"), self._time(row, "end_datetime")
         name = str(row.get("activity") or "")
-        self.batch.workouts.append((start, end, name, row.get("source") == "manual"))
+        self.batch.add_workout(start, end, name, manual=row.get("source") == "manual")
 
 
 OURA = DeviceExport(

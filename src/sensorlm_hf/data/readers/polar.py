@@ -83,14 +83,11 @@ def _session(batch: Batch, file: ExportFile) -> None:
         if part.get("startTime") is None:  # old sessions have it only at the top
             part = {**part, "startTime": root.get("startTime"), "stopTime": part.get("stopTime", root.get("stopTime"))}
         if part.get("startTime") is None:
-            batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration")
+            batch.add_workout(None, None, "")
         else:
             start = seconds_of(part["startTime"], own, where, "startTime")
             end = _end(part, start, own, where)
-            if end is None:
-                batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration")
-            else:
-                batch.workouts.append((start, end, _sport(batch, part, root), False))
+            batch.add_workout(start, end, _sport(batch, part, root))
             _regular_heart(batch, part, start, where)
         _dated_heart(batch, part, own, where)
 
@@ -113,7 +110,7 @@ def _sport(batch: Batch, part: dict[str, Any], root: dict[str, Any]) -> str:
     """The name of the sport. Newer exports contain only its number in a catalogue that they lack."""
     for sport in (part.get("sport"), root.get("sport")):
         if isinstance(sport, str) and sport:
-            return sport.replace("_", " ")
+            return sport
     # A session is named after its sport, unless the person renamed it; other names are not read.
     name = root.get("name")
     if isinstance(name, str) and canonical_activity(name):
@@ -155,7 +152,7 @@ def _sleep(batch: Batch, file: ExportFile) -> None:
         night = _object(result.get("hypnogram"), f"{where}: `hypnogram`")
         start = seconds_of(night.get("sleepStart"), batch.zone, where, "sleepStart")
         end = seconds_of(night.get("sleepEnd"), batch.zone, where, "sleepEnd")
-        batch.sleeps.append((start, end, True))
+        batch.add_sleep(start, end, True)
         changes = []
         for change in objects(night.get("sleepStateChanges") or [], where, "`sleepStateChanges`"):
             offset = duration_seconds(change.get("offsetFromStart"), where, "offsetFromStart")

@@ -81,7 +81,7 @@ class _Table:
 
     def numbers(self, column: str) -> np.ndarray:
         """Returns a column as float64, NaN where empty."""
-        return numbers(self.frame, str(self.name(column)), self.file.label).to_numpy()
+        return numbers(self.frame, str(self.name(column)), self.file.label, self.first_row).to_numpy()
 
     def times(self, column: str) -> np.ndarray:
         """Returns the seconds since 1970 of a column, NaN where empty."""
@@ -167,7 +167,8 @@ def _steps(batch: Batch, file: ExportFile) -> None:
 
 def _sleeps(batch: Batch, file: ExportFile) -> None:
     starts, ends = _Table(file, "start_time", "end_time").spans()
-    batch.sleeps += [(start, end, None) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        batch.add_sleep(start, end)
 
 
 def _stages(batch: Batch, file: ExportFile) -> None:
@@ -192,7 +193,7 @@ def _exercises(batch: Batch, file: ExportFile) -> None:
             batch.report.note(
                 "exercise-sport-unknown", "kept", "exercises with a number of a sport without a name", code
             )
-        batch.workouts.append((start, end, name or "workout", False))
+        batch.add_workout(start, end, name or "workout")
 
 
 def _name(table: str) -> str:

@@ -242,8 +242,14 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def numbers(frame: pd.DataFrame, column: str, label: str) -> pd.Series:
+def numbers(frame: pd.DataFrame, column: str, label: str, first_line: int = 2) -> pd.Series:
     """Returns a column of text cells as float64, NaN where empty.
+
+    Args:
+        frame: The table.
+        column: Name of the column.
+        label: How messages call the file.
+        first_line: Line of the first row in the file.
 
     Raises:
         ValueError: If a cell is not a number; the message gives its line.
@@ -253,5 +259,5 @@ def numbers(frame: pd.DataFrame, column: str, label: str) -> pd.Series:
     wrong = parsed.isna() & (cells.str.strip() != "") & ~cells.str.strip().str.lower().isin(("nan", "na", "null"))
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise ValueError(f"{label}, line {row + 2}: {column} must be a number, got {cells.iloc[row]!r}.")
+        raise ValueError(f"{label}, line {row + first_line}: {column} must be a number, got {cells.iloc[row]!r}.")
     return parsed

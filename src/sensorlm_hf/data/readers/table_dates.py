@@ -57,7 +57,8 @@ def numeric_dates(text: pd.Series, at: Callable[[int], str]) -> pd.Series | None
     minute = pd.to_numeric(parts[5], errors="coerce").fillna(0)
     second_of = pd.to_numeric(parts[6].str.replace(",", ".", regex=False), errors="coerce").fillna(0)
     dates = pd.to_datetime(pd.DataFrame({"year": year, "month": month, "day": day}), errors="coerce")
-    good = matched & (hour <= 24) & (minute < 60) & (second_of < 60)
+    midnight = (hour == 24) & (minute == 0) & (second_of == 0)
+    good = matched & ((hour < 24) | midnight) & (minute < 60) & (second_of < 60)
     whole = dates + pd.to_timedelta(hour * 3600 + minute * 60 + second_of, unit="s")
     return whole.where(good)
 

@@ -34,7 +34,7 @@ BAD_SHARE = 0.05
 """Share of unreadable rows that are left out and counted; if there are more, the table is read wrongly and refused."""
 
 _DELIMITERS = (",", ";", "\t", "|")
-_HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 16
 _HEAD_LINES = 60
 _SKIPPED = re.compile(r"Skipping line (\d+): expected (\d+) fields, saw (\d+)")
 _NOT_A_NAME = re.compile(r"[-+]?\d[\d.,:/\-T Z]*")
@@ -166,7 +166,7 @@ def _without_cut_line(
     """Drops a last line that ends in the middle: its last number may be cut too."""
     if dialect.encoding.startswith("utf-16") or len(frame) < 2 or data.endswith((b"\n", b"\r")):
         return frame
-    last = re.split(rb"[\r\n]", data[-_HEAD_BYTES:])[-1]
+    last = re.split(rb"[\r\n]", data[-HEAD_BYTES:])[-1]
     if b'"' in last or last.count(dialect.delimiter.encode()) >= len(dialect.names) - 1:
         return frame
     line = int(frame.index[-1]) + first_line
@@ -187,9 +187,9 @@ def find_dialect(data: bytes, tab: bool, label: str, report: ReadReport) -> Dial
         ValueError: If the text has no known encoding; the message gives the line.
     """
     encoding = _encoding(data, label, report)
-    text = data[:_HEAD_BYTES].decode(encoding, errors="ignore")
+    text = data[:HEAD_BYTES].decode(encoding, errors="ignore")
     lines = text.splitlines()
-    if len(data) > _HEAD_BYTES:
+    if len(data) > HEAD_BYTES:
         lines = lines[:-1]
     lines = lines[:_HEAD_LINES]
     best: tuple[float, str, int, list[str]] | None = None

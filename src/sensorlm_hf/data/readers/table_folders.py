@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ...days import SensorDay
@@ -13,10 +12,8 @@ from .sources import Source, is_system_file
 from .table import TABLE_SUFFIXES, TableOptions, load_table, measured_days
 from .table_columns import find_name, plain_name
 from .table_days import TableDays
-from .table_files import CSV_SUFFIXES, JSON_SUFFIXES, find_dialect
+from .table_files import CSV_SUFFIXES, HEAD_BYTES, JSON_SUFFIXES, find_dialect
 from .table_frames import Measurements
-
-_HEAD_BYTES = 1 << 16
 
 
 def tables_below(folder: Path) -> list[Path]:
@@ -24,12 +21,13 @@ def tables_below(folder: Path) -> list[Path]:
 
     JSON files only count if there are no others, because they often describe the others.
     """
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(TABLE_SUFFIXES) and path.is_file() and not is_system_file(path.as_posix())
-    )
-    return [path for path in found if not path.name.lower().endswith(JSON_SUFFIXES)] or found
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return [folder / name for name in _table_names(sorted(names))]
+
+
+def _table_names(names: list[str]) -> list[str]:
+    found = [name for name in names if name.lower().endswith(TABLE_SUFFIXES) and not is_system_file(name)]
+    return [name for name in found if not name.lower().endswith(JSON_SUFFIXES)] or found
 
 
 def share_a_layout(paths: list[Path]) -> bool:
@@ -46,7 +44,8 @@ def _columns(path: Path) -> tuple[str, ...]:
     if not name.endswith(CSV_SUFFIXES) or name.endswith(".gz"):
         return (path.suffix.lower(),)
     with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+        head = stream.read(HEAD_BYTES)
+    head = head[: head.rfind(b"\n") + 1] or head  # not cut inside a character
     try:
         return tuple(map(plain_name, find_dialect(head, ".tsv" in name, name, ReadReport()).names))
     except ValueError:
@@ -68,13 +67,15 @@ def read_folder(folder: Path, options: TableOptions, skip_bad: bool) -> Iterator
         ValueError: If a table cannot be read, or no table has the mapping's columns.
     """
     paths = tables_below(folder)
-    yield from _read_all(paths, [path.name for path in paths], list(map(str, paths)), options, skip_bad)
+    yield from _read_all(
+        paths, [path.relative_to(folder).as_posix() for path in paths], list(map(str, paths)), options, skip_bad
+    )
 
 
 def read_zip(path: Path, options: TableOptions, skip_bad: bool) -> Iterator[SensorDay]:
     """Yields the days of all tables in a zip; see [`read_folder`]."""
     with Source(path) as source, tempfile.TemporaryDirectory() as folder:
-        names = [name for name in source.names if name.lower().endswith(TABLE_SUFFIXES)]
+        names = _table_names(source.names)
         paths = []
         for number, name in enumerate(names):
             copy = Path(folder, str(number), name.rsplit("/", 1)[-1])
@@ -96,7 +97,7 @@ def _read_all(
             options.report.files_unused[name] = f"the mapping's column {lacks!r} is not in it"
             continue
         try:
-            loaded = load_table(path, name, label, replace(options))
+            loaded = load_table(path, name, label, options)
             if together is not None and isinstance(loaded, Measurements):
                 together.add(loaded)
             else:

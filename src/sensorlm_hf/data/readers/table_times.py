@@ -67,11 +67,6 @@ class Times:
     rule: Callable[[int], ValueError]
     wordy: np.ndarray
 
-    @property
-    def minutes(self) -> np.ndarray:
-        """`(rows,)` int64 epoch minutes; 0 where the time cannot be read."""
-        return np.floor(np.nan_to_num(self.seconds) / 60.0).astype(np.int64)
-
 
 def table_times(
     cells: pd.Series,
@@ -305,7 +300,7 @@ def _text_of(cell: Any) -> str:
 
 def _midnights(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Rewrites `24:00` as `00:00`, and returns the day to add."""
-    late = text.str.contains(r"[T ]24:00(?::00(?:\.0+)?)?", na=False)
+    late = text.str.contains(r"[T ]24:00(?::00(?:\.0+)?)?(?![:.]?\d)", na=False)
     text = text.where(~late, text.str.replace(r"([T ])24:00", r"\g<1>00:00", regex=True))
     return text, pd.to_timedelta(late.astype(int), unit="D")
 

@@ -25,7 +25,7 @@ from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import date_of, seconds_of
 from .export_files import ExportFile
 from .logs import events_in_window
-from .minutes import moment_of, window_start
+from .minutes import local_day_of, moment_of, window_start
 from .quality import ReadReport
 from .sources import numbers
 
@@ -56,20 +56,14 @@ def _sleeps(batch: Batch, file: ExportFile) -> None:
     naps = frame["Nap"].str.lower() if "Nap" in frame.columns else [""] * len(frame)
     onsets, wakes = (_times(batch, frame, file, name) for name in ("Sleep onset", "Wake onset"))
     for onset, wake, nap in zip(onsets, wakes, naps, strict=True):
-        if onset is None or wake is None:
-            batch.report.note("sleep-without-times", "dropped", "sleep logs without a start or an end")
-        else:
-            batch.sleeps.append((onset, wake, {"true": False, "false": True}.get(nap)))
+        batch.add_sleep(onset, wake, {"true": False, "false": True}.get(nap))
 
 
 def _workouts(batch: Batch, file: ExportFile) -> None:
     frame = file.csv((_ZONE, "Workout start time", "Workout end time", "Activity name"))
     starts, ends = (_times(batch, frame, file, f"Workout {edge} time") for edge in ("start", "end"))
     for start, end, name in zip(starts, ends, frame["Activity name"], strict=True):
-        if start is None or end is None:
-            batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration")
-        else:
-            batch.workouts.append((start, end, name, False))
+        batch.add_workout(start, end, name)
 
 
 def _cycles(batch: Batch, file: ExportFile) -> None:
@@ -114,8 +108,8 @@ def _days(built: DeviceDays) -> Iterator[SensorDay]:
     person = built.person
     starts: set[date] = set(person.labels)
     for span in person.spans:
-        starts.add(moment_of(span.start, person.zone).date())
-        starts.add(moment_of(max(span.end - 1, span.start), person.zone).date())
+        for minute in (span.start, max(span.end - 1, span.start)):
+            starts.add(local_day_of(minute, person.day_start or 0, person.zone))
     for day in sorted(starts):
         start = window_start(day, person.day_start or 0, person.zone)
         events = events_in_window(person.spans, start)

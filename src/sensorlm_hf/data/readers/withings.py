@@ -26,7 +26,7 @@ from .export_files import ExportFile
 from .quality import ReadReport
 
 _STATES = {0: "awake", 1: "light", 2: "deep", 3: "rem"}
-_HEADER = rb"(?:\xef\xbb\xbf)?\"?start\"?[,;]\"?duration\"?[,;]\"?value"
+_HEADER = rb"\"?start\"?[,;]\"?duration\"?[,;]\"?value"
 
 
 def _series(batch: Batch, file: ExportFile) -> Iterator[tuple[float, float, float]]:
@@ -60,7 +60,7 @@ def _heart(batch: Batch, file: ExportFile) -> None:
 def _steps(batch: Batch, file: ExportFile) -> None:
     series = list(_series(batch, file))
     if series:
-        batch.add_steps("tracker", *zip(*series, strict=True))
+        batch.add_steps(file.base, *zip(*series, strict=True))
 
 
 def _states(batch: Batch, file: ExportFile) -> None:
@@ -86,7 +86,7 @@ def _sleeps(batch: Batch, file: ExportFile) -> None:
     for row, (start, end) in enumerate(zip(frame["from"], frame["to"], strict=True), 2):
         where = f"{file.label}, row {row}"
         begun = seconds_of(start, batch.zone, where, "from")
-        batch.sleeps.append((begun, seconds_of(end, batch.zone, where, "to"), None))
+        batch.add_sleep(begun, seconds_of(end, batch.zone, where, "to"))
 
 
 def _activities(batch: Batch, file: ExportFile) -> None:
@@ -94,7 +94,7 @@ def _activities(batch: Batch, file: ExportFile) -> None:
     for row, (start, end, name) in enumerate(zip(frame["from"], frame["to"], frame["Activity type"], strict=True), 2):
         where = f"{file.label}, row {row}"
         begun = seconds_of(start, batch.zone, where, "from")
-        batch.workouts.append((begun, seconds_of(end, batch.zone, where, "to"), name, False))
+        batch.add_workout(begun, seconds_of(end, batch.zone, where, "to"), name)
 
 
 WITHINGS = DeviceExport(
@@ -105,8 +105,8 @@ WITHINGS = DeviceExport(
         file_kind(r"raw_.*steps\.csv", _steps, _HEADER),
         file_kind(r"raw_tracker_sleep-state\.csv", _states, _HEADER),
         file_kind(r"raw_.*sleep-state\.csv", _mattress_states, _HEADER),
-        file_kind(r"sleep\.csv", _sleeps, rb"(?:\xef\xbb\xbf)?\"?from\"?,\"?to\"?,", identifies=False),
-        file_kind(r"activities\.csv", _activities, rb"(?:\xef\xbb\xbf)?\"?from\"?,\"?to\"?,[^\n]*Activity type"),
+        file_kind(r"sleep\.csv", _sleeps, rb"\"?from\"?,\"?to\"?,", identifies=False),
+        file_kind(r"activities\.csv", _activities, rb"\"?from\"?,\"?to\"?,[^\n]*Activity type"),
     ),
     looked_for="raw_tracker_hr.csv, raw_tracker_steps.csv, raw_*_sleep-state.csv, sleep.csv and activities.csv",
     why_zone="Days begin at the person's midnight.",

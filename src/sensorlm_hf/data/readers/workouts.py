@@ -71,10 +71,7 @@ def _add(batch: Batch, file: ExportFile, part: ElementTree.Element, point: str, 
                 raise ValueError(f"{where}: the heart rate must be a number, got {rate!r}.") from None
             moments.append(moment)
     batch.add_samples("HR", moments, bpm)
-    if times:
-        batch.workouts.append((min(times), max(times), name, False))
-    else:
-        batch.report.note("exercise-without-times", "dropped", "exercises without a start or a duration", file.base)
+    batch.add_workout(min(times, default=None), max(times, default=None), name)
 
 
 def _tcx(batch: Batch, file: ExportFile) -> None:
