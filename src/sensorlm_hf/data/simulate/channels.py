@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import ndtr
 
 from .layout import Minutes, Window
 from .physiology import Body, _column, autoregressive
@@ -23,8 +24,9 @@ _VALID_FROM = 0.05
 def _heart(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
     """Heart rate as reported by the device, and resting heart rate while awake."""
     strap = _column([w.person.device.strap for w in windows])
-    fast = autoregressive(minutes.z("heart fast"), 0.35)
-    spread = (1.7 + 1.6 * ~body.asleep + 2.2 * minutes.energy) * (1 + 0.45 * strap)
+    fast = autoregressive(minutes.z("heart fast"), 0.45)
+    spread = (1.5 + 1.5 * ~body.asleep + 1.1 * minutes.energy) * (1 + (0.40 + 0.85 * body.asleep) * strap)
+    spread = spread * _column([w.person.flutter for w in windows])
     shown = body.heart_rate + spread * fast
     # Motion artefacts: the optical sensor sometimes loses beats during vigorous movement.
     lost = (minutes.u("lost beats") < 0.03 * minutes.energy) & (strap == 0)
@@ -93,17 +95,24 @@ def _variability(windows: Sequence[Window], minutes: Minutes, body: Body) -> Cha
 
 def _steps(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
     """Steps per minute, as reported by a step counter or a movement counter."""
-    u, v, noise = minutes.u("step"), minutes.u("step size"), minutes.z("steps")
+    v, noise = minutes.u("step size"), minutes.z("steps")
+    # Minutes with steps come in bouts: neighbouring minutes are correlated.
+    u = ndtr(autoregressive(minutes.z("stride"), 0.5)).astype(np.float32)
     everyday = ~minutes.exercise
     # Everyday steps occur in short bouts of any length; exercise keeps its cadence.
     stretch = np.where(everyday & (minutes.step_share < 0.9), 0.25 + 1.3 * v * v, np.clip(minutes.effort, 0.55, 1.06))
+    # Traffic lights, hills and drinks slow down walks and runs for a few minutes.
+    halting = minutes.exercise & (minutes.step_share >= 0.9) & (u > 0.9)
+    stretch = np.where(halting, stretch * (0.35 + 0.5 * v), stretch)
     taken = np.where(u < minutes.step_share, minutes.cadence * stretch + 4.0 * noise, 0.0)
     # People who are awake get up from time to time, whatever they are doing.
     wandering = everyday & (minutes.stage == -1) & (u > 0.985)
     taken = np.where(wandering, 8 + 75 * v, taken)
     taken = np.where(body.asleep & (u < 0.004), 5 + 20 * v, taken)
-    counted = 0.75 * taken + 33 * np.sqrt(minutes.energy) * (1 - 0.8 * minutes.rhythm) * np.maximum(2.2 * v - 0.3, 0)
-    counted = np.where(body.asleep & (u > 0.12), 0.0, counted)
+    fidgeting = np.exp(0.45 * autoregressive(minutes.z("fidget"), 0.97) - 0.1)
+    small = 33 * np.sqrt(minutes.energy) * (1 - 0.8 * minutes.rhythm) * np.maximum(2.2 * v - 0.3, 0) * fidgeting
+    counted = 0.75 * taken + small
+    counted = np.where(body.asleep & (u > 0.09), 0.0, counted)
     counter = _column([w.person.device.counts_movement for w in windows]) > 0
     return {"steps": np.clip(np.round(np.where(counter, counted, taken)), 0, 240)}
 
@@ -178,7 +187,8 @@ def _skin(windows: Sequence[Window], minutes: Minutes, body: Body) -> Channels:
         + 28 * drift
         + 22 * minutes.z("contact")
     )
-    warm = body.skin + 0.07 * minutes.z("warmth")
+    # Readings are steady while the sensor lies flat, and not while it moves.
+    warm = body.skin + 0.05 * np.exp(0.6 * autoregressive(minutes.z("warmth scale"), 0.97)) * minutes.z("warmth")
     warming = np.diff(warm, axis=1, prepend=warm[:, :1])
     return {
         "eda_level_real": np.clip(level, 0.01, 58),

@@ -8,7 +8,7 @@ from ...days import MINUTES_PER_DAY
 from ...schema import SensorSchema
 from .channels import SENSOR_OF
 from .layout import LEAD, Minutes, Window
-from .people import GAP_STREAM, stream
+from .people import DROPOUT_STREAM, GAP_STREAM, stream
 
 _OPTICAL = frozenset({"HR", "HRV", "REST", "RMSSD", "SPO2"})
 
@@ -46,6 +46,20 @@ def off_wrist_spans(seed: int, window: Window) -> list[tuple[int, int]]:
     return [s for s in spans if s in nights or not any(a < s[1] and s[0] < b for a, b in busy)]
 
 
+def dropout_spans(seed: int, window: Window) -> list[tuple[int, int]]:
+    """Samples the spans in which the heart rate is lost although the device is worn, in minutes of the window.
+
+    Most last one or two minutes, at a wrist that moves; a chest strap loses contact less often and for longer.
+    """
+    person = window.person
+    rng = stream(seed, DROPOUT_STREAM, person.number, window.day)
+    strap = person.device.strap
+    count = int(rng.poisson(person.dropouts * (0.6 if strap else 1.0)))
+    starts = rng.integers(0, MINUTES_PER_DAY, count).tolist()
+    lengths = rng.geometric(0.15 if strap else 0.55, count).tolist()
+    return [(start, min(start + length, MINUTES_PER_DAY)) for start, length in zip(starts, lengths, strict=True)]
+
+
 def remove_unobserved(
     seed: int, values: np.ndarray, schema: SensorSchema, windows: list[Window], minutes: Minutes
 ) -> list[list[tuple[int, int]]]:
@@ -63,13 +77,15 @@ def remove_unobserved(
     """
     sensors = [SENSOR_OF[key] for key in schema.keys]
     optical = np.array([sensor in _OPTICAL for sensor in sensors])
-    blind = minutes.blind[:, LEAD:]
+    blind = minutes.blind[:, LEAD:].copy()
     gaps = []
     for index, window in enumerate(windows):
         spans = off_wrist_spans(seed, window)
         gaps.append(spans)
         for start, end in spans:
             values[index, max(start, 0) : max(end, 0)] = np.nan
+        for start, end in dropout_spans(seed, window):
+            blind[index, start:end] = True
         lacking = np.array([sensor not in window.person.device.sensors for sensor in sensors])
         values[index][:, lacking] = np.nan
         if blind[index].any():

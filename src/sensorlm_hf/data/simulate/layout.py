@@ -101,6 +101,12 @@ _ALTITUDE = np.array([a.altitude for a in ACTIVITIES], np.float32)
 _OUTDOOR = np.array([a.environment == "outdoor" for a in ACTIVITIES])
 _WATER = np.array([a.water for a in ACTIVITIES])
 _EXERCISE = np.array([a.benchmark for a in ACTIVITIES])
+_LEISURELY = np.array(
+    [
+        a.name in ("walking", "hiking", "outdoor cycling", "indoor cycling", "swimming", "dancing", "elliptical")
+        for a in ACTIVITIES
+    ]
+)
 _WALKS = np.array([a.step_share >= 0.9 and not a.benchmark for a in ACTIVITIES])
 _STYLE_SPREAD = np.array([0.16, 0.09, 0.10, 0.10, 0.13], np.float32)
 
@@ -110,11 +116,12 @@ NOISE = (
     "heart fast", "skin", "beats", "hrv slow", "sdnn", "rmssd", "rr", "entropy rr", "entropy rrd", "spectrum", "bands",
     "steps", "posture", "jerk", "energy code", "covariance", "energy ratio", "crossing spread", "crossing mean", "axis",
     "kurtosis", "sleep code", "sweat drift", "storm", "sweat floor", "sweat slope", "contact", "warmth",
-    "warmth slope", "altitude", "altitude floor", "oxygen slow", "oxygen", "desaturation", "trust", "coverage",
+    "warmth slope", "altitude", "altitude floor", "oxygen slow", "oxygen", "desaturation", "trust", "coverage", "surge",
+    "stride", "fidget", "warmth scale",
 )  # fmt: skip
 """Names of the standard-score rows sampled for each window, one per source of noise."""
 
-UNIFORM = ("lost beats", "night beats", "step", "step size", "stairs", "stair size", "stage", "trust", "arousals",
+UNIFORM = ("lost beats", "night beats", "step size", "stairs", "stair size", "stage", "trust", "arousals",
            "arousal size")  # fmt: skip
 """Names of the uniform-number rows sampled for each window."""
 
@@ -232,7 +239,11 @@ def expand_windows(seed: int, windows: Sequence[Window]) -> Minutes:
     exercise = _EXERCISE[codes]
     # People pace themselves: fitter people run at more METs, and most stay below their capacity.
     pace = np.where(exercise, 0.88 * (capacity / 11) ** 0.6, 1.0) * np.exp(0.17 * style[:, 6])
-    met = 1 + (_MET[codes] - 1) * pace.astype(np.float32)
+    # Some walks, rides and swims are leisurely: done for transport or company, not for exercise.
+    ease = np.where(_LEISURELY[codes], 1 / (1 + 0.7 * np.maximum(style[:, 9] - 0.6, 0)), 1.0)
+    met = 1 + (_MET[codes] - 1) * (pace * ease).astype(np.float32)
+    move[:, 0] *= np.sqrt(ease)
+    cadence *= ease**0.3
     share = np.where(exercise | _WALKS[codes], _STEP_SHARE[codes], np.clip(_STEP_SHARE[codes] * active, 0, 0.95))
     altitude = _ALTITUDE[codes] * np.exp(0.45 * style[:, 8])
 

@@ -12,8 +12,9 @@ from .layout import LEAD, Window
 from .people import LOG_STREAM, stream
 from .plan import Bout
 
-MISSED_LOG, SHIFTED_LOG, WRONG_LABEL = 0.08, 0.05, 0.025
-"""Fractions of exercises that are not logged, logged at the wrong time, or logged as another one of their category."""
+MISSED_LOG, SHIFTED_LOG, WRONG_LABEL, LATE_LOG = 0.08, 0.05, 0.025, 0.12
+"""Fractions of exercises that are not logged, logged at the wrong time, or logged as another one of their category, and
+of exercises on the move that a device detects late."""
 
 MOODS = ("calm", "happy", "content", "energetic", "tired", "stressed", "anxious", "sad", "irritable")
 """Moods that people log."""
@@ -57,7 +58,7 @@ def log_events(
 
 
 def _log_exercise(rng: np.random.Generator, bout: Bout) -> Event | None:
-    missed, shifted, wrong, other = rng.random(4).tolist()
+    missed, shifted, wrong, other, noticed, delay = rng.random(6).tolist()
     jitter = rng.normal(0, 1.5, 2).round().astype(int).tolist()
     shift = int(rng.normal(0, 35)) if shifted < SHIFTED_LOG else 0
     if missed < MISSED_LOG:
@@ -67,7 +68,9 @@ def _log_exercise(rng: np.random.Generator, bout: Bout) -> Event | None:
     if wrong < WRONG_LABEL:
         others = [name for name in _KINDS[activity.category] if name != label]
         label = others[int(other * len(others))] if others else label
-    start = bout.start + shift + max(jitter[0], 0)
+    # Some devices notice a walk, run or ride only after some minutes.
+    late = int(3 + 9 * delay) if activity.locomotion and noticed < LATE_LOG else 0
+    start = min(bout.start + shift + max(jitter[0], 0) + late, bout.end + shift - 5)
     return Event("activity", label, start, max(bout.end + shift + jitter[1], start + 5))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...activities import ACTIVITIES
 from .behaviours import BEHAVIOURS
 
-PERSON_STREAM, NIGHT_STREAM, PLAN_STREAM, NOISE_STREAM, GAP_STREAM, LOG_STREAM = range(6)
+PERSON_STREAM, NIGHT_STREAM, PLAN_STREAM, NOISE_STREAM, GAP_STREAM, LOG_STREAM, DROPOUT_STREAM = range(7)
 """Parts of the simulation with separate random streams, seeded by (seed, part, person, day)."""
 
 
@@ -99,6 +99,9 @@ class Person:
         habit: Six standard scores: how this person's movement differs from others' in [`Movement`]'s numbers.
         work_start: Minute of the day at which work starts.
         active: Relative amount of everyday walking.
+        sleep_need: Minutes of sleep that the person needs.
+        flutter: Relative size of the heart rate's changes from minute to minute, of the body and of the device's fit.
+        dropouts: Mean number of short dropouts of the heart rate per day.
     """
 
     number: int
@@ -129,6 +132,9 @@ class Person:
     habit: tuple[float, ...]
     work_start: float
     active: float
+    sleep_need: float
+    flutter: float
+    dropouts: float
 
     def date_of(self, day: int) -> date:
         """Local date of a day."""
@@ -229,4 +235,7 @@ def simulate_person(seed: int, number: int) -> Person:
         habit=tuple(next(z) for _ in range(6)),
         work_start=500 + 45 * next(z),
         active=math.exp(0.3 * next(z)),
+        sleep_need=455 - 0.4 * (age - 45) + 40 * next(z),
+        flutter=math.exp(0.28 * next(z)),
+        dropouts=6.0 * math.exp(0.6 * next(z)),
     )

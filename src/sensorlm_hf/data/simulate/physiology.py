@@ -96,9 +96,10 @@ def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
     arousal = autoregressive(minutes.z("arousal"), 0.985) * (0.75 + 0.2 * anxious) + 0.30 * anxious
     arousal += _tension(windows)
     arousal *= awake * 0.9 + 0.1
-    busy = (
-        np.float32(1.0) + 0.10 * minutes.exercise * minutes.z("busy") + 0.16 * (~minutes.exercise) * minutes.z("busy")
-    )
+    # Effort in exercise rises and falls over minutes, with the terrain if outdoors, and most of all on wheels and skis.
+    terrain = minutes.outdoor * np.where(minutes.step_share < 0.5, np.float32(0.24), np.float32(0.09))
+    surge = (0.09 + terrain) * autoregressive(minutes.z("surge"), 0.85)
+    busy = np.where(minutes.exercise, 1 + surge + 0.04 * minutes.z("busy"), 1 + 0.16 * minutes.z("busy"))
     met = 1 + (minutes.met - 1) * minutes.effort * np.clip(busy, 0.2, 1.8)
     load = np.clip((met - 1) / (capacity - 1), 0, 0.97)
     upright = ~in_bed & (minutes.code != CODE["resting"])
@@ -106,19 +107,19 @@ def simulate_bodies(windows: Sequence[Window], minutes: Minutes) -> Body:
     target += 5.0 * (stage == WAKE) - 2.2 * (stage == DEEP) + 2.0 * (stage == REM)
     target += np.where(asleep, -1.0, 2.8 * np.clip(arousal, -1.5, 3.0))
     target += load * (top - rest - 8) * (1 - 0.06 * minutes.water)
-    target += 0.10 * np.minimum(minutes.since, 90) * (load > 0.35)
-    target += 5.2 * autoregressive(minutes.z("heart slow"), 0.97) * (0.6 + 0.55 * awake)
+    target += 0.17 * np.minimum(minutes.since, 60) * (load > 0.35)
+    target += 5.2 * autoregressive(minutes.z("heart slow"), 0.97) * (0.42 + 0.73 * awake)
     # Small movements outside of activities raise the heart rate by a few beats while awake.
     target += awake * 3.2 * np.maximum(autoregressive(minutes.z("heart small"), 0.6), 0)
     # Turning in bed and arousals do so briefly; a chest strap records them fully, a watch smooths them.
     turn = asleep & (minutes.u("arousals") < 0.014)
-    target += turn * (6 + 26 * minutes.u("arousal size")) * (0.5 + 0.9 * _column([p.device.strap for p in people]))
+    target += turn * (6 + 26 * minutes.u("arousal size")) * (0.45 + 1.15 * _column([p.device.strap for p in people]))
     outside = _outdoor_temperature(windows, wave)
     chill = np.where(minutes.outdoor & ~minutes.water, np.clip(outside - 20, -24, 10), np.float32(0))
     thermal = np.clip(0.15 * chill, -3.4, 1.2) - 3.2 * minutes.water + 1.0 * (~minutes.outdoor & (load > 0.3))
     skin = 31.2 + _column([p.skin for p in people]) + 2.4 * asleep + 0.9 * (in_bed & ~asleep) - 0.35 * wave
     skin = skin + thermal - 1.7 * load - 0.22 * np.clip(arousal, -1, 3)
-    skin += 0.75 * autoregressive(minutes.z("skin"), 0.985)
+    skin += 0.95 * autoregressive(minutes.z("skin"), 0.975)
     sweat = np.clip(1.15 * load + 0.02 * chill * (load > 0.15) - 0.10, 0, 1.4)
     followed = _follow(
         np.stack([target, sweat.astype(np.float32), skin.astype(np.float32)]),

@@ -21,8 +21,8 @@ WAKE, LIGHT, DEEP, REM = range(4)
 CODE = {activity.name: index for index, activity in enumerate(ACTIVITIES)}
 """Index of an activity in [`ACTIVITIES`]."""
 
-STYLE = 9
-"""Standard scores drawn for each bout: six of movement, then effort, cadence and altitude."""
+STYLE = 10
+"""Standard scores drawn for each bout: six of movement, then effort, cadence, altitude and ease."""
 
 _EXERCISES = tuple(activity for activity in ACTIVITIES if activity.benchmark)
 _EXERCISE_BEHAVIOURS = tuple(BEHAVIOURS[CODE[activity.name]] for activity in _EXERCISES)
@@ -126,7 +126,7 @@ def simulate_night(seed: int, person: Person, day: int) -> Night:
     bed = 1388 + late + 40 * free_evening + 32 * draws.normal()
     rise = 1440 + (418 if person.occupation != "home" else 452) + 0.6 * late + (58 + 0.3 * late) * free_morning
     rise += 26 * draws.normal()
-    need = 455 - 0.4 * (person.age - 45) - 14 * person.anxiety + 25 * draws.normal()
+    need = person.sleep_need - 14 * person.anxiety + 25 * draws.normal()
     length = int(min(max(0.5 * (rise - bed) + 0.5 * need, 270), 630))
     start = int(min(max(bed, 1230), 1440 + 210))
     stages = np.full(length, LIGHT, np.int8)
