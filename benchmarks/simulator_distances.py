@@ -6,6 +6,7 @@ one. A few recordings are never exactly like the population that they come from,
 that 95 % of equally many simulated recordings stay below: a larger distance means that the simulator is off, or that
 the people are not typical.
 
+    python benchmarks/simulator_distances.py --data FOLDER [--json distances.json]
 
 FOLDER contains any of mmash/, fitbit_takeout/, embraceplus/ and workouts/. Only summaries over all recordings of a
 source are printed, never a value of an individual minute.
