@@ -43,7 +43,6 @@ from sensorlm_hf.evaluation import (
 from sensorlm_hf.evaluation.captioning import captioned_rows
 from sensorlm_hf.evaluation.evaluator import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.model_card import given_options
-from sensorlm_hf.evaluation.results import DEFAULT_TASKS
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.io import atomic_folder
 from sensorlm_hf.modeling import load_pretrained
@@ -204,7 +203,7 @@ def main() -> None:
         model_dir,
         data,
         split="test",
-        tasks=(*DEFAULT_TASKS, "english"),
+        tasks=("zero_shot", "retrieval", "captioning", "english"),
         caption_key=WRITTEN,
         max_text_length=last.max_text_length,
         progress=sys.stderr.isatty(),
