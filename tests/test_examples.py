@@ -159,7 +159,7 @@ def test_demo_model_from_simulation_to_model_card(
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
     assert "| sentence encoder | all-tiny, aligned with the sensor tower" in card.text
-    assert "| concepts (" in card.text
+    assert "| free-English activities (" in card.text  # pairs of concepts need 40 days
     assert "| days of my own | AUROC | 0.750 | 0.500 | `python mine.py` |" in card.text
     assert "| activity, supervised: gradient boosting on summary features" in card.text
     day = simulate_days(1, seed=5)[0]

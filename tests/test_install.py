@@ -139,7 +139,8 @@ def test_wheel_contents(built: Path) -> None:
     )
     assert "Name: sensorlm-hf" in metadata
     assert "License-File: LICENSE" in metadata
-    assert wheel.stat().st_size < 30 * 2**20
+    # The packaged checkpoint, in bf16, takes at most 48 MB uncompressed; everything else is text.
+    assert wheel.stat().st_size < 48 * 10**6
 
 
 def test_sdist_contains_files_for_wheel(built: Path) -> None:

@@ -132,6 +132,7 @@ class SensorLMCollator:
         contrast_only: Caption keys used only in the contrastive loss: all their `labels` are -100. The model then
             generates captions of the other keys, in the wording of the log: if this is set, `label_rewording` applies
             to these keys only.
+        opening: Whether captions start with a sentence of plain English; see [`opening_sentence`].
         seed: Seed of all samples.
         training: If false, nothing is dropped, cropped or reworded, and each day's caption is that of epoch 0.
     """
@@ -147,11 +148,14 @@ class SensorLMCollator:
     draw_per_batch: bool = False
     contrast_only: Sequence[str] = ()
     statements: int = 0
+    opening: bool = False
     seed: int = 0
     training: bool = True
 
     def __post_init__(self) -> None:
         check_sampling_options(self)
+        if not isinstance(self.opening, bool):
+            raise TypeError(f"`opening` must be True or False, got {self.opening!r}.")
         if self.max_length < 8:
             raise ValueError(f"`max_length` must be at least 8 tokens, got {self.max_length}.")
         self._keys = list(self.caption_keys)
@@ -268,6 +272,7 @@ class SensorLMCollator:
                 seed=self.seed,
                 tokenizer=self.processor.caption_tokenizer,
                 max_tokens=self.max_length - 2,  # the tokenizer adds <bos> and <eos>
+                opening=self.opening,
             )
         return self._builders[schema]
 

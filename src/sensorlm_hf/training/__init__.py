@@ -8,6 +8,7 @@ with requires_extra("train", "Training"):
 
 from .arguments import SensorLMTrainingArguments
 from .checkpoints import last_complete_checkpoint, load_checkpoint, save_checkpoint
+from .decoder_tuning import tune_decoder
 from .distributed import GlobalLosses
 from .fsdp import prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
@@ -47,5 +48,6 @@ __all__ = [
     "restore_scalars",
     "save_checkpoint",
     "save_model",
+    "tune_decoder",
     "warm_up_text_tower",
 ]

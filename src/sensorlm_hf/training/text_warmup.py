@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import sys
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import torch
-from huggingface_hub.utils import tqdm
 from torch import nn
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMModel
 from .losses import clamp_logit_scale
-from .muon import MuonWithAdamW
-from .sampler import PersonSampler
-from .schedule import RsqrtSchedule
-
-_WARMUP = 0.05
-"""Fraction of the steps over which the learning rate rises."""
+from .short_run import run_steps
 
 
 def warm_up_text_tower(
@@ -83,80 +73,44 @@ def warm_up_text_tower(
             f" 'clip', 'siglip' or 'coca' with `embed_statistics=True`, got {objective!r} with"
             f" `embed_statistics={embeds}`."
         )
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if value <= 0:
-            raise ValueError(f"`{name}` must be above 0, got {value}.")
-    device = next(model.parameters()).device
     parts: list[nn.Module] = [model.text_model, model.sensor_model.statistics]
     trained = [
         (name, parameter)
         for name, parameter in model.named_parameters()
         if name.startswith(("text_model.", "sensor_model.statistics.", "logit_"))
     ]
-    optimizer = MuonWithAdamW(
-        trained,
-        learning_rate=learning_rate,
-        muon_learning_rate=muon_learning_rate,
-        weight_decay=weight_decay,
-        betas=(0.9, adam_beta2),
-    )
-    warmup = max(1, math.ceil(_WARMUP * steps))
-    # The cool-down begins where the warm-up ends, so the rate rises and falls linearly.
-    factor = RsqrtSchedule(steps, warmup, cooldown_steps=steps - warmup, timescale=steps)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-    sampler = PersonSampler(days.people(), batch_size, seed=seed)
-    loader = torch.utils.data.DataLoader(
-        days,
-        batch_size=batch_size,
-        sampler=sampler,
-        collate_fn=collator,
-        num_workers=num_workers,
-        persistent_workers=num_workers > 0,
-    )
+    hits: list[float] = []
+
+    def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        loss, cosines = _statistics_loss(model, batch, bf16)
+        groups = batch["text_group_ids"]
+        hits.append((groups[cosines.argmax(dim=1)] == groups).float().mean().item())
+        return loss
+
     was_training = model.training
     for part in parts:
         part.train()
-    losses: list[float] = []
-    hits: list[float] = []
-    started = time.monotonic()
-    shown = sys.stderr.isatty() if progress is None else progress
-    for batch in tqdm(_batches(loader, sampler, steps), total=steps, desc="warm-up", unit="step", disable=not shown):
-        batch = {name: value.to(device) for name, value in batch.items()}
-        loss, cosines = _statistics_loss(model, batch, bf16)
-        if not torch.isfinite(loss):
-            raise ValueError(f"The loss became {loss.item()} at step {len(losses)}; lower `learning_rate`.")
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([parameter for _, parameter in trained], max_grad_norm)
-        optimizer.step()
-        clamp_logit_scale(model)
-        schedule.step()
-        losses.append(loss.item())
-        groups = batch["text_group_ids"]
-        hits.append((groups[cosines.argmax(dim=1)] == groups).float().mean().item())
-    optimizer.zero_grad()
+    record = run_steps(
+        trained,
+        days,
+        collator,
+        compute_loss,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        muon_learning_rate=muon_learning_rate,
+        adam_beta2=adam_beta2,
+        weight_decay=weight_decay,
+        max_grad_norm=max_grad_norm,
+        num_workers=num_workers,
+        seed=seed,
+        description="warm-up",
+        progress=progress,
+        after_step=lambda: clamp_logit_scale(model),
+    )
     model.train(was_training)
     last = max(1, steps // 10)
-    return {
-        "steps": steps,
-        "days_seen": steps * min(batch_size, len(days)),
-        "train_days": len(days),
-        "train_runtime": round(time.monotonic() - started, 2),
-        "final_loss": sum(losses[-last:]) / last,
-        "final_accuracy": sum(hits[-last:]) / last,
-    }
-
-
-def _batches(loader: Any, sampler: PersonSampler, steps: int) -> Iterator[dict[str, torch.Tensor]]:
-    epoch, given = 0, 0
-    while True:
-        sampler.set_epoch(epoch)
-        for batch in loader:
-            yield batch
-            given += 1
-            if given == steps:
-                return
-        epoch += 1
+    return {**record, "final_accuracy": sum(hits[-last:]) / last}
 
 
 def _statistics_loss(

@@ -1,0 +1,112 @@
+"""Tuning of the caption decoder alone, with frozen towers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..data.collator import SensorDayDataset, SensorLMCollator
+from ..modeling import SensorLMForConditionalGeneration
+from ..modeling.losses_sensorlm import caption_loss, caption_targets
+from .short_run import run_steps
+
+
+def tune_decoder(
+    model: SensorLMForConditionalGeneration,
+    days: SensorDayDataset,
+    collator: SensorLMCollator,
+    *,
+    steps: int,
+    batch_size: int = 32,
+    learning_rate: float = 5e-4,
+    muon_learning_rate: float = 1e-3,
+    adam_beta2: float = 0.98,
+    weight_decay: float = 1e-4,
+    max_grad_norm: float = 1.0,
+    num_workers: int = 1,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> dict[str, Any]:
+    """Trains the decoder on captions of another kind or style, and leaves everything else as it is.
+
+    Only the parameters under `decoder` are trained, without a head that shares its weights with the token embedding.
+    The embeddings of days and texts do not change, and with them neither do zero-shot classification and retrieval.
+
+    Args:
+        model: A model with a decoder of its own, of objective `cap` or `coca`. It is trained in place; its mode and the
+            `requires_grad` of its parameters are restored.
+        days: Training days.
+        collator: Collates batches. Its `labels`, if any, are the targets; otherwise all tokens of the captions are.
+        steps: Number of optimizer steps.
+        batch_size: Days per step.
+        learning_rate: Peak learning rate of AdamW, reached after 5 % of the steps, then decayed linearly to 0.
+        muon_learning_rate: Peak learning rate of Muon, which trains the matrices; see [`MuonWithAdamW`].
+        adam_beta2: Decay rate of AdamW's second moment.
+        weight_decay: Decoupled weight decay of the matrices.
+        max_grad_norm: Maximum gradient norm for clipping.
+        num_workers: Number of dataloader workers.
+        seed: Seed of the data order.
+        progress: Whether to show a progress bar; by default only in a terminal.
+
+    Returns:
+        `steps`, `days_seen`, `train_days` (size of the dataset), `train_runtime` (seconds), and `final_loss`, the
+        caption loss per token averaged over the last 10 % of the steps.
+
+    Raises:
+        ValueError: If the decoder is a pretrained language model, an argument is out of range, or the loss is not
+            finite.
+    """
+    if model.config.text_config.is_language_model:
+        raise ValueError(
+            "`tune_decoder` trains the decoder of SensorLM, but the decoder of this model is a pretrained language"
+            " model. Adapt it with LoRA instead: `PretrainOptions(lora=('decoder',))`."
+        )
+    needed_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    shared = {id(parameter) for parameter in model.sensorlm.parameters()}
+    trained = [(name, p) for name, p in model.named_parameters() if name.startswith("decoder.") and id(p) not in shared]
+    was_training = model.training
+    model.requires_grad_(False)
+    for _, parameter in trained:
+        parameter.requires_grad_(True)
+    model.eval()
+    model.decoder.train()
+    try:
+        return run_steps(
+            trained,
+            days,
+            collator,
+            lambda batch: _decoder_loss(model, batch),
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            muon_learning_rate=muon_learning_rate,
+            adam_beta2=adam_beta2,
+            weight_decay=weight_decay,
+            max_grad_norm=max_grad_norm,
+            num_workers=num_workers,
+            seed=seed,
+            description="decoder",
+            progress=progress,
+        )
+    finally:
+        for parameter, needed in needed_grad:
+            parameter.requires_grad_(needed)
+        model.train(was_training)
+
+
+def _decoder_loss(model: SensorLMForConditionalGeneration, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Computes the caption loss; the frozen towers run without gradients, the contrastive text tower not at all."""
+    with torch.no_grad():
+        sensor = model.sensorlm.sensor_model(batch["sensor_values"], batch["sensor_mask"])
+        text = model.sensorlm.text_model(batch["input_ids"], batch["attention_mask"])
+    tokens, mask = model.decoder.sensor_tokens(sensor)
+    hidden = model.decoder(
+        text.last_hidden_state, batch["attention_mask"], sensor_tokens=tokens, sensor_token_mask=mask
+    ).last_hidden_state
+    targets = caption_targets(batch["input_ids"], batch["attention_mask"], batch.get("labels"))
+    scored = targets != -100
+    return caption_loss(model.decoder.lm_head(hidden[:, :-1][scored]), targets[scored])
+
+
+__all__ = ["tune_decoder"]
