@@ -17,6 +17,8 @@ import pytest
 import torch
 from torch import nn
 
+from sensorlm_hf.modeling.layers_sensorlm import LAYER_NORM_EPS
+
 _STAND_INS = (
     "torchvision",
     "torchvision.transforms",
@@ -99,7 +101,7 @@ def reference_coca(open_clip: Any, config: Any, tower: nn.Module) -> nn.Module:
     nn.init.normal_(model.text_decoder.text_projection, std=width**-0.5)
     for module in model.modules():
         if isinstance(module, nn.LayerNorm):
-            module.eps = text.layer_norm_eps
+            module.eps = LAYER_NORM_EPS
     return model
 
 

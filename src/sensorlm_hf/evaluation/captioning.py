@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..days import SensorDay
-from ..metrics import caption_scores, fact_faithfulness
+from ..metrics import caption_scores, fact_faithfulness, opening_faithfulness
 from .encode import CAPTION_BATCH, caption_days
 
 
@@ -60,8 +60,9 @@ def evaluate_captioning(
         language: Language of the captions.
 
     Returns:
-        The scores of [`caption_scores`] and of [`fact_faithfulness`]; `chance`, the same scores for the builder's
-        caption of another day drawn at random; and `days`.
+        The scores of [`caption_scores`] and of [`fact_faithfulness`]; `opening`, those of [`opening_faithfulness`], if
+        captions start with a sentence of plain English; `chance`, the same scores for the builder's caption of another
+        day drawn at random; and `days`.
 
     Raises:
         ValueError: If there are fewer than two days, or not exactly one reference per day.
@@ -114,7 +115,12 @@ def score_captions(
 
     def score(captions: Sequence[str]) -> dict[str, Any]:
         facts = fact_faithfulness(captions, days, language=language)
-        return {**caption_scores(captions, lowered, meteor=meteor, bertscore_model=bertscore_model), **facts}
+        openings = opening_faithfulness(captions, days) if language == "en" else {"openings": 0}
+        return {
+            **caption_scores(captions, lowered, meteor=meteor, bertscore_model=bertscore_model),
+            **facts,
+            **({"opening": openings} if openings["openings"] else {}),
+        }
 
     chance = score(other_days.tolist())
     for name in ("confirmed_per_caption", "claims_per_caption"):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..checkpoints import training_options
+from ..checkpoints import training_options, training_record
 from ..data.collator import SensorDayDataset
 from ..data.folders import load_sensor_days
 from ..days import SensorDay
@@ -143,6 +143,7 @@ def evaluate_model(
         "caption_key": caption_key or trained_key(model_path),
         "max_text_length": text_length(model, model_path, max_text_length),
         "caption_days": caption_days,
+        **({"opening": True} if writes_openings(model_path) else {}),
         **({"meteor": True} if meteor else {}),
         **({"bertscore_model": str(bertscore_model)} if bertscore_model is not None else {}),
     }
@@ -193,12 +194,16 @@ class _Run:
         self.seed = int(settings["seed"])
         self.people = [day.subject_id for day in days]
         self.max_tokens = int(settings["max_text_length"]) - 2  # excluding the start and end tokens
-        self.captioner = CaptionBuilder(
-            days[0].schema,
-            key=settings["caption_key"],
+        self.captioner = self._captioner()
+
+    def _captioner(self, **options: Any) -> CaptionBuilder:
+        return CaptionBuilder(
+            self.days[0].schema,
+            key=self.settings["caption_key"],
             seed=self.seed,
-            tokenizer=processor.caption_tokenizer,
+            tokenizer=self.processor.caption_tokenizer,
             max_tokens=self.max_tokens,
+            **options,
         )
 
     def unsupported_reason(self, name: str, held_out: Sequence[str]) -> str:
@@ -318,9 +323,10 @@ class _Run:
         )
         if not self.ranks.first:
             return {}
+        references = self._captioner(opening=True) if self.settings.get("opening") else self.captioner
         return score_captions(
             predictions,
-            self.captioner.batch(days),
+            references.batch(days),
             days,
             seed=self.seed,
             meteor=self.settings.get("meteor", False),
@@ -426,6 +432,16 @@ def trained_key(model_path: str | Path) -> str:
     weights: dict[str, float] = options.get("caption_keys") or {SUMMARY_KEY: 1.0}
     written = [key for key in weights if key not in options.get("contrast_only", ())]
     return max(written or weights, key=weights.__getitem__)
+
+
+def writes_openings(model_path: str | Path) -> bool:
+    """Returns whether a model was trained to start captions with an [`opening_sentence`].
+
+    Args:
+        model_path: Model folder or Hub id.
+    """
+    decoder = (training_record(model_path) or {}).get("decoder") or training_options(model_path)
+    return bool(decoder.get("opening", False))
 
 
 def _load_days(data: Any, split: str, max_days: int | None, num_proc: int | None) -> list[SensorDay]:

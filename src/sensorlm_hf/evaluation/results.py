@@ -267,6 +267,9 @@ def result_rows(results: Mapping[str, Any], *, headline: bool = False) -> Iterat
     for metric, label in CAPTION_METRICS:
         if metric in captioning:
             yield Row("captioning", label, captioning[metric], captioning["chance"][metric])
+    if "opening" in captioning:
+        chance = captioning["chance"].get("opening", {}).get("faithfulness", math.nan)
+        yield Row("captioning, first sentence", "faithfulness", captioning["opening"]["faithfulness"], chance)
     yield from _english_rows(results.get("english", {}), headline)
 
 

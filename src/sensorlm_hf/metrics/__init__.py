@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .claims import Claim, ClaimReader, claims_of
     from .faithfulness import Tolerance, fact_faithfulness
     from .loading import METRIC_MODULE, METRICS, load_metric
+    from .openings import OpeningClaim, opening_faithfulness, read_opening
     from .scores import (
         bootstrap_by_person,
         calibration_error,
@@ -29,6 +30,7 @@ __all__ = [
     "METRIC_MODULE",
     "Claim",
     "ClaimReader",
+    "OpeningClaim",
     "Tolerance",
     "bert_scores",
     "bootstrap_by_person",
@@ -43,7 +45,9 @@ __all__ = [
     "interval",
     "load_metric",
     "meteor_scores",
+    "opening_faithfulness",
     "person_weights",
+    "read_opening",
     "retrieval_ranks",
     "retrieval_scores",
     "score_classifier",
@@ -56,6 +60,7 @@ __getattr__, __dir__ = lazy_names(
         "ClaimReader": "claims",
         "METRICS": "loading",
         "METRIC_MODULE": "loading",
+        "OpeningClaim": "openings",
         "Tolerance": "faithfulness",
         "bert_scores": "captioning",
         "bootstrap_by_person": "scores",
@@ -70,7 +75,9 @@ __getattr__, __dir__ = lazy_names(
         "interval": "scores",
         "load_metric": "loading",
         "meteor_scores": "captioning",
+        "opening_faithfulness": "openings",
         "person_weights": "scores",
+        "read_opening": "openings",
         "retrieval_ranks": "scores",
         "retrieval_scores": "scores",
         "score_classifier": "scores",
