@@ -5,10 +5,10 @@
 This is what `make train-demo` runs; it takes about two hours on two CPU cores. First, a 15-minute warm-up trains the
 text tower on numbers, against the statistics of the channels only: numbers take longest to learn, and training is fast
 without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
-levels, and to generate the kinds of captions that it predicts best. Finally, a pretrained sentence encoder is added and
-aligned with the sensor tower, so that the model understands free English. The output folder can be pushed to the Hub
-directly. `--related` adds the results that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write
-with `--card_rows` to the model card.
+levels, and to generate the kinds of captions that it predicts best. Then a pretrained sentence encoder is added and
+aligned with the sensor tower, so that the model understands free English. Finally, the decoder learns to start captions
+with a sentence of plain English. The output folder can be pushed to the Hub directly. `--related` adds the results that
+`examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write with `--card_rows` to the model card.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from sensorlm_hf.checkpoints import records_folder
-from sensorlm_hf.data.collator import SensorDayDataset
+from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.evaluation import (
     evaluate_captioning,
@@ -59,6 +59,7 @@ from sensorlm_hf.training import (
     prepare,
     pretrain,
     save_model,
+    tune_decoder,
     warm_up_text_tower,
 )
 
@@ -154,6 +155,9 @@ ENGLISH_DAYS = 2000
 ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 150}
 """Captions from which the gate learns their language; summaries are closest to other English."""
 
+OPENINGS = "5-openings"
+OPENING_STEPS, OPENING_BATCH, OPENING_SEED = 400, 32, 5
+
 ENGLISH_SEED = 11
 """Added to the seed: the subjects differ from those that the sensor tower was trained on."""
 
@@ -176,6 +180,7 @@ def arguments() -> argparse.ArgumentParser:
         help="Name or folder of the pretrained sentence encoder.",
     )
     parser.add_argument("--english_steps", type=int, default=ENGLISH_STEPS, help="Steps of the sentence encoder.")
+    parser.add_argument("--opening_steps", type=int, default=OPENING_STEPS, help="Steps of the decoder on openings.")
     parser.add_argument("--resume", action="store_true", help="Resume from the stages in --run_dir.")
     parser.add_argument("--evaluate_only", action="store_true", help="Only evaluate the model in --run_dir.")
     parser.add_argument(
@@ -194,11 +199,12 @@ def main() -> None:
     target = Path(options.output_dir)
     run_dir = Path(options.run_dir or Path("runs") / target.name)
     last = STAGES[-1]
-    model_dir = run_dir / ENGLISH
+    model_dir = run_dir / OPENINGS
     data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
         train(options, run_dir, data)
-        learn_english(options, run_dir / last.name, model_dir)
+        learn_english(options, run_dir / last.name, run_dir / ENGLISH)
+        learn_openings(options, run_dir / ENGLISH, model_dir, data)
     results = evaluate_model(
         model_dir,
         data,
@@ -396,6 +402,44 @@ def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> No
     save_model(model, processor, folder, "bfloat16")
     record |= {"parameters": model.num_parameters(), "sentence_encoder": alignment}
     save_results(record, folder / "training.json")
+
+
+def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data: str) -> None:
+    """Teaches the decoder to start captions with plain English; skipped when resuming if it is complete."""
+    if options.resume and (folder / "training.json").is_file():
+        return
+    model = load_pretrained(before, dtype=torch.float32)
+    processor = SensorLMProcessor.from_pretrained(before)
+    collator = SensorLMCollator(
+        processor=processor,
+        caption_keys={WRITTEN: 1.0},
+        max_length=STAGES[-1].max_text_length,
+        modality_dropout=0.05,
+        device_dropout=0.15,
+        event_crop=0.15,
+        draw_per_batch=True,
+        opening=True,
+        seed=options.seed + OPENING_SEED,
+    )
+    tuning = tune_decoder(
+        model,
+        SensorDayDataset(load_sensor_days(data, split="train", num_proc=2)),
+        collator,
+        steps=options.opening_steps,
+        batch_size=options.batch_size or OPENING_BATCH,
+        seed=options.seed + OPENING_SEED,
+    )
+    tuning |= {
+        "opening": True,
+        "caption_key": WRITTEN,
+        "data": data,
+        "threads": torch.get_num_threads(),
+        "device": str(model.device),
+        "seed": options.seed + OPENING_SEED,
+    }
+    record = json.loads((before / "training.json").read_text(encoding="utf-8"))
+    save_model(model, processor, folder, "bfloat16")
+    save_results({**record, "decoder": tuning}, folder / "training.json")
 
 
 def vocabulary_texts(seed: int) -> list[str]:

@@ -145,7 +145,16 @@ def test_demo_model_from_simulation_to_model_card(
         json.dumps({"rows": [related_result("days of my own", "AUROC", 0.75, "python mine.py", chance=0.5)]})
     )
     words = ["--output_dir", target, "--run_dir", run_dir, "--people", 30, "--epochs", 1, "--batch_size", 16]
-    words += ["--related", rows, "--english_steps", 2, "--sentence_encoder", tiny_encoder(tmp_path / "all-tiny")]
+    words += [
+        "--related",
+        rows,
+        "--english_steps",
+        2,
+        "--opening_steps",
+        2,
+        "--sentence_encoder",
+        tiny_encoder(tmp_path / "all-tiny"),
+    ]
     run(monkeypatch, *words)
     out = capsys.readouterr().out
     assert "| zero-shot activity | AUROC |" in out

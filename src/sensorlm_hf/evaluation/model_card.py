@@ -73,7 +73,8 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     held_out = _held_out(training, results)
     runs = [run for run in _lineage(training) if run is not None]
     alignment = training.get("sentence_encoder")
-    seconds = [run["train_runtime"] for run in runs] + ([alignment["train_runtime"]] if alignment else [])
+    decoder = training.get("decoder")
+    seconds = [run["train_runtime"] for run in (*runs, alignment, decoder) if run]
     total = f", {sum(seconds) / 60:.0f} in all stages together" * (len(seconds) > 1)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
@@ -123,7 +124,7 @@ captioning.
 | seed | {training["seed"]} |
 {_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){total} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
-{evaluation_loss}{_alignment(alignment)}| software | sensorlm_hf {__version__} |
+{evaluation_loss}{_alignment(alignment)}{_decoder(decoder)}| software | sensorlm_hf {__version__} |
 
 ## Limitations
 
@@ -147,7 +148,7 @@ def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
 def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
     """States that the model was not trained on these people, if the splits of all its runs guarantee it."""
     alignment = training.get("sentence_encoder")
-    if alignment and not _other_people(alignment["data"], results):
+    if any(run and not _other_people(run["data"], results) for run in (alignment, training.get("decoder"))):
         return ""
     for run in _lineage(training):
         if run is None or not _other_people(run["options"]["data"], results):
@@ -177,6 +178,17 @@ def _started_from(training: dict[str, Any]) -> str:
             f" {run['train_runtime'] / 60:.0f} minutes on {run['device']} ({run['threads']} threads) |\n"
         )
     return "".join(rows)
+
+
+def _decoder(record: dict[str, Any] | None) -> str:
+    """Returns the table row about tuning the decoder."""
+    if record is None:
+        return ""
+    style = "with an opening in plain English, " if record.get("opening") else ""
+    return (
+        f"| decoder | tuned on captions of key `{record['caption_key']}`, {style}with frozen towers:"
+        f" {record['steps']} steps on `{record['data']}` in {record['train_runtime'] / 60:.0f} minutes |\n"
+    )
 
 
 def _alignment(record: dict[str, Any] | None) -> str:

@@ -1,0 +1,86 @@
+"""Tuning of the decoder: what is trained, what stays, and learning a new style."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from training_cases import tiny_model
+
+from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
+from sensorlm_hf.modeling.losses_sensorlm import caption_loss, caption_targets
+from sensorlm_hf.training import tune_decoder
+from sensorlm_hf.training.decoder_tuning import _decoder_loss
+
+LENGTH = 96
+KEYS = {"high_level_summary_caption": 1.0}
+
+
+def tune(processor, days, objective: str = "coca", **changes: Any) -> tuple[Any, Any, dict[str, Any]]:
+    before = tiny_model(processor, objective, max_position_embeddings=LENGTH)
+    model = copy.deepcopy(before)
+    values = {"steps": 6, "batch_size": 8, "learning_rate": 3e-3, "muon_learning_rate": 3e-3, "num_workers": 0}
+    collator = SensorLMCollator(processor, KEYS, max_length=LENGTH, opening=True)
+    return before, model, tune_decoder(model, SensorDayDataset(days), collator, **{**values, **changes})
+
+
+@pytest.mark.parametrize("objective", ["cap", "coca"])
+def test_only_the_decoder_is_trained(processor, simulated, objective):
+    before, model, record = tune(processor, simulated, objective)
+    changed = {
+        name
+        for (name, old), new in zip(before.named_parameters(), model.parameters(), strict=True)
+        if not torch.equal(old, new)
+    }
+    assert changed
+    assert all(name.startswith("decoder.") for name in changed)
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert model.training == before.training
+    assert (record["steps"], record["days_seen"]) == (6, 48)
+
+
+def test_parameters_that_were_frozen_stay_frozen(processor, simulated):
+    model = tiny_model(processor, "coca", max_position_embeddings=LENGTH)
+    model.sensorlm.sensor_model.requires_grad_(False)
+    collator = SensorLMCollator(processor, KEYS, max_length=LENGTH)
+    tune_decoder(model, SensorDayDataset(simulated), collator, steps=1, batch_size=4, num_workers=0)
+    assert not any(parameter.requires_grad for parameter in model.sensorlm.sensor_model.parameters())
+    assert all(parameter.requires_grad for parameter in model.decoder.parameters())
+
+
+def test_the_decoder_learns(processor, simulated):
+    before, model, _ = tune(processor, simulated, steps=40, learning_rate=1e-2, muon_learning_rate=1e-2)
+    batch = SensorLMCollator(processor, KEYS, max_length=LENGTH, opening=True, training=False)(simulated[:12])
+    with torch.no_grad():
+        first, last = (float(_decoder_loss(m.eval(), batch)) for m in (before, model))
+    assert last < 0.75 * first
+
+
+def test_loss_equals_that_of_the_model(processor, simulated):
+    model = tiny_model(processor, "coca", max_position_embeddings=LENGTH).eval()
+    collator = SensorLMCollator(processor, KEYS, max_length=LENGTH, contrast_only=(), training=False)
+    batch = collator(simulated[:6])
+    with torch.no_grad():
+        output = model(**batch)
+    torch.testing.assert_close(_decoder_loss(model, batch), output.caption_loss)
+    targets = caption_targets(batch["input_ids"], batch["attention_mask"])
+    torch.testing.assert_close(output.caption_loss, caption_loss(output.logits[:, :-1], targets))
+
+
+def test_bad_arguments(processor, simulated):
+    with pytest.raises(ValueError, match="`steps` must be above 0, got 0"):
+        tune(processor, simulated, steps=0)
+    with pytest.raises(TypeError, match="`opening` must be True or False, got 'yes'"):
+        SensorLMCollator(processor, KEYS, opening="yes")
+
+
+def test_captions_open_with_plain_english(processor, simulated):
+    collator = SensorLMCollator(processor, KEYS, max_length=LENGTH, opening=True, training=False)
+    plain = SensorLMCollator(processor, KEYS, max_length=LENGTH, training=False)
+    read = processor.tokenizer.batch_decode
+    opened = read(collator(simulated[:6])["input_ids"], skip_special_tokens=True)
+    others = read(plain(simulated[:6])["input_ids"], skip_special_tokens=True)
+    assert all(" day" in text.split(".")[0] for text in opened)
+    assert all(text != other for text, other in zip(opened, others, strict=True))
