@@ -4,7 +4,12 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForMultimodalLM, AutoProcessor, pipeline, set_seed
 
+from sensorlm_hf.activities import ACTIVITIES
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.modeling import SensorLMForConditionalGeneration, SensorLMModel
+from sensorlm_hf.pipelines.sensor_captioning import restore_case
+from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder
+from sensorlm_hf.schema import get_schema
 
 TASK = "sensor-captioning"
 
@@ -30,7 +35,7 @@ def oracle(folder_of, objective):
         if prompt is not None:
             inputs["input_ids"] = processor.tokenizer(prompt, return_tensors="pt")["input_ids"][:, :-1]  # without <eos>
         tokens = model.generate(**inputs, **options)
-        return [processor.tokenizer.decode(row, skip_special_tokens=True).strip() for row in tokens]
+        return [restore_case(processor.tokenizer.decode(row, skip_special_tokens=True).strip()) for row in tokens]
 
     return write
 
@@ -55,7 +60,7 @@ def test_num_return_sequences_with_beams(pipe, oracle, days):
 def test_every_text_starts_with_prompt(pipe, oracle, days):
     answer = pipe(days, prompt="A day with ", max_new_tokens=5, batch_size=2)
     assert [texts(one) for one in answer] == [oracle(day, "a day with", max_new_tokens=5) for day in days]
-    assert all(text.startswith("a day with") for one in answer for text in texts(one))
+    assert all(text.lower().startswith("a day with") for one in answer for text in texts(one))
 
 
 @pytest.mark.parametrize("batch_size", [2, 8])
@@ -89,7 +94,30 @@ def test_return_dict_in_generate(pipe, days):
 def test_special_tokens_are_removed(pipe):
     rows = torch.tensor([[[1, 70, 71, 2, 0, 0]]])
     plain = pipe.tokenizer.decode([70, 71])
-    assert pipe.postprocess({"tokens": rows}) == [{"generated_text": plain.strip()}]
+    assert pipe.postprocess({"tokens": rows}, restores_case=False) == [{"generated_text": plain.strip()}]
+
+
+@pytest.mark.parametrize("schema", ["sensorlm-26", "sensorlm-34"])
+@pytest.mark.parametrize("key", CAPTION_KEYS)
+def test_case_of_captions_is_restored(schema, key):
+    for caption in CaptionBuilder(schema, key=key, opening=True).batch(simulate_days(12, seed=9, schema=schema)):
+        assert restore_case(caption.lower()) == caption
+        assert restore_case(caption) == caption
+
+
+def test_every_label_has_its_case_restored():
+    names = {channel.label for schema in ("sensorlm-26", "sensorlm-34") for channel in get_schema(schema)}
+    for name in names | {activity.name for activity in ACTIVITIES}:
+        assert restore_case(f"a day with {name.lower()}.") == f"A day with {name}."
+
+
+def test_case_is_restored_unless_disabled(pipe, days):
+    shown, raw = (texts(pipe(days[0], max_new_tokens=8, restore_case=flag))[0] for flag in (True, False))
+    assert raw == raw.lower()
+    assert shown == restore_case(raw)
+    assert raw == shown.lower()
+    with pytest.raises(TypeError, match="`restore_case` must be True or False, got 1"):
+        pipe(days[0], restore_case=1)
 
 
 def test_constructor_options(folder_of, pipe, objective, days):

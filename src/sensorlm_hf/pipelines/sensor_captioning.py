@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from .sensor_pipeline_base import SensorPipeline
+
+CASED_WORDS = (
+    "HF", "HIIT", "HRV", "LF", "pNN20", "REM", "RMSSD", "RR", "SDNN", "Shannon", "SpO2", "VLF",
+)  # fmt: skip
+"""Words of channel labels and activities that are not written in lower case."""
+
+_CASED = {word.lower(): word for word in CASED_WORDS}
+_WORD = re.compile(rf"\b(?:{'|'.join(_CASED)})\b", re.IGNORECASE)
+_SENTENCE_START = re.compile(r"(?:^|(?<=[.!?] ))[a-z]")
+_HEADING = re.compile(r"(?:(?<=^)|(?<=[.!?] ))((?:Heart|Activity|Sleep|Skin): )([a-z])")
+
+
+def restore_case(text: str) -> str:
+    """Capitalises sentences and abbreviations of a text in lower case; any other text is returned unchanged.
+
+    Args:
+        text: A generated caption; the tokenizers of this package write lower case.
+
+    Example:
+        >>> restore_case("a calm day. heart: rr median averaged 812.0.")
+        'A calm day. Heart: RR median averaged 812.0.'
+    """
+    if text != text.lower():
+        return text
+    text = _SENTENCE_START.sub(lambda match: match[0].upper(), text)
+    text = _HEADING.sub(lambda match: match[1] + match[2].upper(), text)
+    return _WORD.sub(lambda match: _CASED[match[0].lower()], text)
 
 
 class SensorCaptioningPipeline(SensorPipeline):
@@ -22,7 +50,7 @@ class SensorCaptioningPipeline(SensorPipeline):
 
         describe = pipeline("sensor-captioning")
         describe(day, max_new_tokens=60)
-        # [{"generated_text": "the day had a run of 40 minutes and 7.5 hours of sleep."}]
+        # [{"generated_text": "A calm day with forty minutes of running in the evening and seven hours of sleep. ..."}]
         ```
 
     See [`SensorPipeline`] for inputs, outputs and constructor arguments.
@@ -55,17 +83,19 @@ class SensorCaptioningPipeline(SensorPipeline):
                   config.
                 - `num_beams` (`int`), `do_sample` (`bool`), `num_return_sequences` (`int`): decoding strategy. Sampling
                   uses torch's generator: call `transformers.set_seed` for reproducible text.
+                - `restore_case` (`bool`): whether to capitalise sentences and abbreviations of models that write lower
+                  case, see [`restore_case`]; defaults to True.
                 - `generate_kwargs` (`dict`): any other option of `generate`, such as `{"top_p": 0.9}`.
                 - `batch_size`, `num_workers`, `timezone`, `columns`, `allow_empty`: see [`SensorPipeline`].
 
         Returns:
-            For each day, a list of `{"generated_text"}`, one per returned sequence; texts begin with the prompt, as
-            decoded by the tokenizer, and contain no special tokens.
+            For each day, a list of `{"generated_text"}`, one per returned sequence; texts begin with the prompt and
+            contain no special tokens.
 
         Raises:
             ValueError: If the prompt is empty or leaves no room for text, if an option is given twice or rejected by
                 `generate`, or if a day is malformed.
-            TypeError: If the prompt is not a string.
+            TypeError: If the prompt is not a string, or `restore_case` not a bool.
         """
         if prompt is not None:
             kwargs["prompt"] = prompt
@@ -80,6 +110,7 @@ class SensorCaptioningPipeline(SensorPipeline):
         do_sample: bool | None = None,
         num_return_sequences: int | None = None,
         generate_kwargs: Mapping[str, Any] | None = None,
+        restore_case: bool | None = None,
         timezone: str | None = None,
         columns: Sequence[str] | None = None,
         allow_empty: bool | None = None,
@@ -114,7 +145,12 @@ class SensorCaptioningPipeline(SensorPipeline):
             if not prompt.strip():
                 raise ValueError("`prompt` is empty; omit it, or give the first words of the caption.")
             forward_params["prompt"] = prompt
-        return self._day_parameters(timezone, columns, allow_empty), forward_params, {}
+        postprocess_params: dict[str, Any] = {}
+        if restore_case is not None:
+            if not isinstance(restore_case, bool):
+                raise TypeError(f"`restore_case` must be True or False, got {restore_case!r}.")
+            postprocess_params["restores_case"] = restore_case
+        return self._day_parameters(timezone, columns, allow_empty), forward_params, postprocess_params
 
     def _prepare(
         self, forward_params: dict[str, Any], postprocess_params: dict[str, Any]
@@ -140,7 +176,8 @@ class SensorCaptioningPipeline(SensorPipeline):
         tokens = getattr(output, "sequences", output)
         return {"tokens": tokens.view(len(model_inputs["sensor_values"]), -1, tokens.shape[-1])}
 
-    def postprocess(self, model_outputs: dict[str, torch.Tensor]) -> list[dict[str, str]]:
+    def postprocess(self, model_outputs: dict[str, torch.Tensor], restores_case: bool = True) -> list[dict[str, str]]:
         """Returns the texts of one day."""
         texts = self.tokenizer.batch_decode(model_outputs["tokens"][0], skip_special_tokens=True)
-        return [{"generated_text": text.strip()} for text in texts]
+        texts = [text.strip() for text in texts]
+        return [{"generated_text": restore_case(text) if restores_case else text} for text in texts]
