@@ -117,7 +117,8 @@ class SensorLMGenerationMixin(GenerationMixin):
             sensor_values: `(B, T, C)` normalised values.
             sensor_mask: `(B, T, C)`, True = observed; `None` if everything is.
             input_ids: `(B, L)` or `(1, L)` prompts to continue; by default the `bos` token. Padding may be on either
-                side and is moved to the left; an `eos` token that ends a prompt is removed.
+                side and is moved to the left; an `eos` token that ends a prompt is removed, unless captions do not end
+                with it (`eos_token_id=None`) or continue from `past_key_values`.
             attention_mask: `(B, L)`, 0 for padding.
             generation_config: How to generate.
             sensor_key_values: Days that [`encode_for_captions`] has encoded already, instead of `sensor_values`.
@@ -146,8 +147,12 @@ class SensorLMGenerationMixin(GenerationMixin):
                     return value
             return None
 
+        eos = kwargs["eos_token_id"] if "eos_token_id" in kwargs else setting("eos_token_id")
+        past = kwargs.get("past_key_values")
+        if getattr(generation_config, "is_assistant", False) or (past is not None and past.get_seq_length() > 0):
+            eos = None  # a text that is being written, rather than a prompt
         input_ids, attention_mask = self._prompts(
-            input_ids, attention_mask, rows, setting("bos_token_id"), setting("eos_token_id"), sensor_key_values.device
+            input_ids, attention_mask, rows, setting("bos_token_id"), eos, sensor_key_values.device
         )
         # The last token needs no position, since nothing is predicted from it.
         limit = self.config.text_config.max_position_embeddings + 1
