@@ -38,7 +38,8 @@ demo: $(STAMP)  ## Label, caption and plot one day; writes demo/report.html.
 test: $(STAMP)  ## Run the tests (offline, a few minutes on two cores).
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
-test-all: $(ALL)  ## Run the slow tests too.
+test-all: $(ALL)  ## Run the slow tests too, and transformers' common tests.
+	$(BIN)/python tests/transformers_common/fetch.py
 	$(BIN)/python -m pytest -n 2 -m '' $(PYTEST_ARGS)
 
 test-transformers: $(STAMP)  ## Run transformers' common tests on every class (fetched from PyPI).

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
-from sensorlm_hf.modeling import SensorLMConfig, pretraining_class
+from sensorlm_hf.modeling import SensorLMConfig, SensorLMForConditionalGeneration, pretraining_class
 
 MINUTES, CHANNELS, VOCAB, POSITIONS = 120, 6, 41, 20
 
@@ -44,6 +45,26 @@ def small_model(objective: str, seed: int = 0, **overrides: Any) -> Any:
     torch.manual_seed(seed)
     config = small_config(objective, **overrides)
     model = pretraining_class(config)(config)
+    shake(model, seed)
+    return model.eval()
+
+
+def gpt2_captioner(objective: str, seed: int = 0, **overrides: Any) -> SensorLMForConditionalGeneration:
+    """A captioner in evaluation mode made of a GPT-2 with four layers, with perturbed weights.
+
+    Without them its cross-attention would have no effect.
+    """
+    torch.manual_seed(seed)
+    size = {"vocab_size": VOCAB, "n_positions": POSITIONS, "n_embd": 32, "n_layer": 4, "n_head": 2}
+    language_model = GPT2LMHeadModel(GPT2Config(**size, pad_token_id=0, bos_token_id=1, eos_token_id=2))
+    model = SensorLMForConditionalGeneration.from_sensor_text_pretrained(
+        small_config(objective).sensor_config,
+        language_model,
+        objective=objective,
+        freeze_text=False,
+        num_caption_queries=5,
+        **overrides,
+    )
     shake(model, seed)
     return model.eval()
 

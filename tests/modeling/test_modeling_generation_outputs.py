@@ -6,37 +6,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_cases import POSITIONS, VOCAB, days, gaps, small_config, small_model, texts
-from transformers import AutoTokenizer, DynamicCache, GPT2Config, GPT2LMHeadModel
+from model_cases import VOCAB, days, gaps, gpt2_captioner, small_model, texts
+from transformers import AutoTokenizer, DynamicCache
 
-from sensorlm_hf.modeling import SensorLMForConditionalGeneration, load_pretrained
+from sensorlm_hf.modeling import load_pretrained
 
 TINY = Path(__file__).resolve().parents[1] / "fixtures" / "tiny-coca"
 VALUES, MASK = days(2), gaps(2)
 IDS, ATTENTION = texts((9, 6))
 
 
-def with_gpt2(objective: str, **overrides: object) -> SensorLMForConditionalGeneration:
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=VOCAB, n_positions=POSITIONS, n_embd=32, n_layer=4, n_head=2, bos_token_id=1, eos_token_id=2,
-        pad_token_id=0,
-    )  # fmt: skip
-    return SensorLMForConditionalGeneration.from_sensor_text_pretrained(
-        small_config(objective).sensor_config,
-        GPT2LMHeadModel(config),
-        objective=objective,
-        freeze_text=False,
-        num_caption_queries=5,
-        **overrides,
-    )
-
-
 MODELS = {
     "cap": small_model("cap"),
     "coca": small_model("coca"),
-    "cap, GPT-2": with_gpt2("cap"),
-    "coca, GPT-2": with_gpt2("coca"),
+    "cap, GPT-2": gpt2_captioner("cap"),
+    "coca, GPT-2": gpt2_captioner("coca"),
 }
 for model in MODELS.values():
     model.set_attn_implementation("eager")

@@ -401,3 +401,27 @@ def test_invalid_arguments_raise(call, words):
         call()
     for word in words:
         assert word in str(error.value), str(error.value)
+
+
+@pytest.mark.parametrize("name", list(EVERY))
+def test_text_configuration_speaks_for_its_language_model(name):
+    model = combined(name)
+    text = model.config.text_config
+    model.config._attn_implementation = "eager"
+    assert text.language_model_config._attn_implementation == "eager"
+    model.set_attn_implementation("eager")
+    text.output_hidden_states = text.output_attentions = True
+    layers = text.num_hidden_layers
+    with torch.no_grad():
+        requested = model.get_text_features(IDS, ATTENTION)
+        refused = model.get_text_features(IDS, ATTENTION, output_hidden_states=False, output_attentions=False)
+    assert (len(requested.hidden_states), len(requested.attentions)) == (layers + 1, layers)
+    assert refused.hidden_states is None
+    assert refused.attentions is None
+    torch.testing.assert_close(refused.pooler_output, requested.pooler_output)
+
+
+def test_new_model_without_checkpoint_lacks_nothing():
+    config = combined("gpt2", "cap").config
+    model = SensorLMForConditionalGeneration.from_pretrained(None, config=config, state_dict={})
+    assert torch.isfinite(model(VALUES, MASK, IDS, ATTENTION).loss)

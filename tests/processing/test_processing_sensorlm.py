@@ -78,6 +78,17 @@ def test_options_are_routed_to_components(processor):
     assert not processor(sensor=empty, allow_empty=True)["sensor_mask"].any()
 
 
+def test_tokenizer_keeps_padding_it_was_loaded_with(processor, tmp_path):
+    processor.tokenizer.save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path, padding="max_length", max_length=11)
+    fixed = SensorLMProcessor(processor.feature_extractor, tokenizer)
+    assert fixed(text=["a", "a b"])["input_ids"].shape == (2, 11)
+    assert fixed(text=["a", "a b"], max_length=7)["input_ids"].shape == (2, 7)
+    shortest = processor(text=["a", "a b"])["input_ids"]
+    assert fixed(text=["a", "a b"], padding=True)["input_ids"].tolist() == shortest.tolist()
+    assert fixed(text=["a", "a b"], text_kwargs={"padding": "longest"})["input_ids"].tolist() == shortest.tolist()
+
+
 def test_options_of_texts_may_be_grouped(processor):
     grouped = processor(text=["a b c", "a"], text_kwargs={"max_length": 9, "padding": "max_length"})
     assert grouped["input_ids"].tolist() == (

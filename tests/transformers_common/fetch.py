@@ -19,13 +19,17 @@ def folder() -> Path:
 
 
 def fetch() -> Path:
-    """Downloads the tests and the one package that they need besides ours, unless they are there."""
+    """Downloads the tests and the one package that they need besides ours, unless they are there.
+
+    Raises:
+        subprocess.CalledProcessError: If pip cannot fetch them.
+    """
     target = folder()
     if target.exists():
         return target
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as made:
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--retries", "2"]
         wanted = f"transformers=={transformers.__version__}"
         source = ["--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
         subprocess.run([*pip, "download", *source, "--dest", made, wanted], check=True)
@@ -41,5 +45,22 @@ def fetch() -> Path:
     return target
 
 
+def main() -> None:
+    """Fetches the tests and prints their folder.
+
+    Raises:
+        SystemExit: If they cannot be fetched, with what to do about it.
+    """
+    try:
+        print(fetch())
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(
+            f"transformers' own tests are not there: pip could not fetch the source distribution of transformers"
+            f" {transformers.__version__}, and `parameterized`, from the package index (see its message above; exit"
+            f" status {error.returncode}). Run this once with access to PyPI or to a mirror that holds source"
+            f" distributions, or copy {folder()} from a checkout that has it."
+        ) from error
+
+
 if __name__ == "__main__":
-    print(fetch())
+    main()

@@ -23,7 +23,7 @@ import copy
 from typing import Any, Optional, Union
 
 from huggingface_hub.dataclasses import strict
-from transformers import PreTrainedConfig
+from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from .configuration_checks_sensorlm import (
@@ -195,6 +195,9 @@ class SensorLMTextConfig(PreTrainedConfig):
 
     model_type = "sensorlm_text_model"
     base_config_key = "text_config"
+    # What is set for the whole model, such as the attention implementation, reaches the language model too. Not
+    # `sub_configs_defaults`: that would fill in a language model where there is none.
+    sub_configs = {"language_model_config": AutoConfig}  # noqa: RUF012 - the base class reads it from the class
 
     vocab_size: int = 32000
     max_position_embeddings: int = 256

@@ -247,6 +247,10 @@ class SensorLMTextBackbone(_PretrainedPart):
             order = _order_for_encoder(keys)
             if order is not None:
                 inputs.update(input_ids=input_ids.gather(1, order), attention_mask=keys.gather(1, order).long())
+        # The language model has a configuration of its own, but the tower's may ask for them as well.
+        for name in ("output_attentions", "output_hidden_states"):
+            if kwargs.get(name) is None:
+                kwargs[name] = getattr(self.config, name)
         result = self.language_model(**inputs, **kwargs)
         last = result.last_hidden_state
         if order is not None:

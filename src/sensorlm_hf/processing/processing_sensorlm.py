@@ -52,7 +52,7 @@ class SensorLMProcessor(ProcessorMixin):
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
         return_tensors: str | None = "pt",
-        padding: bool | str = True,
+        padding: bool | str | None = None,
         truncation: bool | str = True,
         max_length: int | None = None,
         allow_empty: bool | None = None,
@@ -68,7 +68,8 @@ class SensorLMProcessor(ProcessorMixin):
             text: One text or a list of texts.
             columns: Names of the columns of arrays.
             return_tensors: `"pt"`, `"np"`, or None for arrays and lists.
-            padding: Padding of the texts: True to the longest, `"max_length"`, or False.
+            padding: Padding of the texts: True to the longest, `"max_length"`, or False. By default what the tokenizer
+                was loaded with, `AutoTokenizer.from_pretrained(..., padding="max_length", max_length=64)`, else True.
             truncation: Whether texts are truncated to `max_length`.
             max_length: Maximum tokens per text; by default the tokenizer's `model_max_length`.
             allow_empty: Whether days without any observed value are accepted.
@@ -89,7 +90,7 @@ class SensorLMProcessor(ProcessorMixin):
             TypeError: If `text` is not text, or an argument is unknown.
         """
         options = {"padding": padding, "truncation": truncation, "max_length": max_length, **kwargs}
-        options = _with_text_kwargs(options, text_kwargs or {}, {"padding": True, "truncation": True})
+        options = _with_text_kwargs(options, text_kwargs or {}, {"truncation": True})
         return_tensors = _common_return_tensors(return_tensors, common_kwargs, options)
         if sensor is None and text is None:
             raise ValueError("Give `sensor`, `text` or both; both are None.")
@@ -102,6 +103,7 @@ class SensorLMProcessor(ProcessorMixin):
             )
         if text is not None:
             tokenizer = self.caption_tokenizer if captions else self.tokenizer
+            options = _with_padding(options, tokenizer.init_kwargs)
             encoded = tokenizer(_check_text(text), return_tensors=return_tensors, **options)
             data.update((name, encoded[name]) for name in _TEXT_INPUTS if name in encoded)
         return BatchFeature(data)
@@ -204,6 +206,17 @@ def _with_text_kwargs(options: dict[str, Any], given: Mapping[str, Any], default
         if options.get(name, defaults.get(name)) not in (defaults.get(name), value):
             raise ValueError(f"`{name}` is given twice, as {options[name]!r} and in `text_kwargs` as {value!r}.")
     return {**options, **given}
+
+
+def _with_padding(options: dict[str, Any], of_tokenizer: Mapping[str, Any]) -> dict[str, Any]:
+    """Fills in the padding, and the length to pad to, that the tokenizer was loaded with."""
+    padding = options["padding"]
+    if padding is None:
+        padding = of_tokenizer.get("padding", True)
+    length = options["max_length"]
+    if length is None and padding == "max_length":
+        length = of_tokenizer.get("max_length")
+    return {**options, "padding": padding, "max_length": length}
 
 
 def _common_return_tensors(default: Any, common: Mapping[str, Any] | None, options: dict[str, Any]) -> Any:
