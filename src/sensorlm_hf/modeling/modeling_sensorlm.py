@@ -46,6 +46,7 @@ from .layers_sensorlm import (
     rotary_embeddings,
 )
 from .losses_sensorlm import (
+    _wide,
     clip_loss,
     positive_pairs,
     siglip_loss,
@@ -736,7 +737,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         scale = self.logit_scale
         if self.logit_bias is None:
             scale = scale.clamp(max=MAX_CLIP_LOGIT_SCALE)
-        return (scale.float() if scale.dtype in (torch.float16, torch.bfloat16) else scale).exp()
+        return _wide(scale).exp()
 
     def similarity_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor:
         """Scales the similarities of embeddings of unit length as the loss does.
@@ -780,7 +781,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         """
         if self.statement_logit_scale is None or not self.training or _processes() == 1:
             return scale
-        return scale + 0.0 * (self.statement_logit_scale + self.statement_logit_bias).to(scale.dtype)
+        return scale + 0.0 * _wide(self.statement_logit_scale + self.statement_logit_bias)
 
     def statement_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> Optional[torch.Tensor]:
         """Returns the log-odds that texts are true of days, `None` for models that were not trained to tell.
@@ -800,7 +801,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     def _statement_scale(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self.statement_logit_scale is None:
             return self.temperature(), self.logit_bias
-        return self.statement_logit_scale.float().exp(), self.statement_logit_bias.float()
+        return _wide(self.statement_logit_scale).exp(), _wide(self.statement_logit_bias)
 
     def _statement_loss(
         self, sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor
