@@ -76,7 +76,11 @@ SAVERS: dict[str, Callable[..., Any]] = {
     "peft": lambda model, folder, days: model.save_pretrained(folder),
     "Trainer": lambda model, folder, days: trained(Trainer, model, folder, days),
     "Trainer and processor": lambda model, folder, days: trained(
-        Trainer, model, folder, days, processing_class=AutoProcessor.from_pretrained(model.get_base_model().name_or_path)
+        Trainer,
+        model,
+        folder,
+        days,
+        processing_class=AutoProcessor.from_pretrained(model.get_base_model().name_or_path),
     ),
     "SensorLMTrainer": lambda model, folder, days: trained(SensorLMTrainer, model, folder, days),
 }

@@ -104,8 +104,8 @@ def padded_sampler(objective: str, world: int, rank: int = 0) -> dict[str, torch
     return gradients(model)
 
 
-def accelerated(objective: str, world: int, folder: str = "") -> dict[str, Any]:
-    """Seven days an epoch in global batches of four, two accumulated: the last batch has one row on one process only."""
+def accelerated(objective: str, world: int) -> dict[str, Any]:
+    """Seven days an epoch in global batches of four, two accumulated; the last batch of one process is incomplete."""
     reset()
     # A single process gets the batches that two processes get together: accelerate repeats rows from the beginning.
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
@@ -206,11 +206,7 @@ def worker(rank: int, world: int, port: int, folder: str) -> None:
         str(place / "two cap"), world, "cap", labels=True, per_device_train_batch_size=1, gradient_accumulation_steps=2
     )
     # A run of one process goes on with two.
-    results["resumed"] = trained(
-        str(place / "resumed"), world, "coca", resume=str(place / "one coca" / "checkpoint-2")
-    )
+    results["resumed"] = trained(str(place / "resumed"), world, "coca", resume=str(place / "one coca" / "checkpoint-2"))
     torch.save(results, place / f"{rank}.pt")
     dist.barrier()
     dist.destroy_process_group()
-
-

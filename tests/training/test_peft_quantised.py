@@ -13,11 +13,11 @@ from transformers import BitsAndBytesConfig
 
 from sensorlm_hf.modeling import load_pretrained
 
-peft = pytest.importorskip("peft")
-pytest.importorskip("bitsandbytes", reason="needs the extra `bitsandbytes`")
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "modeling"))
 from model_cases import days, gaps, small_model, texts
+
+peft = pytest.importorskip("peft")
+pytest.importorskip("bitsandbytes", reason="needs the extra `bitsandbytes`")
 
 INPUTS = (days(), gaps(), *texts())
 # On CPUs with AVX512-BF16, bitsandbytes needs 4-bit layers whose width is a multiple of 64, which patches are not.
@@ -68,6 +68,8 @@ def test_adapter_on_quantised_model(bits, objective, tmp_path, caplog):
     again = peft.PeftModel.from_pretrained(quantised(), tmp_path / "adapter")
     assert loss_of(again) == pytest.approx(after, rel=1e-5)
     # Merged into the original weights, not into the rounded ones.
-    merged = peft.PeftModel.from_pretrained(load_pretrained(tmp_path / "model"), tmp_path / "adapter").merge_and_unload()
+    merged = peft.PeftModel.from_pretrained(
+        load_pretrained(tmp_path / "model"), tmp_path / "adapter"
+    ).merge_and_unload()
     assert type(merged) is type(load_pretrained(tmp_path / "model"))
     assert loss_of(merged) == pytest.approx(after, rel=TOLERANCE[bits])

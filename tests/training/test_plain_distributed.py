@@ -12,7 +12,6 @@ from run_cases import free_port, start
 from sensorlm_hf.modeling import SensorLMForConditionalGeneration
 from sensorlm_hf.training import GlobalLosses, use_global_losses
 
-
 ADAM = 1e-9
 """Adam divides gradients by their size, which enlarges rounding errors of small ones."""
 
