@@ -22,7 +22,9 @@ from .outputs_sensorlm import SensorLMConditionalGenerationOutput, SensorLMOutpu
 from .text_backbone_sensorlm import SensorLMHead, SensorLMLanguageModelDecoder, SensorTextPretrainedMixin
 
 
-class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTrainedModel, GenerationMixin):
+class SensorLMForConditionalGeneration(
+    SensorTextPretrainedMixin, SensorLMPreTrainedModel, GenerationMixin, metaclass=OptionalLabels
+):
     """A [`SensorLMModel`] with a decoder that writes captions, for the objectives `cap` and `coca`.
 
     Raises:
@@ -189,7 +191,6 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         )
         return SensorLMOutput(sensor_model_output=sensor_output, text_model_output=text_output)
 
-    @OptionalLabels
     @can_return_tuple
     @auto_docstring(custom_intro="Embeds days and texts, scores captions and computes the losses of the objective.")
     def forward(
