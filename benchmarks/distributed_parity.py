@@ -31,7 +31,7 @@ from sensorlm_hf.modeling.losses_sensorlm import clip_loss, positive_pairs
 from sensorlm_hf.training.distributed import GlobalLosses
 from sensorlm_hf.training.fsdp import scalars_to_vectors
 from sensorlm_hf.training.grad_cache import cached_backward
-from sensorlm_hf.training.losses import compute_losses, unwrap_sensorlm
+from sensorlm_hf.training.losses import compute_losses, unwrap_sensorlm, use_global_losses
 
 ROWS, MICRO_BATCHES, MINUTES, CHANNELS, VOCAB, LENGTH = 12, 2, 60, 6, 41, 14
 TOLERANCE = 1e-12
@@ -46,6 +46,9 @@ CASES: dict[str, tuple[str, str, str]] = {
     "siglip ring FSDP2": ("siglip", "ring", "fsdp2"),
     **{f"{objective} GradCache DDP": (objective, "cached", "ddp") for objective in ("clip", "siglip", "cap", "coca")},
     "coca GradCache FSDP2": ("coca", "cached", "fsdp2"),
+    **{f"{objective} forward DDP": (objective, "plain", "ddp") for objective in ("clip", "siglip", "cap", "coca")},
+    "siglip forward ring DDP": ("siglip", "plain ring", "ddp"),
+    "coca forward FSDP2": ("coca", "plain", "fsdp2"),
 }
 WRONG: dict[str, tuple[str, str, str]] = {
     "clip plain all_gather": ("clip", "own slice", "ddp"),
@@ -135,8 +138,11 @@ def loss_of(way: str, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tenso
         return model(**batch).loss
     if way == "own slice":
         return compute_losses(model, batch, OwnSliceOnly()).loss
-    exchange, chunk_size = "ring" if "ring" in way else "gather", 2 if "chunked" in way else None
-    return compute_losses(model, batch, GlobalLosses(exchange, chunk_size=chunk_size)).loss
+    losses = GlobalLosses("ring" if "ring" in way else "gather", chunk_size=2 if "chunked" in way else None)
+    if "plain" in way:
+        use_global_losses(model, losses)
+        return model(**batch).loss
+    return compute_losses(model, batch, losses).loss
 
 
 def wrap(model: Any, wrapper: str, world: int) -> Any:

@@ -247,7 +247,7 @@ class SensorDay:
         """
         if not isinstance(row, Mapping) or row.get("values") is None:
             raise ValueError("A row must be a mapping with a `values` column of shape (minutes, channels).")
-        labels = {key: value for key, value in (row.get("labels") or {}).items() if value is not None}
+        labels = {key: _scalar(value) for key, value in (row.get("labels") or {}).items() if value is not None}
         return cls(
             values=row["values"],
             start=_parse_start(row.get("start"), row.get("timezone") or ""),
@@ -256,6 +256,11 @@ class SensorDay:
             events=_events_from_row(row.get("events")),
             labels=labels,
         )
+
+
+def _scalar(value: Any) -> Any:
+    """Returns a tensor or array without dimensions, which formatted datasets return for numbers, as a number."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def _parse_start(start: Any, zone: str) -> datetime:

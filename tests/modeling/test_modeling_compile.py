@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 from model_cases import days, gaps, small_config, small_model, texts
 from transformers import CompileConfig
 
 from sensorlm_hf.modeling import SensorLMForSensorClassification
+from sensorlm_hf.modeling.optional_labels_sensorlm import OptionalLabels
 
 VALUES, MASK = days(), gaps()
 IDS, ATTENTION = texts()
@@ -85,3 +88,26 @@ def test_static_cache_generation_compiles_one_graph(objective):
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
     assert not torch._dynamo.utils.counters["graph_break"]
     assert torch.equal(result, model.generate(**arguments))
+
+
+def test_method_with_optional_labels_compiles():
+    class Toy(torch.nn.Module, metaclass=OptionalLabels):
+        def forward(self, states, labels=None):
+            return 2 * states
+
+    compiled = torch.compile(Toy(), backend="eager")
+    assert torch.equal(compiled(torch.ones(2)), torch.full((2,), 2.0))
+    assert list(inspect.signature(Toy.forward).parameters) == ["self", "states"]
+    assert list(inspect.signature(Toy().forward).parameters) == ["states", "labels"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
+def test_whole_model_compiles(objective):
+    """As `torch.compile(model)` and `TrainingArguments(torch_compile=True)` do it: the model is called, not a tower."""
+    model = small_model(objective).train()
+    compiled = torch.compile(model, backend="eager")
+    for _ in range(2):
+        torch.testing.assert_close(
+            compiled(VALUES, MASK, IDS, ATTENTION).loss, model(VALUES, MASK, IDS, ATTENTION).loss, atol=1e-5, rtol=1e-5
+        )

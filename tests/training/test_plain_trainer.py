@@ -157,6 +157,64 @@ def test_accumulation_averages_micro_batches(
         torch.testing.assert_close(update[name], p.grad, atol=2e-3, rtol=2e-2)
 
 
+PLAIN_UPDATE: dict[str, Any] = {
+    "max_steps": 1, "optim": "sgd", "max_grad_norm": 0.0, "lr_scheduler_type": "constant", "eval_strategy": "no",
+    "load_best_model_at_end": False, "save_strategy": "no", "train_sampling_strategy": "sequential",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("objective", "labels", "equal"), [("cap", True, True), ("cap", False, False), ("coca", True, False)]
+)
+def test_accumulation_equals_large_batch_for_captions_with_labels(
+    objective: str,
+    labels: bool,
+    equal: bool,
+    tmp_path: Any,
+    processor: SensorLMProcessor,
+    simulated: list[SensorDay],
+) -> None:
+    """`Trainer` counts the tokens of all accumulated batches if it finds labels; a contrastive loss has no such sum."""
+    weights = {}
+    for size, steps in ((8, 1), (2, 4)):
+        model = tiny_model(processor, objective).double()
+        numbers = {"per_device_train_batch_size": size, "gradient_accumulation_steps": steps, **PLAIN_UPDATE}
+        trainer(
+            model, tmp_path, processor, simulated, labels=labels, arguments={**numbers, "learning_rate": 1.0}
+        ).train()
+        weights[size] = {name: p.detach().clone() for name, p in model.named_parameters()}
+    difference = max((weights[2][name] - weight).abs().max().item() for name, weight in weights[8].items())
+    assert (difference < 1e-10) if equal else (difference > 1e-4), difference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["siglip", "cap", "coca"])
+def test_torch_compile(objective: str, tmp_path: Any, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+    """Compiled, a run has the losses of an eager one."""
+    losses = {}
+    for compiled in (False, True):
+        torch._dynamo.reset()
+        options = {"torch_compile": compiled, "load_best_model_at_end": False, "save_strategy": "no"}
+        if compiled and objective != "siglip":
+            options["torch_compile_backend"] = "aot_eager"  # the default backend takes minutes for each objective
+        model = tiny_model(processor, objective)
+        run = trainer(model, tmp_path / str(compiled), processor, simulated, arguments=options)
+        run.train()
+        losses[compiled] = [
+            entry[key] for entry in run.state.log_history for key in ("loss", "eval_loss") if key in entry
+        ]
+    assert len(losses[True]) == 4
+    assert losses[True] == pytest.approx(losses[False], rel=1e-3)
+
+
+def test_grouping_by_length_raises(tmp_path: Any, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
+    """Captions are written by the collator, so their lengths are not known before."""
+    grouped = {"train_sampling_strategy": "group_by_length"}
+    run = trainer(tiny_model(processor, "coca"), tmp_path, processor, simulated, arguments=grouped)
+    with pytest.raises(ValueError, match="input_ids"):
+        run.train()
+
+
 @pytest.mark.parametrize("objective", ["clip", "coca"])
 def test_bfloat16(objective: str, tmp_path: Any, processor: SensorLMProcessor, simulated: list[SensorDay]) -> None:
     model = tiny_model(processor, objective)

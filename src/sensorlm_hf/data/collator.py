@@ -43,9 +43,18 @@ class SensorDayDataset(torch.utils.data.Dataset):
     Args:
         rows: A dataset of days (see [`load_sensor_days`]) or a list of [`SensorDay`]s.
         schema: Overrides the schema of the rows.
+
+    Raises:
+        TypeError: If the rows are a stream, which has no length.
+        ValueError: If there are no rows.
     """
 
     def __init__(self, rows: Any, schema: SensorSchema | None = None) -> None:
+        if not hasattr(rows, "__len__"):
+            raise TypeError(
+                f"`rows` must have a length, which {type(rows).__name__} lacks: load the dataset without"
+                " `streaming=True`, or read its shards with `sensorlm_hf.data.SensorDayStream`."
+            )
         if len(rows) == 0:
             raise ValueError("The dataset has no rows; there is nothing to train on or evaluate.")
         self.rows = rows

@@ -44,9 +44,25 @@ _COMPUTE: dict[str, tuple[Callable[..., dict[str, Any]], str, str, dict[str, Any
 }
 """Function, description, inputs and features of each metric."""
 
+_OPTIONS = {
+    "caption_quality": ("meteor", "bertscore_model"),
+    "faithfulness": ("days", "language"),
+    "recall_at_k": ("ks",),
+    "zero_shot_classification": (),
+}
+"""Options of `compute` of each metric."""
+
 
 class SensorLMMetric(evaluate.Metric):
-    """See [`caption_scores`], [`fact_faithfulness`], [`retrieval_scores`] and [`classification_scores`]."""
+    """See [`caption_scores`], [`fact_faithfulness`], [`retrieval_scores`] and [`classification_scores`].
+
+    `evaluate.combine` passes all options to all metrics, so a metric ignores those of the others.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the metric, by which `evaluate.combine` tells equal results apart."""
+        return str(self.config_name)
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in _COMPUTE:
@@ -62,4 +78,12 @@ class SensorLMMetric(evaluate.Metric):
         )
 
     def _compute(self, **inputs: Any) -> dict[str, Any]:
-        return _COMPUTE[self.config_name][0](**inputs)
+        mine = {"predictions", "references", *_OPTIONS[self.config_name]}
+        known = mine.union(*_OPTIONS.values())
+        unknown = sorted(set(inputs) - known)
+        if unknown:
+            options = ", ".join(_OPTIONS[self.config_name]) or "none"
+            raise TypeError(f"{self.config_name} has no option {', '.join(unknown)}; its options: {options}.")
+        if self.config_name == "faithfulness" and "days" not in inputs:
+            raise TypeError("faithfulness compares captions with days: give compute(days=...), one day per caption.")
+        return _COMPUTE[self.config_name][0](**{name: value for name, value in inputs.items() if name in mine})

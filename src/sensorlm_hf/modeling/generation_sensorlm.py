@@ -22,7 +22,9 @@ from .outputs_sensorlm import SensorLMConditionalGenerationOutput, SensorLMOutpu
 from .text_backbone_sensorlm import SensorLMHead, SensorLMLanguageModelDecoder, SensorTextPretrainedMixin
 
 
-class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTrainedModel, SensorLMGenerationMixin):
+class SensorLMForConditionalGeneration(
+    SensorTextPretrainedMixin, SensorLMPreTrainedModel, SensorLMGenerationMixin, metaclass=OptionalLabels
+):
     """A [`SensorLMModel`] with a decoder that writes captions, for the objectives `cap` and `coca`.
 
     Raises:
@@ -51,6 +53,8 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
                 " 'cap' or 'coca'."
             )
         super().__init__(config)
+        # The mean over tokens can be taken over accumulated batches, a contrastive loss cannot.
+        self.accepts_loss_kwargs = config.objective == "cap"
         self.sensorlm = SensorLMModel(config)
         if not config.text_config.is_language_model:  # type: ignore[union-attr]
             self.decoder: Any = SensorLMDecoder(config)
@@ -138,6 +142,10 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
             scores = self.decoder.lm_head(hidden[:, :-1][scored])
         else:
             scores = logits[:, :-1][scored]
+        losses = self.sensorlm.global_losses if self.training else None
+        if num_items is None and losses is not None and losses.is_needed:
+            total = losses.total_over_processes(scored.sum())
+            return losses.reduce_caption(caption_loss(scores, targets[scored], total=total))
         total = None if num_items is None else torch.as_tensor(num_items, device=scores.device)
         return caption_loss(scores, targets[scored], total=total)
 
@@ -185,7 +193,6 @@ class SensorLMForConditionalGeneration(SensorTextPretrainedMixin, SensorLMPreTra
         )
         return SensorLMOutput(sensor_model_output=sensor_output, text_model_output=text_output)
 
-    @OptionalLabels
     @can_return_tuple
     @auto_docstring(custom_intro="Embeds days and texts, scores captions and computes the losses of the objective.")
     def forward(

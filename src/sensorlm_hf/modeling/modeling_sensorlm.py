@@ -46,6 +46,7 @@ from .layers_sensorlm import (
     rotary_embeddings,
 )
 from .losses_sensorlm import (
+    _wide,
     clip_loss,
     positive_pairs,
     siglip_loss,
@@ -199,7 +200,7 @@ class SensorLMPreTrainedModel(PreTrainedModel):
     input_modalities: tuple[str, ...] = ("time", "text")
     supports_gradient_checkpointing = True
     # `labels` in a forward's signature would make Trainer assume that the loss is already divided by the number of
-    # items in the global batch.
+    # items in the accumulated batch, which no contrastive loss can be.
     accepts_loss_kwargs = False
     _no_split_modules = [  # noqa: RUF012 - the base class reads it from the class
         "SensorLMSensorEmbeddings",
@@ -227,11 +228,19 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         """
         wants_report = kwargs.pop("output_loading_info", False)
         hub_options = {name: kwargs[name] for name in HUB_OPTIONS if name in kwargs}
+        # Auto classes have replaced the source of an adapter by that of its base model.
+        adapter = kwargs.get("adapter_kwargs") or {}
+        adapter_source = (pretrained_model_name_or_path, hub_options.get("revision"))
+        if "_adapter_model_path" in adapter:
+            adapter_source = (adapter["_adapter_model_path"], adapter.get("revision"))
         if cls._tower_key_mapping is not None:
             kwargs.setdefault("key_mapping", cls._tower_key_mapping)
         model, report = super().from_pretrained(
             pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
         )
+        if getattr(model, "_hf_peft_config_loaded", False):
+            # A pipeline finds here what else was saved with the adapter.
+            model._adapter_source = adapter_source
         if cls._tower_key_mapping is not None:
             # Saving would put the prefix back.
             vars(model).pop("_weight_conversions", None)
@@ -563,17 +572,20 @@ class SensorLMTextModel(SensorLMPreTrainedModel):
 # Both towers
 
 
+def _processes() -> int:
+    """Returns the number of processes; 1 without `torch.distributed`."""
+    initialized = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if initialized else 1
+
+
 def _warn_of_local_loss(rows: int) -> None:
     """Warns once that a contrastive loss inside a forward pass knows nothing of other processes."""
-    if _is_tracing() or not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return
-    processes = torch.distributed.get_world_size()
-    if processes > 1:
+    if not _is_tracing() and _processes() > 1:
         logger.warning_once(
             f"The contrastive loss of this forward pass compares the {rows} days of this process with their own texts"
-            f" only, not with those of all {processes} processes, so it is not the loss of the global batch. Train with"
-            " `SensorLMTrainer`, or compute the loss in your own loop with"
-            " `sensorlm_hf.training.compute_losses(model, batch, GlobalLosses())`."
+            f" only, not with those of all {_processes()} processes, so it is not the loss of the global batch. Call"
+            " `sensorlm_hf.training.use_global_losses(model)` before training, train with `SensorLMTrainer`, or compute"
+            " the loss in your own loop with `sensorlm_hf.training.compute_losses(model, batch, GlobalLosses())`."
         )
 
 
@@ -598,6 +610,10 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     """
 
     _keys_to_ignore_on_load_unexpected = [r"^decoder\."]  # noqa: RUF012 - the base class reads it from the class
+    # A `GlobalLosses`, which computes the losses of training over all processes. It is never set here, since a forward
+    # pass that waits for other processes is wrong wherever they do something else: data shared by tensor parallel
+    # ranks, a model per process, a batch on the main process only.
+    global_losses: Any = None
 
     def __init__(self, config: SensorLMConfig) -> None:
         super().__init__(config)
@@ -721,7 +737,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         scale = self.logit_scale
         if self.logit_bias is None:
             scale = scale.clamp(max=MAX_CLIP_LOGIT_SCALE)
-        return (scale.float() if scale.dtype in (torch.float16, torch.bfloat16) else scale).exp()
+        return _wide(scale).exp()
 
     def similarity_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> torch.Tensor:
         """Scales the similarities of embeddings of unit length as the loss does.
@@ -737,18 +753,35 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
         return logits if self.logit_bias is None else logits + self.logit_bias.to(logits.dtype)
 
     def _contrastive_loss(
-        self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor, text_group_ids: Optional[torch.Tensor]
+        self,
+        sensor_embeds: torch.Tensor,
+        text_embeds: torch.Tensor,
+        scale: torch.Tensor,
+        text_group_ids: Optional[torch.Tensor],
     ) -> torch.Tensor:
         if text_group_ids is not None and text_group_ids.shape != (len(sensor_embeds),):
             raise ValueError(
                 f"`text_group_ids` must hold one integer for each of the {len(sensor_embeds)} texts, got shape"
                 f" {tuple(text_group_ids.shape)}."
             )
-        _warn_of_local_loss(len(sensor_embeds))
+        if self.global_losses is None:
+            _warn_of_local_loss(len(sensor_embeds))
+        elif self.training and self.global_losses.is_needed:
+            return self.global_losses.contrastive(sensor_embeds, text_embeds, scale, self.logit_bias, text_group_ids)
         positives = None if text_group_ids is None else positive_pairs(text_group_ids)
         if self.logit_bias is not None:
-            return siglip_loss(sensor_embeds, text_embeds, self.temperature(), self.logit_bias, positives)
-        return clip_loss(sensor_embeds, text_embeds, self.temperature(), positives)
+            return siglip_loss(sensor_embeds, text_embeds, scale, self.logit_bias, positives)
+        return clip_loss(sensor_embeds, text_embeds, scale, positives)
+
+    def _with_idle_parameters(self, scale: torch.Tensor) -> torch.Tensor:
+        """Adds zero times the parameters that only a loss of statements uses.
+
+        DistributedDataParallel waits for the gradient of every parameter. One process skips such parameters, so that
+        weight decay leaves them alone.
+        """
+        if self.statement_logit_scale is None or not self.training or _processes() == 1:
+            return scale
+        return scale + 0.0 * _wide(self.statement_logit_scale + self.statement_logit_bias)
 
     def statement_logits(self, sensor_embeds: torch.Tensor, text_embeds: torch.Tensor) -> Optional[torch.Tensor]:
         """Returns the log-odds that texts are true of days, `None` for models that were not trained to tell.
@@ -768,7 +801,7 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     def _statement_scale(self) -> tuple[torch.Tensor, torch.Tensor]:
         if self.statement_logit_scale is None:
             return self.temperature(), self.logit_bias
-        return self.statement_logit_scale.float().exp(), self.statement_logit_bias.float()
+        return _wide(self.statement_logit_scale).exp(), _wide(self.statement_logit_bias)
 
     def _statement_loss(
         self, sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor
@@ -845,10 +878,12 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
             )
         if sensor_embeds is not None and text_embeds is not None:
             scale = self.temperature()
+            if statement_loss is None:
+                scale = self._with_idle_parameters(scale)
             # A copy, since FSDP2 frees the parameter itself at the end of the forward pass.
             bias = None if self.logit_bias is None else self.logit_bias.clone()
             if return_loss and self._allows_loss(len(sensor_embeds), len(text_embeds)):
-                contrastive = self._contrastive_loss(sensor_embeds, text_embeds, text_group_ids)
+                contrastive = self._contrastive_loss(sensor_embeds, text_embeds, scale, text_group_ids)
                 loss = contrastive if statement_loss is None else contrastive + statement_loss
             if return_loss or not self.training:
                 logits = self.similarity_logits(sensor_embeds, text_embeds)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoFeatureExtractor, AutoModelForMultimodalLM, AutoTokenizer, Pipeline
+from transformers import AutoModelForMultimodalLM, Pipeline
 
 from .sensor_pipeline_items import DayLoader, ResultStream, classify_inputs, load_items
+from .sensor_pipeline_parts import base_of, find_part, has_adapter_source, source_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ class SensorPipeline(Pipeline):
         model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`].
         tokenizer: Its tokenizer.
         feature_extractor: Its [`SensorLMFeatureExtractor`].
-        processor: A [`SensorLMProcessor`] that provides missing parts. Parts that are still missing are loaded from the
-            model's source.
+        processor: A [`SensorLMProcessor`] that provides the parts that are not given themselves. Parts that are still
+            missing are loaded from the source of the model: for an adapter from its own folder, or else from that of
+            its base model.
         batch_size: Number of days per forward pass, also across items; defaults to 1.
         num_workers: Number of processes that read and normalise items in the background; 0 (default) uses none.
         timezone: IANA time zone of recordings that do not contain one; for paths.
@@ -71,10 +73,9 @@ class SensorPipeline(Pipeline):
             raise TypeError(
                 f"The task {self.task!r} needs a SensorLMModel, but {type(self.model).__name__} has no sensor tower."
             )
-        if self.feature_extractor is None:
-            self.feature_extractor = self._find("feature_extractor", AutoFeatureExtractor)
-        if self.tokenizer is None and self._needs_tokenizer:
-            self.tokenizer = self._find("tokenizer", AutoTokenizer)
+        for name in ("feature_extractor", "tokenizer") if self._needs_tokenizer else ("feature_extractor",):
+            part = find_part(name, getattr(self, name), self.processor, self.model, self.task)
+            setattr(self, name, part)
         channel_keys = self.model.config.sensor_config.channel_keys
         if channel_keys is not None:
             self.feature_extractor = self.feature_extractor.for_model(channel_keys)
@@ -84,44 +85,31 @@ class SensorPipeline(Pipeline):
                 " not work well on real recordings; pass your own `model` for real applications."
             )
 
-    def _find(self, name: str, auto_class: Any) -> Any:
-        part = getattr(self.processor, name, None)
-        if part is not None:
-            return part
-        source = getattr(self.model, "name_or_path", "")
-        try:
-            return auto_class.from_pretrained(source)
-        except Exception as error:
-            raise ValueError(
-                f"The task {self.task!r} needs a {name.replace('_', ' ')}: give `{name}=` or `processor=`. None could"
-                f" be loaded from {source!r}, the source of the model: {error}"
-            ) from error
-
     def _load_decoder(self) -> Any:
         """Returns a generative model: the pipeline's base model with the decoder loaded from the same source.
 
         Raises:
-            ValueError: If there is no decoder, or the base model has an adapter that may also adapt the decoder.
+            ValueError: If there is no decoder, or the base model has an adapter of unknown source, which may also adapt
+                the decoder.
         """
         needs = f"The task {self.task!r} needs the model with its decoder, a SensorLMForConditionalGeneration"
         # PEFT wraps the base model, which contains the adapter.
-        base = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-        if getattr(base, "_hf_peft_config_loaded", False):
+        base = base_of(self.model)
+        adapted = has_adapter_source(base)
+        if not adapted and getattr(base, "_hf_peft_config_loaded", False):
             raise ValueError(
                 f"{needs}, and the adapter of this model may adapt the decoder as well. Load both with"
                 " `SensorLMForConditionalGeneration.from_pretrained` on the folder of the adapter, and give the result"
                 " as `model`."
             )
-        source = base.name_or_path
-        options: dict[str, Any] = {"dtype": base.dtype, "attn_implementation": base.config._attn_implementation}
-        if getattr(base.config, "_commit_hash", None) is not None:  # of a model from the Hub
-            options["revision"] = base.config._commit_hash
-        if type(base).__module__.startswith("transformers_modules."):
-            options["trust_remote_code"] = True
+        source, options = source_of(base, adapter=adapted)
+        options |= {"dtype": base.dtype, "attn_implementation": base.config._attn_implementation}
         try:
             model = AutoModelForMultimodalLM.from_pretrained(source, **options)
         except Exception as error:
             raise ValueError(f"{needs}: give it as `model`. It could not be loaded from {source!r}: {error}") from error
+        if adapted:
+            return model.to(base.device).train(base.training)
         # The given base model is kept: its weights, mode or quantisation may differ from the files.
         model.sensorlm = base
         model.tie_weights()

@@ -16,6 +16,7 @@ with requires_extra("plot", "Plotting"):
     import matplotlib  # noqa: F401
 
 if TYPE_CHECKING:
+    from .dataset_pictures import add_pictures
     from .day import default_channels, plot_day
     from .embedding_map import plot_embedding_map
     from .heatmap import plot_heatmap
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "THEMES",
     "Theme",
+    "add_pictures",
     "default_channels",
     "get_theme",
     "plot_confusion",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "THEMES": "theme",
         "Theme": "theme",
+        "add_pictures": "dataset_pictures",
         "default_channels": "day",
         "get_theme": "theme",
         "plot_confusion": "results",

@@ -13,7 +13,7 @@ from .distributed import GlobalLosses
 from .fsdp import prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
 from .lora import lora_config
-from .losses import clamp_logit_scale, compute_losses
+from .losses import clamp_logit_scale, compute_losses, use_global_losses
 from .muon import MuonWithAdamW
 from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pretrain, save_model
 from .sampler import PersonSampler
@@ -49,5 +49,6 @@ __all__ = [
     "save_checkpoint",
     "save_model",
     "tune_decoder",
+    "use_global_losses",
     "warm_up_text_tower",
 ]

@@ -274,6 +274,11 @@ class GlobalLosses:
         self.chunk_size = chunk_size
         self.group = group
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there are several processes or chunks; without, a model's own losses are the same."""
+        return world_size(self.group) > 1 or self.chunk_size is not None
+
     # Collectives break compiled graphs, and the loss is a small part of a step.
     @torch.compiler.disable
     def contrastive(

@@ -8,11 +8,11 @@ import torch
 
 from .losses import unwrap_sensorlm
 
-SCALARS = ("logit_scale", "logit_bias")
+SCALARS = ("logit_scale", "logit_bias", "statement_logit_scale", "statement_logit_bias")
 
 
 def scalars_to_vectors(model: Any) -> None:
-    """Reshapes the learned temperature and bias to one dimension, since FSDP2 cannot shard scalars.
+    """Reshapes the learned temperatures and biases to one dimension, since FSDP2 cannot shard scalars.
 
     Call it before wrapping the model. [`restore_scalars`] undoes it for saving.
     """
@@ -25,7 +25,7 @@ def scalars_to_vectors(model: Any) -> None:
 
 
 def restore_scalars(state: dict[str, Any]) -> dict[str, Any]:
-    """Returns a state dict with temperature and bias as scalars again; see [`scalars_to_vectors`]."""
+    """Returns a state dict with temperatures and biases as scalars again; see [`scalars_to_vectors`]."""
     return {
         name: tensor.reshape(()) if name.split(".")[-1] in SCALARS and tensor.numel() == 1 else tensor
         for name, tensor in state.items()

@@ -103,6 +103,37 @@ def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) 
     return weighted_losses(model, outputs, contrastive, losses)
 
 
+def use_global_losses(model: Any, losses: GlobalLosses | None = None) -> None:
+    """Makes the model's own forward pass compute the loss of the global batch in training mode.
+
+    With it, `transformers.Trainer`, DDP, FSDP2 and `accelerate` train on several processes as on one, without
+    [`compute_losses`]: call it before they wrap the model. The loss of each process is its share (see
+    [`GlobalLosses`]), and the gradients averaged over processes are those of a single process. In evaluation mode, the
+    loss remains that of the process's own batch, so a single process can evaluate on its own. The setting is not saved
+    with the model. On one process it changes nothing, unless `losses` has a `chunk_size`.
+
+    Every process must run the same number of forward passes on the same number of rows: leave out or pad incomplete
+    batches, as `torch.utils.data.DistributedSampler` and `accelerate` do.
+
+    Args:
+        model: A [`SensorLMModel`] or [`SensorLMForConditionalGeneration`], plain or wrapped.
+        losses: How the losses are computed; over all processes by default.
+
+    Raises:
+        TypeError: If the model is neither.
+        ValueError: If it has no loss at all, or `losses` passes texts around a ring without the sigmoid loss.
+    """
+    has_caption_loss(model)  # refuses a model without a loss
+    base = unwrap_sensorlm(model).base_model
+    losses = GlobalLosses() if losses is None else losses
+    if losses.exchange == "ring" and base.config.objective != "siglip":
+        raise ValueError(
+            "`exchange='ring'` supports the sigmoid loss, which is a sum over texts; objective"
+            f" {base.config.objective!r} needs all texts at once. Use 'gather'."
+        )
+    base.global_losses = losses
+
+
 def caption_inputs(inputs: Mapping[str, Any], losses: GlobalLosses) -> dict[str, torch.Tensor]:
     """Returns the inputs with which a forward pass computes this process's part of the caption loss.
 

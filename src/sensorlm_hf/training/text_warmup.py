@@ -123,7 +123,7 @@ def _statistics_loss(
     embed_statistics: Any = model.sensor_model.statistics
     states = embed_statistics(batch["sensor_values"], batch["sensor_mask"])
     sensor = nn.functional.normalize(states.sum(dim=1).float(), dim=-1)
-    loss = model._contrastive_loss(sensor, text, batch["text_group_ids"])
+    loss = model._contrastive_loss(sensor, text, model.temperature(), batch["text_group_ids"])
     return loss, (sensor @ text.T).detach()
 
 

@@ -69,6 +69,7 @@ class SensorLMTrainer(Trainer):
 
     def __init__(self, *args: Any, evaluation_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = False  # losses are divided by the tokens of each global micro-batch
         self.evaluation_collator = evaluation_collator
         # Saved with each checkpoint, so that checkpoints can be used for inference.
         self.processing_class = self.processing_class or getattr(self.data_collator, "processor", None)
