@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "processing": {"activities", "schema", "days", "_lazy"},
     "checkpoints": set(),
     "embedding": set(),
-    "export": {"_extras", "io", "checkpoints", "modeling"},
+    "export": {"_extras", "_version", "io", "checkpoints", "modeling", "processing"},
     "hub": {"io", "_version", "data", "modeling", "processing"},
     "data": {"activities", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
     "training": {
