@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "_packaged": {"checkpoints"},
     "_start": {"_registration"},
     "activities": set(),
+    "card_metadata": set(),
     "io": set(),
     "schema": {"io"},
     "days": {"schema"},
@@ -27,10 +28,11 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoints": set(),
     "embedding": set(),
     "export": {"_extras", "_version", "io", "checkpoints", "modeling", "processing"},
-    "hub": {"io", "_version", "data", "modeling", "processing"},
+    "hub": {"io", "_version", "card_metadata", "data", "modeling", "processing"},
     "data": {"activities", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
     "training": {
         "activities",
+        "card_metadata",
         "io",
         "schema",
         "days",
@@ -45,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"schema", "days", "processing", "_extras", "_lazy"},
     "evaluation": {
         "activities",
+        "card_metadata",
         "metrics",
         "io",
         "schema",

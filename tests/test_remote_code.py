@@ -1,4 +1,4 @@
-"""Model repositories in clean environments without the package, with the oldest and the newest supported transformers."""
+"""Model repositories in clean environments without the package, with the oldest and newest supported transformers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_hub import CAPTION, EMBED, LOAD, TINY, ZERO_SHOT
-from test_install import ROOT, run
 from transformers import AutoModelForMultimodalLM, pipeline
 
 from sensorlm_hf import (
@@ -25,6 +23,8 @@ from sensorlm_hf import (
     simulate_days,
 )
 from sensorlm_hf.checkpoints import demo_checkpoint
+from test_hub import CAPTION, EMBED, LOAD, TINY, ZERO_SHOT
+from test_install import ROOT, run
 
 TEXTS = ["a day with running", "a quiet day with 7.5 hours of sleep"]
 
