@@ -115,4 +115,5 @@ def test_metadata_follow_the_model() -> None:
 def test_unknown_licences_raise(given: str, hint: str) -> None:
     with pytest.raises(ValueError, match=f"`license` '{given}' is not an identifier.*{hint}"):
         check_license(given)
-    check_license("odc-by")
+    for known in ("odc-by", "cc-by-2.0", "cdla-permissive-1.0", "bigcode-openrail-m", "unknown", "other"):
+        check_license(known)

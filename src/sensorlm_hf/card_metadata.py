@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# The Hub's list of tasks (huggingface.js, `packages/tasks/src/pipelines.ts`) has none for sensors: these are the nearest.
+# The Hub has no task for sensors (huggingface.js, `packages/tasks/src/pipelines.ts`): these are the nearest.
 ZERO_SHOT_TAG = "zero-shot-classification"
 CLASSIFIER_TAG = "tabular-classification"
 EMBEDDING_TAG = "feature-extraction"
