@@ -71,7 +71,7 @@ class OwnSliceOnly(GlobalLosses):
         return clip_loss(gathered[0], gathered[1], scale, positive_pairs(gathered[2]))
 
 
-def small_model(objective: str) -> Any:
+def small_model(objective: str, device: str = "cpu") -> Any:
     """Returns a model with 6 x 3 patches, width 16 and one layer per tower, with perturbed initial weights."""
     torch.manual_seed(0)
     config = SensorLMConfig.from_size(
@@ -95,10 +95,10 @@ def small_model(objective: str) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-    return model.train()
+    return model.to(device).train()
 
 
-def micro_batches() -> list[dict[str, torch.Tensor]]:
+def micro_batches(device: str = "cpu") -> list[dict[str, torch.Tensor]]:
     """Returns batches with gaps, captions of 3 to 14 tokens, and texts shared by distant recordings."""
     generator = torch.Generator().manual_seed(1)
     batches = []
@@ -120,7 +120,7 @@ def micro_batches() -> list[dict[str, torch.Tensor]]:
                 "text_group_ids": groups,
             }
         )
-    return batches
+    return [{name: tensor.to(device) for name, tensor in batch.items()} for batch in batches]
 
 
 def part_of(batch: dict[str, torch.Tensor], rank: int, world: int) -> dict[str, torch.Tensor]:
@@ -145,14 +145,14 @@ def loss_of(way: str, model: Any, batch: dict[str, torch.Tensor]) -> torch.Tenso
     return compute_losses(model, batch, losses).loss
 
 
-def wrap(model: Any, wrapper: str, world: int) -> Any:
+def wrap(model: Any, wrapper: str, world: int, device: str = "cpu") -> Any:
     """Wraps the model with DDP or FSDP2."""
     if wrapper == "ddp":
         return DistributedDataParallel(model)
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    mesh = init_device_mesh("cpu", (world,))
+    mesh = init_device_mesh(device, (world,))
     scalars_to_vectors(model)
     for module in model.modules():
         if type(module).__name__ in ("SensorLMEncoderLayer", "SensorLMCrossAttentionLayer"):
@@ -178,25 +178,25 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
     for name, parameter in unwrap_sensorlm(model).named_parameters():
         grad = parameter.grad
         if grad is not None:
-            result[name] = (grad.full_tensor() if hasattr(grad, "full_tensor") else grad).reshape(-1).clone()
+            result[name] = (grad.full_tensor() if hasattr(grad, "full_tensor") else grad).reshape(-1).cpu().clone()
     return result
 
 
-def one_process(objective: str) -> tuple[float, dict[str, torch.Tensor]]:
+def one_process(objective: str, device: str = "cpu") -> tuple[float, dict[str, torch.Tensor]]:
     """Returns loss and gradients of a single process with the global batch, computed by the model."""
-    model, total = small_model(objective), 0.0
-    for batch in micro_batches():
+    model, total = small_model(objective, device), 0.0
+    for batch in micro_batches(device):
         loss = model(**batch).loss / MICRO_BATCHES
         loss.backward()
         total += loss.item()
     return total, gradients(model)
 
 
-def several_processes(objective: str, way: str, wrapper: str, rank: int, world: int) -> Any:
+def several_processes(objective: str, way: str, wrapper: str, rank: int, world: int, device: str = "cpu") -> Any:
     """Returns the loss (mean over processes) and gradients for the share of this process."""
-    model = wrap(small_model(objective), wrapper, world)
-    total = torch.zeros((), dtype=torch.float64)
-    batches = [part_of(batch, rank, world) for batch in micro_batches()]
+    model = wrap(small_model(objective, device), wrapper, world, device)
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    batches = [part_of(batch, rank, world) for batch in micro_batches(device)]
     for number, batch in enumerate(batches):
         last = number == len(batches) - 1
         with contextlib.nullcontext() if last else unsynchronised(model):
@@ -218,16 +218,20 @@ def several_processes(objective: str, way: str, wrapper: str, rank: int, world: 
     return total.item() / world, gradients(model)
 
 
-def worker(rank: int, world: int, port: int, folder: str, cases: dict[str, tuple[str, str, str]]) -> None:
-    """Compares all cases and writes the differences; runs in a separate process."""
+def worker(
+    rank: int, world: int, port: int, folder: str, cases: dict[str, tuple[str, str, str]], device: str = "cpu"
+) -> None:
+    """Compares all cases and writes the differences; runs in a separate process, on the GPU of its rank if any."""
     torch.set_num_threads(1)
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    dist.init_process_group("gloo", rank=rank, world_size=world)
+    if device == "cuda":
+        torch.cuda.set_device(rank)
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", rank=rank, world_size=world)
     results = {}
-    references = {objective: one_process(objective) for objective in {case[0] for case in cases.values()}}
+    references = {objective: one_process(objective, device) for objective in {case[0] for case in cases.values()}}
     for name, (objective, way, wrapper) in cases.items():
         expected_loss, expected = references[objective]
-        loss, found = several_processes(objective, way, wrapper, rank, world)
+        loss, found = several_processes(objective, way, wrapper, rank, world, device)
         assert set(found) == set(expected), set(found) ^ set(expected)
         largest = max(grad.abs().max().item() for grad in expected.values())
         results[name] = {
@@ -252,8 +256,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def compare(world: int, cases: dict[str, tuple[str, str, str]] | None = None) -> list[dict[str, Any]]:
-    """Runs cases on `world` processes.
+def compare(
+    world: int, cases: dict[str, tuple[str, str, str]] | None = None, device: str = "cpu"
+) -> list[dict[str, Any]]:
+    """Runs cases on `world` processes: with gloo on the CPU, or with NCCL and one GPU each (`device="cuda"`).
 
     Returns:
         For each rank, by case: relative differences of the `loss` and of the `gradients` by parameter.
@@ -261,7 +267,7 @@ def compare(world: int, cases: dict[str, tuple[str, str, str]] | None = None) ->
     if ROWS % world:
         raise ValueError(f"{ROWS} rows cannot be divided evenly among {world} processes.")
     with tempfile.TemporaryDirectory() as folder:
-        start(worker, world, world, free_port(), folder, {**CASES, **WRONG} if cases is None else cases)
+        start(worker, world, world, free_port(), folder, {**CASES, **WRONG} if cases is None else cases, device)
         return [torch.load(Path(folder) / f"{rank}.pt") for rank in range(world)]
 
 

@@ -33,17 +33,22 @@ LENGTH, VOCAB = 64, 4096
 Step = Callable[[], torch.Tensor]
 
 
-def sensorlm(objective: str, size: str, batch: int, device: torch.device, implementation: str) -> Any:
-    """Returns our model and its loss function for a batch."""
-    config = SensorLMConfig.from_size(objective, size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
-    config._attn_implementation = implementation
-    model = pretraining_class(config)(config).to(device).train()
-    inputs = {
+def inputs_of(batch: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """Returns random days, a tenth of their values missing, with captions of the full length."""
+    return {
         "sensor_values": torch.randn(batch, 1440, 26, device=device),
         "sensor_mask": torch.rand(batch, 1440, 26, device=device) > 0.1,
         "input_ids": torch.randint(3, VOCAB, (batch, LENGTH), device=device),
         "attention_mask": torch.ones(batch, LENGTH, dtype=torch.long, device=device),
     }
+
+
+def sensorlm(objective: str, size: str, batch: int, device: torch.device, implementation: str) -> Any:
+    """Returns our model and its loss function for a batch."""
+    config = SensorLMConfig.from_size(objective, size, vocab_size=VOCAB, max_position_embeddings=LENGTH)
+    config._attn_implementation = implementation
+    model = pretraining_class(config)(config).to(device).train()
+    inputs = inputs_of(batch, device)
     return model, lambda net: net(**inputs)["loss"]
 
 

@@ -25,10 +25,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import pipeline
 
 from sensorlm_hf.checkpoints import records_folder
 from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.folders import load_sensor_days
+from sensorlm_hf.data.simulate import simulate_days
 from sensorlm_hf.evaluation import (
     evaluate_captioning,
     evaluate_gradient_boosting,
@@ -222,9 +224,23 @@ def main() -> None:
         measure_whole_captions(run_dir / STAGES[-2].name, data),
         *further,
     ]
+    results["examples"] = answers_to_show(model_dir)
     write_model_card(model_dir, target.name, results, command(parser, options))
     publish(model_dir, target)
     sys.stdout.write(markdown_table(results) + f"\n\nThe model was saved to {target}.\n")
+
+
+def answers_to_show(model_dir: Path, labels: tuple[str, ...] = ("running", "swimming", "yoga")) -> list[dict[str, Any]]:
+    """Returns the model's answers for a simulated day, for the widget on the Hub."""
+    (day,) = simulate_days(1, seed=2024)
+    answers = pipeline("zero-shot-sensor-classification", model=str(model_dir))(day, candidate_labels=list(labels))
+    return [
+        {
+            "title": f"A simulated day with {day.labels['main_activity']}",
+            "text": "simulate_days(1, seed=2024)[0]",
+            "scores": {answer["label"]: answer["score"] for answer in answers},
+        }
+    ]
 
 
 def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:

@@ -20,6 +20,7 @@ from huggingface_hub import HfApi, ModelCard, ModelCardData
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from ._version import __version__
+from .card_metadata import model_metadata
 from .io import staged_files
 from .modeling import (
     SensorLMConfig,
@@ -213,8 +214,12 @@ def repository_card(model: Any, name: str, remote_code: bool = True) -> str:
     sensor = config.sensor_config
     channels = ", ".join(f"`{key}`" for key in sensor.channel_keys or []) or f"{sensor.num_channels} channels"
     millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-    tags = ["wearables", "time-series", "sensorlm", config.objective]
-    data = ModelCardData(library_name="transformers", license="apache-2.0", tags=tags)
+    metadata = model_metadata(
+        config.objective,
+        classifier=isinstance(model, SensorLMForSensorClassification),
+        zero_shot="zero-shot-sensor-classification" in _tasks(model),
+    )
+    data = ModelCardData(license="apache-2.0", **metadata)
     auto_class = next(name for kind, name in _AUTO_CLASSES.items() if isinstance(model, kind))
     trust = ", trust_remote_code=True" if remote_code else ""
     without = (

@@ -1,4 +1,4 @@
-"""`sensorlm-hf export`: exports encoders to ONNX or `torch.export` files."""
+"""`sensorlm-hf export`: exports a model to ONNX or `torch.export` files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(parser, "--model", metavar="MODEL", help="Model folder or Hub id; the shipped demo model by default.")
     option(parser, "--output-dir", required=True, metavar="FOLDER", help="Where to write the files.")
     option(parser, "--format", default="onnx", choices=["onnx", "torch"], help="ONNX, or torch.export (.pt2).")
+    parser.add_argument("--int8", action="store_true", help="Quantise the weights to 8 bits (ONNX).")
     json_option(parser)
 
 
@@ -20,7 +21,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Writes the files and prints the maximum difference from the model."""
     from ..export import export_command
 
-    result = export_command(arguments.model, arguments.output_dir, arguments.format)
+    result = export_command(arguments.model, arguments.output_dir, arguments.format, int8=arguments.int8)
     if arguments.json:
         print_json(result)
     else:
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 COMMAND = Command(
     name="export",
-    help="Export a model's encoders to ONNX or torch.export files and compare them with the model.",
+    help="Export a model to ONNX or torch.export files and compare them with it.",
     example="sensorlm-hf export --model my-sensorlm --output-dir exported --format onnx",
     add_arguments=add_arguments,
     run=run,

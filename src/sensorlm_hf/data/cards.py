@@ -17,6 +17,7 @@ from .._version import __version__
 from ..days import SensorDay
 from ..io import atomic_write_text
 from ..schema import SensorSchema
+from .licenses import check_license
 from .privacy import check_identity
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -149,8 +150,9 @@ def card_text(
         allow: Columns that look identifying but are not, see [`check_identity`].
 
     Raises:
-        ValueError: If a column looks identifying, or there is no day.
+        ValueError: If a column looks identifying, the licence is unknown to the Hub, or there is no day.
     """
+    check_license(license)
     check_identity(features, allow=allow)
     if statistics.schema is None:
         raise ValueError("A card needs at least one day.")
@@ -170,6 +172,7 @@ def card_text(
     data = DatasetCardData(
         pretty_name=name,
         license=license,
+        language="en",
         tags=["wearables", "sensors", "time-series", "health", "sensorlm"],
         task_categories=["time-series-forecasting", "zero-shot-classification"],
         size_categories=[next((text for limit, text in _SIZES if total < limit), "1M<n<10M")],

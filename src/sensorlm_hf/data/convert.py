@@ -17,6 +17,7 @@ from ..days import SensorDay
 from ..io import atomic_folder
 from ..schema import SchemaLike, get_schema
 from .cards import DayStatistics, card_text, write_card
+from .licenses import check_license
 from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
@@ -137,7 +138,7 @@ def convert_recording(
         seed: Seed of the assignment of people to splits.
         precision: Precision of stored values, see [`DayWriter`].
         days_per_shard: Days per file.
-        license: Licence of the data, for the card.
+        license: Licence of the data, for the card: an identifier of the Hub, such as `"cc-by-4.0"`.
         name: Name of the dataset.
         allow: Columns that look identifying but are not, see [`check_identity`].
         folder_of_people: Whether the source is a folder with one export (folder or file) per person, named after the
@@ -165,6 +166,7 @@ def convert_recording(
         )
     if num_proc < 1:
         raise ValueError(f"`num_proc` must be at least 1, got {num_proc}.")
+    check_license(license)
     report, statistics = ReadReport(), DayStatistics()
     options: dict[str, Any] = {
         "timezone": timezone,

@@ -45,8 +45,11 @@ def check_folder(folder: str | os.PathLike, allow: Iterable[str] = ()) -> list[s
     card = root / "README.md"
     if not card.is_file():
         raise FileNotFoundError(f"{root} has no card README.md; `sensorlm-hf convert` writes one.")
-    if not DatasetCard.load(card).data.get("license"):
+    metadata = DatasetCard.load(card).data
+    if not metadata.get("license"):
         raise ValueError(f"{card} does not specify a `license`; add one to its YAML header.")
+    if metadata.get("license") == "other" and not metadata.get("license_name"):
+        raise ValueError(f"{card} has the `license` 'other'; add its name as `license_name` to the YAML header.")
     allowed = tuple(allow)
     for shard in shards:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from .._version import __version__
+from ..card_metadata import model_metadata, widget_examples
 from ..checkpoints import training_record
 from ..io import atomic_write_text
 from .results import markdown_table, number_text, result_rows, save_results
@@ -36,7 +37,8 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     Args:
         name: Name of the model.
         training: Result of [`pretrain`].
-        results: Result of [`evaluate_model`]; `related` may contain additional results, see [`related_result`].
+        results: Result of [`evaluate_model`]; `related` may contain additional results, see [`related_result`], and
+            `examples` answers to show on the Hub, see [`widget_examples`].
         command: The command that reproduces the model.
 
     Returns:
@@ -46,12 +48,13 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     simulated = str(options["data"]).startswith("simulated")
     objective, size = options["objective"], options["size"]
     minutes = training["train_runtime"] / 60
-    metadata: dict[str, Any] = {
-        "library_name": "transformers",
-        "license": "apache-2.0",
-        "tags": ["sensorlm", "wearables", "time-series", "zero-shot-classification", *(["simulated-data"] * simulated)],
-        "model-index": [{"name": name, "results": _index(results, simulated)}],
-    }
+    metadata: dict[str, Any] = {"license": "apache-2.0", **model_metadata(objective)}
+    metadata["tags"] += ["simulated-data"] * simulated
+    if _is_hub_id(str(options["data"])):
+        metadata["datasets"] = [options["data"]]
+    if results.get("examples"):
+        metadata["widget"] = widget_examples(results["examples"])
+    metadata["model-index"] = [{"name": name, "results": _index(results, simulated)}]
     subjects = "days of **synthetic subjects**" if simulated else "recorded days"
     source = (
         "All training and test days come from the simulator of sensorlm_hf; no data of real people was used. The scores"
@@ -130,6 +133,11 @@ captioning.
 
 {_limits(simulated, alignment is not None)}
 """
+
+
+def _is_hub_id(data: str) -> bool:
+    """Whether training data are named like a dataset of the Hub and are no folder here."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", data) is not None and not Path(data).exists()
 
 
 def _captions(options: dict[str, Any]) -> str:

@@ -308,11 +308,10 @@ class SensorLMForConditionalGeneration(
         source = sources.get("sensor_tokens", sources["sensor_key_values"])
         if source is None or input_ids is None:
             return False
-        if len(source) != len(input_ids) and (self.training or labels is not None):
-            raise ValueError(
-                f"A loss needs one text for each recording, got {len(source)} recordings and {len(input_ids)} texts."
-            )
-        return len(source) == len(input_ids)
+        rows, texts = source.shape[0], input_ids.shape[0]  # `len` would fix the batch size of an exported program
+        if rows != texts and (self.training or labels is not None):
+            raise ValueError(f"A loss needs one text for each recording, got {rows} recordings and {texts} texts.")
+        return rows == texts
 
 
 def _joint_traces(text: Any, decoded: Any, selected: Any) -> dict[str, Any]:

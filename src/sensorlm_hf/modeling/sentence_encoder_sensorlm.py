@@ -56,10 +56,24 @@ class SensorLMSentenceEncoder(_PretrainedPart):
             order = _order_for_encoder(keys)
             if order is not None:
                 input_ids, keys = input_ids.gather(1, order), keys.gather(1, order)
-            keys = keys[:, : self.max_tokens]
+        input_ids, keys = self._first_tokens(input_ids, keys)
         mask = None if keys is None else keys.long()
-        states = self.language_model(input_ids[:, : self.max_tokens], mask).last_hidden_state
+        states = self.language_model(input_ids, mask).last_hidden_state
         return _mean_of_tokens(states, keys)
+
+    def _first_tokens(
+        self, input_ids: torch.Tensor, keys: Optional[torch.Tensor]
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        """Returns as many of the first tokens as the encoder has positions, and their mask."""
+        length = input_ids.shape[1]
+        if isinstance(length, int):
+            return input_ids[:, : self.max_tokens], None if keys is None else keys[:, : self.max_tokens]
+        # The graph of `torch.export` holds for every length, so it cannot depend on whether texts are cut. It always
+        # reads `max_tokens` tokens, the last token again and masked where a text has none.
+        places = torch.arange(self.max_tokens, device=input_ids.device)
+        inside, places = (places < length)[None, :], places.clamp(max=length - 1)
+        keys = inside.expand(input_ids.shape[0], -1) if keys is None else keys[:, places] & inside
+        return input_ids[:, places], keys
 
     def embed(self, meaning: torch.Tensor) -> torch.Tensor:
         """Maps mean token states `(B, width)` to embeddings `(B, D)` whose length is below 1."""

@@ -24,6 +24,7 @@ from ..data.stream import SensorDayStream
 from ..io import atomic_replace
 from ..modeling.losses_sensorlm import default_labels
 from .callbacks import GracefulStopCallback, RichProgress
+from .cards import complete_trainer_card
 from .checkpoints import PARTIAL, checkpoint_write_error, last_checkpoint_message
 from .distributed import EvaluationLosses, GlobalLosses, world_size
 from .fsdp import prepare_for_fsdp2, restore_scalars
@@ -467,6 +468,17 @@ class SensorLMTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         super()._save(output_dir, None if state_dict is None else restore_scalars(state_dict))
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Writes the card that `push_to_hub` uploads: that of `Trainer`, with the Hub's metadata for these models.
+
+        Args:
+            args: Positional arguments of `Trainer.create_model_card`.
+            kwargs: Its keyword arguments, such as `license` and `dataset`.
+        """
+        super().create_model_card(*args, **kwargs)
+        if self.is_world_process_zero():
+            complete_trainer_card(Path(self.args.output_dir) / "README.md", unwrap_sensorlm(self.model).config)
 
     def full_state_dict(self) -> dict[str, torch.Tensor] | None:
         """Returns the state dict for saving, gathered if FSDP shards the model. Call it on all processes.
