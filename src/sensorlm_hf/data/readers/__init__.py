@@ -9,6 +9,7 @@ from .e4 import read_e4
 from .embraceplus import read_embraceplus
 from .fitabase import read_fitabase
 from .fitbit import read_fitbit
+from .fitbit_api import read_fitbit_api
 from .garmin import read_garmin
 from .google_fit import read_google_fit
 from .health_auto_export import read_health_auto_export
@@ -37,6 +38,7 @@ __all__ = [
     "read_embraceplus",
     "read_fitabase",
     "read_fitbit",
+    "read_fitbit_api",
     "read_garmin",
     "read_google_fit",
     "read_health_auto_export",

@@ -15,11 +15,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +26,7 @@ from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import local_seconds
 from .export_files import ExportFile
+from .local_times import seconds_of_device_clock
 from .quality import ReadReport
 from .sources import numbers
 
@@ -59,15 +57,8 @@ def _epochs(batch: Batch, times: list[float], seconds: float, steps: np.ndarray 
 
 
 def _agd(batch: Batch, file: ExportFile) -> None:
-    # SQLite reads files, not bytes, and the database may be in a zip.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recording.agd"
-        path.write_bytes(file.data())
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                _read_database(batch, database, file.label)
-        except sqlite3.Error as error:
-            raise ValueError(f"{file.label} is not a readable .agd database: {error}. Export it again.") from None
+    with file.database(".agd") as database:
+        _read_database(batch, database, file.label)
 
 
 def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> None:
@@ -83,7 +74,8 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
         raise ValueError(f"{label}: the table `data` lacks the column dataTimestamp; it has {', '.join(names)}.")
     held = [names[column] for column in ("steps", "hr") if column in names]
     rows = database.execute(f"SELECT {', '.join([names['datatimestamp'], *held])} FROM data ORDER BY 1").fetchall()
-    times = [local_seconds(_local(row[0]), batch.zone) for row in rows]
+    stamps = np.array([_local(row[0]) for row in rows], dtype="datetime64[us]")
+    times = seconds_of_device_clock(stamps, batch.zone)[0].tolist()
     columns = {name.lower(): np.array([row[n] for row in rows], dtype=float) for n, name in enumerate(held, 1)}
     _epochs(batch, times, seconds, columns.get("steps"), columns.get("hr"))
     sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
@@ -116,12 +108,11 @@ def _table(batch: Batch, file: ExportFile) -> None:
     times = [first + seconds * row for row in range(len(frame))]  # elapsed time, also where clocks change
     if "date" in columns and "time" in columns:
         cells = zip(frame[columns["date"]], frame[columns["time"]], strict=True)
-        times = [
-            local_seconds(
-                _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}"), batch.zone
-            )
+        moments = [
+            _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}")
             for row, (date, clock) in enumerate(cells, PREAMBLE_LINES + 2)
         ]
+        times = seconds_of_device_clock(np.array(moments, dtype="datetime64[us]"), batch.zone)[0].tolist()
     held = {
         key: numbers(frame, columns[key], file.label, PREAMBLE_LINES + 2).to_numpy()
         for key in ("steps", "hr")

@@ -35,7 +35,8 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
 from .apple_health_zones import METADATA_KEY, TimeZoneCollector
-from .logs import Span, activity_label, sleep_label
+from .foreign_files import foreign_hint
+from .logs import Span, activity_span, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
 from .mirrors import MIRROR_SECONDS
 from .quality import ReadReport, finish
@@ -123,8 +124,11 @@ def read_apple_health(
     else:
         with Source(path) as source:
             found = find_export(source)
+            hint = foreign_hint(source.names, source.unreadable)
         if found is None:
-            raise FileNotFoundError(f"No Apple Health export in {path}: looked for an XML file with <HealthData>.")
+            raise FileNotFoundError(
+                f"No Apple Health export in {path}: looked for an XML file with <HealthData>.{hint}"
+            )
         folder, name = path, found
     used = report or ReadReport()
     reader = _AppleHealth(get_schema(schema), zone, start, used)
@@ -365,7 +369,10 @@ class _AppleHealth:
         asleep = _merge(self.asleep, SLEEP_PAUSE_MINUTES)
         overlapping = sum(a < last for (a, _), last in zip(sorted(self.asleep)[1:], _ends(self.asleep), strict=False))
         self.report.note(
-            "overlapping-sleep", "kept", "sleep records of two devices that overlap, merged", count=overlapping
+            "overlapping-sleep",
+            "kept",
+            "sleep records that overlap, of several devices or written again during a night; merged",
+            count=overlapping,
         )
         beds = [
             bed
@@ -381,20 +388,11 @@ class _AppleHealth:
     def _workout(self, element: Element, where: str) -> None:
         start, end = self._span(element, where)
         name = element.attributes.get("workoutActivityType", "")
-        length = (end - start) / 60.0
-        what = f"{name.removeprefix('HKWorkoutActivityType') or 'no name'} of {length:.0f} min"
-        if not name:
-            self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
-        elif length < 1:
-            self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
-        elif length > MINUTES_PER_DAY:
-            self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-        else:
-            if element.metadata.get("HKWasUserEntered") == "1":
-                message = "exercises entered manually, with unverified times"
-                self.report.note("exercise-manual", "kept", message, what)
-            label = activity_label(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType")))
-            self.person.spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType"))
+        manual = element.metadata.get("HKWasUserEntered") == "1"
+        span = activity_span(start, end, words, self.report, manual=manual)
+        if span is not None:
+            self.person.spans.append(span)
 
     def _finish(self, values: np.ndarray, start: int) -> None:
         """Fills values that depend on several records: steps of several devices, and sleep stages."""

@@ -33,6 +33,7 @@ from ...schema import SchemaLike, SensorSchema, get_schema
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
 from .fitbit_takeout import COPY, PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles
+from .foreign_files import foreign_hint
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source, decode_text
@@ -163,7 +164,7 @@ class _FitbitReader:
             raise FileNotFoundError(
                 f"No Fitbit minute data in or below {source.path}: looked for heart_rate-YYYY-MM-DD.json,"
                 " steps-YYYY-MM-DD.json, 'Heart Rate Variability Details - YYYY-MM-DD.csv' and 'Minute SpO2 -"
-                f" YYYY-MM-DD.csv' among {len(source.names)} files."
+                f" YYYY-MM-DD.csv' among {len(source.names)} files.{foreign_hint(source.names, source.unreadable)}"
             )
         for entries in files.values():
             entries.sort(key=lambda entry: (entry[1] or date.min, entry[0]))

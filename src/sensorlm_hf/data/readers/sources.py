@@ -193,7 +193,9 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     """
     data = load_json(text, label)
     if not isinstance(data, list):
-        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.")
+        answer = isinstance(data, dict) and any(str(key).startswith("activities-") for key in data)
+        hint = " It is an answer of Fitbit's Web API, which `convert fitbit-api` reads." if answer else ""
+        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.{hint}")
     for position, entry in enumerate(data):
         if not isinstance(entry, dict):
             raise ValueError(f"{label}: entry {position} must be an object, got {type(entry).__name__}.")
