@@ -126,4 +126,5 @@ COMMAND = Command(
     example="sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
     add_arguments=add_arguments,
     run=run,
+    light=True,
 )

@@ -17,6 +17,7 @@ from typing import IO, Any
 import pandas as pd
 
 from .archives import ARCHIVE_SUFFIXES, READ_ERRORS
+from .progress import now_reading
 from .sources import Source, decode_text, load_json
 
 HEAD_BYTES = 4096
@@ -70,6 +71,7 @@ class ExportFile:
             ValueError: If the file cannot be read.
         """
         try:
+            now_reading(self.name)
             held = self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
             return gzip.decompress(held) if self._packed else held
         except (OSError, EOFError, zlib.error) as error:

@@ -56,6 +56,9 @@ _WHY_ZONE = (
 _MARGIN = timedelta(days=2)
 
 
+_SHORT = 100  # bytes of a file without data
+
+
 def classify(name: str) -> tuple[str, date | None] | None:
     """Determines the type of an export's file from its name.
 
@@ -232,7 +235,7 @@ class _FitbitReader:
         spans, sleeps = len(self.logs.spans), dict(self.logs.sleeps)
         try:
             data = source.read_bytes(name)
-            if data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
+            if len(data) < _SHORT and data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
                 self.report.files_unused[name] = "it contains no data"
                 return
             load(decode_text(data, label), label)

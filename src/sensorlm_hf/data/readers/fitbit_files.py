@@ -14,6 +14,7 @@ import pandas as pd
 
 from ...days import MINUTES_PER_DAY
 from ...schema import SensorSchema, get_schema
+from .fitbit_samples import heart_rates, minutes_of_stamps, plain_numbers
 from .logs import Span, activity_span, sleep_label
 from .minutes import UTC, epoch_minute, local_epoch_minute, to_float, within
 from .quality import ReadReport
@@ -163,6 +164,9 @@ class FitbitFiles:
         except KeyError:
             place = next(i for i, entry in enumerate(entries) if "dateTime" not in entry)
             raise ValueError(f"{label}: entry {place} lacks `dateTime`.") from None
+        minutes = minutes_of_stamps(stamps)
+        if minutes is not None:
+            return minutes
         texts = [entry if isinstance(entry, str) else None for entry in stamps]
         times = pd.to_datetime(pd.Series(texts, dtype="object"), format=_TIME, errors="coerce")
         if times.isna().any():
@@ -174,11 +178,17 @@ class FitbitFiles:
         return times.to_numpy().astype("datetime64[s]").astype(np.int64) // 60
 
     def _values(self, entries: list[dict[str, Any]], pick: Callable[[Any], Any], text: str, label: str) -> np.ndarray:
+        try:
+            picked = plain_numbers([pick(entry["value"]) for entry in entries])
+        except (KeyError, TypeError, AttributeError):
+            picked = None
+        if picked is not None:
+            return picked
         values = np.empty(len(entries))
         for place, entry in enumerate(entries):
             try:
                 values[place] = to_float(pick(entry["value"]))
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, AttributeError):
                 raise ValueError(
                     f"{label}, {line_of(text, place, _STAMP)}: `value` must be a number, got {entry.get('value')!r}."
                 ) from None
@@ -186,10 +196,7 @@ class FitbitFiles:
 
     def heart_rate(self, text: str, label: str) -> None:
         """Parses `heart_rate*.json`: samples every few seconds, UTC, with a confidence of 0 to 3."""
-        entries = load_json_list(text, label)
-        minutes = self._utc_minutes(entries, text, label)
-        bpm = self._values(entries, lambda value: value["bpm"], text, label)
-        confidence = self._values(entries, lambda value: value.get("confidence", 1), text, label)
+        minutes, bpm, confidence = heart_rates(text) or self._heart_rates(text, label)
         placeholder = (confidence <= 0) & bool((confidence > 0).any())
         self.report.note(
             "heart-rate-no-confidence",
@@ -202,6 +209,13 @@ class FitbitFiles:
         bpm = self._plausible("HR", bpm)
         self._cover("HR", minutes)
         self._add("HR", minutes, bpm)
+
+    def _heart_rates(self, text: str, label: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Minutes, bpm and confidences of a file of an unusual form; raises for the first wrong entry."""
+        entries = load_json_list(text, label)
+        minutes = self._utc_minutes(entries, text, label)
+        bpm = self._values(entries, lambda value: value["bpm"], text, label)
+        return minutes, bpm, self._values(entries, lambda value: value.get("confidence", 1), text, label)
 
     def _plausible(self, key: str, values: np.ndarray) -> np.ndarray:
         # Heart rate indicates whether the device was worn, even if the schema has no channel for it.

@@ -215,7 +215,9 @@ def _add_bins(batch: Batch, bins: ExportFile, written: str, source: str, where: 
 def _finish(batch: Batch) -> None:
     """Keeps the bins of days for which no device has records of its own, which are finer and count the same steps."""
     trends = {device: batch.steps.pop(device) for device in sorted(batch.steps) if device.startswith(_TREND)}
-    recorded = np.sort(np.concatenate([starts for parts in batch.steps.values() for starts, _, _ in parts] or [np.zeros(0)]))
+    recorded = np.sort(
+        np.concatenate([starts for parts in batch.steps.values() for starts, _, _ in parts] or [np.zeros(0)])
+    )
     unused = 0
     for device, parts in trends.items():
         day = datetime.fromisoformat(device.removeprefix(_TREND)[:10])
