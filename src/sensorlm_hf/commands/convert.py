@@ -13,7 +13,7 @@ from .command import Command, json_option, option
 SOURCE_NAMES = (
     *("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table"),
     *("garmin", "oura", "polar", "whoop", "samsung", "google-fit", "health-connect", "health-auto-export"),
-    *("fitbit-api", "withings", "fitabase", "actigraph", "workouts"),
+    *("fitbit-api", "withings", "fitabase", "actigraph", "axivity", "ggir", "workouts"),
 )
 """Source types as spelled on the command line; a test keeps them in sync with the readers."""
 

@@ -1,4 +1,4 @@
-"""ActiGraph: ActiLife's epochs, as a database (`.agd`) or as a table with ten lines before it (`.csv`).
+"""ActiGraph: ActiLife's epochs (`.agd`, `.csv` with ten lines before the table), and raw recordings (`.gt3x`).
 
 | column | used for |
 |---|---|
@@ -6,8 +6,9 @@
 | `hr`, `HR` | heart rate (bpm), of epochs up to a minute |
 | table `sleep`, `inBedTimestamp`, `outBedTimestamp` | sleep events |
 
-Counts of the axes, inclinometer and light have no channel; raw acceleration (`.gt3x`) is not read. Times are those of
-the device's clock, in the person's zone. An ActiGraph counts 0 steps while nobody wears it.
+Counts of the axes, inclinometer and light have no channel. Raw recordings (`.gt3x`) become features of the
+accelerometer, see [`sensorlm_hf.data.readers.gt3x`]. Times are those of the device's clock, in the person's zone. An
+ActiGraph counts 0 steps while nobody wears it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import local_seconds
 from .export_files import ExportFile
+from .gt3x import read_gt3x
 from .local_times import seconds_of_device_clock
 from .quality import ReadReport
 from .sources import numbers
@@ -140,11 +142,11 @@ ACTIGRAPH = DeviceExport(
     title="ActiGraph",
     kinds=(
         file_kind(r".*\.agd", _agd),
+        file_kind(r".*\.gt3x", read_gt3x),
         file_kind(r".*\.csv", _table, rb"\"?-+ ?Data (?:Table )?File Created By ActiGraph"),
     ),
-    looked_for="*.agd, and *.csv that begins with `Data Table File Created By ActiGraph`",
+    looked_for="*.agd, *.gt3x, and *.csv that begins with `Data Table File Created By ActiGraph`",
     why_zone="ActiGraph writes the times of the device's clock, without an offset.",
-    unused=((r".*\.gt3x", "raw acceleration, which is not read; export epochs from ActiLife"),),
 )
 
 
@@ -166,7 +168,7 @@ def read_actigraph(
     Written from descriptions of the format; not yet compared with files of a real device.
 
     Args:
-        export: An `.agd` or `.csv` file, or a folder or zip of one person's files.
+        export: An `.agd`, `.csv` or `.gt3x` file, or a folder or zip of one person's files.
         timezone: IANA time zone of the person. Required.
         schema: Schema of the days.
         subject_id: Subject id; by default `"actigraph-"` and a hash of the first file's content.

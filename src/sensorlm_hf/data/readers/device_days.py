@@ -21,7 +21,7 @@ from .logs import Span, activity_label, activity_span, sleep_label
 from .minutes import moment_of, within
 from .quality import ReadReport
 from .wear_rules import MAX_STEPS_MINUTES, stage_shares, worn_minutes
-from .windows import PersonDays
+from .windows import PersonDays, add_features
 
 CHANNELS = {
     "HR": ("HR",),
@@ -31,8 +31,12 @@ CHANNELS = {
     "temperature": ("wrist_temperatures",),
     "eda": ("eda_level_real",),
     "met": ("met",),
+    "enmo": ("enmo",),
 }
-"""Quantities that devices sample (bpm, ms, ms, %, degC, uS, MET) and their channels; no shipped schema has `met`."""
+"""Quantities that devices sample (bpm, ms, ms, %, degC, uS, MET, mg) and their channels.
+
+No shipped schema has `met` and `enmo`.
+"""
 
 STAGES = ("awake", "light", "deep", "rem")
 """Stages of sleep, each the end of a channel's name."""
@@ -60,6 +64,7 @@ class Batch:
         sleeps: `(start, end, whether it is the main sleep, None if unknown)`.
         workouts: `(start, end, name, whether it was entered manually)`.
         daily: `(local date, label, value)`.
+        features: `({channel: (minutes,) values}, epoch minute of the first)`, computed from raw signals.
         people: Batches by subject id, if the files contain several people.
     """
 
@@ -72,6 +77,7 @@ class Batch:
     sleeps: list[tuple[float, float, bool | None]] = field(default_factory=list)
     workouts: list[tuple[float, float, str, bool]] = field(default_factory=list)
     daily: list[tuple[date, str, LabelValue]] = field(default_factory=list)
+    features: list[tuple[dict[str, np.ndarray], int]] = field(default_factory=list)
     people: dict[str, Batch] = field(default_factory=dict)
 
     def person(self, subject_id: str) -> Batch:
@@ -115,6 +121,7 @@ class Batch:
         self.sleeps += other.sleeps
         self.workouts += other.workouts
         self.daily += other.daily
+        self.features += other.features
         for subject_id, batch in other.people.items():
             self.person(subject_id).merge(batch)
 
@@ -148,6 +155,8 @@ class DeviceDays:
         for device in sorted(self.batch.steps):
             self._store_steps(device)
         self._store_stages()
+        for values, first in self.batch.features:
+            add_features(self.person, values, first)
         self.person.spans += self._nights() + self._workouts()
         self.person.check_logs()
         for day, label, value in self.batch.daily:

@@ -26,7 +26,7 @@ from .table_folders import share_a_layout, tables_below
 from .table_mapping import TableMapping
 
 ENTRY_SUFFIXES = (
-    *(*ARCHIVE_SUFFIXES, ".xml", ".fit", ".fit.gz", ".db", ".agd", ".tcx", ".gpx"),
+    *(*ARCHIVE_SUFFIXES, ".xml", ".fit", ".fit.gz", ".gt3x", ".cwa", ".cwa.gz", ".db", ".agd", ".tcx", ".gpx"),
     *(suffix for suffix in TABLE_SUFFIXES if suffix not in JSON_SUFFIXES),
 )
 """Suffixes of files that may contain a person's entire recording."""
