@@ -110,7 +110,7 @@ MESSAGES = [
     ("75", "health_connect_export.db", "is not a readable Health Connect database"),
     ("79", "act.fit", "is a damaged or truncated FIT file"),
     ("79", "x.cwa", r"x\.cwa is not a complete \.cwa file: it has 4 bytes"),
-    ("79", "x.gt3x", r"x\.gt3x must contain info\.txt and log\.bin"),
+    ("79", "x.gt3x", r"x\.gt3x, info\.txt: `Sample Rate` must be a number"),
     ("79", "x.agd", r"is not a readable \.agd database"),
     ("46", "1709280000_A01B2C", "the clock was not set"),
     ("48", "S", "raw EmbracePlus recording"),

@@ -129,8 +129,8 @@ def _checksum(record: bytes) -> int:
 
 def _packed(payload: bytes) -> np.ndarray:
     """Samples of 12 bits `(n, 3)` in the order X, Y, Z."""
-    data = np.frombuffer(payload, dtype=np.uint8)
-    data = np.pad(data, (0, -len(data) % 3)).astype(np.int32).reshape(-1, 3)
+    octets = np.frombuffer(payload, dtype=np.uint8)
+    data = np.pad(octets, (0, -len(octets) % 3)).astype(np.int32).reshape(-1, 3)
     pairs = np.column_stack([data[:, 0] << 4 | data[:, 1] >> 4, (data[:, 1] & 0x0F) << 8 | data[:, 2]]).ravel()
     values = np.where(pairs > 2047, pairs - 4096, pairs)
     count = len(payload) * 8 // 36
