@@ -102,6 +102,7 @@ DEVICES: dict[str, tuple[tuple[str, ...], int]] = {
 """Channels that each device gives, and the minutes between its heart rates."""
 
 _NIGHTS_ONLY = ("rmssd_percentile_0595", "sdnn_percentile_0595")
+_WITHOUT_EVENTS = ("axivity", "actigraph", "e4", "embraceplus")
 _BESIDE_SLEEP = ("fitbit", "fitbit_api", "garmin", "oura", "samsung")
 
 
@@ -120,9 +121,8 @@ def as_device(name: str) -> Any:
     values = np.full_like(whole.values, np.nan)
     minutes = np.arange(len(values))
     asleep = np.any([(minutes >= e.start_minute) & (minutes < e.end_minute) for e in whole.events_of("sleep")], axis=0)
-    active = np.any(
-        [(minutes >= e.start_minute) & (minutes < e.end_minute) for e in whole.events_of("activity")], axis=0
-    )
+    sports = [event for event in whole.events_of("activity") if event.label in LABELS[:3]]
+    active = np.any([(minutes >= e.start_minute) & (minutes < e.end_minute) for e in sports], axis=0)
     for key in channels:
         column = whole.schema.index(key)
         seen = minutes % every == 0 if key == "HR" else np.ones(len(values), dtype=bool)
@@ -132,7 +132,8 @@ def as_device(name: str) -> Any:
             seen = minutes % 120 < 1
         seen = seen & active if name == "workouts" else seen
         values[seen, column] = whole.values[seen, column]
-    return replace(whole, values=values, subject_id=name.replace("_", " "))
+    events = [event for event in whole.events if name not in _WITHOUT_EVENTS and event.label in ("sleep", *LABELS[:3])]
+    return replace(whole, values=values, events=tuple(events), subject_id=name.replace("_", " "))
 
 
 def _as_device(name: str) -> Callable[[str], Any]:
