@@ -1,7 +1,7 @@
 """The export of a consumer device -> a Parquet folder with card that `datasets.load_dataset` reads.
 
 The first argument is the kind: garmin, oura, polar, whoop, samsung, google-fit, health-connect, health-auto-export,
-withings, fitabase, actigraph or workouts.
+fitbit-api, withings, fitabase, actigraph, axivity, ggir or workouts.
 
 python dataset_scripts/device.py garmin MyGarminExport my-days
 """

@@ -79,6 +79,72 @@ def _map(theme: str) -> Any:
 PICTURES: dict[str, Callable[[str], Any]] = {"day": _day, "heatmap": _heatmap, "timeline": _timeline, "map": _map}
 """What draws each picture, given a theme."""
 
+ALL_DAY = ("HR", "steps")
+DEVICES: dict[str, tuple[tuple[str, ...], int]] = {
+    "apple_health": (("HR", "sdnn_percentile_0595", "steps"), 5),
+    "fitbit": (("HR", "rmssd_percentile_0595", "steps"), 1),
+    "fitbit_api": (("HR", "rmssd_percentile_0595", "steps"), 1),
+    "garmin": (("HR", "rmssd_percentile_0595", "steps"), 1),
+    "oura": (("HR", "rmssd_percentile_0595"), 5),
+    "polar": (ALL_DAY, 1),
+    "samsung": (("HR", "rmssd_percentile_0595", "wrist_temperatures", "steps"), 1),
+    "health_connect": (ALL_DAY, 5),
+    "google_fit": (ALL_DAY, 5),
+    "health_auto_export": (ALL_DAY, 5),
+    "withings": (ALL_DAY, 10),
+    "fitabase": (ALL_DAY, 1),
+    "actigraph": (("HR", "log_energy", "axis_mean", "steps"), 1),
+    "axivity": (("log_energy", "axis_mean", "sleep_coefficient", "steps"), 1),
+    "workouts": (("HR",), 1),
+    "e4": (("HR", "rmssd_percentile_0595", "eda_level_real", "wrist_temperatures", "log_energy"), 1),
+    "embraceplus": (("HR", "rmssd_percentile_0595", "eda_level_real", "wrist_temperatures", "steps"), 1),
+}
+"""Channels that each device gives, and the minutes between its heart rates."""
+
+_NIGHTS_ONLY = ("rmssd_percentile_0595", "sdnn_percentile_0595")
+_WITHOUT_EVENTS = ("axivity", "actigraph", "e4", "embraceplus")
+_BESIDE_SLEEP = ("fitbit", "fitbit_api", "garmin", "oura", "samsung")
+
+
+def as_device(name: str) -> Any:
+    """Returns the day with what a device would have of it: its channels, as often as it measures them.
+
+    Args:
+        name: One of [`DEVICES`].
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    channels, every = DEVICES[name]
+    whole = day()
+    values = np.full_like(whole.values, np.nan)
+    minutes = np.arange(len(values))
+    asleep = np.any([(minutes >= e.start_minute) & (minutes < e.end_minute) for e in whole.events_of("sleep")], axis=0)
+    sports = [event for event in whole.events_of("activity") if event.label in LABELS[:3]]
+    active = np.any([(minutes >= e.start_minute) & (minutes < e.end_minute) for e in sports], axis=0)
+    for key in channels:
+        column = whole.schema.index(key)
+        seen = minutes % every == 0 if key == "HR" else np.ones(len(values), dtype=bool)
+        if name in _BESIDE_SLEEP and key in _NIGHTS_ONLY:
+            seen = asleep & (minutes % 5 == 0) if name == "oura" else asleep
+        elif key == "sdnn_percentile_0595":
+            seen = minutes % 120 < 1
+        seen = seen & active if name == "workouts" else seen
+        values[seen, column] = whole.values[seen, column]
+    events = [event for event in whole.events if name not in _WITHOUT_EVENTS and event.label in ("sleep", *LABELS[:3])]
+    return replace(whole, values=values, events=tuple(events), subject_id=name.replace("_", " "))
+
+
+def _as_device(name: str) -> Callable[[str], Any]:
+    def draw(theme: str) -> Any:
+        from sensorlm_hf.plotting import plot_day
+
+        return plot_day(as_device(name), DEVICES[name][0], theme, width=WIDTH)
+
+    return draw
+
+
 _ASKED = re.compile(r"<!-- picture: (\w+) \| (.+?) -->", flags=re.S)
 
 
@@ -114,8 +180,10 @@ def drawer(name: str) -> Callable[[str], Any]:
     Raises:
         ValueError: If there is no such picture.
     """
+    if name in DEVICES:
+        return _as_device(name)
     if name not in PICTURES:
-        raise ValueError(f"There is no picture {name!r}; there are {', '.join(PICTURES)}.")
+        raise ValueError(f"There is no picture {name!r}; there are {', '.join((*PICTURES, *DEVICES))}.")
     return PICTURES[name]
 
 

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from sensorlm_hf import get_schema
@@ -182,6 +183,27 @@ def test_figures_are_drawn_for_both_themes(pictures: ModuleType) -> None:
     assert shown.count("images/drawn/day-dark.svg#only-dark") == 1
     with pytest.raises(ValueError, match="no picture 'cat'; there are day"):
         pictures.show("<!-- picture: cat | A cat. -->", "")
+
+
+def test_every_device_has_a_command_and_most_a_picture(pictures: ModuleType) -> None:
+    from sensorlm_hf.data.readers.devices import DEVICES
+
+    page = text_of("guides/devices.md")
+    shown = {match[1] for name in ("guides/devices.md", "guides/data.md") for match in pictures.asked(text_of(name))}
+    assert shown == set(pictures.DEVICES)
+    for kind in DEVICES:
+        assert f"| `sensorlm-hf convert {kind}` |" in page, kind
+        assert len(re.findall(rf"^sensorlm-hf convert {kind} ", page, flags=re.M)) > 0, kind
+    without_minutes = {"whoop", "ggir"}
+    assert {kind.replace("-", "_") for kind in DEVICES if kind not in without_minutes} <= shown
+
+
+def test_the_day_of_a_device_has_its_channels_only(pictures: ModuleType) -> None:
+    oura = pictures.as_device("oura")
+    observed = {key for key in oura.schema.keys if oura.mask[:, oura.schema.index(key)].any()}
+    assert observed == set(pictures.DEVICES["oura"][0])
+    assert set(np.flatnonzero(oura.mask[:, oura.schema.index("HR")]) % 5) == {0}
+    assert pictures.drawer("oura")("dark").get_size_inches()[0] * 100 == pictures.WIDTH
 
 
 def test_external_links_keep_their_text(hooks: ModuleType) -> None:

@@ -12,8 +12,8 @@ from .command import Command, json_option, option
 
 SOURCE_NAMES = (
     *("auto", "fitbit", "mmash", "e4", "embraceplus", "apple-health", "table"),
-    *("garmin", "oura", "polar", "whoop", "samsung", "google-fit", "health-connect", "health-auto-export", "withings"),
-    *("fitabase", "actigraph", "workouts"),
+    *("garmin", "oura", "polar", "whoop", "samsung", "google-fit", "health-connect", "health-auto-export"),
+    *("fitbit-api", "withings", "fitabase", "actigraph", "axivity", "ggir", "workouts"),
 )
 """Source types as spelled on the command line; a test keeps them in sync with the readers."""
 
@@ -126,4 +126,5 @@ COMMAND = Command(
     example="sensorlm-hf convert fitbit MyFitbitExport my-days --timezone Australia/Melbourne",
     add_arguments=add_arguments,
     run=run,
+    light=True,
 )

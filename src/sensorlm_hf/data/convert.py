@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub.utils import tqdm
@@ -22,6 +23,7 @@ from .privacy import check_identity, identifying_texts, new_salt, pseudonym
 from .readers import ReadReport, detect_source, read_any
 from .readers.detect import LABEL_TYPES
 from .readers.devices import DEVICES
+from .readers.progress import listening
 from .readers.recordings import PartItem, Recording, merge_items, people_in, read_serially
 from .readers.table_mapping import TableMapping
 from .rows import split_of
@@ -30,6 +32,8 @@ from .shards import DayWriter, fingerprint
 
 QUALITY_FILE = "quality_report.json"
 """File name of the quality report in a dataset folder."""
+
+_NAME_WIDTH = 50  # characters of a file's name beside the progress bar
 
 TITLES = {
     "fitbit": "Fitbit days",
@@ -194,14 +198,15 @@ def convert_recording(
         ) as writer:
             safe = _safe(days, allow, names=secret is None)
             bar = tqdm(safe, unit=" days", desc=f"reading {found}", disable=None if progress else True)
-            for day in bar:
-                split = split_of(day.subject_id, validation_share, test_share, seed)
-                if secret is not None:
-                    hidden = pseudonym(day.subject_id, secret)
-                    day = day.with_subject(hidden)
-                    report.days[-1] = replace(report.days[-1], subject_id=hidden, sample_id=day.sample_id)
-                statistics.add(split, day)
-                writer.add(split, day)
+            with listening(_shown_beside(bar)):
+                for day in bar:
+                    split = split_of(day.subject_id, validation_share, test_share, seed)
+                    if secret is not None:
+                        hidden = pseudonym(day.subject_id, secret)
+                        day = day.with_subject(hidden)
+                        report.days[-1] = replace(report.days[-1], subject_id=hidden, sample_id=day.sample_id)
+                    statistics.add(split, day)
+                    writer.add(split, day)
             if not writer.counts or writer.features is None:
                 raise ValueError(f"There is no day with an observed minute in {source}.\n{report.summary()}")
         sizes = {
@@ -249,6 +254,20 @@ def _runner(ray_address: str | None, num_proc: int) -> Runner:
     from .recordings_ray import read_on_ray
 
     return partial(read_on_ray, address=ray_address, num_proc=num_proc)
+
+
+def _shown_beside(bar: tqdm) -> Callable[[str], None]:
+    """Returns a function that shows a file's name beside a progress bar, as often as the bar is drawn."""
+    shown = 0.0
+
+    def show(name: str) -> None:
+        nonlocal shown
+        moment = time.monotonic()
+        if not bar.disable and moment - shown >= bar.mininterval:
+            shown = moment
+            bar.set_postfix_str(PurePosixPath(name).name[-_NAME_WIDTH:])
+
+    return show
 
 
 def _safe(days: Iterable[SensorDay], allow: Iterable[str], *, names: bool) -> Iterator[SensorDay]:

@@ -105,3 +105,14 @@ def test_bad_cells_are_named_by_their_line_in_the_file(tmp_path: Path) -> None:
     path = table(tmp_path / "p1.csv", "Date,Time,Steps", "01.03.2024,08:00:00,12", "01.03.2024,08:01:00,x")
     with pytest.raises(ValueError, match="line 13: Steps must be a number, got 'x'"):
         list(read_actigraph(path, BERLIN))
+
+
+def test_the_clock_of_a_device_goes_on_where_local_time_changes(tmp_path: Path) -> None:
+    rows = [f"31.03.2024,0{hour}:{minute:02}:00,1" for hour in (1, 2, 3) for minute in range(60)]
+    path = table(tmp_path / "p1.csv", "Date,Time,Steps", *rows, day="31.03.2024")
+    (day,) = read_actigraph(path, BERLIN)
+    assert np.flatnonzero(day.channel("steps") == 1).tolist() == list(range(60, 240))
+    start = int((datetime(2024, 10, 27, 1) - datetime(1, 1, 1)).total_seconds()) * 10**7
+    path = agd(tmp_path / "p2.agd", "60", *((start + minute * 60 * 10**7, 1, 0) for minute in range(180)))
+    (day,) = read_actigraph(path, BERLIN)
+    assert np.flatnonzero(day.channel("steps") == 1).tolist() == list(range(60, 240))

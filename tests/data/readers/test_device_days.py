@@ -11,7 +11,7 @@ from sensorlm_hf import Event, get_schema
 from sensorlm_hf.data.readers import ReadReport
 from sensorlm_hf.data.readers.device_days import Batch, DeviceDays, spread
 from sensorlm_hf.data.readers.device_times import duration_seconds, offset_seconds, seconds_of
-from sensorlm_hf.data.readers.logs import activity_label
+from sensorlm_hf.data.readers.logs import Span, activity_label, activity_span
 
 ZONE = ZoneInfo("Europe/Berlin")
 EIGHT = 1709276400.0  # 2024-03-01 08:00 in Berlin
@@ -107,3 +107,34 @@ def test_times_that_are_none() -> None:
 def test_names_with_underscores_are_the_names_with_blanks() -> None:
     assert activity_label("TABLE_TENNIS") == activity_label("Table tennis") == "table tennis"
     assert activity_label("outdoor_cycling") == activity_label("outdoor cycling")
+
+
+def test_stages_are_the_sum_of_their_shares() -> None:
+    batch = Batch(ZONE, ReadReport())
+    batch.add_samples("HR", [EIGHT], [60])
+    batch.stages += [
+        (EIGHT + 30 * place, EIGHT + 30 * place + 30, ("deep", "rem")[place % 3 > 0]) for place in range(9)
+    ]
+    batch.stages += [(EIGHT, EIGHT + 30, "deep"), (EIGHT + 60, EIGHT, "rem")]  # listed twice; ends before it starts
+    (day,) = days_of(batch, "sensorlm-34")
+    for stage in ("deep", "rem"):
+        slow = np.zeros(5)
+        for start, end, name in dict.fromkeys(batch.stages):
+            if name == stage and end > start:
+                minutes, shares = spread(np.array([start]), np.array([end]), np.array([(end - start) / 60]))
+                np.add.at(slow, minutes - int(EIGHT // 60), shares)
+        assert day.channel(f"sleep_stage_{stage}")[480:485].tolist() == slow.tolist()
+
+
+def test_activities_without_a_name_or_length_are_noted() -> None:
+    report = ReadReport()
+    assert activity_span(90.0, 3690.0, "Outdoor_Run", report, manual=True) == Span(1, 62, "activity", "running")
+    assert activity_span(0.0, 59.0, "run", report) is None
+    assert activity_span(0.0, 86_401.0, "run", report) is None
+    assert activity_span(0.0, 600.0, " ", report) is None
+    assert sorted(report.notes) == [
+        "exercise-manual",
+        "exercise-over-a-day",
+        "exercise-without-name",
+        "exercise-zero-length",
+    ]

@@ -68,3 +68,13 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     write(tmp_path, heartrate_seconds="Id,Time,Value\n", f_30secondSleepStages="Id,Time\n")
     with pytest.raises(ValueError, match="lacks the column SleepStage or Level"):
         list(read_fitabase(tmp_path, CHICAGO))
+
+
+def test_the_hour_that_clocks_repeat_follows_the_first_of_each_person(tmp_path: Path) -> None:
+    times = ("1:59:00 AM", "1:00:00 AM", "1:59:00 AM", "2:00:00 AM")  # clocks go back at 2:00
+    rows = [f"{who},11/3/2024 {time},{60 + who}\n" for time in times for who in (1, 2)]
+    write(tmp_path, heartrate_seconds="Id,Time,Value\n" + "".join(rows))
+    report = ReadReport()
+    for day in read_fitabase(tmp_path, CHICAGO, report=report):
+        assert np.flatnonzero(day.mask[:, 0]).tolist() == [119, 120, 179, 180]
+    assert report.count("repeated-hour") == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
 from datetime import datetime, timezone
@@ -222,3 +223,15 @@ def test_messages_before_the_clock_was_set_are_dropped(tmp_path: Path) -> None:
     day = read_one(path, report=report)
     assert day.mask.sum() == 1
     assert report.count("clock-not-set") == 1
+
+
+def test_compressed_files(tmp_path: Path) -> None:
+    (tmp_path / "a.fit").write_bytes(fit_file(heart(at(7, 0), 60)))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "a.fit.gz").write_bytes(gzip.compress(fit_file(heart(at(7, 0), 60))))
+    (plain,), (packed,) = read_garmin(tmp_path / "a.fit", BERLIN), read_garmin(tmp_path / "b", BERLIN)
+    assert packed == plain
+    assert detect_source(tmp_path / "b") == detect_source(tmp_path / "b" / "a.fit.gz") == "garmin"
+    (tmp_path / "b" / "a.fit.gz").write_bytes(gzip.compress(fit_file(heart(at(7, 0), 60)))[:-6])
+    with pytest.raises(ValueError, match=r"a\.fit\.gz cannot be read"):
+        list(read_garmin(tmp_path / "b" / "a.fit.gz", BERLIN))

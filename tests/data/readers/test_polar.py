@@ -114,3 +114,35 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     write(folder, training__session_a={**SESSION, "stopTime": None})
     assert len(list(read_polar(folder, BERLIN, report=report))) == 1
     assert report.count("exercise-without-times") == 1
+
+
+def test_the_hour_that_clocks_repeat_follows_the_first(tmp_path: Path) -> None:
+    day = "2024-10-27"
+    seconds = [(3600, 40), (2 * 3600 + 1800, 50), (2 * 3600 + 600, 60), (3 * 3600, 70)]  # 2:30, 2:10 again, 3:00
+    steps = [{"localTime": clock, "value": 5} for clock in ("01:00:00", "02:30:00", "02:10:00", "03:00:00")]
+    files: dict[str, Any] = {"247ohr_1_10__x": heart(day, *seconds)}
+    files["activity__2024__10__27__x"] = {"date": day, "samples": {"steps": steps}}
+    report = ReadReport()
+    (read,) = read_polar(write(tmp_path, **files), BERLIN, report=report)
+    assert np.flatnonzero(read.mask[:, 0]).tolist() == [60, 150, 190, 240]
+    assert np.flatnonzero(np.nan_to_num(read.channel("steps"))).tolist() == [60, 150, 190, 240]
+    assert report.count("repeated-hour") == 2
+
+
+def test_a_session_saved_as_csv(tmp_path: Path) -> None:
+    head = "Name,Sport,Date,Start time,Duration,Total distance (km),Average heart rate (bpm)\n"
+    session = "X,TRAIL_RUNNING,01-03-2024,08:00:00,00:30:00,5.0,140\n"
+    samples = "Sample rate,Time,HR (bpm),Speed (km/h)\n1,00:00:00,101,\n,00:00:01,103,\n,00:01:00,,\n"
+    path = tmp_path / "session.csv"
+    path.write_text(head + session + samples, encoding="utf-8")
+    (day,) = read_polar(path, BERLIN)
+    assert day.channel("HR")[480] == 102
+    assert day.mask.sum() == 1
+    assert day.events == (Event("activity", "running", 480, 510),)
+    assert detect_source(path) == "polar"
+    path.write_text(head + session.replace("01-03-2024", "2024/01/03"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 2: `Date` and `Start time` must be like 31-12-2024 and 08:00:00"):
+        list(read_polar(path, BERLIN))
+    path.write_text(head + session + samples.replace("101", "fast"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 4: `HR \(bpm\)` must be a number, got 'fast'"):
+        list(read_polar(path, BERLIN))

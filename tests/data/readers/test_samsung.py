@@ -163,3 +163,27 @@ def test_an_exercise_without_start_is_noted(tmp_path: Path) -> None:
     report = ReadReport()
     (day,) = read_samsung(tmp_path, BERLIN, report=report)
     assert (day.events, report.count("exercise-without-times")) == ((), 1)
+
+
+def test_bins_of_a_local_day_count_where_no_device_has_records(tmp_path: Path) -> None:
+    def trend(day: str, name: str, counts: dict[int, int]) -> str:
+        entries = [{"count": counts[place]} if place in counts else {} for place in range(144)]
+        bins(tmp_path, name.removesuffix(".json").removeprefix("0a1b."), *entries)
+        return f"{int(datetime.fromisoformat(day + 'T00:00:00+00:00').timestamp() * 1000)},-2,{name}"
+
+    rows = [
+        trend("2024-03-01", "0a1b.one.binning_data.json", {48: 100}),  # 8:00 local
+        trend("2024-03-02", "0a1b.two.binning_data.json", {48: 100}),
+        f"{ms(0)},-2,0a1b.lost.binning_data.json",
+        f"{ms(0)},-2,",
+    ]
+    table(tmp_path, "com.samsung.shealth.step_daily_trend", "day_time,source_type,binning_data", *rows)
+    columns = "start_time,end_time,count,deviceuuid"
+    minute = "2024-03-02 10:00:00.000,2024-03-02 10:01:00.000,30,W"
+    table(tmp_path, "com.samsung.shealth.tracker.pedometer_step_count", columns, minute)
+    report = ReadReport()
+    first, second = read_samsung(tmp_path, BERLIN, report=report)
+    assert np.flatnonzero(~np.isnan(first.channel("steps"))).tolist() == list(range(480, 490))
+    assert first.channel("steps")[480] == 10
+    assert np.flatnonzero(~np.isnan(second.channel("steps"))).tolist() == [660]
+    assert report.count("steps-in-bins") == report.count("file-missing") == 1

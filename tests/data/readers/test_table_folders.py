@@ -11,7 +11,7 @@ import pytest
 from sensorlm_hf.data.readers import ReadReport, detect_source, read_any
 from sensorlm_hf.data.readers.recordings import Recording
 from sensorlm_hf.data.readers.table_files import HEAD_BYTES
-from sensorlm_hf.data.readers.table_folders import _columns
+from sensorlm_hf.data.readers.table_folders import _columns, of_the_same_people
 
 HR = "subject_id,time,HR\np1,2024-03-01T08:00Z,60\n"
 STEPS = "subject_id,time,steps\np1,2024-03-01T08:00Z,30\n"
@@ -95,3 +95,39 @@ def test_tables_of_one_name_in_several_folders_are_reported_apart(tmp_path: Path
     report = ReadReport()
     list(read_any(root, mapping={"time": "when", "columns": {"p": "HR"}}, report=report))
     assert sorted(report.files_unused) == ["a/steps.csv", "b/steps.csv"]
+
+
+def test_tables_of_one_layout_that_split_a_day_give_it_once(tmp_path: Path) -> None:
+    rows = "subject_id,time,HR\n{0},2024-03-01T{1}:00Z,60\n{0},2024-03-01T{1}:01Z,62\n"
+    parts = {f"{who}_{hour}": rows.format(who, hour) for who in ("p1", "p2") for hour in ("08", "12")}
+    root = folder(tmp_path, **parts, p3=rows.format("p3", "09"))
+    days = list(read_any(root))
+    assert [(day.subject_id, int(day.mask.sum())) for day in days] == [("p1", 4), ("p2", 4), ("p3", 2)]
+    assert days[0].channel("HR")[[480, 720]].tolist() == [60, 60]
+    recording = Recording(str(root), "table")
+    assert recording.parts() == [str(root)]
+    assert list(recording.read(str(root), ReadReport())) == days
+    for path in root.glob("*_12.csv"):
+        path.unlink()
+    assert len(recording.parts()) == 3
+
+
+def test_tables_without_people_are_of_one_person(tmp_path: Path) -> None:
+    root = folder(tmp_path, a="time,HR\n2024-03-01T08:00Z,60\n", b="time,HR\n2024-03-01T20:00Z,70\n")
+    (day,) = read_any(root)
+    assert day.channel("HR")[[480, 1200]].tolist() == [60, 70]
+    (root / "c.csv").write_text("time,HR\n2024-03-01T20:00Z,90\n")
+    with pytest.raises(ValueError, match=r"HR of 'unknown' at .* differs .*folder-of-people"):
+        list(read_any(root))
+
+
+def test_groups_of_people(tmp_path: Path) -> None:
+    def table(name: str, *people: str) -> Path:
+        path = tmp_path / name
+        path.write_text("time,Subject ID,HR\n" + "".join(f"2024-03-01T08:00Z,{who},60\n" for who in people))
+        return path
+
+    paths = [table("a.csv", "1"), table("b.csv", "2"), table("c.csv", "3"), table("d.csv", "2", "1"), table("e.csv")]
+    assert of_the_same_people(paths, None) == [[0, 1, 3], [2], [4]]
+    assert of_the_same_people(paths, "subject id") == [[0, 1, 3], [2], [4]]
+    assert of_the_same_people(paths, "HR") == [[0, 1, 2, 3], [4]]

@@ -68,3 +68,15 @@ def test_damaged_and_unsafe_files_are_named(tmp_path: Path) -> None:
     path.write_text(TCX.replace("<Value>120<", "<Value>high<"), encoding="utf-8")
     with pytest.raises(ValueError, match="track point 0: the heart rate must be a number, got 'high'"):
         list(read_workouts(path, BERLIN))
+
+
+def test_a_track_without_heart_rates_leaves_a_note(tmp_path: Path) -> None:
+    (tmp_path / "run.tcx").write_text(TCX, encoding="utf-8")
+    walk = "<gpx><trk><type>walking</type><trkseg><trkpt><time>2024-03-01T{}:00Z</time></trkpt></trkseg></trk></gpx>"
+    text = walk.format("09:00").replace("</trkseg>", "<trkpt><time>2024-03-01T09:20:00Z</time></trkpt></trkseg>")
+    (tmp_path / "walk.gpx").write_text(text, encoding="utf-8")
+    report = ReadReport()
+    (day,) = read_workouts(tmp_path, BERLIN, report=report)
+    assert day.events[0] == Event("activity", "walking", 600, 620)
+    assert report.count("no-heart-rate") == 1
+    assert "walk.gpx" in report.summary()

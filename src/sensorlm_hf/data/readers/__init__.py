@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from .actigraph import read_actigraph
 from .apple_health import read_apple_health
+from .axivity import read_axivity
 from .detect import detect_source, read_any
 from .e4 import read_e4
 from .embraceplus import read_embraceplus
 from .fitabase import read_fitabase
 from .fitbit import read_fitbit
+from .fitbit_api import read_fitbit_api
 from .garmin import read_garmin
+from .ggir import read_ggir
 from .google_fit import read_google_fit
 from .health_auto_export import read_health_auto_export
 from .health_connect import read_health_connect
@@ -33,11 +36,14 @@ __all__ = [
     "read_actigraph",
     "read_any",
     "read_apple_health",
+    "read_axivity",
     "read_e4",
     "read_embraceplus",
     "read_fitabase",
     "read_fitbit",
+    "read_fitbit_api",
     "read_garmin",
+    "read_ggir",
     "read_google_fit",
     "read_health_auto_export",
     "read_health_connect",

@@ -1,4 +1,4 @@
-"""ActiGraph: ActiLife's epochs, as a database (`.agd`) or as a table with ten lines before it (`.csv`).
+"""ActiGraph: ActiLife's epochs (`.agd`, `.csv` with ten lines before the table), and raw recordings (`.gt3x`).
 
 | column | used for |
 |---|---|
@@ -6,8 +6,9 @@
 | `hr`, `HR` | heart rate (bpm), of epochs up to a minute |
 | table `sleep`, `inBedTimestamp`, `outBedTimestamp` | sleep events |
 
-Counts of the axes, inclinometer and light have no channel; raw acceleration (`.gt3x`) is not read. Times are those of
-the device's clock, in the person's zone. An ActiGraph counts 0 steps while nobody wears it.
+Counts of the axes, inclinometer and light have no channel. Raw recordings (`.gt3x`) become features of the
+accelerometer, see [`sensorlm_hf.data.readers.gt3x`]. Times are those of the device's clock, in the person's zone. An
+ActiGraph counts 0 steps while nobody wears it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +27,8 @@ from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import local_seconds
 from .export_files import ExportFile
+from .gt3x import read_gt3x
+from .local_times import seconds_of_device_clock
 from .quality import ReadReport
 from .sources import numbers
 
@@ -59,15 +59,8 @@ def _epochs(batch: Batch, times: list[float], seconds: float, steps: np.ndarray 
 
 
 def _agd(batch: Batch, file: ExportFile) -> None:
-    # SQLite reads files, not bytes, and the database may be in a zip.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recording.agd"
-        path.write_bytes(file.data())
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                _read_database(batch, database, file.label)
-        except sqlite3.Error as error:
-            raise ValueError(f"{file.label} is not a readable .agd database: {error}. Export it again.") from None
+    with file.database(".agd") as database:
+        _read_database(batch, database, file.label)
 
 
 def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> None:
@@ -83,7 +76,8 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
         raise ValueError(f"{label}: the table `data` lacks the column dataTimestamp; it has {', '.join(names)}.")
     held = [names[column] for column in ("steps", "hr") if column in names]
     rows = database.execute(f"SELECT {', '.join([names['datatimestamp'], *held])} FROM data ORDER BY 1").fetchall()
-    times = [local_seconds(_local(row[0]), batch.zone) for row in rows]
+    stamps = np.array([_local(row[0]) for row in rows], dtype="datetime64[us]")
+    times = seconds_of_device_clock(stamps, batch.zone)[0].tolist()
     columns = {name.lower(): np.array([row[n] for row in rows], dtype=float) for n, name in enumerate(held, 1)}
     _epochs(batch, times, seconds, columns.get("steps"), columns.get("hr"))
     sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
@@ -116,12 +110,11 @@ def _table(batch: Batch, file: ExportFile) -> None:
     times = [first + seconds * row for row in range(len(frame))]  # elapsed time, also where clocks change
     if "date" in columns and "time" in columns:
         cells = zip(frame[columns["date"]], frame[columns["time"]], strict=True)
-        times = [
-            local_seconds(
-                _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}"), batch.zone
-            )
+        moments = [
+            _moment(f"{date.strip()} {clock.strip()}", date_format, f"{file.label}, line {row}")
             for row, (date, clock) in enumerate(cells, PREAMBLE_LINES + 2)
         ]
+        times = seconds_of_device_clock(np.array(moments, dtype="datetime64[us]"), batch.zone)[0].tolist()
     held = {
         key: numbers(frame, columns[key], file.label, PREAMBLE_LINES + 2).to_numpy()
         for key in ("steps", "hr")
@@ -149,11 +142,11 @@ ACTIGRAPH = DeviceExport(
     title="ActiGraph",
     kinds=(
         file_kind(r".*\.agd", _agd),
+        file_kind(r".*\.gt3x", read_gt3x),
         file_kind(r".*\.csv", _table, rb"\"?-+ ?Data (?:Table )?File Created By ActiGraph"),
     ),
-    looked_for="*.agd, and *.csv that begins with `Data Table File Created By ActiGraph`",
+    looked_for="*.agd, *.gt3x, and *.csv that begins with `Data Table File Created By ActiGraph`",
     why_zone="ActiGraph writes the times of the device's clock, without an offset.",
-    unused=((r".*\.gt3x", "raw acceleration, which is not read; export epochs from ActiLife"),),
 )
 
 
@@ -175,7 +168,7 @@ def read_actigraph(
     Written from descriptions of the format; not yet compared with files of a real device.
 
     Args:
-        export: An `.agd` or `.csv` file, or a folder or zip of one person's files.
+        export: An `.agd`, `.csv` or `.gt3x` file, or a folder or zip of one person's files.
         timezone: IANA time zone of the person. Required.
         schema: Schema of the days.
         subject_id: Subject id; by default `"actigraph-"` and a hash of the first file's content.

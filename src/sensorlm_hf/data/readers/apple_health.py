@@ -35,7 +35,8 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
 from .apple_health_zones import METADATA_KEY, TimeZoneCollector
-from .logs import Span, activity_label, sleep_label
+from .foreign_files import foreign_hint
+from .logs import Span, activity_span, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
 from .mirrors import MIRROR_SECONDS
 from .quality import ReadReport, finish
@@ -123,8 +124,11 @@ def read_apple_health(
     else:
         with Source(path) as source:
             found = find_export(source)
+            hint = foreign_hint(source.names, source.unreadable)
         if found is None:
-            raise FileNotFoundError(f"No Apple Health export in {path}: looked for an XML file with <HealthData>.")
+            raise FileNotFoundError(
+                f"No Apple Health export in {path}: looked for an XML file with <HealthData>.{hint}"
+            )
         folder, name = path, found
     used = report or ReadReport()
     reader = _AppleHealth(get_schema(schema), zone, start, used)
@@ -143,16 +147,19 @@ class _AppleHealth:
         self.resting: list[tuple[int, float]] = []
         self.person.finish = self._finish
         self.samples: dict[str, tuple[list[int], list[float]]] = {}
-        self.midnights: dict[str, int] = {}
+        self.hours: dict[str, int] = {}
         self.sources: dict[str, int] = {}
         self.seen_steps: dict[int, list[tuple[int, float, float, float]]] = {}
         self.seen_samples: dict[tuple[str, int], bytearray] = {}
         self.channel_sources: dict[str, set[str]] = {}
+        self.held_keys: dict[tuple[str, str], str] = {}
         self.asleep: list[tuple[int, int]] = []
         self.in_bed: list[tuple[int, int]] = []
         self.staged: list[tuple[int, int]] = []
         self.unused: dict[str, int] = {}
         self.keys = {kind: next((key for key in keys if key in schema), None) for kind, (keys, _) in CHANNELS.items()}
+        self.most_steps = schema["steps"].valid_range[1] if "steps" in schema else 0.0
+        self.ranges = {key: schema[key].valid_range for key in self.keys.values() if key is not None}
 
     def days(self, folder: Path, name: str, subject_id: str | None) -> Iterator[SensorDay]:
         """Reads the complete file, then yields its days."""
@@ -216,23 +223,29 @@ class _AppleHealth:
             self.unused[short] = self.unused.get(short, 0) + 1
 
     def _time(self, element: Element, name: str, where: str) -> float:
-        """Seconds since 1970. Dates are cached, because parsing them would dominate the run time."""
-        text = _usual_date(element.attributes.get(name, ""))
+        """Seconds since 1970. Hours are cached, because parsing the times would dominate the run time."""
+        text = element.attributes.get(name, "")
         if not _DATE.fullmatch(text):
-            raise ValueError(f"{where}: `{name}` must be a time YYYY-MM-DD HH:MM:SS +HHMM, got {text!r}.")
-        midnight = self.midnights.get(text[:10])
+            text = _usual_date(text)
+            if not _DATE.fullmatch(text):
+                raise ValueError(f"{where}: `{name}` must be a time YYYY-MM-DD HH:MM:SS +HHMM, got {text!r}.")
+        hour = self.hours.get(text[:13] + text[20:])
         try:
-            if midnight is None:
+            if hour is None:
                 midnight = (date.fromisoformat(text[:10]) - date(1970, 1, 1)).days * 86_400
-                self.midnights[text[:10]] = midnight
-            clock = int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
-            offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
+                offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
+                hour = midnight + int(text[11:13]) * 3600 - (offset if text[20] == "+" else -offset)
+                self.hours[text[:13] + text[20:]] = hour
+            return hour + int(text[14:16]) * 60 + int(text[17:19])
         except ValueError:
             raise ValueError(f"{where}: `{name}` is not a date: {text!r}.") from None
-        return midnight + clock - (offset if text[20] == "+" else -offset)
 
     def _span(self, element: Element, where: str) -> tuple[float, float]:
-        return self._time(element, "startDate", where), self._time(element, "endDate", where)
+        start = self._time(element, "startDate", where)
+        attributes = element.attributes
+        if attributes.get("endDate", "") == attributes["startDate"]:  # as of most samples
+            return start, start
+        return start, self._time(element, "endDate", where)
 
     def _value(self, element: Element, where: str, unit: str, usual: str) -> float:
         text = element.attributes.get("value", "")
@@ -250,8 +263,9 @@ class _AppleHealth:
         value = self._value(element, where, unit, unit)
         if kind.endswith("OxygenSaturation") and value <= 1.0:
             value *= 100.0  # Apple writes 0.97 and calls it %
-        channel = self.schema[key]
-        if not channel.valid_range[0] <= value <= channel.valid_range[1]:
+        low, high = self.ranges[key]
+        if not low <= value <= high:
+            channel = self.schema[key]
             message = f"{channel.label} values outside {channel.valid_range} {channel.unit}"
             self.report.note(f"implausible-{key}", "dropped", message, f"{value:g}")
             return
@@ -264,16 +278,21 @@ class _AppleHealth:
         # A sample's end is exclusive, but most samples begin and end in the same second.
         longest = MINUTES_PER_DAY if kind.endswith("SleepingWristTemperature") else MAX_SAMPLE_MINUTES
         last = max(first, min(int(-(-end // 60)) - 1, first + longest - 1))
-        self._hold(key, range(first, last + 1), [value] * (last - first + 1))
+        if first == last:
+            self._hold(key, (first,), (value,))
+        else:
+            self._hold(key, range(first, last + 1), [value] * (last - first + 1))
         if element.beats:
             self._beats(element, first, last)
 
     def _of_source(self, key: str, element: Element) -> str:
         """Key of a channel's samples from the record's source; numbered, because sources' names contain people's."""
         name = element.attributes.get("sourceName", element.attributes.get("source", ""))
-        number = self.sources.setdefault(name, len(self.sources))
-        held = f"{key} of source {number}"
-        self.channel_sources.setdefault(key, set()).add(held)
+        held = self.held_keys.get((key, name))
+        if held is None:
+            number = self.sources.setdefault(name, len(self.sources))
+            held = self.held_keys[key, name] = f"{key} of source {number}"
+            self.channel_sources.setdefault(key, set()).add(held)
         return held
 
     def _listed_before(self, key: str, start: float) -> bool:
@@ -323,7 +342,7 @@ class _AppleHealth:
             self.report.note("steps-long-record", "dropped", message, what)
             return
         minutes, shares = _shares(start, end)
-        if count * max(shares) > self.schema["steps"].valid_range[1]:
+        if count * max(shares) > self.most_steps:
             self.report.note(
                 "implausible-steps", "dropped", "step records with implausibly many steps per minute", what
             )
@@ -365,7 +384,10 @@ class _AppleHealth:
         asleep = _merge(self.asleep, SLEEP_PAUSE_MINUTES)
         overlapping = sum(a < last for (a, _), last in zip(sorted(self.asleep)[1:], _ends(self.asleep), strict=False))
         self.report.note(
-            "overlapping-sleep", "kept", "sleep records of two devices that overlap, merged", count=overlapping
+            "overlapping-sleep",
+            "kept",
+            "sleep records that overlap, of several devices or written again during a night; merged",
+            count=overlapping,
         )
         beds = [
             bed
@@ -381,20 +403,11 @@ class _AppleHealth:
     def _workout(self, element: Element, where: str) -> None:
         start, end = self._span(element, where)
         name = element.attributes.get("workoutActivityType", "")
-        length = (end - start) / 60.0
-        what = f"{name.removeprefix('HKWorkoutActivityType') or 'no name'} of {length:.0f} min"
-        if not name:
-            self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
-        elif length < 1:
-            self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
-        elif length > MINUTES_PER_DAY:
-            self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-        else:
-            if element.metadata.get("HKWasUserEntered") == "1":
-                message = "exercises entered manually, with unverified times"
-                self.report.note("exercise-manual", "kept", message, what)
-            label = activity_label(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType")))
-            self.person.spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removeprefix("HKWorkoutActivityType"))
+        manual = element.metadata.get("HKWasUserEntered") == "1"
+        span = activity_span(start, end, words, self.report, manual=manual)
+        if span is not None:
+            self.person.spans.append(span)
 
     def _finish(self, values: np.ndarray, start: int) -> None:
         """Fills values that depend on several records: steps of several devices, and sleep stages."""

@@ -25,7 +25,7 @@ _BLANKS = bytes.maketrans(_CONTROL, b" " * len(_CONTROL))
 _DTD = re.compile(rb"<!DOCTYPE[^\[>]*\[.*?\]\s*>", re.DOTALL)
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """A record or workout.
 
@@ -106,7 +106,7 @@ class _Elements:
     def __init__(self, label: str, damage: Damage) -> None:
         self.label, self.damage = label, damage
         self.ready: list[Element] = []
-        self.open_tags: list[str] = []
+        self.depth = 0  # of open elements
         self.current: list[Element] = []
         self.read_any = False
         self.skipping = False
@@ -122,28 +122,32 @@ class _Elements:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.line_base, self.fed = lines_before, 0
-        self.open_tags.clear()
+        self.depth = 0
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        line = self.parser.CurrentLineNumber + self.line_base
-        if not self.open_tags and tag != "HealthData":
-            hint = " Give the export.xml that is exported beside it." if tag == "ClinicalDocument" else ""
-            raise ValueError(
-                f"{self.label}, line {line}: not an Apple Health export: it starts with <{tag}> instead of"
-                f" <HealthData>.{hint}"
-            )
-        depth = len(self.open_tags)
-        if depth == 1 and tag in ELEMENTS:
-            self.current.append(Element(tag, attributes, line))
+        depth = self.depth
+        self.depth += 1
+        if depth == 1:
+            if tag in ELEMENTS:
+                self.current.append(Element(tag, attributes, self.parser.CurrentLineNumber + self.line_base))
+        elif depth == 0:
+            self._check_root(tag)
         elif self.current and depth == 2 and tag == "MetadataEntry":
             self.current[-1].metadata[attributes.get("key", "")] = attributes.get("value", "")
         elif self.current and tag == "InstantaneousBeatsPerMinute":
             self.current[-1].beats.append(attributes.get("bpm", ""))
-        self.open_tags.append(tag)
+
+    def _check_root(self, tag: str) -> None:
+        if tag != "HealthData":
+            hint = " Give the export.xml that is exported beside it." if tag == "ClinicalDocument" else ""
+            raise ValueError(
+                f"{self.label}, line {self.parser.CurrentLineNumber + self.line_base}: not an Apple Health export: it"
+                f" starts with <{tag}> instead of <HealthData>.{hint}"
+            )
 
     def _end(self, tag: str) -> None:
-        self.open_tags.pop()
-        if len(self.open_tags) == 1 and self.current:
+        self.depth -= 1
+        if self.depth == 1 and self.current:
             self._emit()
 
     def _emit(self) -> None:

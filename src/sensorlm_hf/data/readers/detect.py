@@ -21,6 +21,7 @@ from .devices import DEVICES, detect_device
 from .e4 import find_sessions, read_e4
 from .embraceplus import is_embraceplus, read_embraceplus
 from .fitbit import classify, read_fitbit
+from .foreign_files import FOREIGN, foreign_hint
 from .mmash import is_mmash_folder, read_mmash
 from .mmash_files import SCORES
 from .quality import ReadReport, finish
@@ -39,17 +40,6 @@ LABEL_TYPES: dict[str, dict[str, float | str]] = {
     **{kind: dict.fromkeys(export.labels, 0.0) for kind, (export, _) in DEVICES.items()},
 }
 """An example of each optional label that days of a source may have."""
-
-
-_FOREIGN = {
-    ".gt3x": "a raw ActiGraph recording; export epochs as CSV with a header in ActiLife",
-    ".cwa": "a raw Axivity recording; convert it to a CSV of epochs, for example with biobankAccelerometerAnalysis",
-    ".avro": "a raw EmbracePlus recording; download the digital biomarkers (CSV) of the Care Portal",
-    ".db": "a database; export it as CSV",
-    ".xls": "an old Excel workbook; save it as .xlsx or CSV",
-    ".gz": "a compressed file of a type that is not read; decompress it",
-}
-"""Files that people have and no reader takes, and what to do."""
 
 
 def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
@@ -80,8 +70,8 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
             return "table"
         if path.suffix.lower() == ".xml":
             return "apple-health"
-        if path.suffix.lower() in _FOREIGN and not path.name.lower().endswith(TAR_SUFFIXES):
-            raise ValueError(f"{path} is {_FOREIGN[path.suffix.lower()]}.")
+        if path.suffix.lower() in FOREIGN and not path.name.lower().endswith(TAR_SUFFIXES):
+            raise ValueError(f"{path} is {FOREIGN[path.suffix.lower()]}.")
         if not _is_archive(path):
             raise ValueError(
                 f"{path} is not a supported source: give a table ({', '.join(TABLE_SUFFIXES)}), a Fitbit or Apple"
@@ -97,31 +87,18 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
             return "fitbit"
         if find_export(source) is not None:
             return "apple-health"
-        names = source.names
+        names, unreadable = source.names, source.unreadable
     if find_sessions(path):
         return "e4"
     if any(name.lower().endswith(TABLE_SUFFIXES) for name in names if ".zip/" not in name):
         return "table"
-    held, hint = len(names), _hint(names)
+    held, hint = len(names), foreign_hint(names, unreadable)
     raise ValueError(
         f"Nothing readable in {path} ({held} files).{hint} Looked for a Fitbit export (heart_rate-YYYY-MM-DD.json,"
         " steps-YYYY-MM-DD.json, ...), an Apple Health export (export.xml), MMASH (user_N/Actigraph.csv, RR.csv),"
         " Empatica E4 sessions (ACC.csv, BVP.csv, EDA.csv, ...), EmbracePlus biomarkers (eda.csv, pulse-rate.csv, ...),"
         f" exports of {titles}, and tables ({', '.join(TABLE_SUFFIXES)})."
     )
-
-
-def _hint(names: list[str]) -> str:
-    """Returns what known but unreadable files in a folder are."""
-    if any(name.lower().rsplit("/", 1)[-1].startswith("export_cda") for name in names):
-        return " export_cda.xml is Apple Health's clinical document; give the export.xml that is exported beside it."
-    if any(name.lower().endswith(".xml") for name in names):
-        return " The XML file in it is empty or not an Apple Health export; export it again."
-    for name in names:
-        suffix = Path(name).suffix.lower()
-        if suffix in _FOREIGN:
-            return f" {name} is {_FOREIGN[suffix]}."
-    return ""
 
 
 def read_any(

@@ -17,11 +17,11 @@ import numpy as np
 
 from ...days import MINUTES_PER_DAY, LabelValue, SensorDay
 from ...schema import SensorSchema, get_schema
-from .logs import Span, activity_label, sleep_label
+from .logs import Span, activity_label, activity_span, sleep_label
 from .minutes import moment_of, within
 from .quality import ReadReport
 from .wear_rules import MAX_STEPS_MINUTES, stage_shares, worn_minutes
-from .windows import PersonDays
+from .windows import PersonDays, add_features
 
 CHANNELS = {
     "HR": ("HR",),
@@ -31,8 +31,12 @@ CHANNELS = {
     "temperature": ("wrist_temperatures",),
     "eda": ("eda_level_real",),
     "met": ("met",),
+    "enmo": ("enmo",),
 }
-"""Quantities that devices sample (bpm, ms, ms, %, degC, uS, MET) and their channels; no shipped schema has `met`."""
+"""Quantities that devices sample (bpm, ms, ms, %, degC, uS, MET, mg) and their channels.
+
+No shipped schema has `met` and `enmo`.
+"""
 
 STAGES = ("awake", "light", "deep", "rem")
 """Stages of sleep, each the end of a channel's name."""
@@ -60,6 +64,7 @@ class Batch:
         sleeps: `(start, end, whether it is the main sleep, None if unknown)`.
         workouts: `(start, end, name, whether it was entered manually)`.
         daily: `(local date, label, value)`.
+        features: `({channel: (minutes,) values}, epoch minute of the first)`, computed from raw signals.
         people: Batches by subject id, if the files contain several people.
     """
 
@@ -72,6 +77,7 @@ class Batch:
     sleeps: list[tuple[float, float, bool | None]] = field(default_factory=list)
     workouts: list[tuple[float, float, str, bool]] = field(default_factory=list)
     daily: list[tuple[date, str, LabelValue]] = field(default_factory=list)
+    features: list[tuple[dict[str, np.ndarray], int]] = field(default_factory=list)
     people: dict[str, Batch] = field(default_factory=dict)
 
     def person(self, subject_id: str) -> Batch:
@@ -115,6 +121,7 @@ class Batch:
         self.sleeps += other.sleeps
         self.workouts += other.workouts
         self.daily += other.daily
+        self.features += other.features
         for subject_id, batch in other.people.items():
             self.person(subject_id).merge(batch)
 
@@ -147,10 +154,9 @@ class DeviceDays:
         steps_of_counters(self.batch)
         for device in sorted(self.batch.steps):
             self._store_steps(device)
-        for start, end, stage in dict.fromkeys(self.batch.stages):
-            if end > start and f"sleep_stage_{stage}" in self.schema:
-                minutes, shares = spread(np.array([start]), np.array([end]), np.array([(end - start) / 60.0]))
-                self.person.store.add(f"share of {stage}", minutes, shares)
+        self._store_stages()
+        for values, first in self.batch.features:
+            add_features(self.person, values, first)
         self.person.spans += self._nights() + self._workouts()
         self.person.check_logs()
         for day, label, value in self.batch.daily:
@@ -203,6 +209,17 @@ class DeviceDays:
         self._store(f"steps of device {self.devices}", minutes[order], counts[order])
         self.devices += 1
 
+    def _store_stages(self) -> None:
+        spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for start, end, stage in dict.fromkeys(self.batch.stages):
+            if end > start and f"sleep_stage_{stage}" in self.schema:
+                spans[stage].append((start, end))
+        for stage, held in spans.items():
+            starts, ends = np.array(sorted(held)).T
+            minutes, shares = spread(starts, ends, (ends - starts) / 60.0)
+            order = np.argsort(minutes, kind="stable")
+            self._store(f"share of {stage}", minutes[order], shares[order])
+
     def _nights(self) -> list[Span]:
         """Returns the sleeps; those that overlap, because two devices recorded them, are merged."""
         merged: list[tuple[float, float, bool | None]] = []
@@ -230,25 +247,18 @@ class DeviceDays:
         spans: list[Span] = []
         kept: list[tuple[float, float, str]] = []
         for start, end, name, manual in sorted(self.batch.workouts):
-            what = f"{name or 'no name'} of {(end - start) / 60:.0f} min"
             label = activity_label(name)
-            if not label:
-                self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
-            elif end - start < 60:
-                self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
-            elif end - start > 60.0 * MINUTES_PER_DAY:
-                self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-            elif any(
+            if any(
                 label == other and max(abs(start - begun), abs(end - ended)) <= SAME_WORKOUT_SECONDS
                 for begun, ended, other in kept[-5:]
             ):
+                what = f"{name} of {(end - start) / 60:.0f} min"
                 self.report.note("duplicate-log", "dropped", "log entries listed twice, kept once", what)
-            else:
-                if manual:
-                    message = "exercises entered manually, with unverified times"
-                    self.report.note("exercise-manual", "kept", message, what)
+                continue
+            span = activity_span(start, end, name, self.report, manual=manual)
+            if span is not None:
                 kept.append((start, end, label))
-                spans.append(Span(int(start // 60), int(-(-end // 60)), "activity", label))
+                spans.append(span)
         return spans
 
     def _finish(self, values: np.ndarray, start: int) -> None:

@@ -14,6 +14,7 @@ from ...days import SensorDay
 from ...schema import SchemaLike, get_schema
 from .device_days import Batch, DeviceDays
 from .export_files import ExportFile, ExportFiles
+from .foreign_files import foreign_hint
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .windows import parse_window_start
@@ -124,10 +125,11 @@ def read_device(
     wanted = get_schema(schema)
     used = report or ReadReport()
     with ExportFiles(path) as files:
-        held = len(files.files)
+        held = [file.name for file in files.files]
         if not any(export.find(file) for file in files.files):
             raise FileNotFoundError(
-                f"No {export.title} data in {path}: looked for {export.looked_for} among {held} files."
+                f"No {export.title} data in {path}: looked for {export.looked_for} among {len(held)} files."
+                f"{foreign_hint(held, files.unreadable)}"
             )
 
     def read() -> Iterator[SensorDay]:

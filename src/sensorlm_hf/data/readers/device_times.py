@@ -32,6 +32,29 @@ def seconds_of(value: Any, zone: tzinfo, where: str, name: str) -> float:
     Raises:
         ValueError: If it is not such a time.
     """
+    moment, part, offset = _parse(value, where, name)
+    if offset is None:
+        return local_seconds(moment, zone) + part
+    return (moment.replace(tzinfo=UTC) - EPOCH).total_seconds() - offset_seconds(offset) + part
+
+
+def naive_time(value: Any, where: str, name: str) -> datetime:
+    """Returns the local time of a text, to the microsecond; an offset is ignored.
+
+    Args:
+        value: See [`seconds_of`].
+        where: Place of the value, for messages.
+        name: Name of the field.
+
+    Raises:
+        ValueError: If it is not such a time.
+    """
+    moment, part, _ = _parse(value, where, name)
+    return moment + timedelta(seconds=part)
+
+
+def _parse(value: Any, where: str, name: str) -> tuple[datetime, float, str | None]:
+    """Whole seconds, the fraction of a second, and the offset, if there is one."""
     match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     try:
         if match is None:
@@ -45,10 +68,7 @@ def seconds_of(value: Any, zone: tzinfo, where: str, name: str) -> float:
         moment = datetime(int(year), int(month), int(day), hours, int(minute or 0), int(second or 0))
     except ValueError:
         raise ValueError(f"{where}: `{name}` must be a time such as 2024-03-01T08:00:00, got {value!r}.") from None
-    part = float(f"0.{fraction}") if fraction else 0.0
-    if offset is None:
-        return local_seconds(moment, zone) + part
-    return (moment.replace(tzinfo=UTC) - EPOCH).total_seconds() - offset_seconds(offset) + part
+    return moment, float(f"0.{fraction}") if fraction else 0.0, offset
 
 
 def offset_seconds(offset: str) -> float:

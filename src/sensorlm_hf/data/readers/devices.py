@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 
 from ...days import SensorDay
 from .actigraph import ACTIGRAPH, read_actigraph
+from .axivity import AXIVITY, read_axivity
 from .device_reader import DeviceExport
 from .export_files import ExportFiles
 from .fitabase import FITABASE, read_fitabase
 from .fitbit import classify
+from .fitbit_api import FITBIT_API, read_fitbit_api
 from .garmin import GARMIN, read_garmin
+from .ggir import GGIR, read_ggir
 from .google_fit import GOOGLE_FIT, read_google_fit
 from .health_auto_export import HEALTH_AUTO_EXPORT, read_health_auto_export
 from .health_connect import HEALTH_CONNECT, read_health_connect
@@ -33,9 +36,12 @@ DEVICES: dict[str, tuple[DeviceExport, Reader]] = {
     "google-fit": (GOOGLE_FIT, read_google_fit),
     "health-connect": (HEALTH_CONNECT, read_health_connect),
     "health-auto-export": (HEALTH_AUTO_EXPORT, read_health_auto_export),
+    "fitbit-api": (FITBIT_API, read_fitbit_api),
     "withings": (WITHINGS, read_withings),
     "fitabase": (FITABASE, read_fitabase),
     "actigraph": (ACTIGRAPH, read_actigraph),
+    "axivity": (AXIVITY, read_axivity),
+    "ggir": (GGIR, read_ggir),
     "workouts": (WORKOUTS, read_workouts),
 }
 """How to recognise and read the export of each device."""

@@ -32,6 +32,7 @@ import pandas as pd
 
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
+from .foreign_files import foreign_hint
 from .logs import Span, sleep_label
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
@@ -143,7 +144,7 @@ def read_embraceplus(
         if not any(kind in wanted for kind in BIOMARKERS):
             raise FileNotFoundError(
                 f"No EmbracePlus biomarkers in or below {source.path}: looked for {', '.join(BIOMARKERS)} .csv among"
-                f" {len(source.names)} files."
+                f" {len(source.names)} files.{foreign_hint(source.names, source.unreadable)}"
             )
     reader = _Embrace(zone, get_schema(schema), subject_id, start, used, skip_bad)
     return finish(reader.days(folder_or_zip, wanted), used, warn=report is None, source="read_embraceplus")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import os
-from collections.abc import Sequence
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +17,7 @@ from typing import IO, Any
 import pandas as pd
 
 from .archives import ARCHIVE_SUFFIXES, READ_ERRORS
+from .progress import now_reading
 from .sources import Source, decode_text, load_json
 
 HEAD_BYTES = 4096
@@ -34,33 +40,49 @@ class ExportFile:
 
     @property
     def base(self) -> str:
-        """Name without its folders."""
-        return self.name.rsplit("/", 1)[-1]
+        """Name without its folders, and without `.gz`."""
+        return self.name.rsplit("/", 1)[-1].removesuffix(".gz")
+
+    @property
+    def _packed(self) -> bool:
+        return self.name.endswith(".gz") and not self.name.lower().endswith(ARCHIVE_SUFFIXES)
 
     @property
     def label(self) -> str:
         """How messages call the file."""
         return str(self.path) if self.source is None else self.source.label(self.name)
 
+    def siblings(self) -> list[ExportFile]:
+        """Returns the files of the same export; of a single file, those in its folder and below."""
+        if self.source is not None:
+            return [ExportFile(name, self.source, self.path) for name in self.source.plain_names()]
+        folder = self.path.parent
+        return [
+            ExportFile(held.relative_to(folder).as_posix(), None, held) for held in folder.rglob("*") if held.is_file()
+        ]
+
     def _open(self) -> IO[bytes]:
         return self.path.open("rb") if self.source is None else self.source.open(self.name)
 
     def data(self) -> bytes:
-        """Returns the file's bytes.
+        """Returns the file's bytes, decompressed if its name ends in `.gz`.
 
         Raises:
             ValueError: If the file cannot be read.
         """
         try:
-            return self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
-        except OSError as error:
+            now_reading(self.name)
+            held = self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
+            return gzip.decompress(held) if self._packed else held
+        except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"{self.label} cannot be read: {error}") from None
 
     def head(self) -> bytes:
         """Returns the first [`HEAD_BYTES`] bytes; none if the file cannot be read."""
         try:
             with self._open() as stream:
-                return stream.read(HEAD_BYTES)
+                held = stream.read(HEAD_BYTES)
+            return zlib.decompressobj(31).decompress(held, HEAD_BYTES) if self._packed else held
         except (ValueError, *READ_ERRORS):
             return b""
 
@@ -79,6 +101,26 @@ class ExportFile:
             ValueError: If the file cannot be read or is not JSON; the message gives the line.
         """
         return load_json(self.text(), self.label)
+
+    @contextmanager
+    def database(self, what: str) -> Iterator[sqlite3.Connection]:
+        """Opens the file as an SQLite database, read-only.
+
+        Args:
+            what: What kind of database it must be, for messages.
+
+        Raises:
+            ValueError: If it is not a database, or a query in the context fails.
+        """
+        # SQLite reads files, not bytes, and the database may be in a zip.
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "export.db"
+            path.write_bytes(self.data())
+            try:
+                with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+                    yield database
+            except sqlite3.Error as error:
+                raise ValueError(f"{self.label} is not a readable {what} database: {error}. Export it again.") from None
 
     def csv(self, columns: Sequence[str] = (), skip: int = 0) -> pd.DataFrame:
         """Returns the file's table as text cells, empty where missing.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,8 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
-from .device_times import local_seconds
 from .export_files import ExportFile
+from .local_times import REPEATED_HOUR, seconds_of_local_times
 from .quality import ReadReport
 from .sources import numbers
 
@@ -32,7 +32,7 @@ _FORMAT = "%m/%d/%Y %I:%M:%S %p"
 _STAGES = {"wake": "awake", "light": "light", "deep": "deep", "rem": "rem"}
 
 
-def _times(frame: pd.DataFrame, column: str, zone: tzinfo, label: str) -> np.ndarray:
+def _times(batch: Batch, frame: pd.DataFrame, column: str, label: str) -> np.ndarray:
     """Returns the seconds since 1970 of a column of local times."""
     parsed = pd.to_datetime(frame[column].str.strip(), format=_FORMAT, errors="coerce")
     if parsed.isna().any():
@@ -41,12 +41,10 @@ def _times(frame: pd.DataFrame, column: str, zone: tzinfo, label: str) -> np.nda
             f"{label}, row {row + 2}: `{column}` must be a time such as 4/12/2024 7:21:00 AM, got"
             f" {frame[column].iloc[row]!r}."
         )
-    naive = parsed.to_numpy().astype("datetime64[s]").astype(np.int64)
-    # The zone is asked once for each minute, as there are several heart rates in it.
-    minutes, place = np.unique(naive // 60, return_inverse=True)
-    start = datetime(1970, 1, 1)
-    shifted = np.array([local_seconds(start + timedelta(minutes=minute), zone) for minute in minutes.tolist()])
-    return shifted[place] + naive % 60 if len(naive) else np.zeros(0)
+    people = np.unique(frame["Id"].str.strip().to_numpy().astype(str), return_inverse=True)[1]
+    seconds, second = seconds_of_local_times(parsed.to_numpy(), batch.zone, people)
+    batch.report.note("repeated-hour", "info", REPEATED_HOUR, label, int(second.sum()))
+    return seconds
 
 
 def _people(frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
@@ -57,14 +55,14 @@ def _people(frame: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
 
 def _heart(batch: Batch, file: ExportFile) -> None:
     frame = file.csv(("Id", "Time", "Value"))
-    times, values = _times(frame, "Time", batch.zone, file.label), numbers(frame, "Value", file.label).to_numpy()
+    times, values = _times(batch, frame, "Time", file.label), numbers(frame, "Value", file.label).to_numpy()
     for person, mine in _people(frame):
         batch.person(person).add_samples("HR", times[mine].tolist(), values[mine].tolist())
 
 
 def _steps(batch: Batch, file: ExportFile) -> None:
     frame = file.csv(("Id", "ActivityMinute", "Steps"))
-    times = _times(frame, "ActivityMinute", batch.zone, file.label)
+    times = _times(batch, frame, "ActivityMinute", file.label)
     counts = numbers(frame, "Steps", file.label).to_numpy()
     for person, mine in _people(frame):
         starts = times[mine]
@@ -74,7 +72,7 @@ def _steps(batch: Batch, file: ExportFile) -> None:
 def _sleep(batch: Batch, file: ExportFile) -> None:
     frame = file.csv(("Id", "date", "logId"))
     minutes = pd.DataFrame(
-        {"Id": frame["Id"].str.strip(), "log": frame["logId"], "time": _times(frame, "date", batch.zone, file.label)}
+        {"Id": frame["Id"].str.strip(), "log": frame["logId"], "time": _times(batch, frame, "date", file.label)}
     )
     for _, log in minutes.groupby(["Id", "log"], sort=True):
         # Minutes of a log may start on half minutes.
@@ -87,7 +85,7 @@ def _stages(batch: Batch, file: ExportFile) -> None:
     column = next((name for name in ("SleepStage", "Level") if name in frame.columns), None)
     if column is None:
         raise ValueError(f"{file.label}: lacks the column SleepStage or Level; it has {', '.join(frame.columns)}.")
-    times = _times(frame, "Time", batch.zone, file.label)
+    times = _times(batch, frame, "Time", file.label)
     for person, start, stage in zip(frame["Id"].str.strip(), times.tolist(), frame[column], strict=True):
         if stage.strip().lower() in _STAGES:
             batch.person(person).stages.append((start, start + 30.0, _STAGES[stage.strip().lower()]))

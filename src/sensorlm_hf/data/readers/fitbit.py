@@ -33,6 +33,7 @@ from ...schema import SchemaLike, SensorSchema, get_schema
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
 from .fitbit_takeout import COPY, PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles
+from .foreign_files import foreign_hint
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source, decode_text
@@ -53,6 +54,9 @@ _WHY_ZONE = (
 # A file named after a date may contain values from up to two days before it. Fitbit splits files at local or at UTC
 # midnight; local time is at most 14 hours ahead of UTC.
 _MARGIN = timedelta(days=2)
+
+
+_SHORT = 100  # bytes of a file without data
 
 
 def classify(name: str) -> tuple[str, date | None] | None:
@@ -163,7 +167,7 @@ class _FitbitReader:
             raise FileNotFoundError(
                 f"No Fitbit minute data in or below {source.path}: looked for heart_rate-YYYY-MM-DD.json,"
                 " steps-YYYY-MM-DD.json, 'Heart Rate Variability Details - YYYY-MM-DD.csv' and 'Minute SpO2 -"
-                f" YYYY-MM-DD.csv' among {len(source.names)} files."
+                f" YYYY-MM-DD.csv' among {len(source.names)} files.{foreign_hint(source.names, source.unreadable)}"
             )
         for entries in files.values():
             entries.sort(key=lambda entry: (entry[1] or date.min, entry[0]))
@@ -231,7 +235,7 @@ class _FitbitReader:
         spans, sleeps = len(self.logs.spans), dict(self.logs.sleeps)
         try:
             data = source.read_bytes(name)
-            if data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
+            if len(data) < _SHORT and data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
                 self.report.files_unused[name] = "it contains no data"
                 return
             load(decode_text(data, label), label)

@@ -14,22 +14,26 @@ import pandas as pd
 
 from ...days import MINUTES_PER_DAY
 from ...schema import SensorSchema, get_schema
-from .logs import Span, activity_label, sleep_label
+from .fitbit_samples import heart_rates, minutes_of_stamps, plain_numbers
+from .logs import Span, activity_span, sleep_label
 from .minutes import UTC, epoch_minute, local_epoch_minute, to_float, within
 from .quality import ReadReport
 from .sources import line_of, load_csv, load_json_list, numbers
 from .table_dates import numeric_dates
 
-_DATED = r"(?:[-_ ]+(\d{4}-\d{2}-\d{2}))?"
-_COPY = r"(?: ?\(\d+\))?"
+DATE_IN_NAME = r"(\d{4}-\d{2}-\d{2})"
+COPY_IN_NAME = r"(?: ?\(\d+\))?"
+"""What browsers and Windows append to the name of a second file."""
+
+_DATED = rf"(?:[-_ ]+{DATE_IN_NAME})?"
 PATTERNS = {
-    "heart_rate": re.compile(rf"heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
-    "steps": re.compile(rf"steps{_DATED}{_COPY}\.json", re.IGNORECASE),
-    "resting_heart_rate": re.compile(rf"resting_heart_rate{_DATED}{_COPY}\.json", re.IGNORECASE),
-    "sleep": re.compile(rf"sleep{_DATED}{_COPY}\.json", re.IGNORECASE),
-    "exercise": re.compile(rf"exercise(?:-\d+)?{_COPY}\.json", re.IGNORECASE),
-    "hrv": re.compile(rf"Heart Rate Variability Details{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "spo2": re.compile(rf"Minute SpO2{_DATED}{_COPY}\.csv", re.IGNORECASE),
+    "heart_rate": re.compile(rf"heart_rate{_DATED}{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "steps": re.compile(rf"steps{_DATED}{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "resting_heart_rate": re.compile(rf"resting_heart_rate{_DATED}{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "sleep": re.compile(rf"sleep{_DATED}{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "exercise": re.compile(rf"exercise(?:-\d+)?{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "hrv": re.compile(rf"Heart Rate Variability Details{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "spo2": re.compile(rf"Minute SpO2{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
 }
 CHANNELS_OF_FILE = {
     "heart_rate": ("HR", "steps"),
@@ -38,9 +42,6 @@ CHANNELS_OF_FILE = {
     "spo2": ("spo2",),
 }
 """Channels filled by each kind of file with minute values."""
-
-MINUTE_FILES = tuple(CHANNELS_OF_FILE)
-"""Kinds of files with minute values."""
 
 UNUSED = (
     (re.compile(r"estimated_oxygen_variation", re.IGNORECASE), "a red to infrared ratio is not an oxygen saturation"),
@@ -163,6 +164,9 @@ class FitbitFiles:
         except KeyError:
             place = next(i for i, entry in enumerate(entries) if "dateTime" not in entry)
             raise ValueError(f"{label}: entry {place} lacks `dateTime`.") from None
+        minutes = minutes_of_stamps(stamps)
+        if minutes is not None:
+            return minutes
         texts = [entry if isinstance(entry, str) else None for entry in stamps]
         times = pd.to_datetime(pd.Series(texts, dtype="object"), format=_TIME, errors="coerce")
         if times.isna().any():
@@ -174,11 +178,17 @@ class FitbitFiles:
         return times.to_numpy().astype("datetime64[s]").astype(np.int64) // 60
 
     def _values(self, entries: list[dict[str, Any]], pick: Callable[[Any], Any], text: str, label: str) -> np.ndarray:
+        try:
+            picked = plain_numbers([pick(entry["value"]) for entry in entries])
+        except (KeyError, TypeError, AttributeError):
+            picked = None
+        if picked is not None:
+            return picked
         values = np.empty(len(entries))
         for place, entry in enumerate(entries):
             try:
                 values[place] = to_float(pick(entry["value"]))
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, AttributeError):
                 raise ValueError(
                     f"{label}, {line_of(text, place, _STAMP)}: `value` must be a number, got {entry.get('value')!r}."
                 ) from None
@@ -186,10 +196,7 @@ class FitbitFiles:
 
     def heart_rate(self, text: str, label: str) -> None:
         """Parses `heart_rate*.json`: samples every few seconds, UTC, with a confidence of 0 to 3."""
-        entries = load_json_list(text, label)
-        minutes = self._utc_minutes(entries, text, label)
-        bpm = self._values(entries, lambda value: value["bpm"], text, label)
-        confidence = self._values(entries, lambda value: value.get("confidence", 1), text, label)
+        minutes, bpm, confidence = heart_rates(text) or self._heart_rates(text, label)
         placeholder = (confidence <= 0) & bool((confidence > 0).any())
         self.report.note(
             "heart-rate-no-confidence",
@@ -202,6 +209,13 @@ class FitbitFiles:
         bpm = self._plausible("HR", bpm)
         self._cover("HR", minutes)
         self._add("HR", minutes, bpm)
+
+    def _heart_rates(self, text: str, label: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Minutes, bpm and confidences of a file of an unusual form; raises for the first wrong entry."""
+        entries = load_json_list(text, label)
+        minutes = self._utc_minutes(entries, text, label)
+        bpm = self._values(entries, lambda value: value["bpm"], text, label)
+        return minutes, bpm, self._values(entries, lambda value: value.get("confidence", 1), text, label)
 
     def _plausible(self, key: str, values: np.ndarray) -> np.ndarray:
         # Heart rate indicates whether the device was worn, even if the schema has no channel for it.
@@ -293,27 +307,17 @@ class FitbitFiles:
             if not isinstance(started, str):
                 raise ValueError(f"{label}: entry {place} lacks `startTime`.")
             try:
-                start = (datetime.strptime(started, _TIME) - datetime(1970, 1, 1)).total_seconds() / 60.0
+                start = (datetime.strptime(started, _TIME) - datetime(1970, 1, 1)).total_seconds()
             except ValueError:
                 raise ValueError(f"{where}: `startTime` must be MM/DD/YY HH:MM:SS, got {started!r}.") from None
             try:
-                length = to_float(entry.get("duration"), finite=True) / 60_000.0
+                length = to_float(entry.get("duration"), finite=True) / 1000.0
             except (ValueError, TypeError):
                 raise ValueError(f"{where}: `duration` must be milliseconds, got {entry.get('duration')!r}.") from None
-            what = f"{name or 'no name'} of {length:.0f} min"
-            if not isinstance(name, str) or not name.strip():
-                self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
-            elif length < 1:
-                self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
-            elif length > MINUTES_PER_DAY:
-                self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-            else:
-                if entry.get("logType") == "manual":
-                    self.report.note(
-                        "exercise-manual", "kept", "exercises entered manually, with unverified times", what
-                    )
-                end = int(np.ceil(start + length))
-                self.logs.spans.append(Span(int(np.floor(start)), end, "activity", activity_label(name)))
+            manual = entry.get("logType") == "manual"
+            span = activity_span(start, start + length, str(name or ""), self.report, manual=manual)
+            if span is not None:
+                self.logs.spans.append(span)
 
     def sleeps(self, text: str, label: str) -> None:
         """Parses `sleep*.json`: sleeps in local time, with stages if the device provides them."""

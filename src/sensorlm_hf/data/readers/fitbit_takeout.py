@@ -33,31 +33,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .fitbit_files import CHANNELS_OF_FILE
+from .fitbit_files import CHANNELS_OF_FILE, COPY_IN_NAME, DATE_IN_NAME
 from .fitbit_takeout_logs import TakeoutLogs
 from .logs import Span
 from .mirrors import mirrored_rows
 from .sources import load_csv, load_json_list, numbers
 
-_DATED = r"[_ -]+(\d{4}-\d{2}-\d{2})"
-_COPY = r"(?: ?\(\d+\))?"
+_DATED = rf"[_ -]+{DATE_IN_NAME}"
 PATTERNS = {
-    "heart_rate_csv": re.compile(rf"heart_rate{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "steps_csv": re.compile(rf"steps{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "spo2_csv": re.compile(rf"oxygen_saturation{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "hrv_csv": re.compile(rf"heart_rate_variability{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "body_temperature": re.compile(rf"body_temperature{_DATED}{_COPY}\.csv", re.IGNORECASE),
-    "daily_resting": re.compile(rf"daily_resting_heart_rate(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "user_sleeps": re.compile(rf"UserSleeps(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "user_sleep_stages": re.compile(rf"UserSleepStages(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "user_exercises": re.compile(rf"UserExercises(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "altitude": re.compile(rf"altitude(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
-    "calories": re.compile(rf"calories(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
-    "distance": re.compile(rf"distance(?:{_DATED})?{_COPY}\.json", re.IGNORECASE),
-    "temperature": re.compile(rf"(?:Wrist|Device) Temperature(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "night_temperature": re.compile(rf"Computed Temperature(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "eda": re.compile(rf"mindfulness[ _]eda[ _]data[ _]sessions(?:{_DATED})?{_COPY}\.csv", re.IGNORECASE),
-    "mood": re.compile(rf"(?:.*[ _])?(?:User)?Moods?(?:[ _]?Logs?)?(?:[_ -]+[\d-]+)?{_COPY}\.csv", re.IGNORECASE),
+    "heart_rate_csv": re.compile(rf"heart_rate{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "steps_csv": re.compile(rf"steps{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "spo2_csv": re.compile(rf"oxygen_saturation{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "hrv_csv": re.compile(rf"heart_rate_variability{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "body_temperature": re.compile(rf"body_temperature{_DATED}{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "daily_resting": re.compile(rf"daily_resting_heart_rate(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "user_sleeps": re.compile(rf"UserSleeps(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "user_sleep_stages": re.compile(rf"UserSleepStages(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "user_exercises": re.compile(rf"UserExercises(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "altitude": re.compile(rf"altitude(?:{_DATED})?{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "calories": re.compile(rf"calories(?:{_DATED})?{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "distance": re.compile(rf"distance(?:{_DATED})?{COPY_IN_NAME}\.json", re.IGNORECASE),
+    "temperature": re.compile(rf"(?:Wrist|Device) Temperature(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "night_temperature": re.compile(rf"Computed Temperature(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "eda": re.compile(rf"mindfulness[ _]eda[ _]data[ _]sessions(?:{_DATED})?{COPY_IN_NAME}\.csv", re.IGNORECASE),
+    "mood": re.compile(
+        rf"(?:.*[ _])?(?:User)?Moods?(?:[ _]?Logs?)?(?:[_ -]+[\d-]+)?{COPY_IN_NAME}\.csv", re.IGNORECASE
+    ),
 }
 """File name patterns by kind; the group is the date."""
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...days import MINUTES_PER_DAY
 from .fitbit_files import STAGES, FitbitFiles, Sleep, Stage
-from .logs import Span, activity_label, sleep_label
+from .logs import Span, activity_span, sleep_label
 from .sources import load_csv
 
 _STAGE_NAMES = {"awake": "wake", "restless": "light", "asleep": "light"}
@@ -81,17 +81,11 @@ class TakeoutLogs(FitbitFiles):
         starts, ends = self._span_minutes(frame, label, "exercise_start", "exercise_end")
         known = {(span.start, span.label) for span in self.logs.spans if span.kind == "activity"}
         for start, end, name in zip(starts.tolist(), ends.tolist(), frame["activity_name"], strict=True):
-            what = f"{name.strip() or 'no name'} of {end - start:.0f} min"
-            if not name.strip():
-                self.report.note("exercise-without-name", "dropped", "exercises without a name", what)
-            elif end - start < 1:
-                self.report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
-            elif end - start > MINUTES_PER_DAY:
-                self.report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
-            elif (int(start // 1), activity_label(name)) in known:
+            span = activity_span(60.0 * start, 60.0 * end, name.strip(), self.report)
+            if span is not None and (span.start, span.label) in known:
                 self.report.note("duplicate-log", "dropped", "log entries listed twice, kept once")
-            else:
-                self.logs.spans.append(Span(int(start // 1), int(-(-end // 1)), "activity", activity_label(name)))
+            elif span is not None:
+                self.logs.spans.append(span)
 
 
 def _mostly_overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

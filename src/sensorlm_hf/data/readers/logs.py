@@ -34,6 +34,31 @@ def activity_label(name: str) -> str:
     return canonical_activity(cleaned) or cleaned.lower()
 
 
+def activity_span(start: float, end: float, name: str, report: ReadReport, *, manual: bool = False) -> Span | None:
+    """Returns an activity in whole minutes; None if it has no name or an impossible length, which is noted.
+
+    Args:
+        start: Seconds since 1970.
+        end: Seconds since 1970, exclusive.
+        name: Name that the device gives it.
+        report: Collects what is dropped or unusual.
+        manual: Whether it was entered by hand, which is noted.
+    """
+    what = f"{name or 'no name'} of {(end - start) / 60:.0f} min"
+    label = activity_label(name)
+    if not label:
+        report.note("exercise-without-name", "dropped", "exercises without a name", what)
+    elif end - start < 60:
+        report.note("exercise-zero-length", "dropped", "exercises shorter than a minute", what)
+    elif end - start > 60.0 * MINUTES_PER_DAY:
+        report.note("exercise-over-a-day", "dropped", "exercises longer than 24 hours", what)
+    else:
+        if manual:
+            report.note("exercise-manual", "kept", "exercises entered manually, with unverified times", what)
+        return Span(int(start // 60), int(-(-end // 60)), "activity", label)
+    return None
+
+
 def sleep_label(start: int, end: int, zone: tzinfo, *, main: bool | None = None) -> str:
     """Returns `"nap"` or `"sleep"`.
 

@@ -6,6 +6,7 @@
 | `activity-YYYY-MM-DD-*.json` | steps per minute | local |
 | `training-session*.json` | activity events; heart rate in workouts | local, with an offset if the file has it |
 | `sleep_result_*.json` | sleep events and stages | with offset |
+| `*.csv` of a session | activity events; heart rate in workouts | local |
 
 Beat intervals (`ppi_samples_*`), nightly recovery, routes, MET and daily summaries are not read.
 """
@@ -17,14 +18,18 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+import numpy as np
+
 from ...activities import canonical_activity
 from ...days import SensorDay
 from ...schema import SchemaLike
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
-from .device_times import date_of, duration_seconds, local_seconds, seconds_of
+from .device_times import date_of, duration_seconds, naive_time, seconds_of
 from .export_files import ExportFile, objects
+from .local_times import REPEATED_HOUR, seconds_of_local_times
 from .minutes import to_float
+from .polar_csv import SESSION_HEAD, read_session_csv
 from .quality import ReadReport
 
 _STAGES = {"WAKE": "awake", "REM": "rem", "NONREM1": "light", "NONREM2": "light", "NONREM3": "deep"}
@@ -49,28 +54,36 @@ def _heart(batch: Batch, file: ExportFile) -> None:
         date = date_of(day.get("date"), file.label, "date")
         where = f"{file.label}, {date.isoformat()}"
         midnight = datetime(date.year, date.month, date.day)
-        times, values = [], []
+        moments, values = [], []
         for sample in objects(day.get("samples") or [], where, "`samples`"):
             seconds = _number(sample.get("secondsFromDayStart"), where, "secondsFromDayStart")
             # The seconds are those of the watch's clock, so a change of clocks lies between, not before them.
-            times.append(local_seconds(midnight + timedelta(seconds=seconds), batch.zone))
+            moments.append(midnight + timedelta(seconds=seconds))
             values.append(_number(sample.get("heartRate"), where, "heartRate"))
-        batch.add_samples("HR", times, values)
+        batch.add_samples("HR", _recorded(batch, moments, where), values)
 
 
 def _steps(batch: Batch, file: ExportFile) -> None:
     root = _object(file.json(), file.label)
     date = date_of(root.get("date"), file.label, "date").isoformat()
     samples = _object(root.get("samples") or {}, f"{file.label}: `samples`")
-    starts, counts = [], []
+    moments, counts = [], []
     for place, sample in enumerate(objects(samples.get("steps") or [], file.label, "`samples.steps`")):
         where = f"{file.label}, step sample {place}"
         text = sample.get("localTime")
         if isinstance(text, str) and "T" not in text:
             text = f"{date}T{text}"
-        starts.append(seconds_of(text, batch.zone, where, "localTime"))
+        moments.append(naive_time(text, where, "localTime"))
         counts.append(_number(sample.get("value"), where, "value"))
+    starts = _recorded(batch, moments, file.label)
     batch.add_steps("watch", starts, [start + 60.0 for start in starts], counts)
+
+
+def _recorded(batch: Batch, moments: list[datetime], where: str) -> list[float]:
+    """Seconds since 1970 of the watch's local times, in their order."""
+    seconds, second = seconds_of_local_times(np.array(moments, dtype="datetime64[us]"), batch.zone)
+    batch.report.note("repeated-hour", "info", REPEATED_HOUR, where, int(second.sum()))
+    return seconds.tolist()
 
 
 def _session(batch: Batch, file: ExportFile) -> None:
@@ -171,8 +184,9 @@ POLAR = DeviceExport(
         file_kind(r"activity-\d{4}-\d\d-\d\d.*\.json", _steps),
         file_kind(r"training-session.*\.json", _session),
         file_kind(r"sleep_result_.*\.json", _sleep),
+        file_kind(r".*\.csv", read_session_csv, SESSION_HEAD),
     ),
-    looked_for="247ohr_*.json, activity-*.json, training-session*.json and sleep_result_*.json",
+    looked_for="247ohr_*.json, activity-*.json, training-session*.json, sleep_result_*.json and sessions as CSV",
     why_zone="Polar writes most times as those of the watch, without an offset.",
     unused=(
         (r"(account|calendar|profile|products|sport-profiles).*", "reveals who the person is"),

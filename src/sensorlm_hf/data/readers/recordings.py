@@ -22,11 +22,11 @@ from .mmash import is_mmash_folder, natural_sort_key
 from .quality import DayQuality, ReadReport
 from .table import TABLE_SUFFIXES
 from .table_files import JSON_SUFFIXES
-from .table_folders import share_a_layout, tables_below
-from .table_mapping import TableMapping
+from .table_folders import of_the_same_people, share_a_layout, tables_below
+from .table_mapping import TableMapping, load_mapping
 
 ENTRY_SUFFIXES = (
-    *(*ARCHIVE_SUFFIXES, ".xml", ".fit", ".db", ".agd", ".tcx", ".gpx"),
+    *(*ARCHIVE_SUFFIXES, ".xml", ".fit", ".fit.gz", ".gt3x", ".cwa", ".cwa.gz", ".db", ".agd", ".tcx", ".gpx"),
     *(suffix for suffix in TABLE_SUFFIXES if suffix not in JSON_SUFFIXES),
 )
 """Suffixes of files that may contain a person's entire recording."""
@@ -94,7 +94,9 @@ class Recording:
         if self.kind == "table" and root.is_dir():
             tables = tables_below(root)
             if tables and share_a_layout(tables):
-                return [str(path) for path in tables]
+                subject = load_mapping(self.mapping).subject
+                if len(of_the_same_people(tables, subject)) == len(tables):
+                    return [str(path) for path in tables]
         return [str(root)]
 
     def read(self, part: str, report: ReadReport) -> Iterator[SensorDay]:

@@ -4,6 +4,7 @@
 |---|---|
 | `com.samsung.shealth.tracker.heart_rate.*.csv`, `*.heart_rate.binning_data.json` | heart rate (bpm) |
 | `com.samsung.shealth.tracker.pedometer_step_count.*.csv` | steps of each device |
+| `com.samsung.shealth.step_daily_trend.*.csv`, its `*.binning_data.json` | steps per ten minutes of the local day |
 | `*.hrv.binning_data.json` | RMSSD and SDNN (ms), in the minutes that they were computed from |
 | `com.samsung.shealth.tracker.oxygen_saturation.*.csv`, `*.oxygen_saturation.*.json` | oxygen saturation (%) |
 | `*.skin_temperature.binning_data.json` | skin temperature (degC) |
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,9 @@ from ...days import SensorDay
 from ...schema import SchemaLike
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
-from .device_times import seconds_of
+from .device_times import local_seconds, seconds_of
 from .export_files import ExportFile, objects
+from .local_times import seconds_of_local_times
 from .minutes import UTC, to_float
 from .quality import ReadReport
 from .sources import numbers
@@ -36,6 +38,11 @@ _STAGES = {"40001": "awake", "40002": "light", "40003": "deep", "40004": "rem"}
 
 MAX_SAMPLE_SECONDS = 600
 """A row that covers more is an average, whose minutes are in a JSON file of its own."""
+
+_TREND = "daily trend of "
+
+DAILY_BINS = 144
+"""Bins of ten minutes in a day."""
 
 EXERCISES = {
     1001: "walking", 1002: "running", 2001: "baseball", 2002: "softball", 2003: "cricket", 3001: "golf",
@@ -165,6 +172,65 @@ def _steps(batch: Batch, file: ExportFile) -> None:
         batch.add_steps(device, starts[mine].tolist(), ends[mine].tolist(), counts[mine].tolist())
 
 
+def _daily_bins(batch: Batch, file: ExportFile) -> None:
+    """Reads the bins of ten minutes of each local day, whose file is named in the table; see `day_bins`."""
+    table = _Table(file, "day_time", "binning_data")
+    sources = table.cells("source_type") if table.name("source_type") else table.cells("deviceuuid")
+    for row, (name, source) in enumerate(zip(table.cells("binning_data"), sources, strict=True), table.first_row):
+        if not name:
+            continue
+        where = f"{file.label}, line {row}"
+        bins = next((held for held in file.siblings() if held.base == name), None)
+        if bins is None:
+            message = "files of the steps of a day that the export names but does not contain"
+            batch.report.note("file-missing", "dropped", message, where)
+            continue
+        _add_bins(batch, bins, table.cells("day_time").iloc[row - table.first_row], source, where)
+
+
+def _add_bins(batch: Batch, bins: ExportFile, written: str, source: str, where: str) -> None:
+    entries = objects(bins.json(), bins.label, "the file")
+    if len(entries) != DAILY_BINS:
+        message = f"files of the steps of a day that do not have its {DAILY_BINS} bins of ten minutes"
+        batch.report.note("not-minutes", "dropped", message, bins.name)
+        return
+    # The day is written as its midnight in UTC, wherever the person is.
+    midnight = int(written) / 1000.0 if written.isdigit() else seconds_of(written, UTC, where, "day_time")
+    counts = []
+    for place, entry in enumerate(entries):
+        try:
+            counts.append(to_float(entry.get("count", 0), finite=True))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{bins.label}, entry {place}: `count` must be a number, got {entry.get('count')!r}."
+            ) from None
+    walked = np.flatnonzero(np.array(counts) > 0)
+    day = np.datetime64(int(midnight // 86_400), "D")
+    first = day.astype("datetime64[us]") + walked * np.timedelta64(600, "s")
+    edges = (first, first + np.timedelta64(600, "s"))
+    starts, ends = (seconds_of_local_times(edge, batch.zone)[0] for edge in edges)
+    batch.add_steps(f"{_TREND}{day}, {source}", starts.tolist(), ends.tolist(), np.array(counts)[walked].tolist())
+
+
+def _finish(batch: Batch) -> None:
+    """Keeps the bins of days for which no device has records of its own, which are finer and count the same steps."""
+    trends = {device: batch.steps.pop(device) for device in sorted(batch.steps) if device.startswith(_TREND)}
+    recorded = np.sort(
+        np.concatenate([starts for parts in batch.steps.values() for starts, _, _ in parts] or [np.zeros(0)])
+    )
+    unused = 0
+    for device, parts in trends.items():
+        day = datetime.fromisoformat(device.removeprefix(_TREND)[:10])
+        edges = [local_seconds(day, batch.zone), local_seconds(day + timedelta(days=1), batch.zone)]
+        low, high = np.searchsorted(recorded, edges)
+        if high > low:
+            unused += 1
+        else:
+            batch.steps[_TREND + device.rpartition(", ")[2]] += parts
+    message = "days whose steps are in bins of ten minutes as well as in records, which are used"
+    batch.report.note("steps-in-bins", "info", message, count=unused)
+
+
 def _sleeps(batch: Batch, file: ExportFile) -> None:
     starts, ends = _Table(file, "start_time", "end_time").spans()
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -209,6 +275,7 @@ SAMSUNG = DeviceExport(
         file_kind(r".*heart_rate\.binning_data\.json", _heart_bins),
         file_kind(r".*\.exercise\.live_data\.json", _heart_bins),
         file_kind(_name("pedometer_step_count"), _steps),
+        file_kind(_name("step_daily_trend"), _daily_bins),
         file_kind(r".*\.hrv\.binning_data\.json", _variability_bins),
         file_kind(_name("oxygen_saturation"), _oxygen),
         file_kind(r".*\.oxygen_saturation(?:\.raw)?\.binning(?:_data)?\.json", _oxygen_bins),
@@ -219,10 +286,12 @@ SAMSUNG = DeviceExport(
     ),
     looked_for="com.samsung.shealth.tracker.heart_rate.*.csv, ...pedometer_step_count.*.csv, ...sleep.*.csv and others",
     why_zone="Samsung Health writes times in UTC.",
+    finish=_finish,
     unused=(
         (r".*location_data.*", "reveals where the person was"),
         (r".*(profile|social|device).*", "reveals who the person is"),
-        (r".*(step_daily_trend|pedometer_day_summary).*", "totals of days, and bins without times"),
+        (r".*step_daily_trend.*\.json", "steps of a day, read with the table that names it"),
+        (r".*pedometer_day_summary.*", "totals of days"),
         (r".*\.(csv|json)", "no channel for it"),
     ),
 )

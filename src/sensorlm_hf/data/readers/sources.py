@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import msgspec
 import pandas as pd
 
 from .archives import TAR_SUFFIXES, TarArchive, ZipArchive
+from .progress import now_reading
 from .table_dates import decimal_points
 
 _PART = re.compile(r"(?:-\d+)*(?: ?\(\d+\))?\.(?:zip|tgz|tar\.gz|tar)$", re.IGNORECASE)
@@ -131,6 +133,7 @@ class Source:
         Raises:
             ValueError: If the file is damaged or encrypted.
         """
+        now_reading(name)
         held = self._holder(name)
         if held is not None:
             return self._inner[held].read(name[len(held) + 1 :])
@@ -138,6 +141,7 @@ class Source:
 
     def open(self, name: str) -> IO[bytes]:
         """Opens a file for streaming, as files may be larger than memory. The caller must close it."""
+        now_reading(name)
         held = self._holder(name)
         if held is not None:
             return self._inner[held].open(name[len(held) + 1 :])
@@ -175,6 +179,10 @@ def load_json(text: str, label: str) -> Any:
         ValueError: If it is not JSON; the message names the line.
     """
     try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        pass  # the parser of the standard library also reads NaN, and knows the line
+    try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
@@ -193,9 +201,13 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     """
     data = load_json(text, label)
     if not isinstance(data, list):
-        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.")
-    for position, entry in enumerate(data):
-        if not isinstance(entry, dict):
+        answer = isinstance(data, dict) and any(str(key).startswith("activities-") for key in data)
+        hint = " It is an answer of Fitbit's Web API, which `convert fitbit-api` reads." if answer else ""
+        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.{hint}")
+    if set(map(type, data)) - {dict}:
+        for position, entry in enumerate(data):
+            if isinstance(entry, dict):
+                continue
             raise ValueError(f"{label}: entry {position} must be an object, got {type(entry).__name__}.")
     return data
 

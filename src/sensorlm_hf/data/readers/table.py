@@ -20,6 +20,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...processing.sensor_inputs_sensorlm import is_one_day
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .minutes import EPOCH
+from .progress import now_reading
 from .quality import ReadReport, finish
 from .table_days import TableDays
 from .table_files import CSV_SUFFIXES, EXCEL_SUFFIXES, JSON_SUFFIXES, read_excel_table, read_json_table, read_table_text
@@ -184,6 +185,7 @@ def load_table(path: Path, name: str, label: str, options: TableOptions) -> Iter
     lowered = path.name.lower()
     if not lowered.endswith(TABLE_SUFFIXES):
         raise ValueError(f"{label}: a table must be one of {', '.join(TABLE_SUFFIXES)}.")
+    now_reading(name)
     options.report.files_read.append(name)
     if lowered.endswith(".npy"):
         try:

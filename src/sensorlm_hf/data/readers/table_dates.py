@@ -1,11 +1,14 @@
-"""Dates in numbers (`31.12.2024 08:00`, `12/31/2024 8:00 AM`) and the hour that clocks repeat in autumn."""
+"""Dates in numbers (`31.12.2024 08:00`, `12/31/2024 8:00 AM`) and decimal commas."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
+
+CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?")
+"""A time of day without a date."""
 
 _DATE = (
     r"^(\d{1,4})([./-])(\d{1,2})[./-](\d{2,4})\.?"
@@ -61,42 +64,6 @@ def numeric_dates(text: pd.Series, at: Callable[[int], str]) -> pd.Series | None
     good = matched & ((hour < 24) | midnight) & (minute < 60) & (second_of < 60)
     whole = dates + pd.to_timedelta(hour * 3600 + minute * 60 + second_of, unit="s")
     return whole.where(good)
-
-
-def second_passes(stamps: np.ndarray, ambiguous: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Finds the rows in the second pass of the hour that clocks repeat.
-
-    Rows of a person belong to the second pass once the time goes back within the repeated hour; if the table is sorted
-    by local time, so that each of these times stands twice in a row while others do not, every second one does.
-
-    Args:
-        stamps: `(rows,)` local times, datetime64.
-        ambiguous: `(rows,)` whether a local time occurs twice.
-        people: `(rows,)` int64: the person of each row.
-
-    Returns:
-        `(rows,)` bool.
-    """
-    second = np.zeros(len(stamps), dtype=bool)
-    for who in np.unique(people[ambiguous]):
-        rows = np.flatnonzero(people == who)
-        rows = rows[~np.isnat(stamps[rows])]
-        steps = np.diff(stamps[rows]).astype(np.int64)
-        if (steps < 0).sum() > (steps > 0).sum():
-            rows = rows[::-1]  # the newest row is first
-        held = ambiguous[rows]
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]]).astype(np.int8)))
-        outside = stamps[rows[~held]]
-        unique_outside = len(np.unique(outside)) == len(outside)
-        for begin, end in zip(edges[::2], edges[1::2], strict=True):
-            run = rows[begin:end]
-            times = stamps[run]
-            back = np.flatnonzero(np.diff(times).astype(np.int64) < 0)
-            if len(back):
-                second[run[back[0] + 1 :]] = True
-            elif unique_outside and np.unique(times, return_counts=True)[1].max() == 2:
-                second[run[1:][times[1:] == times[:-1]]] = True
-    return second
 
 
 def decimal_points(cells: pd.Series) -> pd.Series:

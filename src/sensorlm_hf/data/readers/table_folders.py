@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ...days import SensorDay
 from .quality import ReadReport
 from .sources import Source, is_system_file
 from .table import TABLE_SUFFIXES, TableOptions, load_table, measured_days
-from .table_columns import find_name, plain_name
+from .table_columns import SUBJECT_COLUMNS, find_name, plain_name
 from .table_days import TableDays
 from .table_files import CSV_SUFFIXES, HEAD_BYTES, JSON_SUFFIXES, find_dialect
 from .table_frames import Measurements
@@ -52,11 +56,72 @@ def _columns(path: Path) -> tuple[str, ...]:
         return ()
 
 
+def of_the_same_people(paths: list[Path], subject: str | None) -> list[list[int]]:
+    """Returns which tables may contain parts of the same days, because they share a person.
+
+    Args:
+        paths: Tables with the same columns.
+        subject: Column of people, if the caller names it.
+
+    Returns:
+        Groups of positions in `paths`, each in order; tables without a column of people share one person.
+    """
+    group_of: dict[str, int] = {}
+    groups: dict[int, list[int]] = {}
+    for place, path in enumerate(paths):
+        people = _people(path, subject)
+        known = sorted({group_of[who] for who in people if who in group_of})
+        target = known[0] if known else place
+        groups.setdefault(target, [])
+        for other in known[1:]:
+            groups[target] += groups.pop(other)
+            group_of = {who: target if number == other else number for who, number in group_of.items()}
+        groups[target].append(place)
+        group_of |= dict.fromkeys(people, target)
+    return sorted(sorted(group) for group in groups.values())
+
+
+def _people(path: Path, subject: str | None) -> set[str]:
+    """The people of a table of text or Parquet; its own path if it cannot be known, so that it is read alone."""
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            columns: list[str] = pq.read_schema(path).names
+            if "values" in columns:  # finished days
+                return {str(path)}
+            column = _subject_column(columns, subject)
+            return (
+                {""} if column is None else set(map(str, pq.read_table(path, columns=[column])[0].unique().to_pylist()))
+            )
+        if name.endswith(CSV_SUFFIXES) and not name.endswith(".gz"):
+            with path.open("rb") as stream:
+                head = stream.read(HEAD_BYTES)
+            dialect = find_dialect(head[: head.rfind(b"\n") + 1] or head, ".tsv" in name, name, ReadReport())
+            column = _subject_column(dialect.names, subject)
+            if column is None:
+                return {""}
+            place = dialect.names.index(column)
+            with path.open(encoding=dialect.encoding, errors="replace", newline="") as text:
+                for _ in range(dialect.header_line + 1):
+                    text.readline()
+                rows = csv.reader(text, delimiter=dialect.delimiter)
+                return {row[place].strip() for row in rows if len(row) > place} or {str(path)}
+    except (ValueError, OSError, csv.Error, pa.ArrowException):
+        pass  # the reader says what is wrong
+    return {str(path)}
+
+
+def _subject_column(columns: Iterable[str], subject: str | None) -> str | None:
+    wanted = SUBJECT_COLUMNS if subject is None else (subject,)
+    return next((found for name in wanted if (found := find_name(name, columns)) is not None), None)
+
+
 def read_folder(folder: Path, options: TableOptions, skip_bad: bool) -> Iterator[SensorDay]:
     """Yields the days of all tables below a folder.
 
-    Tables with the same columns are read one after another; from tables with different columns, the days of a person
-    are put together. A mapping is for the tables that have its columns; others are left out and counted.
+    Tables with the same columns are read one after another, but those of the same people together; from tables with
+    different columns, the days of a person are put together. A mapping is for the tables that have its columns; others
+    are left out and counted.
 
     Args:
         folder: The folder.
@@ -88,31 +153,36 @@ def read_zip(path: Path, options: TableOptions, skip_bad: bool) -> Iterator[Sens
 def _read_all(
     paths: list[Path], names: list[str], labels: list[str], options: TableOptions, skip_bad: bool
 ) -> Iterator[SensorDay]:
-    together = None if share_a_layout(paths) else TableDays(options.schema, options.mapping.day_start, options.report)
+    whole = list(range(len(paths)))
+    alike = share_a_layout(paths)
     left_out = []
-    for path, name, label in zip(paths, names, labels, strict=True):
-        lacks = _lacks(path, options) if together is not None else None
-        if lacks is not None:
-            left_out.append(f"{label} lacks {lacks!r}")
-            options.report.files_unused[name] = f"the mapping's column {lacks!r} is not in it"
-            continue
-        try:
-            loaded = load_table(path, name, label, options)
-            if together is not None and isinstance(loaded, Measurements):
-                together.add(loaded)
-            else:
-                yield from measured_days(loaded, options)
-        except ValueError as error:
-            if not skip_bad:
-                raise
-            options.report.note("bad-file", "dropped", "files that could not be read", str(error))
+    for group in of_the_same_people(paths, options.mapping.subject) if alike else [whole]:
+        apart = alike and len(group) == 1
+        together = None if apart else TableDays(options.schema, options.mapping.day_start, options.report)
+        for place in group:
+            path, name, label = paths[place], names[place], labels[place]
+            lacks = None if alike else _lacks(path, options)
+            if lacks is not None:
+                left_out.append(f"{label} lacks {lacks!r}")
+                options.report.files_unused[name] = f"the mapping's column {lacks!r} is not in it"
+                continue
+            try:
+                loaded = load_table(path, name, label, options)
+                if together is not None and isinstance(loaded, Measurements):
+                    together.add(loaded)
+                else:
+                    yield from measured_days(loaded, options)
+            except ValueError as error:
+                if not skip_bad:
+                    raise
+                options.report.note("bad-file", "dropped", "files that could not be read", str(error))
+        if together is not None:
+            yield from together.days()
     if left_out and len(left_out) == len(paths):
         raise ValueError(f"No table has the mapping's columns: {'; '.join(left_out[:5])}.")
     options.report.note(
         "table-without-mapping", "dropped", "tables without the columns of the mapping", count=len(left_out)
     )
-    if together is not None:
-        yield from together.days()
 
 
 def _lacks(path: Path, options: TableOptions) -> str | None:

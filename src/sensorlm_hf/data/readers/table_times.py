@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 
+from .local_times import REPEATED_HOUR, seconds_of_local_times
 from .minutes import resolve_timezone
 from .quality import ReadReport
-from .table_dates import numeric_dates, second_passes
+from .table_dates import CLOCK, numeric_dates
 from .table_files import BAD_SHARE
 from .table_mapping import EXCEL, TIME_UNITS
 from .zones import Itinerary
@@ -27,7 +28,6 @@ _EPOCH = datetime(1970, 1, 1)
 _EXCEL_EPOCH = np.datetime64("1899-12-30", "us")
 _FAR = "{}: the time is centuries away from 1970; correct its year."
 _WHY_ZONE = "The table's times do not contain a time zone, and a day begins at local midnight."
-_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?")
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}([T ].*)?")
 _BRACKET = re.compile(r"\s*\[([^\]]+)\]$")
 _MANY_CHANGES = 50
@@ -148,7 +148,7 @@ class _Column:
         text = text.str.replace(_BRACKET, "", regex=True)
         row = int(known.to_numpy().argmax())
         first = text.iloc[row]
-        if _CLOCK.fullmatch(first):
+        if CLOCK.fullmatch(first):
             raise ValueError(
                 f"{self.at(row)}: the time {first!r} has no date. Add a column `date`, or write dates into the times:"
                 f" '2024-03-01 {first}'."
@@ -255,20 +255,10 @@ class _Column:
         """Seconds of local times."""
         zone = resolve_timezone(self.zone, _WHY_ZONE)
         stamps = naive.to_numpy().astype("datetime64[us]")
-        unknown = np.isnat(stamps)
-        minutes = stamps.astype("datetime64[m]").astype(np.int64)
-        minutes[unknown] = 0
-        unique, back = np.unique(minutes, return_inverse=True)
-        offsets = np.array([_offset_seconds(minute, zone, fold=0) for minute in unique.tolist()])
-        seconds = stamps.astype(np.int64) / 1e6 - offsets[back]
-        again = np.array([_offset_seconds(minute, zone, fold=1) for minute in unique.tolist()])
-        if not isinstance(zone, Itinerary) and (again < offsets).any():
-            ambiguous = (again < offsets)[back] & ~unknown
-            second = second_passes(stamps, ambiguous, self.people)
-            seconds = np.where(second, stamps.astype(np.int64) / 1e6 - again[back], seconds)
-            message = "rows in the second pass of the hour that clocks repeat, which follow the first"
-            self.report.note("repeated-hour", "info", message, self.at(int(second.argmax())), int(second.sum()))
-        return np.where(unknown, np.nan, seconds), zone
+        seconds, second = seconds_of_local_times(stamps, zone, self.people)
+        if second.any():
+            self.report.note("repeated-hour", "info", REPEATED_HOUR, self.at(int(second.argmax())), int(second.sum()))
+        return seconds, zone
 
 
 def _start_seconds(start: str, zone: tzinfo) -> float:
@@ -277,11 +267,6 @@ def _start_seconds(start: str, zone: tzinfo) -> float:
     except ValueError:
         raise ValueError(f"The time's `start` must be a time such as '2024-03-01T08:00', got {start!r}.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
-
-
-def _offset_seconds(minute: int, zone: tzinfo, *, fold: int) -> float:
-    moment = (_EPOCH + timedelta(minutes=minute)).replace(tzinfo=zone, fold=fold)
-    return moment.utcoffset().total_seconds()  # type: ignore[union-attr]
 
 
 def _offset(suffix: str) -> timezone:

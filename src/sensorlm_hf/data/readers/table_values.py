@@ -10,6 +10,7 @@ import pandas as pd
 
 from ...schema import Channel
 from .quality import ReadReport
+from .table_dates import CLOCK
 
 PLACEHOLDERS = frozenset(
     {"", "-", "--", "---", ".", "?", "*", "na", "n/a", "#n/a", "nan", "none", "null", "nil", "missing", "–", "—"}
@@ -24,7 +25,6 @@ MAX_GAP_MINUTES = 60
 
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d{1,3}(\.\d{3})*,\d+|[-+]?\d+,\d+")
-_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?")
 _TWICE_TO_OTHER = 20  # rows given twice repeat exactly; several samples with the same time rarely do
 
 
@@ -187,4 +187,4 @@ def is_clock_column(cells: pd.Series) -> bool:
     known = cells.dropna()
     if not len(known) or known.dtype.kind in "Mmif":
         return False
-    return _CLOCK.fullmatch(str(known.iloc[0]).replace("\u202f", " ").strip()) is not None
+    return CLOCK.fullmatch(str(known.iloc[0]).replace("\u202f", " ").strip()) is not None

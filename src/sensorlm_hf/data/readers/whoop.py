@@ -67,7 +67,12 @@ def _workouts(batch: Batch, file: ExportFile) -> None:
 
 
 def _cycles(batch: Batch, file: ExportFile) -> None:
-    frame = file.csv((_ZONE, "Wake onset"))
+    try:
+        frame = file.csv((_ZONE, "Wake onset"))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Its values belong to the day of waking; give physiological_cycles.csv as exported."
+        ) from None
     columns = {name: numbers(frame, name, file.label) for name in LABELS if name in frame.columns}
     for row, wake in enumerate(frame["Wake onset"].str.strip()):
         if not wake:

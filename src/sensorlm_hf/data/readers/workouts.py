@@ -71,6 +71,9 @@ def _add(batch: Batch, file: ExportFile, part: ElementTree.Element, point: str, 
                 raise ValueError(f"{where}: the heart rate must be a number, got {rate!r}.") from None
             moments.append(moment)
     batch.add_samples("HR", moments, bpm)
+    if not bpm:
+        message = "workouts without heart rates, which are only events of days that other files observe"
+        batch.report.note("no-heart-rate", "info", message, file.base)
     batch.add_workout(min(times, default=None), max(times, default=None), name)
 
 
