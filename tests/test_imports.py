@@ -20,7 +20,8 @@ ALLOWED: dict[str, set[str]] = {
     "_start": {"_registration"},
     "activities": set(),
     "io": set(),
-    "schema": {"io"},
+    "documents": set(),
+    "schema": {"io", "documents"},
     "days": {"schema"},
     "modeling": set(),
     "processing": {"activities", "schema", "days", "_lazy"},
@@ -28,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "embedding": set(),
     "export": {"_extras", "io", "checkpoints", "modeling"},
     "hub": {"io", "_version", "data", "modeling", "processing"},
-    "data": {"activities", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
+    "data": {"activities", "documents", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
     "training": {
         "activities",
         "io",

@@ -15,16 +15,16 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...days import SensorDay
 from ...schema import SchemaLike
+from .damage import DamagedValue
+from .databases import database_of
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import local_seconds
@@ -37,11 +37,14 @@ PREAMBLE_LINES = 10
 
 _TICKS_EPOCH = datetime(1, 1, 1)
 _TICKS_PER_SECOND = 10_000_000
+_LATEST_TICKS = 9999 * 365 * 86_400 * _TICKS_PER_SECOND
 _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"}
 
 
-def _local(ticks: int) -> datetime:
+def _local(ticks: Any) -> datetime:
     """The local time of a number of .NET ticks, 100 ns since year 1."""
+    if not isinstance(ticks, (int, float)) or not 0 <= ticks < _LATEST_TICKS:
+        raise DamagedValue(f"contains {str(ticks)[:80]!r} where a time in .NET ticks must be; export it again.")
     return _TICKS_EPOCH + timedelta(seconds=ticks // _TICKS_PER_SECOND)
 
 
@@ -59,15 +62,8 @@ def _epochs(batch: Batch, times: list[float], seconds: float, steps: np.ndarray 
 
 
 def _agd(batch: Batch, file: ExportFile) -> None:
-    # SQLite reads files, not bytes, and the database may be in a zip.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recording.agd"
-        path.write_bytes(file.data())
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                _read_database(batch, database, file.label)
-        except sqlite3.Error as error:
-            raise ValueError(f"{file.label} is not a readable .agd database: {error}. Export it again.") from None
+    with database_of(file.data(), file.label, ".agd database") as database:
+        _read_database(batch, database, file.label)
 
 
 def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> None:
@@ -84,12 +80,20 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
     held = [names[column] for column in ("steps", "hr") if column in names]
     rows = database.execute(f"SELECT {', '.join([names['datatimestamp'], *held])} FROM data ORDER BY 1").fetchall()
     times = [local_seconds(_local(row[0]), batch.zone) for row in rows]
-    columns = {name.lower(): np.array([row[n] for row in rows], dtype=float) for n, name in enumerate(held, 1)}
+    columns = {name.lower(): _numbers([row[n] for row in rows], name) for n, name in enumerate(held, 1)}
     _epochs(batch, times, seconds, columns.get("steps"), columns.get("hr"))
     sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
     if {"inBedTimestamp", "outBedTimestamp"} <= sleep:
         for start, end in database.execute("SELECT inBedTimestamp, outBedTimestamp FROM sleep"):
             batch.add_sleep(local_seconds(_local(start), batch.zone), local_seconds(_local(end), batch.zone))
+
+
+def _numbers(cells: list[Any], column: str) -> np.ndarray:
+    """A column of numbers, NaN where a cell is empty. SQLite stores any type in any column."""
+    wrong = next((cell for cell in cells if cell is not None and not isinstance(cell, (int, float))), None)
+    if wrong is not None:
+        raise DamagedValue(f"contains {str(wrong)[:80]!r} in the column {column}, which must be numbers.")
+    return np.array([np.nan if cell is None else cell for cell in cells], dtype=float)
 
 
 def _table(batch: Batch, file: ExportFile) -> None:

@@ -35,6 +35,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
 from .apple_health_zones import METADATA_KEY, TimeZoneCollector
+from .device_times import EARLIEST, LATEST
 from .logs import Span, activity_label, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
 from .mirrors import MIRROR_SECONDS
@@ -229,7 +230,10 @@ class _AppleHealth:
             offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
         except ValueError:
             raise ValueError(f"{where}: `{name}` is not a date: {text!r}.") from None
-        return midnight + clock - (offset if text[20] == "+" else -offset)
+        seconds = midnight + clock - (offset if text[20] == "+" else -offset)
+        if not EARLIEST <= seconds < LATEST:
+            raise ValueError(f"{where}: `{name}` must be in the years 1970 to 2099, got {text!r}.")
+        return seconds
 
     def _span(self, element: Element, where: str) -> tuple[float, float]:
         return self._time(element, "startDate", where), self._time(element, "endDate", where)

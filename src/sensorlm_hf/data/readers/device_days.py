@@ -17,6 +17,7 @@ import numpy as np
 
 from ...days import MINUTES_PER_DAY, LabelValue, SensorDay
 from ...schema import SensorSchema, get_schema
+from .device_times import EARLIEST, LATEST
 from .logs import Span, activity_label, sleep_label
 from .minutes import moment_of, within
 from .quality import ReadReport
@@ -103,6 +104,29 @@ class Batch:
             self.report.note("exercise-without-times", "dropped", "exercises without a start or a duration", name)
         else:
             self.workouts.append((start, end, name, manual))
+
+    def check_times(self, label: str) -> None:
+        """Checks that all times are ones that a device can have recorded.
+
+        Args:
+            label: How messages call the file.
+
+        Raises:
+            ValueError: If one is not; otherwise a damaged number makes days of another century, or minutes without end.
+        """
+        spans = [*self.stages, *self.sleeps, *self.workouts]
+        parts = [np.array([edge for span in spans for edge in span[:2]]), np.array([at for at, *_ in self.counters])]
+        parts += [times for held in self.samples.values() for times, _ in held]
+        parts += [edges for held in self.steps.values() for starts, ends, _ in held for edges in (starts, ends)]
+        for times in parts:
+            wrong = ~((times >= EARLIEST) & (times < LATEST)) & ~np.isnan(times)
+            if wrong.any():
+                raise ValueError(
+                    f"{label}: contains the time {times[wrong][0]:g} in seconds since 1970; times must be in the years"
+                    f" 1970 to 2099. Export it again."
+                )
+        for batch in self.people.values():
+            batch.check_times(label)
 
     def merge(self, other: Batch) -> None:
         """Appends what another file contains."""

@@ -11,8 +11,9 @@ from typing import IO, Any
 
 import pandas as pd
 
-from .archives import ARCHIVE_SUFFIXES, READ_ERRORS
-from .sources import Source, decode_text, load_json
+from ...io import open_file
+from .archives import ARCHIVE_SUFFIXES, READ_ERRORS, MemberStream
+from .sources import Source, decode_text, load_json, unique_names
 
 HEAD_BYTES = 4096
 """Bytes at the start of a file by which its type is recognised."""
@@ -42,8 +43,8 @@ class ExportFile:
         """How messages call the file."""
         return str(self.path) if self.source is None else self.source.label(self.name)
 
-    def _open(self) -> IO[bytes]:
-        return self.path.open("rb") if self.source is None else self.source.open(self.name)
+    def _open(self) -> IO[bytes] | MemberStream:
+        return open_file(self.path) if self.source is None else self.source.open(self.name)
 
     def data(self) -> bytes:
         """Returns the file's bytes.
@@ -52,16 +53,17 @@ class ExportFile:
             ValueError: If the file cannot be read.
         """
         try:
-            return self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
+            with self._open() as stream:
+                return stream.read()
         except OSError as error:
-            raise ValueError(f"{self.label} cannot be read: {error}") from None
+            raise ValueError(f"{self.label} cannot be read: {error.strerror or error}.") from None
 
     def head(self) -> bytes:
         """Returns the first [`HEAD_BYTES`] bytes; none if the file cannot be read."""
         try:
             with self._open() as stream:
                 return stream.read(HEAD_BYTES)
-        except (ValueError, *READ_ERRORS):
+        except READ_ERRORS:
             return b""
 
     def text(self) -> str:
@@ -101,7 +103,7 @@ class ExportFile:
             rows = [row for row in reader if any(row)]
         except csv.Error as error:
             raise ValueError(f"{self.label}, line {skip + reader.line_num}: not valid CSV: {error}") from None
-        names = [name.strip() for name in rows[0]] if rows else []
+        names = unique_names([name.strip() for name in rows[0]]) if rows else []
         missing = [name for name in columns if name not in names]
         if missing:
             raise ValueError(

@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import tzinfo
-from pathlib import Path
 
 from ...days import SensorDay
 from ...schema import SchemaLike
+from .databases import database_of
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .export_files import ExportFile
@@ -53,17 +51,8 @@ EXERCISES = (
 
 
 def _database(batch: Batch, file: ExportFile) -> None:
-    # SQLite reads files, not bytes, and the database may be in a zip.
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "export.db"
-        path.write_bytes(file.data())
-        try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                _Tables(batch, database).read()
-        except sqlite3.Error as error:
-            raise ValueError(
-                f"{file.label} is not a readable Health Connect database: {error}. Export it again."
-            ) from None
+    with database_of(file.data(), file.label, "Health Connect database") as database:
+        _Tables(batch, database).read()
 
 
 class _Tables:

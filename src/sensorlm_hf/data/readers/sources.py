@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import warnings
@@ -14,7 +13,9 @@ from typing import IO, Any
 
 import pandas as pd
 
-from .archives import TAR_SUFFIXES, TarArchive, ZipArchive
+from ...documents import parse_json
+from ...io import check_file, open_file
+from .archives import TAR_SUFFIXES, MemberStream, TarArchive, ZipArchive
 from .table_dates import decimal_points
 
 _PART = re.compile(r"(?:-\d+)*(?: ?\(\d+\))?\.(?:zip|tgz|tar\.gz|tar)$", re.IGNORECASE)
@@ -61,6 +62,7 @@ class Source:
             self._archive = (TarArchive if tar else ZipArchive)(self.path, str(self.path))
             names = self._archive.names
         else:
+            check_file(self.path)
             raise FileNotFoundError(f"There is no folder or file at {self.path}.")
         names = [name for name in names if not is_system_file(name)]
         if nested:
@@ -134,14 +136,17 @@ class Source:
         held = self._holder(name)
         if held is not None:
             return self._inner[held].read(name[len(held) + 1 :])
-        return (self.path / name).read_bytes() if self._archive is None else self._archive.read(name)
+        if self._archive is not None:
+            return self._archive.read(name)
+        with open_file(self.path / name) as file:
+            return file.read()
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str) -> IO[bytes] | MemberStream:
         """Opens a file for streaming, as files may be larger than memory. The caller must close it."""
         held = self._holder(name)
         if held is not None:
             return self._inner[held].open(name[len(held) + 1 :])
-        return (self.path / name).open("rb") if self._archive is None else self._archive.open(name)
+        return open_file(self.path / name) if self._archive is None else self._archive.open(name)
 
     def read_text(self, name: str) -> str:
         """Returns a file's text; UTF-8, with or without byte order mark.
@@ -174,11 +179,7 @@ def load_json(text: str, label: str) -> Any:
     Raises:
         ValueError: If it is not JSON; the message names the line.
     """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
-        raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
+    return parse_json(text, label)
 
 
 def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
@@ -232,7 +233,7 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError) as error:
         raise ValueError(f"{label}: not valid CSV: {error}") from None
     frame = frame.fillna("")  # rows with fewer cells than the header
-    frame.columns = [str(name).strip() for name in frame.columns]
+    frame.columns = pd.Index(unique_names([str(name).strip() for name in frame.columns]))
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -240,6 +241,16 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
             f" {', '.join(frame.columns)}."
         )
     return frame
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Returns names of columns with a number after those that an earlier column has: `a`, `a.1`."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, -1) + 1
+        unique.append(f"{name}.{seen[name]}" if seen[name] else name)
+    return unique
 
 
 def numbers(frame: pd.DataFrame, column: str, label: str, first_line: int = 2) -> pd.Series:
