@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from ._version import __version__
 from .commands import caption, completion, convert, demo, doctor, evaluate, export, simulate, train
 from .commands.command import Command
+from .io import plain_text
 
 COMMANDS: tuple[Command, ...] = tuple(
     module.COMMAND for module in (demo, simulate, caption, convert, train, evaluate, export, doctor, completion)
@@ -104,7 +105,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def _message(error: Exception) -> str | None:
     """Returns a one-sentence message for a user error, or None if the error is a bug."""
-    text = _plain(" ".join(str(error).split()))
+    text = plain_text(str(error))
     if isinstance(error, MemoryError):
         return f"This needs more memory than there is ({text.rstrip('.')})." if text else _OUT_OF_MEMORY
     damage = _DAMAGED.get(type(error).__name__)
@@ -113,20 +114,13 @@ def _message(error: Exception) -> str | None:
     if not isinstance(error, _USER_ERRORS):
         return None
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return _plain(f"{error.strerror}: {os.fsdecode(error.filename)}.")
+        return plain_text(f"{error.strerror}: {os.fsdecode(error.filename)}.")
     if isinstance(error, KeyError) and error.args:
-        text = _plain(" ".join(str(error.args[0]).split()))
+        text = plain_text(str(error.args[0]))
     return text or type(error).__name__
 
 
 _OUT_OF_MEMORY = "This needs more memory than there is; give it fewer or smaller files at a time."
-_LONGEST_MESSAGE = 800
-
-
-def _plain(text: str) -> str:
-    """Returns a text that a terminal prints as it is: texts from files may contain control characters, or be long."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return shown if len(shown) <= _LONGEST_MESSAGE else f"{shown[: _LONGEST_MESSAGE - 4]} ..."
 
 
 def _run(command: Command, arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -6,6 +6,7 @@ encoders take the processor's output and return unit-norm embeddings; batch size
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def _export(encoder: nn.Module, inputs: dict[str, torch.Tensor], path: Path) -> 
         shapes = {name: {**shape, 1: tokens} for name, shape in shapes.items()}
     program = torch.export.export(encoder, tuple(inputs.values()), dynamic_shapes=shapes)
     if path.suffix == ".pt2":
-        torch.export.save(program, path)
+        held = io.BytesIO()  # on a full disk, torch ends the process instead of raising an error
+        torch.export.save(program, held)
+        path.write_bytes(held.getvalue())
         return
     size = sum(p.numel() * p.element_size() for p in encoder.parameters())
     torch.onnx.export(

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -21,6 +22,30 @@ from typing import IO, NoReturn
 
 PARTIAL = ".partial"
 """Suffix of temporary names."""
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#|~!])")
+
+
+def plain_text(text: str, longest: int = 800) -> str:
+    """Returns a text in one line that a terminal prints as it is: texts from data may contain control characters.
+
+    Args:
+        text: The text.
+        longest: Number of characters after which it is cut.
+
+    Returns:
+        The text with its line breaks as blanks and everything unprintable, such as marks that reverse the direction of
+        writing, as escapes.
+    """
+    line = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    return shown if len(shown) <= longest else f"{shown[: longest - 4]} ..."
+
+
+def markdown_text(text: str, longest: int = 80) -> str:
+    """Returns a text from data as Markdown shows it: without markup, links or tags; see [`plain_text`]."""
+    return _MARKDOWN.sub(r"\\\1", plain_text(text, longest)).lstrip("-+=>")
+
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
@@ -90,13 +115,12 @@ def read_text(path: str | os.PathLike) -> str:
 def _raise_disk_error(error: OSError, target: Path, written: int) -> NoReturn:
     """Raises an error of writing as one that names the target and says what to do."""
     if error.errno in _FULL:
-        free = "none"
         with contextlib.suppress(OSError):
-            free = _size(shutil.disk_usage(_existing(target)).free)
+            written += shutil.disk_usage(_existing(target)).free
         raise OSError(
             error.errno,
-            f"The disk is full: {_size(written)} were written, {free} are free, and more than both together is needed;"
-            " free some space, or choose a folder on another disk",
+            f"The disk is full: more than the {_size(written)} that were free are needed; free some space, or choose a"
+            " folder on another disk",
             str(target),
         ) from error
     advice = _ADVICE.get(error.errno or 0)

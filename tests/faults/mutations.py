@@ -282,6 +282,8 @@ def zip_structure(data: bytes, rng: random.Random) -> bytes:
     if what == 2:
         at = data.rfind(b"PK\x05\x06") + rng.choice((4, 8, 10, 12, 16))
         return data[:at] + rng.choice((b"\xff\xff", b"\x00\x00")) + data[at + 2 :]
+    if not members:
+        return delete_bytes(data, rng)
     name = rng.choice(list(members))
     if what == 3:
         hostile = ("../../x", "/etc/x", "a/../../x", "C:\\x", "x\x01", "a" * 300, ".", "con.csv", "a\n.csv", "‮gpj.csv")

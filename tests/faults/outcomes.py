@@ -33,8 +33,8 @@ _OWN_NAMES = ("mmash", "embraceplus", "fitabase", "table")
 # Words of the interpreter and of libraries that mean nothing to the person who has the file.
 _INTERNAL = re.compile(
     r"\[Errno|<class |object at 0x|codec can't|NoneType|positional argument|KeyError|Traceback|has no attribute"
-    r"|unhashable|list index|unpack|ufunc|dtype|numpy\.|pandas\.|not supported between|C long|int too large"
-    r"|broadcast|could not convert|invalid literal|must be str|object is not|concatenate"
+    r"|unhashable|list index|unpack|ufunc|numpy\.|pandas\.|not supported between|C long|int too large"
+    r"|broadcast|could not convert|invalid literal for|must be str|object is not|concatenate"
 )
 
 

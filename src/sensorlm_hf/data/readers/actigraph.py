@@ -70,7 +70,7 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
     settings = dict(database.execute("SELECT settingName, settingValue FROM settings"))
     try:
         seconds = float(settings["epochlength"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         raise ValueError(
             f"{label}: the setting `epochlength` must be a number of seconds, got {settings.get('epochlength')!r}."
         ) from None

@@ -95,7 +95,10 @@ class MemberStream:
     def read(self, size: int = -1) -> bytes:
         """Reads at most `size` bytes, all by default."""
         try:
-            return self._stream.read(size)
+            if size >= 0:
+                return self._stream.read(size)
+            # In pieces, because a zip reserves memory for as much as a damaged header says.
+            return b"".join(iter(lambda: self._stream.read(_CHUNK_BYTES), b""))
         except READ_ERRORS as error:
             raise _unreadable(self._label, error) from None
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ...io import open_file
 from .archives import ARCHIVE_SUFFIXES, READ_ERRORS, MemberStream
-from .sources import Source, decode_text, load_json, unique_names
+from .sources import Source, check_width, decode_text, load_json, unique_names
 
 HEAD_BYTES = 4096
 """Bytes at the start of a file by which its type is recognised."""
@@ -97,6 +97,7 @@ class ExportFile:
         """
         lines = self.text().splitlines()[skip:]
         header = lines[0] if lines else ""
+        check_width(header, self.label)
         separator = max(",;\t", key=header.count)
         reader = csv.reader(lines, delimiter=separator)
         try:

@@ -53,9 +53,9 @@ def read_fit(batch: Batch, file: ExportFile) -> None:
             with fitdecode.FitReader(io.BytesIO(file.data()), check_crc=fitdecode.CrcCheck.RAISE) as reader:
                 yield from reader
         except Exception as error:  # besides its own, fitdecode raises TypeErrors and others on damaged messages
-            raise ValueError(
-                f"{file.label} is a damaged or truncated FIT file: {describe(error)}. Export it again."
-            ) from None
+            ours = isinstance(error, fitdecode.FitError)
+            reason = describe(error) if ours else "a message does not fit its definition"
+            raise ValueError(f"{file.label} is a damaged or truncated FIT file: {reason}. Export it again.") from error
 
     fit = _Fit(batch)
     for frame in frames():

@@ -20,8 +20,15 @@ many."""
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Opens a Parquet file so that repeated texts stay stored once until their size is known."""
+    """Opens a Parquet file so that repeated texts stay stored once until their size is known.
+
+    Raises:
+        pa.ArrowInvalid: If it is not a Parquet file, or two of its columns have the same name.
+    """
     schema = pq.read_schema(path)
+    twice = [name for name in schema.names if schema.names.count(name) > 1]
+    if twice:
+        raise pa.ArrowInvalid(f"it has the column {twice[0]!r} twice")
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     return pq.ParquetFile(path, read_dictionary=texts)
 
@@ -70,6 +77,11 @@ def read_parquet_table(parquet: pq.ParquetFile, packed: int, label: str) -> pd.D
         return table.cast(pa.schema(plain, metadata=table.schema.metadata)).to_pandas()
     except (pa.ArrowException, UnicodeError, ValueError, OverflowError) as error:
         raise ValueError(f"{label}: a column cannot be read: {describe(error)}. Write it again.") from None
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Returns whether an Arrow type is one of the kinds of lists."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
 def _is_dictionary(kind: pa.DataType) -> bool:

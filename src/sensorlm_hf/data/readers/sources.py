@@ -226,6 +226,7 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
             header = text.lstrip("\ufeff").partition("\n")[0]
+            check_width(header, label)
             saved_again = header.count(";") > header.count(",")  # by Excel in a country with a decimal comma
             frame = pd.read_csv(
                 io.StringIO(text), sep=";" if saved_again else ",", dtype=str, keep_default_na=False, index_col=False
@@ -241,6 +242,17 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
             f" {', '.join(frame.columns)}."
         )
     return frame
+
+
+MAX_COLUMNS = 10_000
+"""Largest number of columns of a table."""
+
+
+def check_width(header: str, label: str) -> None:
+    """Raises a ValueError if a header has more than [`MAX_COLUMNS`], for which pandas takes minutes."""
+    width = max(map(header.count, ",;\t|")) + 1
+    if width > MAX_COLUMNS:
+        raise ValueError(f"{label}, line 1: has {width:,} columns; a table may have at most {MAX_COLUMNS:,}.")
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from ...processing.sensor_inputs_sensorlm import is_one_day
 from ...schema import SchemaLike, SensorSchema, get_schema, stored_schema
 from .damage import damage_of, describe
 from .minutes import EPOCH
-from .parquet_files import open_parquet, parquet_batches, read_parquet_table
+from .parquet_files import is_list, open_parquet, parquet_batches, read_parquet_table
 from .quality import ReadReport, finish
 from .table_days import TableDays
 from .table_files import CSV_SUFFIXES, EXCEL_SUFFIXES, JSON_SUFFIXES, read_excel_table, read_json_table, read_table_text
@@ -257,7 +257,7 @@ def _parquet_rows(parquet: pq.ParquetFile, label: str) -> Iterator[dict[str, Any
         others = batch.drop_columns(["values"]).to_pylist()
         for position in range(len(batch)):
             cell = column[position]
-            if cell.is_valid and pa.types.is_nested(cell.type) and pa.types.is_nested(cell.type.value_type):
+            if cell.is_valid and is_list(cell.type) and is_list(cell.type.value_type):
                 flat = cell.values.flatten().to_numpy(zero_copy_only=False)
                 width = len(flat) // max(len(cell.values), 1)
                 values: Any = flat.reshape(len(cell.values), width) if len(cell.values) * width == len(flat) else None

@@ -25,6 +25,7 @@ from ...io import open_file
 from .archives import ZipArchive, gunzip
 from .damage import describe
 from .quality import ReadReport
+from .sources import check_width
 from .table_columns import SUBJECT_COLUMNS, plain_name
 
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -212,6 +213,7 @@ def find_dialect(data: bytes, tab: bool, label: str, report: ReadReport) -> Dial
         names = _cells(lines[first], delimiter, label, first + 1)
         best = 0.0, delimiter, first, names
     _, delimiter, place, names = best
+    check_width(lines[place], label)
     before = sum(bool(line.strip()) for line in lines[:place])
     report.note("preamble", "info", "lines before the header of a table, not read", label, before)
     return Dialect(delimiter, _unique_names(names), place, encoding)
