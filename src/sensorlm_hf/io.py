@@ -49,6 +49,9 @@ def markdown_text(text: str, longest: int = 80) -> str:
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
+_NO_RENAMING = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EBUSY)
+"""Errors of file systems that do not rename folders, or files to other folders."""
+
 _ADVICE = {
     errno.EACCES: "the folder is not writable; choose another folder, or change its permissions",
     errno.EPERM: "the folder is not writable; choose another folder, or change its permissions",
@@ -260,7 +263,7 @@ def _rename_folder(partial: Path, target: Path) -> None:
             partial.rename(target)
             return
         except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EBUSY):
+            if error.errno not in _NO_RENAMING:
                 raise
     hidden: list[tuple[Path, Path]] = []
     try:
@@ -301,7 +304,18 @@ def staged_files(folder: str | os.PathLike, *, last: Callable[[Path], bool] | No
     with _temporary_folder(folder, "files") as partial:
         yield partial
         for path in sorted(partial.iterdir(), key=lambda path: (last is not None and last(path), path.name)):
-            os.replace(path, folder / path.name)
+            _move(path, folder / path.name)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Moves a file to another folder, also where files can only be renamed inside a folder."""
+    try:
+        os.replace(path, target)
+    except OSError as error:
+        if error.errno not in _NO_RENAMING:
+            raise
+        with atomic_write(target) as partial:
+            shutil.copyfile(path, partial)
 
 
 @contextlib.contextmanager

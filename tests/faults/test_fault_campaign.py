@@ -12,7 +12,9 @@ from fault_seeds import NAMES, seed
 from mutations import mutate
 from outcomes import FAILURES, compare, original, unclear
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits of memory, pipes and sockets are those of POSIX")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="limits of memory, pipes and sockets are those of POSIX"
+)
 
 KEPT = Path(__file__).with_name("kept_failures.json")
 
