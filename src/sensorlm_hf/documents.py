@@ -66,6 +66,19 @@ def parse_yaml(text: str, label: str) -> Any:
     return data
 
 
+def value_type(value: Any) -> str:
+    """Returns what a value of JSON or YAML is, in words for the person who has the file."""
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)
+
+
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 

@@ -25,7 +25,7 @@ from typing import Any, Union
 
 import yaml
 
-from .documents import parse_json, parse_yaml
+from .documents import parse_json, parse_yaml, value_type
 from .io import atomic_write_text, read_text
 
 MODALITIES = ("PPG", "ACC", "EDA", "TEMP", "ALT", "OTHER")
@@ -285,6 +285,9 @@ def _channel_from_dict(item: Any, position: int) -> Channel:
     if missing:
         raise ValueError(f"channels[{position}] ({item.get('key', 'no key')!r}) lacks {', '.join(missing)}.")
     values = dict(item)
+    for name in ("key", "label", "unit", "modality", "group"):
+        if name in values and not isinstance(values[name], str):
+            raise ValueError(f"channels[{position}]: `{name}` must be a text, got {value_type(values[name])}.")
     values.setdefault("label", values["key"])
     values.setdefault("modality", "OTHER")
     values.setdefault("group", _DEFAULT_GROUP.get(values["modality"], "Activity"))

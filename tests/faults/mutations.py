@@ -207,7 +207,7 @@ def json_structure(data: bytes, rng: random.Random) -> bytes:
         return rng.choice((b"[" * deep + b"]" * deep, b'{"a":' * deep + b"1" + b"}" * deep, b"[" * deep))
     try:
         tree = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # it was damaged before
         return delete_bytes(data, rng)
     spots: list[tuple[Any, Any]] = []
 
@@ -273,7 +273,7 @@ def zip_structure(data: bytes, rng: random.Random) -> bytes:
     except Exception:  # it was damaged before
         return delete_bytes(data, rng)
     what = rng.randrange(7)
-    if what == 0:
+    if what == 0 and starts:
         at = rng.choice(starts) + 60 + rng.randrange(60)
         return data[:at] + rng.randbytes(6) + data[at + 6 :]
     if what == 1:

@@ -23,7 +23,6 @@ import numpy as np
 
 from ...days import SensorDay
 from ...schema import SchemaLike
-from .damage import DamagedValue
 from .databases import database_of
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
@@ -44,7 +43,7 @@ _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d":
 def _local(ticks: Any) -> datetime:
     """The local time of a number of .NET ticks, 100 ns since year 1."""
     if not isinstance(ticks, (int, float)) or not 0 <= ticks < _LATEST_TICKS:
-        raise DamagedValue(f"contains {str(ticks)[:80]!r} where a time in .NET ticks must be; export it again.")
+        raise ValueError(f"contains {str(ticks)[:80]!r} where a time in .NET ticks must be; export it again.")
     return _TICKS_EPOCH + timedelta(seconds=ticks // _TICKS_PER_SECOND)
 
 
@@ -92,7 +91,7 @@ def _numbers(cells: list[Any], column: str) -> np.ndarray:
     """A column of numbers, NaN where a cell is empty. SQLite stores any type in any column."""
     wrong = next((cell for cell in cells if cell is not None and not isinstance(cell, (int, float))), None)
     if wrong is not None:
-        raise DamagedValue(f"contains {str(wrong)[:80]!r} in the column {column}, which must be numbers.")
+        raise ValueError(f"contains {str(wrong)[:80]!r} in the column {column}, which must be numbers.")
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=float)
 
 

@@ -30,10 +30,6 @@ _REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
 """What an error of a library means. Others, such as a TypeError, are errors of this package."""
 
 
-class DamagedValue(ValueError):
-    """A value that code finds wrong which does not know the file; [`damage_of`] adds it."""
-
-
 @contextlib.contextmanager
 def damage_of(label: str) -> Iterator[None]:
     """Raises errors that damaged data cause in libraries as ValueErrors that name the file.
@@ -44,18 +40,19 @@ def damage_of(label: str) -> Iterator[None]:
         label: How messages call the file.
 
     Raises:
-        ValueError: In place of such an error.
+        ValueError: In place of such an error, and of a ValueError that does not name the file, such as that of shared
+            code that does not know it.
     """
     try:
         yield
-    except DamagedValue as error:
-        raise ValueError(f"{label}: {error}") from None
     except Exception as error:
         reason = next((why for kinds, why in _REASONS if isinstance(error, kinds)), None)
         if reason is not None:
-            raise ValueError(
-                f"{label} is damaged: {reason} ({describe(error)}). Export or download it again."
-            ) from error
+            more = f" ({describe(error)})" if reason not in (_RANGE, _DEEP) else ""
+            raise ValueError(f"{label} is damaged: {reason}{more}. Export or download it again.") from error
+        last = label.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+        if isinstance(error, ValueError) and last not in str(error):
+            raise ValueError(f"{label}: {error}") from error
         raise
 
 
@@ -65,6 +62,8 @@ def describe(error: BaseException) -> str:
         text = str(getattr(error, "reason", error))
     else:
         text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    if isinstance(error, (TypeError, AttributeError)):
+        text = "its parts contradict each other"  # the library's own words are about its code
     text = " ".join(_OBJECT.sub("an expression", text).split()) or type(error).__name__
     plain = "".join(character if character.isprintable() else "?" for character in text).rstrip(".")
     return plain if len(plain) <= 200 else f"{plain[:200]} ..."

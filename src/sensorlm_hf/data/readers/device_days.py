@@ -44,6 +44,9 @@ SAME_WORKOUT_SECONDS = 120
 SLEEP_PAUSE_SECONDS = 1800.0
 """Maximum time between segments of sleep of the same night."""
 
+LONGEST_EVENT = 31 * 86_400.0
+"""Seconds; a longer sleep or workout has a damaged time."""
+
 _CHUNK = 50_000
 
 
@@ -125,6 +128,12 @@ class Batch:
                     f"{label}: contains the time {times[wrong][0]:g} in seconds since 1970; times must be in the years"
                     f" 1970 to 2099. Export it again."
                 )
+        longest = max((end - start for start, end, *_ in spans), default=0.0)
+        if longest > LONGEST_EVENT:
+            raise ValueError(
+                f"{label}: contains a sleep or a workout of {longest / 86_400:,.0f} days; the longest possible is"
+                f" {LONGEST_EVENT / 86_400:.0f}. Export it again."
+            )
         for batch in self.people.values():
             batch.check_times(label)
 

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pandas as pd
 
+from ...documents import value_type
 from ...io import open_file
 from .archives import ARCHIVE_SUFFIXES, READ_ERRORS, MemberStream
 from .sources import Source, check_width, decode_text, load_json, unique_names
@@ -126,7 +127,7 @@ def objects(value: Any, label: str, what: str) -> list[dict[str, Any]]:
         ValueError: If it is not; the message says what was expected.
     """
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise ValueError(f"{label}: {what} must be a list of objects, got {type(value).__name__}.")
+        raise ValueError(f"{label}: {what} must be a list of objects, got {value_type(value)}.")
     return value
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ...days import MINUTES_PER_DAY, named_zone
-from .damage import DamagedValue
 from .zones import parse_itinerary, plain_zone
 
 _FARTHEST_MINUTES = 100_000_000
@@ -184,7 +183,7 @@ class MinuteStore:
         good = ~np.isnan(values)
         minutes, values = minutes[good], values[good]
         if len(minutes) and max(-int(minutes.min()), int(minutes.max())) > _FARTHEST_MINUTES:
-            raise DamagedValue("contains a time that is centuries away from 1970; correct it or export it again.")
+            raise ValueError("contains a time that is centuries away from 1970; correct it or export it again.")
         repeated = 0
         days, offsets = np.divmod(minutes, MINUTES_PER_DAY)
         for day in np.unique(days):

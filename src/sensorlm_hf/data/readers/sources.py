@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from ...documents import parse_json
+from ...documents import parse_json, value_type
 from ...io import check_file, open_file
 from .archives import TAR_SUFFIXES, MemberStream, TarArchive, ZipArchive
 from .table_dates import decimal_points
@@ -194,10 +194,10 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     """
     data = load_json(text, label)
     if not isinstance(data, list):
-        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.")
+        raise ValueError(f"{label}: must contain a JSON list of entries, got {value_type(data)}.")
     for position, entry in enumerate(data):
         if not isinstance(entry, dict):
-            raise ValueError(f"{label}: entry {position} must be an object, got {type(entry).__name__}.")
+            raise ValueError(f"{label}: entry {position} must be an object, got {value_type(entry)}.")
     return data
 
 

@@ -26,7 +26,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from ...documents import parse_yaml
+from ...documents import parse_yaml, value_type
 from ...io import read_text
 from ...schema import SensorSchema
 
@@ -150,7 +150,7 @@ def load_mapping(mapping: TableMapping | Mapping[str, Any] | str | os.PathLike |
     path = Path(mapping)
     data = parse_yaml(read_text(path), str(path))
     if not isinstance(data, Mapping):
-        raise ValueError(f"{path}: a column mapping must be a YAML mapping with `columns`, got {type(data).__name__}.")
+        raise ValueError(f"{path}: a column mapping must be a YAML mapping with `columns`, got {value_type(data)}.")
     try:
         return _from_dict(data)
     except (ValueError, TypeError) as error:
