@@ -7,10 +7,11 @@ ALL := $(VENV)/.installed-all
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 TRAIN_ARGS ?=
+FAULT_ARGS ?=
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
-.PHONY: help setup demo test test-all test-transformers lint format docs space train-demo bench clean
+.PHONY: help setup demo test test-faults test-all test-transformers lint format docs space train-demo bench clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets.
@@ -41,6 +42,9 @@ test: $(STAMP)  ## Run the tests (offline, a few minutes on two cores).
 test-all: $(ALL)  ## Run the slow tests too, and transformers' common tests.
 	$(BIN)/python tests/transformers_common/fetch.py
 	$(BIN)/python -m pytest -n 2 -m '' $(PYTEST_ARGS)
+
+test-faults: $(STAMP)  ## Damage 10,000 recordings and print what reading them gives (15 minutes on two cores).
+	$(BIN)/python tests/faults/campaign.py --inputs 10000 --jobs 2 $(FAULT_ARGS)
 
 test-transformers: $(STAMP)  ## Run transformers' common tests on every class (fetched from PyPI).
 	$(BIN)/python tests/transformers_common/fetch.py

@@ -21,7 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "activities": set(),
     "card_metadata": set(),
     "io": set(),
-    "schema": {"io"},
+    "documents": set(),
+    "schema": {"io", "documents"},
     "days": {"schema"},
     "modeling": set(),
     "processing": {"activities", "schema", "days", "_lazy"},
@@ -29,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "embedding": set(),
     "export": {"_extras", "_version", "io", "checkpoints", "modeling", "processing"},
     "hub": {"io", "_version", "card_metadata", "data", "modeling", "processing"},
-    "data": {"activities", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
+    "data": {"activities", "documents", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
     "training": {
         "activities",
         "card_metadata",

@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -14,6 +16,7 @@ from typing import Any, NoReturn
 from ._version import __version__
 from .commands import caption, completion, convert, demo, doctor, evaluate, export, simulate, train
 from .commands.command import Command
+from .io import plain_text
 
 COMMANDS: tuple[Command, ...] = tuple(
     module.COMMAND for module in (demo, simulate, caption, convert, train, evaluate, export, doctor, completion)
@@ -32,6 +35,13 @@ _DAMAGED = {
 }
 
 
+_STOPPED = ("interrupted.", "terminated.")
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which libraries must not catch and which unfinished files must be removed for, like Ctrl-C."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
@@ -39,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments; by default those of the process.
 
     Returns:
-        The exit status: 0, 2 for a user error (one sentence on standard error), 130 when interrupted.
+        The exit status: 0, 2 for a user error (one sentence on standard error), 130 when interrupted (Ctrl-C), 143 when
+        terminated (SIGTERM); in both cases unfinished files are removed.
     """
     parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
@@ -51,16 +62,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         warnings.formatwarning = _format_warning
     try:
-        status = command.run(arguments, rest) if command.light else _run(command, arguments, rest)
+        with _ended_by_sigterm():
+            status = command.run(arguments, rest) if command.light else _run(command, arguments, rest)
         sys.stdout.flush()  # so that a closed pipe raises here and not at exit
         return status
     except BrokenPipeError:
         # The reader of our output was closed (`| head`), which is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted.\n")
-        return 130
+    except KeyboardInterrupt as stop:
+        if arguments.debug:
+            raise
+        sys.stderr.write(f"\nsensorlm-hf {arguments.command}: {_STOPPED[isinstance(stop, _Terminated)]}\n")
+        return 143 if isinstance(stop, _Terminated) else 130
     except Exception as error:
         message = _message(error)
         if arguments.debug or message is None:
@@ -69,19 +83,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raises [`_Terminated`] in this process on SIGTERM, whose default is to end without removing unfinished files."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    process = os.getpid()
+
+    def stop(number: int, frame: Any) -> None:
+        if os.getpid() == process:
+            raise _Terminated
+        os._exit(143)  # a forked worker, whose unfinished files belong to this process
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _message(error: Exception) -> str | None:
     """Returns a one-sentence message for a user error, or None if the error is a bug."""
-    text = " ".join(str(error).split())
+    text = plain_text(str(error))
+    if isinstance(error, MemoryError):
+        return f"This needs more memory than there is ({text.rstrip('.')})." if text else _OUT_OF_MEMORY
     damage = _DAMAGED.get(type(error).__name__)
     if damage is not None:
         return f"{damage} ({text.rstrip('.')})."
     if not isinstance(error, _USER_ERRORS):
         return None
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.strerror}: {os.fspath(error.filename)}."
+        return plain_text(f"{error.strerror}: {os.fsdecode(error.filename)}.")
     if isinstance(error, KeyError) and error.args:
-        text = " ".join(str(error.args[0]).split())
+        text = plain_text(str(error.args[0]))
     return text or type(error).__name__
+
+
+_OUT_OF_MEMORY = "This needs more memory than there is; give it fewer or smaller files at a time."
 
 
 def _run(command: Command, arguments: argparse.Namespace, rest: list[str]) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
-from .schema import SchemaLike, SensorSchema, get_schema
+from .schema import SchemaLike, SensorSchema, get_schema, stored_schema
 
 EVENT_KINDS = ("activity", "sleep", "mood")
 """Kinds of logged events."""
@@ -252,7 +254,7 @@ class SensorDay:
             values=row["values"],
             start=_parse_start(row.get("start"), row.get("timezone") or ""),
             subject_id=row.get("subject_id") or "unknown",
-            schema=get_schema(schema if schema is not None else row.get("schema") or "sensorlm-26"),
+            schema=get_schema(schema) if schema is not None else _row_schema(row.get("schema") or "sensorlm-26"),
             events=_events_from_row(row.get("events")),
             labels=labels,
         )
@@ -261,6 +263,31 @@ class SensorDay:
 def _scalar(value: Any) -> Any:
     """Returns a tensor or array without dimensions, which formatted datasets return for numbers, as a number."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def _row_schema(named: Any) -> SensorSchema:
+    return stored_schema(named) if isinstance(named, str) else get_schema(named)
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@lru_cache(maxsize=256)
+def named_zone(name: str) -> ZoneInfo:
+    """Returns a time zone by its IANA name.
+
+    Names often come from data, so they are looked up in the list of zones before any file is opened: `ZoneInfo` opens
+    whatever file of the time zone folder a name leads to.
+
+    Raises:
+        ValueError: If there is no zone of that name.
+    """
+    if name in _zone_names():
+        with contextlib.suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(name)
+    raise ValueError(f"There is no time zone {name[:80]!r}; give an IANA name such as 'Europe/Berlin'.")
 
 
 def _parse_start(start: Any, zone: str) -> datetime:
@@ -275,9 +302,11 @@ def _parse_start(start: Any, zone: str) -> datetime:
         raise TypeError(f"`start` must be an ISO 8601 string or a datetime, got {type(start).__name__}.")
     if not zone:
         return start
+    if not isinstance(zone, str):
+        raise TypeError(f"`timezone` must be an IANA name such as 'Europe/Berlin', got {type(zone).__name__}.")
     try:
-        info = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
+        info = named_zone(zone)
+    except ValueError:
         raise ValueError(f"`timezone` must be an IANA name such as 'Europe/Berlin', got {zone!r}.") from None
     return start.replace(tzinfo=info) if start.tzinfo is None else start.astimezone(info)
 
@@ -288,7 +317,11 @@ def _events_from_row(events: Any) -> tuple[Event, ...]:
     if isinstance(events, Mapping):  # `datasets` may turn a list of structs into a struct of lists
         events = [dict(zip(events, values, strict=True)) for values in zip(*events.values(), strict=True)]
     parsed = []
+    if isinstance(events, str) or not hasattr(events, "__iter__"):
+        raise ValueError(f"`events` must be a list of events, got {str(events)[:80]!r}.")
     for position, event in enumerate(events):
+        if not isinstance(event, Mapping):
+            raise ValueError(f"events[{position}] must be a mapping with `kind` and `label`, got {str(event)[:80]!r}.")
         try:
             parsed.append(
                 Event(str(event["kind"]), str(event["label"]), int(event["start_minute"]), int(event["end_minute"]))

@@ -25,7 +25,8 @@ from typing import Any, Union
 
 import yaml
 
-from .io import atomic_write_text
+from .documents import parse_json, parse_yaml, value_type
+from .io import atomic_write_text, read_text
 
 MODALITIES = ("PPG", "ACC", "EDA", "TEMP", "ALT", "OTHER")
 """Sensor modalities a channel may belong to."""
@@ -284,6 +285,9 @@ def _channel_from_dict(item: Any, position: int) -> Channel:
     if missing:
         raise ValueError(f"channels[{position}] ({item.get('key', 'no key')!r}) lacks {', '.join(missing)}.")
     values = dict(item)
+    for name in ("key", "label", "unit", "modality", "group"):
+        if name in values and not isinstance(values[name], str):
+            raise ValueError(f"channels[{position}]: `{name}` must be a text, got {value_type(values[name])}.")
     values.setdefault("label", values["key"])
     values.setdefault("modality", "OTHER")
     values.setdefault("group", _DEFAULT_GROUP.get(values["modality"], "Activity"))
@@ -496,11 +500,8 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
             f"Unknown schema {name!r}. Built-in schemas are {', '.join(_BUILTIN)}; for your own, pass a dict or a path"
             " to a .json, .yaml or .yml file."
         )
-    text = path.read_text(encoding="utf-8")
-    try:
-        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} is not valid {path.suffix[1:].upper()}: {error}") from None
+    text = read_text(path)
+    data = parse_json(text, str(path)) if path.suffix == ".json" else parse_yaml(text, str(path))
     try:
         return SensorSchema.from_dict(data)
     except (ValueError, TypeError) as error:
@@ -510,8 +511,20 @@ def get_schema(schema: SchemaLike = "sensorlm-26") -> SensorSchema:
 @lru_cache(maxsize=64)
 def _schema_from_text(text: str) -> SensorSchema:
     """Parses [`SensorSchema.reference`]; cached, because every row of a dataset repeats it."""
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"A schema given as JSON text is not valid JSON: {error}") from None
-    return SensorSchema.from_dict(data)
+    return SensorSchema.from_dict(parse_json(text, "A schema given as JSON text"))
+
+
+def stored_schema(text: str) -> SensorSchema:
+    """Returns the schema that a dataset names: a built-in one, or its dict as JSON text.
+
+    Unlike [`get_schema`], it opens no file: the name comes from data, and data must not choose which files are read.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if text not in _BUILTIN and not text.lstrip().startswith("{"):
+        raise ValueError(
+            f"Unknown schema {text[:80]!r}: data may name {', '.join(_BUILTIN)} or contain a schema as JSON text; for"
+            " another, pass its file or dict as `schema`."
+        )
+    return get_schema(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Maximum number of people read in parallel on Ray (default: 1).",
     )
+    option(
+        parser,
+        "--max-expansion",
+        type=int,
+        metavar="N",
+        help="Refuse compressed files that expand to more than N times their size (default: 100).",
+    )
     option(parser, "--skip-bad", action="store_true", help="Skip and count files that cannot be read.")
     option(parser, "--keep-ids", action="store_true", help="Keep the original subject ids instead of salted hashes.")
     option(parser, "--salt", metavar="TEXT", help="Secret salt for reproducible hashes (default: random).")
@@ -84,7 +92,10 @@ def run(arguments: argparse.Namespace, rest: list[str]) -> int:
     """Converts the recording and prints the quality report."""
     from ..data.convert import convert_recording
     from ..data.quality_text import print_conversion
+    from ..data.readers.archives import EXPANSION_VARIABLE
 
+    if arguments.max_expansion is not None:
+        os.environ[EXPANSION_VARIABLE] = str(arguments.max_expansion)  # also for processes that read
     done = convert_recording(
         arguments.input,
         arguments.output,

@@ -23,7 +23,7 @@ from huggingface_hub.utils import tqdm
 from ..io import PARTIAL, atomic_write_text
 from ..processing.captions import CaptionBuilder
 from ..processing.captions.builder import check_keys
-from ..schema import SensorSchema, get_schema
+from ..schema import SensorSchema, stored_schema
 from .caption_shards import (
     Results,
     ShardCounts,
@@ -177,7 +177,7 @@ def folder_schema(source: str | Path) -> SensorSchema:
                 for batch in shard.iter_batches(batch_size=1, columns=["schema"]):
                     named = batch.column(0)[0].as_py()
                     if named:
-                        return get_schema(str(named))
+                        return stored_schema(str(named))
     raise ValueError(f"The days in {str(source)!r} do not specify their schema; pass one, such as 'sensorlm-26'.")
 
 

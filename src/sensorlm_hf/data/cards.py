@@ -15,7 +15,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from .._version import __version__
 from ..days import SensorDay
-from ..io import atomic_write_text
+from ..io import atomic_write_text, markdown_text, plain_text
 from ..schema import SensorSchema
 from .licenses import check_license
 from .privacy import check_identity
@@ -230,11 +230,12 @@ def _body(statistics: DayStatistics, name: str, source: str, license: str, prove
     ]
     for row in statistics.channels():
         numbers = " | ".join(_number(row[key]) for key in ("mean", "std", "min", "max"))
-        lines.append(f"| {row['key']} | {row['unit']} | {100 * row['observed']:.1f} % | {numbers} |")
+        key, unit = (plain_text(row[name], 80).replace("|", "\\|").replace("<", "&lt;") for name in ("key", "unit"))
+        lines.append(f"| {key} | {unit} | {100 * row['observed']:.1f} % | {numbers} |")
     lines += ["", "## Events", ""]
     for kind, labels in sorted(statistics.events.items()):
         most = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
-        listed = ", ".join(f"{label} ({count})" for label, count in most[:20])
+        listed = ", ".join(f"{markdown_text(label)} ({count})" for label, count in most[:20])
         lines.append(f"- {kind}: {listed}" + (f" and {len(most) - 20} more" if len(most) > 20 else ""))
     if not statistics.events:
         lines.append("None.")

@@ -13,7 +13,7 @@ from typing import Any
 import datasets
 
 from ..days import SensorDay
-from ..schema import SensorSchema, get_schema
+from ..schema import SensorSchema, stored_schema
 from .sensor_days import SensorDays
 from .shards import DayWriter
 
@@ -122,4 +122,4 @@ def schema_of(dataset: datasets.Dataset) -> SensorSchema:
     """
     if len(dataset) == 0:
         raise ValueError("The dataset has no rows.")
-    return get_schema(str(dataset.select_columns(["schema"])[0]["schema"]))
+    return stored_schema(str(dataset.select_columns(["schema"])[0]["schema"]))

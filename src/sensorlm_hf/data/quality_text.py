@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..io import plain_text
 from .convert import Conversion
 
 MAX_DAYS = 40
@@ -17,6 +18,11 @@ MAX_DAYS = 40
 _PLAIN_WIDTH = 140
 _LONGEST_NAME = 10
 _STYLES = {"dropped": "red", "kept": "yellow", "info": "dim"}
+
+
+def _name(subject_id: str) -> str:
+    shown = plain_text(subject_id)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
 def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
@@ -45,7 +51,7 @@ def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
                 for modality in modalities
             }
             table.add_row(
-                day.subject_id if len(day.subject_id) <= _LONGEST_NAME else f"{day.subject_id[: _LONGEST_NAME - 1]}…",
+                escape(_name(day.subject_id)),
                 day.start[:16].replace("T", " "),
                 *(str(most[modality]) for modality in modalities),
                 str(day.longest_gap),
@@ -59,9 +65,10 @@ def print_conversion(done: Conversion, stream: IO[str] | None = None) -> None:
     for level in ("dropped", "kept", "info"):
         for note in done.report.notes.values():
             if note.level == level:
-                console.print(f"[{_STYLES[level]}]{level:>7}[/]  {note.count:>7} x {escape(note.message)}")
+                message = escape(plain_text(note.message))
+                console.print(f"[{_STYLES[level]}]{level:>7}[/]  {note.count:>7} x {message}")
                 for example in note.examples:
-                    console.print(f"                     {escape(example)}")
+                    console.print(f"                     {escape(plain_text(example))}")
     reasons = list(done.report.files_unused.values())
     for reason in dict.fromkeys(reasons):
         console.print(f" unused  {reasons.count(reason):>7} x {escape(reason)}")

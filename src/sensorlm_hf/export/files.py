@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
@@ -119,7 +120,9 @@ def _export(program: Program, path: Path, int8: bool) -> None:
 def _export_inputs(program: Program, inputs: dict[str, torch.Tensor], path: Path, int8: bool) -> None:
     exported = torch.export.export(program, tuple(inputs.values()), dynamic_shapes=program.dynamic_shapes(inputs))
     if path.suffix == ".pt2":
-        torch.export.save(exported, path)
+        held = io.BytesIO()  # on a full disk, torch ends the process instead of raising an error
+        torch.export.save(exported, held)
+        path.write_bytes(held.getvalue())
         return
     size = sum(p.numel() * p.element_size() for p in program.parameters())
     target = path.with_name(f"float-{path.name}") if int8 else path

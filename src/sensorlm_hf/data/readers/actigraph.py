@@ -18,11 +18,13 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 
 import numpy as np
 
 from ...days import SensorDay
 from ...schema import SchemaLike
+from .databases import database_of
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .device_times import local_seconds
@@ -37,11 +39,14 @@ PREAMBLE_LINES = 10
 
 _TICKS_EPOCH = datetime(1, 1, 1)
 _TICKS_PER_SECOND = 10_000_000
+_LATEST_TICKS = 9999 * 365 * 86_400 * _TICKS_PER_SECOND
 _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"}
 
 
-def _local(ticks: int) -> datetime:
+def _local(ticks: Any) -> datetime:
     """The local time of a number of .NET ticks, 100 ns since year 1."""
+    if not isinstance(ticks, (int, float)) or not 0 <= ticks < _LATEST_TICKS:
+        raise ValueError(f"contains {str(ticks)[:80]!r} where a time in .NET ticks must be; export it again.")
     return _TICKS_EPOCH + timedelta(seconds=ticks // _TICKS_PER_SECOND)
 
 
@@ -59,7 +64,7 @@ def _epochs(batch: Batch, times: list[float], seconds: float, steps: np.ndarray 
 
 
 def _agd(batch: Batch, file: ExportFile) -> None:
-    with file.database(".agd") as database:
+    with database_of(file.data(), file.label, ".agd database") as database:
         _read_database(batch, database, file.label)
 
 
@@ -67,7 +72,7 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
     settings = dict(database.execute("SELECT settingName, settingValue FROM settings"))
     try:
         seconds = float(settings["epochlength"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         raise ValueError(
             f"{label}: the setting `epochlength` must be a number of seconds, got {settings.get('epochlength')!r}."
         ) from None
@@ -78,12 +83,20 @@ def _read_database(batch: Batch, database: sqlite3.Connection, label: str) -> No
     rows = database.execute(f"SELECT {', '.join([names['datatimestamp'], *held])} FROM data ORDER BY 1").fetchall()
     stamps = np.array([_local(row[0]) for row in rows], dtype="datetime64[us]")
     times = seconds_of_device_clock(stamps, batch.zone)[0].tolist()
-    columns = {name.lower(): np.array([row[n] for row in rows], dtype=float) for n, name in enumerate(held, 1)}
+    columns = {name.lower(): _numbers([row[n] for row in rows], name) for n, name in enumerate(held, 1)}
     _epochs(batch, times, seconds, columns.get("steps"), columns.get("hr"))
     sleep = {str(row[1]) for row in database.execute("PRAGMA table_info(sleep)")}
     if {"inBedTimestamp", "outBedTimestamp"} <= sleep:
         for start, end in database.execute("SELECT inBedTimestamp, outBedTimestamp FROM sleep"):
             batch.add_sleep(local_seconds(_local(start), batch.zone), local_seconds(_local(end), batch.zone))
+
+
+def _numbers(cells: list[Any], column: str) -> np.ndarray:
+    """A column of numbers, NaN where a cell is empty. SQLite stores any type in any column."""
+    wrong = next((cell for cell in cells if cell is not None and not isinstance(cell, (int, float))), None)
+    if wrong is not None:
+        raise ValueError(f"contains {str(wrong)[:80]!r} in the column {column}, which must be numbers.")
+    return np.array([np.nan if cell is None else cell for cell in cells], dtype=float)
 
 
 def _table(batch: Batch, file: ExportFile) -> None:

@@ -35,6 +35,7 @@ from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .apple_health_files import Element, find_export, iter_elements
 from .apple_health_zones import METADATA_KEY, TimeZoneCollector
+from .device_times import EARLIEST, LATEST
 from .foreign_files import foreign_hint
 from .logs import Span, activity_span, sleep_label
 from .minutes import UTC, local_day_of, resolve_timezone
@@ -236,9 +237,12 @@ class _AppleHealth:
                 offset = int(text[21:23]) * 3600 + int(text[23:25]) * 60
                 hour = midnight + int(text[11:13]) * 3600 - (offset if text[20] == "+" else -offset)
                 self.hours[text[:13] + text[20:]] = hour
-            return hour + int(text[14:16]) * 60 + int(text[17:19])
+            seconds = hour + int(text[14:16]) * 60 + int(text[17:19])
         except ValueError:
             raise ValueError(f"{where}: `{name}` is not a date: {text!r}.") from None
+        if not EARLIEST <= seconds < LATEST:
+            raise ValueError(f"{where}: `{name}` must be in the years 1970 to 2099, got {text!r}.")
+        return seconds
 
     def _span(self, element: Element, where: str) -> tuple[float, float]:
         start = self._time(element, "startDate", where)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO
 from xml.parsers import expat
 
+from .archives import MemberStream
 from .sources import Source
 
 ELEMENTS = ("Record", "Workout")
@@ -22,6 +23,8 @@ _RESUME = re.compile(rb"<(?:Record|Workout)[\s>/]")
 _TAIL = 16  # longer than what `_RESUME` matches, which a chunk may cut
 _CONTROL = bytes(code for code in range(32) if code not in (9, 10, 13))
 _BLANKS = bytes.maketrans(_CONTROL, b" " * len(_CONTROL))
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([^"'>]{0,60})["']""")
+_ENCODINGS = (b"utf-8", b"iso-8859-1", b"us-ascii")
 _DTD = re.compile(rb"<!DOCTYPE[^\[>]*\[.*?\]\s*>", re.DOTALL)
 
 
@@ -60,7 +63,7 @@ def find_export(source: Source) -> str | None:
     return found[0] if found else None
 
 
-def iter_elements(stream: IO[bytes], label: str, damage: Damage) -> Iterator[Element]:
+def iter_elements(stream: IO[bytes] | MemberStream, label: str, damage: Damage) -> Iterator[Element]:
     """Yields the records and workouts of an export, in file order.
 
     Records nested in others (the two values of a blood pressure) are also listed at the top level, so only that level
@@ -88,12 +91,8 @@ def iter_elements(stream: IO[bytes], label: str, damage: Damage) -> Iterator[Ele
 def _read(stream: IO[bytes], label: str) -> bytes:
     try:
         return stream.read(_CHUNK_BYTES)
-    except (OSError, EOFError, RuntimeError) as error:
-        raise ValueError(
-            f"{label}: cannot be read further: {error}. The zip may be truncated; export it again."
-        ) from None
-    except Exception as error:  # zlib and zipfile have their own errors
-        raise ValueError(f"{label}: cannot be read from the zip: {error}. Export it again.") from None
+    except OSError as error:
+        raise ValueError(f"{label}: cannot be read further: {error.strerror or error}. Export it again.") from None
 
 
 class _Elements:
@@ -114,10 +113,11 @@ class _Elements:
         self.lines = 0  # newlines before the data that is fed
         self.first_error = ""
         self.head = True
+        self.encoding: str | None = None  # as the file says
         self._new_parser(0)
 
     def _new_parser(self, lines_before: int) -> None:
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate(self.encoding)
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -161,8 +161,15 @@ class _Elements:
             self.damage(self.lines + 1, f"{controls} control characters, read as blanks")
             chunk = chunk.translate(_BLANKS)
         if self.head:
+            named = _ENCODING.match(chunk)
+            if named is not None and named[1].lower() not in _ENCODINGS:
+                self.damage(1, "an encoding that XML parsers do not know; read as UTF-8")
+                self.encoding = "UTF-8"
+                self._new_parser(0)
             # The lines stay, so that messages give the line in the file.
-            chunk = _DTD.sub(lambda match: b"\n" * match[0].count(b"\n"), chunk, count=1)
+            dtd = _DTD.match(chunk, max(chunk.find(b"<!DOCTYPE"), 0))
+            if dtd is not None:
+                chunk = chunk[: dtd.start()] + b"\n" * dtd[0].count(b"\n") + chunk[dtd.end() :]
             self.head = False
         data = self.held + chunk
         self.held = b""

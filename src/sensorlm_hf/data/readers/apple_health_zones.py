@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
+from ...days import named_zone
 from .minutes import EPOCH
 from .quality import ReadReport
 from .zones import Itinerary
@@ -38,8 +39,8 @@ class TimeZoneCollector:
         """Adds the time zone of a record at an epoch minute."""
         if name not in self._zones:
             try:
-                self._zones[name] = ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
+                self._zones[name] = named_zone(name)
+            except ValueError:
                 self._zones[name] = None
         zone = self._zones[name]
         if zone is None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...days import SensorDay
+from ...io import check_file
 from ...schema import SchemaLike
 from .apple_health import read_apple_health
 from .apple_health_files import find_export
@@ -60,6 +61,8 @@ def detect_source(path: str | os.PathLike, *, mapped: bool = False) -> str:
     """
     path = Path(path)
     if not path.exists():
+        if path.is_symlink():
+            check_file(path)
         raise FileNotFoundError(f"There is no folder or file at {path}.")
     titles = ", ".join(export.title for export, _ in DEVICES.values())
     device = None if mapped else detect_device(path)

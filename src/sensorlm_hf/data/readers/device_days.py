@@ -17,6 +17,7 @@ import numpy as np
 
 from ...days import MINUTES_PER_DAY, LabelValue, SensorDay
 from ...schema import SensorSchema, get_schema
+from .device_times import EARLIEST, LATEST
 from .logs import Span, activity_label, activity_span, sleep_label
 from .minutes import moment_of, within
 from .quality import ReadReport
@@ -46,6 +47,9 @@ SAME_WORKOUT_SECONDS = 120
 
 SLEEP_PAUSE_SECONDS = 1800.0
 """Maximum time between segments of sleep of the same night."""
+
+LONGEST_EVENT = 31 * 86_400.0
+"""Seconds; a longer sleep or workout has a damaged time."""
 
 _CHUNK = 50_000
 
@@ -109,6 +113,35 @@ class Batch:
             self.report.note("exercise-without-times", "dropped", "exercises without a start or a duration", name)
         else:
             self.workouts.append((start, end, name, manual))
+
+    def check_times(self, label: str) -> None:
+        """Checks that all times are ones that a device can have recorded.
+
+        Args:
+            label: How messages call the file.
+
+        Raises:
+            ValueError: If one is not; otherwise a damaged number makes days of another century, or minutes without end.
+        """
+        spans = [(start, end) for held in (self.stages, self.sleeps, self.workouts) for start, end, *_ in held]
+        parts = [np.array([edge for span in spans for edge in span]), np.array([at for at, *_ in self.counters])]
+        parts += [times for held in self.samples.values() for times, _ in held]
+        parts += [edges for held in self.steps.values() for starts, ends, _ in held for edges in (starts, ends)]
+        for times in parts:
+            wrong = ~((times >= EARLIEST) & (times < LATEST)) & ~np.isnan(times)
+            if wrong.any():
+                raise ValueError(
+                    f"{label}: contains the time {times[wrong][0]:g} in seconds since 1970; times must be in the years"
+                    f" 1970 to 2099. Export it again."
+                )
+        longest = max((end - start for start, end in spans), default=0.0)
+        if longest > LONGEST_EVENT:
+            raise ValueError(
+                f"{label}: contains a sleep or a workout of {longest / 86_400:,.0f} days; the longest possible is"
+                f" {LONGEST_EVENT / 86_400:.0f}. Export it again."
+            )
+        for batch in self.people.values():
+            batch.check_times(label)
 
     def merge(self, other: Batch) -> None:
         """Appends what another file contains."""

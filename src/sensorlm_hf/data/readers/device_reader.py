@@ -12,6 +12,7 @@ from datetime import tzinfo
 
 from ...days import SensorDay
 from ...schema import SchemaLike, get_schema
+from .damage import damage_of
 from .device_days import Batch, DeviceDays
 from .export_files import ExportFile, ExportFiles
 from .foreign_files import foreign_hint
@@ -148,7 +149,9 @@ def read_device(
                 try:
                     if who is None:
                         who = f"{export.kind}-{hashlib.sha256(file.data()).hexdigest()[:8]}"
-                    kind.read(part, file)
+                    with damage_of(file.label):
+                        kind.read(part, file)
+                        part.check_times(file.label)
                 except ValueError as error:
                     _take_problem(error, used, skip_bad)
                     continue

@@ -14,6 +14,10 @@ _TIME = re.compile(
 )
 
 
+EARLIEST, LATEST = -86_400.0, 4_102_444_800.0
+"""Seconds since 1970 between which a recording is: from 1970, at any offset from UTC, to the end of 2099."""
+
+
 def local_seconds(moment: datetime, zone: tzinfo) -> float:
     """Returns the seconds since 1970 of a naive local time."""
     return (moment.replace(tzinfo=zone).astimezone(UTC) - EPOCH).total_seconds()
@@ -66,6 +70,8 @@ def _parse(value: Any, where: str, name: str) -> tuple[datetime, float, str | No
                 raise ValueError
             hours = hours % 12 + (12 if half.lower() == "pm" else 0)
         moment = datetime(int(year), int(month), int(day), hours, int(minute or 0), int(second or 0))
+        if not 1970 <= moment.year < 2100:
+            raise ValueError
     except ValueError:
         raise ValueError(f"{where}: `{name}` must be a time such as 2024-03-01T08:00:00, got {value!r}.") from None
     return moment, float(f"0.{fraction}") if fraction else 0.0, offset

@@ -22,6 +22,7 @@ from ...schema import SchemaLike, SensorSchema, get_schema
 from ..signals import acceleration_features, conductance_features, hrv_per_minute, ppg_beats, temperature_features
 from ..signals.heartbeats import CHANNEL_OF_FEATURE, RR_RANGE_MS
 from ..signals.skin import level_and_slope
+from .damage import damage_of
 from .minutes import resolve_timezone
 from .quality import ReadReport, finish
 from .sources import Source, is_system_file
@@ -142,7 +143,8 @@ def _people(
         readers = []
         for session in sessions:
             try:
-                readers.append(_E4Session(session, beats, report))
+                with damage_of(f"{session.path}/{session.prefix}"):
+                    readers.append(_E4Session(session, beats, report))
             except ValueError as error:
                 _skip(report, error, skip_bad)
         readers.sort(key=lambda reader: reader.start)
@@ -150,7 +152,8 @@ def _people(
             # Sessions may overlap slightly, but never start before the previous one.
             yield from person.emit(int(reader.start // 60))
             try:
-                features = reader.features()
+                with damage_of(f"{reader.session.path}/{reader.session.prefix}"):
+                    features = reader.features()
             except ValueError as error:
                 _skip(report, error, skip_bad)
                 continue

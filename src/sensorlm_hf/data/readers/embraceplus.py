@@ -70,6 +70,8 @@ UNUSED = (
 MIN_WORN_PERCENT = 50.0
 """Minimum worn percentage of a minute; otherwise it is missing."""
 
+MAX_FILE_DAYS = 3660
+"""Longest time that a file may span; it is of a date, but people join them."""
 MIN_ACTIVITY_MINUTES = 10
 """Minimum duration of a walk or run to become an event."""
 
@@ -226,6 +228,11 @@ class _Embrace:
                     f"{label}, line {row + 2}: timestamp_unix must be milliseconds since 1970, got"
                     f" {frame['timestamp_unix'].iloc[row]!r}."
                 )
+            days = int(np.ptp(minutes)) // MINUTES_PER_DAY if len(minutes) else 0
+            if days > MAX_FILE_DAYS:
+                raise ValueError(
+                    f"{label}: timestamp_unix spans {days:,} days, but a file is of one date; export it again."
+                )
         except ValueError as error:
             self._skip(error)
             return None
@@ -315,7 +322,9 @@ class _Embrace:
         if "missing_value_reason" not in frame.columns:
             return
         reasons = frame["missing_value_reason"].str.strip()[np.isnan(values)]
-        for reason, count in reasons[reasons != ""].value_counts().items():
+        # Other texts are not the device's, and must not reach the dataset's report.
+        known = reasons.where(reasons.str.fullmatch(r"[a-z][a-z_]{2,40}"), "other")
+        for reason, count in known[reasons != ""].value_counts().items():
             self.report.note(
                 f"missing-{kind}-{reason}",
                 "info",

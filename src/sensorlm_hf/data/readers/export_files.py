@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import os
-import sqlite3
-import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 
-from .archives import ARCHIVE_SUFFIXES, READ_ERRORS
+from ...documents import value_type
+from ...io import open_file
+from .archives import ARCHIVE_SUFFIXES, READ_ERRORS, MemberStream, gunzip
 from .progress import now_reading
-from .sources import Source, decode_text, load_json
+from .sources import Source, check_width, decode_text, load_json, unique_names
 
 HEAD_BYTES = 4096
 """Bytes at the start of a file by which its type is recognised."""
@@ -61,8 +59,8 @@ class ExportFile:
             ExportFile(held.relative_to(folder).as_posix(), None, held) for held in folder.rglob("*") if held.is_file()
         ]
 
-    def _open(self) -> IO[bytes]:
-        return self.path.open("rb") if self.source is None else self.source.open(self.name)
+    def _open(self) -> IO[bytes] | MemberStream:
+        return open_file(self.path) if self.source is None else self.source.open(self.name)
 
     def data(self) -> bytes:
         """Returns the file's bytes, decompressed if its name ends in `.gz`.
@@ -72,10 +70,11 @@ class ExportFile:
         """
         try:
             now_reading(self.name)
-            held = self.path.read_bytes() if self.source is None else self.source.read_bytes(self.name)
-            return gzip.decompress(held) if self._packed else held
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{self.label} cannot be read: {error}") from None
+            with self._open() as stream:
+                held = stream.read()
+            return gunzip(held, self.label) if self._packed else held
+        except OSError as error:
+            raise ValueError(f"{self.label} cannot be read: {error.strerror or error}.") from None
 
     def head(self) -> bytes:
         """Returns the first [`HEAD_BYTES`] bytes; none if the file cannot be read."""
@@ -102,26 +101,6 @@ class ExportFile:
         """
         return load_json(self.text(), self.label)
 
-    @contextmanager
-    def database(self, what: str) -> Iterator[sqlite3.Connection]:
-        """Opens the file as an SQLite database, read-only.
-
-        Args:
-            what: What kind of database it must be, for messages.
-
-        Raises:
-            ValueError: If it is not a database, or a query in the context fails.
-        """
-        # SQLite reads files, not bytes, and the database may be in a zip.
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "export.db"
-            path.write_bytes(self.data())
-            try:
-                with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-                    yield database
-            except sqlite3.Error as error:
-                raise ValueError(f"{self.label} is not a readable {what} database: {error}. Export it again.") from None
-
     def csv(self, columns: Sequence[str] = (), skip: int = 0) -> pd.DataFrame:
         """Returns the file's table as text cells, empty where missing.
 
@@ -137,13 +116,14 @@ class ExportFile:
         """
         lines = self.text().splitlines()[skip:]
         header = lines[0] if lines else ""
+        check_width(header, self.label)
         separator = max(",;\t", key=header.count)
         reader = csv.reader(lines, delimiter=separator)
         try:
             rows = [row for row in reader if any(row)]
         except csv.Error as error:
             raise ValueError(f"{self.label}, line {skip + reader.line_num}: not valid CSV: {error}") from None
-        names = [name.strip() for name in rows[0]] if rows else []
+        names = unique_names([name.strip() for name in rows[0]]) if rows else []
         missing = [name for name in columns if name not in names]
         if missing:
             raise ValueError(
@@ -165,7 +145,7 @@ def objects(value: Any, label: str, what: str) -> list[dict[str, Any]]:
         ValueError: If it is not; the message says what was expected.
     """
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise ValueError(f"{label}: {what} must be a list of objects, got {type(value).__name__}.")
+        raise ValueError(f"{label}: {what} must be a list of objects, got {value_type(value)}.")
     return value
 
 

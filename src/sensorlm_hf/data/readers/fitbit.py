@@ -30,6 +30,7 @@ import numpy as np
 
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
+from .damage import damage_of
 from .fitbit_files import CHANNELS_OF_FILE, UNUSED
 from .fitbit_files import classify as classify_classic
 from .fitbit_takeout import COPY, PATTERNS, TAKEOUT_CHANNELS, TakeoutFiles
@@ -238,7 +239,8 @@ class _FitbitReader:
             if len(data) < _SHORT and data.strip(b"\xef\xbb\xbf \t\r\n").lower() in (b"", b"no data"):
                 self.report.files_unused[name] = "it contains no data"
                 return
-            load(decode_text(data, label), label)
+            with damage_of(label):
+                load(decode_text(data, label), label)
         except ValueError as error:
             if not self.skip_bad:
                 raise

@@ -15,10 +15,12 @@ Positions, speed, power, stress, respiration and temperature of the device are n
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from ..._extras import requires_extra
 from ...activities import canonical_activity
+from .damage import describe
 from .device_days import STAGES, Batch
 from .export_files import ExportFile
 
@@ -45,14 +47,20 @@ def read_fit(batch: Batch, file: ExportFile) -> None:
     """
     with requires_extra("garmin", "Reading FIT files"):
         import fitdecode
+
+    def frames() -> Iterator[Any]:
+        try:
+            with fitdecode.FitReader(io.BytesIO(file.data()), check_crc=fitdecode.CrcCheck.RAISE) as reader:
+                yield from reader
+        except Exception as error:  # besides its own, fitdecode raises TypeErrors and others on damaged messages
+            ours = isinstance(error, fitdecode.FitError)
+            reason = describe(error) if ours else "a message does not fit its definition"
+            raise ValueError(f"{file.label} is a damaged or truncated FIT file: {reason}. Export it again.") from error
+
     fit = _Fit(batch)
-    try:
-        with fitdecode.FitReader(io.BytesIO(file.data()), check_crc=fitdecode.CrcCheck.RAISE) as frames:
-            for frame in frames:
-                if frame.frame_type == fitdecode.FIT_FRAME_DATA and frame.name in _MESSAGES:
-                    fit.take(frame.name, {part.name: part for part in frame.fields})
-    except fitdecode.FitError as error:
-        raise ValueError(f"{file.label} is a damaged or truncated FIT file: {error}. Export it again.") from None
+    for frame in frames():
+        if frame.frame_type == fitdecode.FIT_FRAME_DATA and frame.name in _MESSAGES:
+            fit.take(frame.name, {part.name: part for part in frame.fields})
     fit.finish()
 
 
@@ -101,7 +109,7 @@ class _Fit:
         return float(self.latest + FIT_EPOCH)
 
     def _sample(self, quantity: str, time: float, part: Any) -> None:
-        if part is not None and part.value is not None:
+        if part is not None and isinstance(part.value, (int, float)):
             times, values = self.samples.setdefault(quantity, ([], []))
             times.append(time)
             values.append(float(part.value))
@@ -121,7 +129,7 @@ class _Fit:
             (
                 float(fields[key].value)
                 for key in ("total_elapsed_time", "total_timer_time")
-                if key in fields and fields[key].value is not None
+                if key in fields and isinstance(fields[key].value, (int, float))
             ),
             None,
         )

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...days import SensorDay
+from ...documents import value_type
 from ...schema import SchemaLike
 from .device_days import Batch, merge_segments
 from .device_reader import DeviceExport, file_kind, read_device
@@ -39,7 +40,7 @@ _MERGED = ("merge_step_deltas", "estimated_steps")
 def _stream(batch: Batch, file: ExportFile) -> None:
     root = file.json()
     if not isinstance(root, dict):
-        raise ValueError(f"{file.label}: must be an object with `Data Points`, got {type(root).__name__}.")
+        raise ValueError(f"{file.label}: must be an object with `Data Points`, got {value_type(root)}.")
     source = str(root.get("Data Source", ""))
     samples: dict[str, tuple[list[float], list[float]]] = {}
     steps: list[tuple[float, float, float]] = []
@@ -93,7 +94,7 @@ def _value(point: dict[str, Any], where: str) -> float:
 def _session(batch: Batch, file: ExportFile) -> None:
     entry = file.json()
     if not isinstance(entry, dict):
-        raise ValueError(f"{file.label}: must be an object with `fitnessActivity`, got {type(entry).__name__}.")
+        raise ValueError(f"{file.label}: must be an object with `fitnessActivity`, got {value_type(entry)}.")
     start, end = (seconds_of(entry.get(f"{edge}Time"), UTC, file.label, f"{edge}Time") for edge in ("start", "end"))
     name = str(entry.get("fitnessActivity") or "").replace(".", " ")
     if name == "sleep":

@@ -22,6 +22,7 @@ from datetime import tzinfo
 
 from ...days import SensorDay
 from ...schema import SchemaLike
+from .databases import database_of
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
 from .export_files import ExportFile
@@ -50,7 +51,7 @@ EXERCISES = (
 
 
 def _database(batch: Batch, file: ExportFile) -> None:
-    with file.database("Health Connect") as database:
+    with database_of(file.data(), file.label, "Health Connect database") as database:
         _Tables(batch, database).read()
 
 

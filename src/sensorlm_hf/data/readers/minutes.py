@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ...days import MINUTES_PER_DAY
+from ...days import MINUTES_PER_DAY, named_zone
 from .zones import parse_itinerary, plain_zone
+
+_FARTHEST_MINUTES = 100_000_000
+"""About 190 years: damaged numbers would otherwise make days without end."""
 
 UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,8 +50,8 @@ def resolve_timezone(zone: str | tzinfo | None, why: str) -> tzinfo:
     if "," in zone:
         return parse_itinerary(zone, lambda name: resolve_timezone(name, why))
     try:
-        return zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return named_zone(zone)
+    except ValueError:
         raise ValueError(f"Unknown `timezone` {zone!r}.{_suggest(zone)}") from None
 
 
@@ -179,6 +182,8 @@ class MinuteStore:
         """
         good = ~np.isnan(values)
         minutes, values = minutes[good], values[good]
+        if len(minutes) and max(-int(minutes.min()), int(minutes.max())) > _FARTHEST_MINUTES:
+            raise ValueError("contains a time that is centuries away from 1970; correct it or export it again.")
         repeated = 0
         days, offsets = np.divmod(minutes, MINUTES_PER_DAY)
         for day in np.unique(days):

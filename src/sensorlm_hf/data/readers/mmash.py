@@ -32,6 +32,7 @@ import pandas as pd
 from ...days import MINUTES_PER_DAY, SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from ..signals.heartbeats import RR_RANGE_MS, fill_hrv, hrv_per_minute
+from .damage import damage_of
 from .logs import events_in_window, note_overlaps, without_duplicates
 from .minutes import MinuteStore, moment_of, resolve_timezone, within
 from .mmash_files import MmashFolder, MmashLogs
@@ -117,7 +118,8 @@ def _people(
 ) -> Iterator[SensorDay]:
     for path in people:
         try:
-            day = _Person(path, zone, day_one, schema, report).read()
+            with damage_of(str(path)):
+                day = _Person(path, zone, day_one, schema, report).read()
         except ValueError as error:
             if not skip_bad:
                 raise

@@ -22,6 +22,7 @@ import numpy as np
 
 from ...activities import canonical_activity
 from ...days import SensorDay
+from ...documents import value_type
 from ...schema import SchemaLike
 from .device_days import Batch
 from .device_reader import DeviceExport, file_kind, read_device
@@ -44,7 +45,7 @@ def _number(value: Any, where: str, name: str) -> float:
 
 def _object(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{where} must be an object, got {type(value).__name__}.")
+        raise ValueError(f"{where} must be an object, got {value_type(value)}.")
     return value
 
 

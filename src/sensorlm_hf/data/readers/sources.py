@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import warnings
@@ -12,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import msgspec
 import pandas as pd
 
-from .archives import TAR_SUFFIXES, TarArchive, ZipArchive
+from ...documents import parse_json, value_type
+from ...io import check_file, open_file
+from .archives import TAR_SUFFIXES, MemberStream, TarArchive, ZipArchive
 from .progress import now_reading
 from .table_dates import decimal_points
 
@@ -63,6 +63,7 @@ class Source:
             self._archive = (TarArchive if tar else ZipArchive)(self.path, str(self.path))
             names = self._archive.names
         else:
+            check_file(self.path)
             raise FileNotFoundError(f"There is no folder or file at {self.path}.")
         names = [name for name in names if not is_system_file(name)]
         if nested:
@@ -137,15 +138,18 @@ class Source:
         held = self._holder(name)
         if held is not None:
             return self._inner[held].read(name[len(held) + 1 :])
-        return (self.path / name).read_bytes() if self._archive is None else self._archive.read(name)
+        if self._archive is not None:
+            return self._archive.read(name)
+        with open_file(self.path / name) as file:
+            return file.read()
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str) -> IO[bytes] | MemberStream:
         """Opens a file for streaming, as files may be larger than memory. The caller must close it."""
         now_reading(name)
         held = self._holder(name)
         if held is not None:
             return self._inner[held].open(name[len(held) + 1 :])
-        return (self.path / name).open("rb") if self._archive is None else self._archive.open(name)
+        return open_file(self.path / name) if self._archive is None else self._archive.open(name)
 
     def read_text(self, name: str) -> str:
         """Returns a file's text; UTF-8, with or without byte order mark.
@@ -178,15 +182,7 @@ def load_json(text: str, label: str) -> Any:
     Raises:
         ValueError: If it is not JSON; the message names the line.
     """
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        pass  # the parser of the standard library also reads NaN, and knows the line
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = "" if text.rstrip().endswith(("]", "}")) else " The file seems to be truncated."
-        raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.{cut}") from None
+    return parse_json(text, label)
 
 
 def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
@@ -203,12 +199,12 @@ def load_json_list(text: str, label: str) -> list[dict[str, Any]]:
     if not isinstance(data, list):
         answer = isinstance(data, dict) and any(str(key).startswith("activities-") for key in data)
         hint = " It is an answer of Fitbit's Web API, which `convert fitbit-api` reads." if answer else ""
-        raise ValueError(f"{label}: must contain a JSON list of entries, got {type(data).__name__}.{hint}")
+        raise ValueError(f"{label}: must contain a JSON list of entries, got {value_type(data)}.{hint}")
     if set(map(type, data)) - {dict}:
         for position, entry in enumerate(data):
             if isinstance(entry, dict):
                 continue
-            raise ValueError(f"{label}: entry {position} must be an object, got {type(entry).__name__}.")
+            raise ValueError(f"{label}: entry {position} must be an object, got {value_type(entry)}.")
     return data
 
 
@@ -237,6 +233,7 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
             header = text.lstrip("\ufeff").partition("\n")[0]
+            check_width(header, label)
             saved_again = header.count(";") > header.count(",")  # by Excel in a country with a decimal comma
             frame = pd.read_csv(
                 io.StringIO(text), sep=";" if saved_again else ",", dtype=str, keep_default_na=False, index_col=False
@@ -244,7 +241,7 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, ValueError) as error:
         raise ValueError(f"{label}: not valid CSV: {error}") from None
     frame = frame.fillna("")  # rows with fewer cells than the header
-    frame.columns = [str(name).strip() for name in frame.columns]
+    frame.columns = pd.Index(unique_names([str(name).strip() for name in frame.columns]))
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -252,6 +249,27 @@ def load_csv(text: str, label: str, columns: Sequence[str]) -> pd.DataFrame:
             f" {', '.join(frame.columns)}."
         )
     return frame
+
+
+MAX_COLUMNS = 10_000
+"""Largest number of columns of a table."""
+
+
+def check_width(header: str, label: str) -> None:
+    """Raises a ValueError if a header has more than [`MAX_COLUMNS`], for which pandas takes minutes."""
+    width = max(map(header.count, ",;\t|")) + 1
+    if width > MAX_COLUMNS:
+        raise ValueError(f"{label}, line 1: has {width:,} columns; a table may have at most {MAX_COLUMNS:,}.")
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Returns names of columns with a number after those that an earlier column has: `a`, `a.1`."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, -1) + 1
+        unique.append(f"{name}.{seen[name]}" if seen[name] else name)
+    return unique
 
 
 def numbers(frame: pd.DataFrame, column: str, label: str, first_line: int = 2) -> pd.Series:

@@ -17,9 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...days import MINUTES_PER_DAY, SensorDay
+from ...io import check_file, open_file
 from ...processing.sensor_inputs_sensorlm import is_one_day
-from ...schema import SchemaLike, SensorSchema, get_schema
+from ...schema import SchemaLike, SensorSchema, get_schema, stored_schema
+from .damage import damage_of, describe
 from .minutes import EPOCH
+from .parquet_files import is_list, open_parquet, parquet_batches, read_parquet_table
 from .progress import now_reading
 from .quality import ReadReport, finish
 from .table_days import TableDays
@@ -124,8 +127,7 @@ def table_options(
 
 def _days(source: Any, options: TableOptions) -> Iterator[SensorDay]:
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        return measured_days(load_table(path, path.name, str(path), options), options)
+        return _file_days(Path(source), options)
     if isinstance(source, np.ndarray):
         return _array_days(source, options.schema, options.subject_id, "the array")
     if isinstance(source, pd.DataFrame):
@@ -138,6 +140,17 @@ def _days(source: Any, options: TableOptions) -> Iterator[SensorDay]:
         "`source` must be a path, a DataFrame, a `datasets` dataset or `DatasetDict`, or a NumPy array, got"
         f" {type(source).__name__}."
     )
+
+
+def _file_days(path: Path, options: TableOptions) -> Iterator[SensorDay]:
+    with damage_of(str(path)):
+        loaded = load_table(path, path.name, str(path), options)
+
+    def days() -> Iterator[SensorDay]:
+        with damage_of(str(path)):
+            yield from measured_days(loaded, options)
+
+    return days()
 
 
 def is_dataset_dict(source: Any) -> bool:
@@ -180,8 +193,7 @@ def load_table(path: Path, name: str, label: str, options: TableOptions) -> Iter
         FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or its columns do not fit; the message names column and line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file at {path}.")
+    check_file(path)
     lowered = path.name.lower()
     if not lowered.endswith(TABLE_SUFFIXES):
         raise ValueError(f"{label}: a table must be one of {', '.join(TABLE_SUFFIXES)}.")
@@ -190,19 +202,23 @@ def load_table(path: Path, name: str, label: str, options: TableOptions) -> Iter
     if lowered.endswith(".npy"):
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{label}: not a readable .npy array of numbers: {error}") from None
+        except Exception as error:  # numpy parses the header as Python: tokenize.TokenError, SyntaxError and others
+            raise ValueError(f"{label}: not a readable .npy array of numbers: {describe(error)}.") from None
+        if not isinstance(array, np.ndarray):  # a zip of arrays
+            raise ValueError(f"{label}: not a single .npy array of numbers; save the array with numpy.save.")
         return _array_days(array, options.schema, options.subject_id, label)
     if lowered.endswith(".parquet"):
         try:
-            parquet = pq.ParquetFile(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{label}: not a readable Parquet file: {error}") from None
+            parquet = open_parquet(path)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{label}: not a readable Parquet file: {describe(error)}.") from None
         if "values" in parquet.schema_arrow.names:
-            return _row_days(_parquet_rows(parquet), options.schema, label)
-        return _measurements(parquet.read().to_pandas(), label, options)
+            return _row_days(_parquet_rows(parquet, label), options.schema, label)
+        return _measurements(read_parquet_table(parquet, path.stat().st_size, label), label, options)
     if lowered.endswith(JSON_SUFFIXES):
-        return _measurements(read_json_table(path.read_bytes(), label), label, options)
+        with open_file(path) as file:
+            data = file.read()
+        return _measurements(read_json_table(data, label), label, options)
     if lowered.endswith(EXCEL_SUFFIXES):
         frame, first_line = read_excel_table(path, label, options.report)
     else:
@@ -234,16 +250,16 @@ def _array_days(array: np.ndarray, schema: SensorSchema, subject_id: str | None,
     return days()
 
 
-def _parquet_rows(parquet: pq.ParquetFile) -> Iterator[dict[str, Any]]:
+def _parquet_rows(parquet: pq.ParquetFile, label: str) -> Iterator[dict[str, Any]]:
     """Rows of a Parquet file of days; `values` are read as NumPy arrays, since lists of lists are 100 times slower."""
-    for batch in parquet.iter_batches(batch_size=32):
+    for batch in parquet_batches(parquet, 32, label):
         column = batch.column("values")
         if isinstance(column, pa.ExtensionArray):
             column = column.storage
         others = batch.drop_columns(["values"]).to_pylist()
         for position in range(len(batch)):
             cell = column[position]
-            if cell.is_valid and pa.types.is_nested(cell.type) and pa.types.is_nested(cell.type.value_type):
+            if cell.is_valid and is_list(cell.type) and is_list(cell.type.value_type):
                 flat = cell.values.flatten().to_numpy(zero_copy_only=False)
                 width = len(flat) // max(len(cell.values), 1)
                 values: Any = flat.reshape(len(cell.values), width) if len(cell.values) * width == len(flat) else None
@@ -257,7 +273,7 @@ def _row_days(rows: Iterable[Mapping[str, Any]], schema: SensorSchema, label: st
         stored = str(row.get("schema") or schema.name)
         try:
             # Rows written by earlier versions only contain the name of a schema that is not built in.
-            named = get_schema(stored).name if stored != schema.name else stored
+            named = stored_schema(stored).name if stored != schema.name else stored
             if named != schema.name:
                 raise ValueError(
                     f"has schema {named!r}, but {schema.name!r} was requested; pass"

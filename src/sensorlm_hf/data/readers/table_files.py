@@ -8,12 +8,9 @@ numbers, and [`sensorlm_hf.data.readers.table_times`] times.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import json
 import re
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +20,12 @@ from typing import Any
 import pandas as pd
 
 from ..._extras import requires_extra
+from ...documents import parse_json
+from ...io import open_file
+from .archives import ZipArchive, gunzip
+from .damage import describe
 from .quality import ReadReport
+from .sources import check_width
 from .table_columns import SUBJECT_COLUMNS, plain_name
 
 CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -32,6 +34,9 @@ EXCEL_SUFFIXES = (".xlsx",)
 
 BAD_SHARE = 0.05
 """Share of unreadable rows that are left out and counted; if there are more, the table is read wrongly and refused."""
+
+MAX_CELLS = 20_000_000
+"""Largest number of cells of a sheet of a workbook, a few hundred MB of memory."""
 
 _DELIMITERS = (",", ";", "\t", "|")
 HEAD_BYTES = 1 << 16
@@ -73,10 +78,10 @@ def read_table_text(path: Path, label: str, report: ReadReport, subject: str | N
     Raises:
         ValueError: If the file is empty or not delimited text; the message gives the line.
     """
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{label}: cannot be decompressed: {error}. Download or export it again.") from None
+    with open_file(path) as file:
+        data = file.read()
+    if path.name.lower().endswith(".gz"):
+        data = gunzip(data, label)
     return parse_table_text(data, label, report, tab=".tsv" in path.name.lower(), subject=subject)
 
 
@@ -194,21 +199,31 @@ def find_dialect(data: bytes, tab: bool, label: str, report: ReadReport) -> Dial
     lines = lines[:_HEAD_LINES]
     best: tuple[float, str, int, list[str]] | None = None
     for delimiter in _DELIMITERS:
-        rows = [next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), []) for line in lines]
+        rows = [_cells(line, delimiter, label, place) for place, line in enumerate(lines, 1)]
         header = _header_of(rows)
         if header is not None:
             place, score = header
             if best is None or score > best[0]:
                 best = score, delimiter, place, rows[place]
     if best is None:
-        first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+        first = next((place for place, line in enumerate(lines) if line.strip()), None)
+        if first is None:
+            raise ValueError(f"{label}: its first {len(lines)} lines are empty; a table begins with its header.")
         delimiter = "\t" if tab else ","
-        names = next(csv.reader([lines[first]], delimiter=delimiter), [])
+        names = _cells(lines[first], delimiter, label, first + 1)
         best = 0.0, delimiter, first, names
     _, delimiter, place, names = best
+    check_width(lines[place], label)
     before = sum(bool(line.strip()) for line in lines[:place])
     report.note("preamble", "info", "lines before the header of a table, not read", label, before)
     return Dialect(delimiter, _unique_names(names), place, encoding)
+
+
+def _cells(line: str, delimiter: str, label: str, number: int) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error as error:  # a cell of more than 128 kB
+        raise ValueError(f"{label}, line {number}: not valid CSV: {error}.") from None
 
 
 def _header_of(rows: list[list[str]]) -> tuple[int, float] | None:
@@ -276,12 +291,13 @@ def read_json_table(data: bytes, label: str) -> pd.DataFrame:
         line = data[: error.start].count(b"\n") + 1
         raise ValueError(f"{label}, line {line}: not UTF-8 text ({error.reason}); save it as UTF-8.") from None
     try:
-        content: Any = json.loads(text)
-    except json.JSONDecodeError as error:
+        content: Any = parse_json(text, label)
+    except ValueError as error:
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         try:
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except json.JSONDecodeError:
-            raise ValueError(f"{label}, line {error.lineno}: not valid JSON: {error.msg}.") from None
+            content = [parse_json(line, f"{label}, line {number}") for number, line in lines]
+        except ValueError:
+            raise error from None
     found = content
     if isinstance(content, dict):
         lists = [value for value in content.values() if isinstance(value, list) and value]
@@ -295,6 +311,25 @@ def read_json_table(data: bytes, label: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def _not_a_workbook(label: str, error: Exception) -> ValueError:
+    return ValueError(f"{label}: not a readable Excel workbook: {describe(error)}. Save it again, or as CSV.")
+
+
+def _rows_of_sheet(sheet: Any, label: str) -> list[list[Any]]:
+    """Cells of a sheet. A cell far to the right or down makes openpyxl fill everything up to it."""
+    rows: list[list[Any]] = []
+    cells = 0
+    try:
+        for row in sheet.iter_rows(values_only=True):
+            cells += max(len(row), 1)
+            if cells > MAX_CELLS:
+                raise ValueError(f"sheet {sheet.title!r} has more than {MAX_CELLS:,} cells; save it as CSV")
+            rows.append(list(row))
+    except Exception as error:  # openpyxl reads the sheet only now
+        raise _not_a_workbook(label, error) from None
+    return rows
+
+
 def read_excel_table(path: Path, label: str, report: ReadReport) -> tuple[pd.DataFrame, int]:
     """Reads the first sheet of an Excel workbook that has a table; see [`read_table_text`].
 
@@ -302,17 +337,21 @@ def read_excel_table(path: Path, label: str, report: ReadReport) -> tuple[pd.Dat
         ValueError: If it is not a readable workbook, or no sheet contains a table.
         ImportError: If openpyxl is not installed.
     """
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{label}: not a readable Excel workbook; save it again as .xlsx, or as CSV.")
+    try:
+        ZipArchive(path, label).close()  # also checks how much it expands
+    except ValueError as error:
+        raise ValueError(
+            f"{label}: not a readable Excel workbook; save it again as .xlsx, or as CSV ({error})."
+        ) from None
     with requires_extra("excel", "Reading Excel workbooks", "save the sheet as CSV"):
         import openpyxl  # type: ignore[import-untyped,import-not-found,unused-ignore]
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl raises KeyError, BadZipFile and others
-        raise ValueError(f"{label}: not a readable Excel workbook: {error}. Save it again, or as CSV.") from None
+        raise _not_a_workbook(label, error) from None
     try:
         for sheet in book.worksheets:
-            rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+            rows = _rows_of_sheet(sheet, label)
             header = _header_of([["" if cell is None else str(cell) for cell in row] for row in rows[:_HEAD_LINES]])
             if header is None:
                 continue

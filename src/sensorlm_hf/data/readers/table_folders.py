@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...days import SensorDay
+from ...io import open_file
+from .damage import damage_of
 from .quality import ReadReport
 from .sources import Source, is_system_file
 from .table import TABLE_SUFFIXES, TableOptions, load_table, measured_days
@@ -25,7 +27,7 @@ def tables_below(folder: Path) -> list[Path]:
 
     JSON files only count if there are no others, because they often describe the others.
     """
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
     return [folder / name for name in _table_names(sorted(names))]
 
 
@@ -47,7 +49,7 @@ def _columns(path: Path) -> tuple[str, ...]:
     name = path.name.lower()
     if not name.endswith(CSV_SUFFIXES) or name.endswith(".gz"):
         return (path.suffix.lower(),)
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         head = stream.read(HEAD_BYTES)
     head = head[: head.rfind(b"\n") + 1] or head  # not cut inside a character
     try:
@@ -143,8 +145,9 @@ def read_zip(path: Path, options: TableOptions, skip_bad: bool) -> Iterator[Sens
         names = _table_names(source.names)
         paths = []
         for number, name in enumerate(names):
-            copy = Path(folder, str(number), name.rsplit("/", 1)[-1])
-            copy.parent.mkdir()
+            # Only the suffix is taken from the archive.
+            suffix = next(end for end in TABLE_SUFFIXES if name.lower().endswith(end))
+            copy = Path(folder, f"{number}{suffix}")
             copy.write_bytes(source.read_bytes(name))
             paths.append(copy)
         yield from _read_all(paths, names, [source.label(name) for name in names], options, skip_bad)
@@ -167,11 +170,12 @@ def _read_all(
                 options.report.files_unused[name] = f"the mapping's column {lacks!r} is not in it"
                 continue
             try:
-                loaded = load_table(path, name, label, options)
-                if together is not None and isinstance(loaded, Measurements):
-                    together.add(loaded)
-                else:
-                    yield from measured_days(loaded, options)
+                with damage_of(label):
+                    loaded = load_table(path, name, label, options)
+                    if together is not None and isinstance(loaded, Measurements):
+                        together.add(loaded)
+                    else:
+                        yield from measured_days(loaded, options)
             except ValueError as error:
                 if not skip_bad:
                     raise

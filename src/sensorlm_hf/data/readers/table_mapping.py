@@ -26,8 +26,8 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ...documents import parse_yaml, value_type
+from ...io import read_text
 from ...schema import SensorSchema
 
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
@@ -148,14 +148,9 @@ def load_mapping(mapping: TableMapping | Mapping[str, Any] | str | os.PathLike |
     if isinstance(mapping, Mapping):
         return _from_dict(mapping)
     path = Path(mapping)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}.") from None
+    data = parse_yaml(read_text(path), str(path))
     if not isinstance(data, Mapping):
-        raise ValueError(f"{path}: a column mapping must be a YAML mapping with `columns`, got {type(data).__name__}.")
+        raise ValueError(f"{path}: a column mapping must be a YAML mapping with `columns`, got {value_type(data)}.")
     try:
         return _from_dict(data)
     except (ValueError, TypeError) as error:

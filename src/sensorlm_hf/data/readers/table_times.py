@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 
+from ...days import named_zone
 from .local_times import REPEATED_HOUR, seconds_of_local_times
 from .minutes import resolve_timezone
 from .quality import ReadReport
@@ -186,8 +186,8 @@ class _Column:
         names = named.dropna().unique()
         if len(names) == 1:
             try:
-                return ZoneInfo(names[0])
-            except (ZoneInfoNotFoundError, ValueError, OSError):
+                return named_zone(names[0])
+            except ValueError:
                 self.report.note("zone-unknown", "kept", "zones in brackets that are unknown, and ignored", names[0])
         suffix = text.str.extract(r"(Z|[+-]\d\d(?::?\d\d)?)$", expand=False)
         order = [row for row in np.argsort(seconds, kind="stable") if not np.isnan(seconds[row])]
@@ -280,7 +280,9 @@ def _offset(suffix: str) -> timezone:
 def _text_of(cell: Any) -> str:
     if isinstance(cell, str):
         return cell.replace("\u202f", " ").replace("\xa0", " ").strip()
-    return "" if pd.isna(cell) else cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
+        return ""
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 
 
 def _midnights(text: pd.Series) -> tuple[pd.Series, pd.Series]:

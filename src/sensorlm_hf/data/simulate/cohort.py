@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ...days import MINUTES_PER_DAY, SensorDay
+from ...days import MINUTES_PER_DAY, SensorDay, named_zone
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .channels import SENSOR_OF, simulate_channels
 from .gaps import remove_unobserved
@@ -175,6 +175,6 @@ def _zone(zone: str | tzinfo) -> tzinfo:
     if not isinstance(zone, str):
         raise TypeError(f"`timezone` must be an IANA name or a tzinfo, got {type(zone).__name__}.")
     try:
-        return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return named_zone(zone)
+    except ValueError:
         raise ValueError(f"`timezone` must be an IANA name such as 'Europe/Rome', got {zone!r}.") from None
