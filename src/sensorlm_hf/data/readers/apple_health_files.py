@@ -88,7 +88,7 @@ def iter_elements(stream: IO[bytes] | MemberStream, label: str, damage: Damage) 
     yield from reader.ready
 
 
-def _read(stream: IO[bytes], label: str) -> bytes:
+def _read(stream: IO[bytes] | MemberStream, label: str) -> bytes:
     try:
         return stream.read(_CHUNK_BYTES)
     except OSError as error:
