@@ -176,8 +176,11 @@ def test_cap_model_with_adapter(folder_of, days, tmp_path):
     expected = by_label(pipeline(TASK, model=adapted, processor=processor)(days[0], LABELS))
     loaded = SensorLMForConditionalGeneration.from_pretrained(tmp_path / "adapter")
     assert by_label(pipeline(TASK, model=loaded)(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
-    with pytest.raises(ValueError, match="may adapt the decoder as well"):
-        pipeline(TASK, model=AutoModel.from_pretrained(tmp_path / "adapter"), processor=processor)
+    # The decoder is loaded with its part of the adapter, and the given towers are kept as they are.
+    towers = AutoModel.from_pretrained(tmp_path / "adapter")
+    pipe = pipeline(TASK, model=towers, processor=processor)
+    assert pipe.model.sensorlm is towers
+    assert by_label(pipe(days[0], LABELS)) == pytest.approx(expected, abs=1e-5)
     # An adapter created for the base model does not affect the decoder.
     base = peft.get_peft_model(AutoModel.from_pretrained(folder_of("cap")), config).eval()
     pipe = pipeline(TASK, model=base, processor=processor)

@@ -46,7 +46,7 @@ _COMPUTE: dict[str, tuple[Callable[..., dict[str, Any]], str, str, dict[str, Any
 
 _OPTIONS = {
     "caption_quality": ("meteor", "bertscore_model"),
-    "faithfulness": ("days", "language"),
+    "faithfulness": ("days", "language", "tolerance"),
     "recall_at_k": ("ks",),
     "zero_shot_classification": (),
 }

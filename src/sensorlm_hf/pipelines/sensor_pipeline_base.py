@@ -108,8 +108,6 @@ class SensorPipeline(Pipeline):
             model = AutoModelForMultimodalLM.from_pretrained(source, **options)
         except Exception as error:
             raise ValueError(f"{needs}: give it as `model`. It could not be loaded from {source!r}: {error}") from error
-        if adapted:
-            return model.to(base.device).train(base.training)
         # The given base model is kept: its weights, mode or quantisation may differ from the files.
         model.sensorlm = base
         model.tie_weights()
