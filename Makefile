@@ -26,9 +26,9 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-# Docs, the Space and the slow tests need more.
+# Docs, the Space, the export and the slow tests need more.
 $(ALL): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,notebook,space]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,export,notebook,space]'
 	touch $@
 
 setup: $(STAMP)  ## Make the virtual environment and install the package and its development tools.
@@ -75,7 +75,7 @@ train-demo: $(STAMP)  ## Train the demo model on synthetic subjects (about two h
 	$(BIN)/python examples/train_demo.py --output_dir src/sensorlm_hf/checkpoints/sensorlm-coca \
 	  --run_dir runs/sensorlm-coca --sentence_encoder runs/all-MiniLM-L6-v2 $(TRAIN_ARGS)
 
-bench: $(STAMP)  ## Run the benchmarks and print their tables.
+bench: $(ALL)  ## Run the benchmarks and print their tables.
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## Remove the virtual environment and what the targets wrote.

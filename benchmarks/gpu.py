@@ -129,10 +129,15 @@ def exact_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+def on_device(model: Any, device: torch.device) -> Any:
+    """Returns a copy of a model on a device."""
+    return copy.deepcopy(model).to(device)
+
+
 def equality(plan: Plan, report: Report) -> None:
     """Embeddings, logits and gradients in float32 on the device and the CPU; and bfloat16 against float32."""
     reference, _ = sensorlm("coca", plan.size, 2, torch.device("cpu"), "sdpa")
-    model = copy.deepcopy(reference).to(plan.device)
+    model = on_device(reference, plan.device)
     generator = torch.Generator().manual_seed(0)
     mask = torch.rand(2, 1440, 26, generator=generator) > 0.2
     mask[0, 300:900] = False

@@ -6,7 +6,7 @@ days and reads the first tokens of the captions, and one that reads a further to
 """
 
 from .command import export_command
-from .files import FORMATS, export_encoders, export_model
+from .files import FORMATS, export_encoders, export_model, quantise_program
 from .programs import CaptionStart, CaptionStep, SensorEncoder, TextEncoder, example_inputs
 from .runtime import largest_difference, run_encoder, run_program
 
@@ -21,6 +21,7 @@ __all__ = [
     "export_encoders",
     "export_model",
     "largest_difference",
+    "quantise_program",
     "run_encoder",
     "run_program",
 ]

@@ -136,23 +136,34 @@ def _export_inputs(program: Program, inputs: dict[str, torch.Tensor], path: Path
         verbose=False,
     )
     if int8:
-        _quantise(target, path, size)
+        quantise_program(target, path)
         for file in target.parent.glob(f"{target.name}*"):
             file.unlink()
 
 
-def _quantise(source: Path, target: Path, size: int) -> None:
-    """Quantises the weights of an ONNX file of `size` bytes."""
+def quantise_program(source: str | Path, target: str | Path) -> None:
+    """Quantises the weights of an ONNX file to 8 bits; activations are quantised at run time.
+
+    Args:
+        source: File of [`export_model`].
+        target: File to write; not atomic, [`export_model`] with `int8=True` is.
+
+    Raises:
+        ImportError: If onnxruntime is not installed.
+    """
+    require_onnx()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    source = Path(source)
+    size = sum(file.stat().st_size for file in source.parent.glob(f"{source.name}*"))
     with _quiet():
         quantize_dynamic(
             source,
-            target,
+            Path(target),
             # A scale for each output channel: several times closer to the model than one for each matrix.
             per_channel=True,
             weight_type=QuantType.QInt8,
-            use_external_data_format=size > 4 * _LARGEST_SINGLE_FILE,
+            use_external_data_format=size > 3 * _LARGEST_SINGLE_FILE,
         )
 
 
@@ -217,4 +228,4 @@ def _scale_and_bias(logits: Any) -> Mapping[str, float] | None:
     return {"scale": float(logits(same, same) - bias), "bias": float(bias)}
 
 
-__all__ = ["FORMATS", "export_encoders", "export_model"]
+__all__ = ["FORMATS", "export_encoders", "export_model", "quantise_program"]

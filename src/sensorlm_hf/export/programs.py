@@ -126,7 +126,7 @@ class CaptionStart(Program):
                 without learned queries, its mask `(B, K)`.
         """
         key_values, token_mask = self.model.encode_for_captions(sensor_values, sensor_mask)
-        logits, cache = _read_tokens(self.model, input_ids, key_values, token_mask, DynamicCache())
+        logits, cache = _read_tokens(self.model, input_ids, key_values, token_mask, _empty_cache(self.model))
         if not self.has_token_mask:
             return logits, cache, key_values
         if token_mask is None:
@@ -175,7 +175,7 @@ class CaptionStep(Program):
         Returns:
             Scores `(B, V)` of the next token, and the cache with the token.
         """
-        earlier = DynamicCache()
+        earlier = _empty_cache(self.model)
         for layer in range(cache.shape[1]):
             earlier.update(cache[:, layer, 0], cache[:, layer, 1], layer)
         return _read_tokens(self.model, input_ids, sensor_key_values, sensor_token_mask, earlier)
@@ -187,6 +187,21 @@ class CaptionStep(Program):
             outputs = dict(zip(start.output_names(), start(**start.example(rows, seed)), strict=True))
         outputs["input_ids"] = outputs.pop("logits").argmax(dim=-1, keepdim=True)
         return {name: outputs[name] for name in self.dynamic if name in outputs}
+
+
+def _empty_cache(model: Any) -> DynamicCache:
+    """Returns a cache with the layers of a model.
+
+    Raises:
+        ValueError: If some of them keep only the last tokens, so that the cache is no single tensor.
+    """
+    cache = DynamicCache(config=model.config)
+    if any(layer.is_sliding for layer in cache.layers):
+        raise ValueError(
+            "The captioner's language model has layers with a sliding window, whose cache differs in length from that"
+            " of the others; it cannot be exported. `export_encoders` exports the encoders."
+        )
+    return cache
 
 
 def _read_tokens(
