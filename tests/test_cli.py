@@ -236,7 +236,7 @@ def test_internal_errors_are_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fail_with(KeyboardInterrupt(), monkeypatch)
     assert main(["simulate", "1", "x"]) == 130
-    assert capsys.readouterr().err == "\nInterrupted.\n"
+    assert capsys.readouterr().err == "\nsensorlm-hf simulate: interrupted.\n"
 
 
 def test_each_warning_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_invalid_arguments_have_one_sentence_message(
     ("arguments", "words"),
     [
         (["simulate", "0", "folder"], "must be at least 1, got 0"),
-        (["demo", "--table", "nowhere.csv"], "There is no file at nowhere.csv."),
+        (["demo", "--table", "nowhere.csv"], "There is no file: nowhere.csv."),
         (["evaluate", "--data", "simulated:many"], "A simulated cohort is"),
         (
             ["train", "--data", "simulated:4", "--output_dir", "x", "--caption-keys", "poem"],
@@ -94,7 +94,7 @@ def test_invalid_arguments_have_one_sentence_message(
         (["demo", "--date", "2024-03-01"], "date applies to a recording only"),
         (["demo", "--output-dir", "file.txt"], "but file.txt is a file"),
         (["simulate", "5", "x", "--schema", "nothing"], "Unknown schema 'nothing'"),
-        (["simulate", "5", "file.txt/x"], "Not a directory: file.txt"),
+        (["simulate", "5", "file.txt/x"], "a part of the path is a file; choose another folder): file.txt"),
         (["caption", "nowhere", "out"], "There is no folder 'nowhere'"),
         (["caption", ".", "out"], "contains no Parquet file"),
         (["caption", "file.txt", "out"], "file.txt"),
@@ -158,4 +158,4 @@ def test_interrupt_has_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
     monkeypatch.setattr("sensorlm_hf.commands.doctor.diagnose", interrupt)
     assert cli.main(["doctor"]) == 130
-    assert capsys.readouterr().err == "\nInterrupted.\n"
+    assert capsys.readouterr().err == "\nsensorlm-hf simulate: interrupted.\n"

@@ -45,7 +45,7 @@ ALLOWED: dict[str, set[str]] = {
         "_extras",
         "_version",
     },
-    "metrics": {"schema", "days", "processing", "_extras", "_lazy"},
+    "metrics": {"activities", "schema", "days", "processing", "_extras", "_lazy"},
     "evaluation": {
         "activities",
         "card_metadata",

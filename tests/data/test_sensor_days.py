@@ -186,7 +186,7 @@ def test_failed_stream_leaves_no_partial_split(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="is gone"):
         write_days(broken(), tmp_path, days_per_shard=1)
-    assert list((tmp_path / "data").iterdir()) == []
+    assert not (tmp_path / "data").exists()
     assert write_days([a_day(0)], tmp_path) == 1
 
 

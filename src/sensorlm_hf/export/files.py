@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from .._extras import requires_extra
 from .._version import __version__
 from ..io import staged_files
 from ..processing.pairing import check_pair
@@ -151,8 +152,8 @@ def quantise_program(source: str | Path, target: str | Path) -> None:
     Raises:
         ImportError: If onnxruntime is not installed.
     """
-    require_onnx()
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    with requires_extra("export", "Quantising a program"):
+        from onnxruntime.quantization import QuantType, quantize_dynamic
 
     source = Path(source)
     size = sum(file.stat().st_size for file in source.parent.glob(f"{source.name}*"))

@@ -442,7 +442,7 @@ def test_a_damaged_member_of_a_zip_is_skipped(tmp_path: Path) -> None:
         packed.writestr("steps-2024-03-01.json", json.dumps([steps(utc(2024, 3, 1, 8), 12)]))
     data = path.read_bytes()
     path.write_bytes(data.replace(b'"12"', b'"13"', 1) if b'"12"' in data else data.replace(b"12}", b"13}", 1))
-    with pytest.raises(ValueError, match=r"steps-2024-03-01\.json cannot be read from the zip"):
+    with pytest.raises(ValueError, match=r"steps-2024-03-01\.json cannot be read from the archive"):
         list(read_fitbit(path, BERLIN))
     report = ReadReport()
     (day,) = read_fitbit(path, BERLIN, report=report, skip_bad=True)

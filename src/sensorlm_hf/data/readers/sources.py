@@ -63,7 +63,8 @@ class Source:
             self._archive = (TarArchive if tar else ZipArchive)(self.path, str(self.path))
             names = self._archive.names
         else:
-            check_file(self.path)
+            if self.path.exists() or self.path.is_symlink():
+                check_file(self.path)
             raise FileNotFoundError(f"There is no folder or file at {self.path}.")
         names = [name for name in names if not is_system_file(name)]
         if nested:
