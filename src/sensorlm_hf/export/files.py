@@ -207,6 +207,7 @@ def _settings(model: Any, extractor: Any) -> dict[str, Any]:
         "objective": model.config.objective,
         "window_minutes": model.config.sensor_config.window_minutes,
         "clip": extractor.clip,
+        "implausible": extractor.implausible,
         "channels": [{name: by_key[key][name] for name in fields} for key in extractor.output_keys],
         "bos_token_id": text.bos_token_id,
         "eos_token_id": text.eos_token_id,
