@@ -158,4 +158,4 @@ def test_interrupt_has_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
     monkeypatch.setattr("sensorlm_hf.commands.doctor.diagnose", interrupt)
     assert cli.main(["doctor"]) == 130
-    assert capsys.readouterr().err == "\nsensorlm-hf simulate: interrupted.\n"
+    assert capsys.readouterr().err == "\nsensorlm-hf doctor: interrupted.\n"

@@ -106,9 +106,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="`date` must be a date"):
         list(read_polar(folder, BERLIN))
     write(folder, **{"247ohr_1_03__x": heart("2024-03-01", (28800, 61))}, training__session_a={"exercises": 3})
-    with pytest.raises(
-        ValueError, match=r"training-session_a\.json: `exercises` must be a list of objects, got a num"
-    ):
+    with pytest.raises(ValueError, match=r"training-session_a\.json: `exercises` must be a list of objects, got a num"):
         list(read_polar(folder, BERLIN))
     report = ReadReport()
     assert len(list(read_polar(folder, BERLIN, skip_bad=True, report=report))) == 1
