@@ -6,9 +6,11 @@ This is what `make train-demo` runs; it takes about two hours on two CPU cores. 
 text tower on numbers, against the statistics of the channels only: numbers take longest to learn, and training is fast
 without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
 levels, and to generate the kinds of captions that it predicts best. Then a pretrained sentence encoder is added and
-aligned with the sensor tower, so that the model understands free English. Finally, the decoder learns to start captions
-with a sentence of plain English. The output folder can be pushed to the Hub directly. `--related` adds the results that
-`examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py` write with `--card_rows` to the model card.
+aligned with the sensor tower, so that the model understands free English, and all parts are trained together on
+captions and statements. Finally, the decoder learns to start captions with a sentence of plain English. `--start_from`
+skips the stages before the joint one and continues from a trained model instead. The output folder can be pushed to the
+Hub directly. `--related` adds the results that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py`
+write with `--card_rows` to the model card.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ import numpy as np
 import torch
 from transformers import pipeline
 
-from sensorlm_hf.checkpoints import records_folder
+from sensorlm_hf.checkpoints import records_folder, training_record
 from sensorlm_hf.data.collator import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.data.folders import load_sensor_days
 from sensorlm_hf.data.simulate import simulate_days
@@ -58,10 +60,12 @@ from sensorlm_hf.training import (
     SensorLMTrainingArguments,
     add_sentence_encoder,
     align_sentence_encoder,
+    calibrate_sentence_encoder,
     prepare,
     pretrain,
     save_model,
     tune_decoder,
+    tune_jointly,
     warm_up_text_tower,
 )
 
@@ -119,13 +123,19 @@ STAGES = (
         learning_rate=1e-3,
         muon_learning_rate=3e-3,
         lr_scheduler_type="constant_with_warmup",
-        options={**_MIXED, "event_crop": 0.3, "channel_omission": 0.5, "contrast_only": (NAMES, TRENDS)},
+        options={
+            **_MIXED,
+            "device_dropout": 0.15,
+            "event_crop": 0.3,
+            "channel_omission": 0.5,
+            "contrast_only": (NAMES, TRENDS),
+        },
     ),
     Stage(
         "2-days",
         caption_keys={FULL: 0.65, NUMBERS: 0.2, NAMES: 0.15},
         max_text_length=256,
-        epochs=2,
+        epochs=1.2,
         batch_size=32,
         learning_rate=1e-3,
         muon_learning_rate=2e-3,
@@ -152,12 +162,25 @@ STAGES = (
 )
 
 ENGLISH = "4-english"
-ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
+ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 200, 1000
 ENGLISH_DAYS = 2000
 ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 150}
 """Captions from which the gate learns their language; summaries are closest to other English."""
 
-OPENINGS = "5-openings"
+JOINT = "5-joint"
+JOINT_STEPS, JOINT_BATCH, JOINT_SEED = 1200, 64, 4
+JOINT_OPTIONS: dict[str, Any] = {
+    "caption_keys": {WRITTEN: 0.5, FULL: 0.25, NAMES: 0.25},
+    "contrast_only": (FULL, NAMES),
+    "modality_dropout": 0.05,
+    "device_dropout": 0.35,
+    "event_crop": 0.25,
+    "label_rewording": 0.5,
+    "statements": 128,
+    "draw_per_batch": True,
+}
+
+OPENINGS = "6-openings"
 OPENING_STEPS, OPENING_BATCH, OPENING_SEED = 400, 32, 5
 
 ENGLISH_SEED = 11
@@ -182,7 +205,11 @@ def arguments() -> argparse.ArgumentParser:
         help="Name or folder of the pretrained sentence encoder.",
     )
     parser.add_argument("--english_steps", type=int, default=ENGLISH_STEPS, help="Steps of the sentence encoder.")
+    parser.add_argument("--joint_steps", type=int, default=JOINT_STEPS, help="Steps of all parts together.")
     parser.add_argument("--opening_steps", type=int, default=OPENING_STEPS, help="Steps of the decoder on openings.")
+    parser.add_argument(
+        "--start_from", help="Folder of a trained model with a sentence encoder; only the last two stages are run."
+    )
     parser.add_argument("--resume", action="store_true", help="Resume from the stages in --run_dir.")
     parser.add_argument("--evaluate_only", action="store_true", help="Only evaluate the model in --run_dir.")
     parser.add_argument(
@@ -204,9 +231,13 @@ def main() -> None:
     model_dir = run_dir / OPENINGS
     data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
-        train(options, run_dir, data)
-        learn_english(options, run_dir / last.name, run_dir / ENGLISH)
-        learn_openings(options, run_dir / ENGLISH, model_dir, data)
+        before = None if options.start_from is None else Path(options.start_from)
+        if before is None:
+            train(options, run_dir, data)
+            before = run_dir / ENGLISH
+            learn_english(options, run_dir / last.name, before)
+        tune_all(options, before, run_dir / JOINT, data)
+        learn_openings(options, run_dir / JOINT, model_dir, data)
     results = evaluate_model(
         model_dir,
         data,
@@ -221,7 +252,7 @@ def main() -> None:
     further = [row for path in options.related for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
     results["related"] = [
         *measure_related(model_dir, data, options.ceiling_days),
-        measure_whole_captions(run_dir / STAGES[-2].name, data),
+        *([] if options.start_from else [measure_whole_captions(run_dir / STAGES[-2].name, data)]),
         *further,
     ]
     results["examples"] = answers_to_show(model_dir)
@@ -379,23 +410,38 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
     save_results(record, folder / "training.json")
 
 
+def english_data(options: argparse.Namespace) -> str:
+    """Returns the dataset of the sentence encoder."""
+    return f"simulated:{max(options.people // 4, 1)}:{options.seed + ENGLISH_SEED}"
+
+
+def english_days(options: argparse.Namespace) -> tuple[list[Any], list[str]]:
+    """Returns training days of the sentence encoder, and texts in the language of captions."""
+    subjects = SensorDayDataset(load_sensor_days(english_data(options), split="train", num_proc=2))
+    rng = np.random.default_rng(options.seed)
+    days = [subjects[int(row)]["day"] for row in rng.permutation(len(subjects))[:ENGLISH_DAYS]]
+    captions = list(all_prompts())
+    for key, count in ENGLISH_CAPTIONS.items():
+        captions += CaptionBuilder(days[0].schema, key=key, seed=0).batch(days[:count])
+    return days, captions
+
+
+def machine(model: Any) -> dict[str, Any]:
+    """Returns what the duration of a stage depends on."""
+    return {"threads": torch.get_num_threads(), "device": str(model.device)}
+
+
 def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> None:
     """Adds a sentence encoder to a trained model and aligns it; skipped when resuming if it is complete."""
     if options.resume and (folder / "training.json").is_file():
         return
-    data = f"simulated:{max(options.people // 4, 1)}:{options.seed + ENGLISH_SEED}"
-    subjects = SensorDayDataset(load_sensor_days(data, split="train", num_proc=2))
-    rng = np.random.default_rng(options.seed)
-    days = [subjects[int(row)]["day"] for row in rng.permutation(len(subjects))[:ENGLISH_DAYS]]
+    days, captions = english_days(options)
     model, processor = add_sentence_encoder(
         load_pretrained(before, dtype=torch.float32),
         SensorLMProcessor.from_pretrained(before),
         options.sentence_encoder,
         texts=vocabulary_texts(options.seed),
     )
-    captions = list(all_prompts())
-    for key, count in ENGLISH_CAPTIONS.items():
-        captions += CaptionBuilder(days[0].schema, key=key, seed=0).batch(days[:count])
     begun = time.perf_counter()
     alignment = align_sentence_encoder(
         model,
@@ -408,16 +454,41 @@ def learn_english(options: argparse.Namespace, before: Path, folder: Path) -> No
     )
     alignment |= {
         "name": Path(options.sentence_encoder).name,
-        "data": data,
+        "data": english_data(options),
         "train_runtime": time.perf_counter() - begun,
-        "threads": torch.get_num_threads(),
-        "device": str(model.device),
+        **machine(model),
         "seed": options.seed,
     }
-    record = json.loads((before / "training.json").read_text(encoding="utf-8"))
     save_model(model, processor, folder, "bfloat16")
-    record |= {"parameters": model.num_parameters(), "sentence_encoder": alignment}
+    record = (training_record(before) or {}) | {"parameters": model.num_parameters(), "sentence_encoder": alignment}
     save_results(record, folder / "training.json")
+
+
+def tune_all(options: argparse.Namespace, before: Path, folder: Path, data: str) -> None:
+    """Trains all parts on captions and statements; skipped when resuming if it is complete."""
+    if options.resume and (folder / "training.json").is_file():
+        return
+    model = load_pretrained(before, dtype=torch.float32)
+    processor = SensorLMProcessor.from_pretrained(before)
+    seed, batch = options.seed + JOINT_SEED, options.batch_size or JOINT_BATCH
+    most = STAGES[-1].max_text_length
+    tuning = tune_jointly(
+        model,
+        SensorDayDataset(load_sensor_days(data, split="train", num_proc=2)),
+        SensorLMCollator(processor=processor, max_length=most, seed=seed, **JOINT_OPTIONS),
+        steps=options.joint_steps,
+        batch_size=batch,
+        captions_per_batch=max(2, batch // 2),
+        bf16=True,
+        seed=seed,
+        checkpoint=folder.with_name(f"{folder.name}.checkpoint"),
+    )
+    calibrate_sentence_encoder(model, processor, *english_days(options), seed=options.seed)
+    tuning |= {"data": data, **JOINT_OPTIONS, **machine(model), "seed": seed}
+    if options.start_from is not None:
+        tuning["started_from"] = Path(options.start_from).name
+    save_model(model, processor, folder, "bfloat16")
+    save_results((training_record(before) or {}) | {"joint": tuning}, folder / "training.json")
 
 
 def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data: str) -> None:
@@ -443,19 +514,18 @@ def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data
         collator,
         steps=options.opening_steps,
         batch_size=options.batch_size or OPENING_BATCH,
+        bf16=True,
         seed=options.seed + OPENING_SEED,
     )
     tuning |= {
         "opening": True,
         "caption_key": WRITTEN,
         "data": data,
-        "threads": torch.get_num_threads(),
-        "device": str(model.device),
+        **machine(model),
         "seed": options.seed + OPENING_SEED,
     }
-    record = json.loads((before / "training.json").read_text(encoding="utf-8"))
     save_model(model, processor, folder, "bfloat16")
-    save_results({**record, "decoder": tuning}, folder / "training.json")
+    save_results((training_record(before) or {}) | {"decoder": tuning}, folder / "training.json")
 
 
 def vocabulary_texts(seed: int) -> list[str]:

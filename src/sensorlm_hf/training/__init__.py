@@ -12,6 +12,7 @@ from .decoder_tuning import tune_decoder
 from .distributed import GlobalLosses
 from .fsdp import prepare_for_fsdp2, restore_scalars
 from .grad_cache import cached_backward
+from .joint_tuning import tune_jointly
 from .lora import lora_config
 from .losses import clamp_logit_scale, compute_losses, use_global_losses
 from .muon import MuonWithAdamW
@@ -19,7 +20,7 @@ from .pretrain import PretrainOptions, TrainingParts, model_writer, prepare, pre
 from .sampler import PersonSampler
 from .schedule import RsqrtSchedule, parameter_groups
 from .sentence_encoder import add_sentence_encoder
-from .text_alignment import align_sentence_encoder
+from .text_alignment import align_sentence_encoder, calibrate_sentence_encoder
 from .text_warmup import warm_up_text_tower
 from .trainer import SensorLMTrainer
 
@@ -35,6 +36,7 @@ __all__ = [
     "add_sentence_encoder",
     "align_sentence_encoder",
     "cached_backward",
+    "calibrate_sentence_encoder",
     "clamp_logit_scale",
     "compute_losses",
     "last_complete_checkpoint",
@@ -49,6 +51,7 @@ __all__ = [
     "save_checkpoint",
     "save_model",
     "tune_decoder",
+    "tune_jointly",
     "use_global_losses",
     "warm_up_text_tower",
 ]

@@ -24,6 +24,7 @@ def tune_decoder(
     adam_beta2: float = 0.98,
     weight_decay: float = 1e-4,
     max_grad_norm: float = 1.0,
+    bf16: bool = False,
     num_workers: int = 1,
     seed: int = 0,
     progress: bool | None = None,
@@ -45,6 +46,7 @@ def tune_decoder(
         adam_beta2: Decay rate of AdamW's second moment.
         weight_decay: Decoupled weight decay of the matrices.
         max_grad_norm: Maximum gradient norm for clipping.
+        bf16: Whether the forward pass computes in bfloat16.
         num_workers: Number of dataloader workers.
         seed: Seed of the data order.
         progress: Whether to show a progress bar; by default only in a terminal.
@@ -76,7 +78,7 @@ def tune_decoder(
             trained,
             days,
             collator,
-            lambda batch: _decoder_loss(model, batch),
+            lambda batch: _decoder_loss(model, batch, bf16),
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -95,18 +97,21 @@ def tune_decoder(
         model.train(was_training)
 
 
-def _decoder_loss(model: SensorLMForConditionalGeneration, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def _decoder_loss(
+    model: SensorLMForConditionalGeneration, batch: dict[str, torch.Tensor], bf16: bool = False
+) -> torch.Tensor:
     """Computes the caption loss; the frozen towers run without gradients, the contrastive text tower not at all."""
-    with torch.no_grad():
-        sensor = model.sensorlm.sensor_model(batch["sensor_values"], batch["sensor_mask"])
-        text = model.sensorlm.text_model(batch["input_ids"], batch["attention_mask"])
-    tokens, mask = model.decoder.sensor_tokens(sensor)
-    hidden = model.decoder(
-        text.last_hidden_state, batch["attention_mask"], sensor_tokens=tokens, sensor_token_mask=mask
-    ).last_hidden_state
     targets = caption_targets(batch["input_ids"], batch["attention_mask"], batch.get("labels"))
     scored = targets != -100
-    return caption_loss(model.decoder.lm_head(hidden[:, :-1][scored]), targets[scored])
+    with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
+        with torch.no_grad():
+            sensor = model.sensorlm.sensor_model(batch["sensor_values"], batch["sensor_mask"])
+            text = model.sensorlm.text_model(batch["input_ids"], batch["attention_mask"])
+        tokens, mask = model.decoder.sensor_tokens(sensor)
+        hidden = model.decoder(
+            text.last_hidden_state, batch["attention_mask"], sensor_tokens=tokens, sensor_token_mask=mask
+        ).last_hidden_state
+        return caption_loss(model.decoder.lm_head(hidden[:, :-1][scored]), targets[scored])
 
 
 __all__ = ["tune_decoder"]

@@ -159,11 +159,8 @@ def align_sentence_encoder(
     Raises:
         ValueError: If the model has no sentence encoder, there are no days or captions, or a number is below 1.
     """
-    encoder: Any = getattr(model.sensorlm.text_model, "sentence_encoder", None)
-    if encoder is None:
-        raise ValueError("The model has no sentence encoder; add one with `add_sentence_encoder`.")
-    if not len(days) or not len(captions):
-        raise ValueError(f"Give days and captions, got {len(days)} days and {len(captions)} captions.")
+    _check(model, days, captions)
+    encoder: Any = model.sensorlm.text_model.sentence_encoder
     for name, value in (("steps", steps), ("head_steps", head_steps), ("head_statements", head_statements)):
         if value < 1:
             raise ValueError(f"`{name}` must be at least 1, got {value}.")
@@ -206,9 +203,7 @@ def align_sentence_encoder(
     final_loss = _train(base, groups, of_encoder, steps, shown, "sentence encoder")
 
     head.write(_states(encoder, processor, texts[:2000], False))
-    rng = np.random.default_rng((seed, 1))  # the last two steps do not depend on the number of statements before
-    _fit_gate(encoder, processor, views, bank, captions, rng)
-    _calibrate(model, processor, views, rng)
+    _fit(model, processor, views, captions, seed)
     return {
         "steps": steps,
         "days": len(days),
@@ -216,6 +211,51 @@ def align_sentence_encoder(
         "head_loss": head_loss,
         "final_loss": final_loss,
     }
+
+
+def calibrate_sentence_encoder(
+    model: SensorLMForConditionalGeneration,
+    processor: SensorLMProcessor,
+    days: Sequence[SensorDay],
+    captions: Sequence[str],
+    *,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> None:
+    """Repeats the last two steps of [`align_sentence_encoder`] after further training of the model.
+
+    Logistic regression sets the gate of the sentence encoder and calibrates the probability of a text from its
+    similarity to a day. Nothing else changes.
+
+    Args:
+        model: A model with a sentence encoder; changed in place.
+        processor: Its processor.
+        days: Training days.
+        captions: Texts in the language of captions.
+        seed: Seed of the statements.
+        progress: Whether to show progress bars; by default only in a terminal.
+
+    Raises:
+        ValueError: If the model has no sentence encoder, or there are no days or captions.
+    """
+    _check(model, days, captions)
+    model.eval()
+    shown = sys.stderr.isatty() if progress is None else progress
+    _fit(model, processor, _Views(model, processor, days, np.random.default_rng(seed), shown), captions, seed)
+
+
+def _check(model: Any, days: Sequence[SensorDay], captions: Sequence[str]) -> None:
+    if getattr(model.sensorlm.text_model, "sentence_encoder", None) is None:
+        raise ValueError("The model has no sentence encoder; add one with `add_sentence_encoder`.")
+    if not len(days) or not len(captions):
+        raise ValueError(f"Give days and captions, got {len(days)} days and {len(captions)} captions.")
+
+
+def _fit(model: Any, processor: Any, views: _Views, captions: Sequence[str], seed: int) -> None:
+    """Sets the gate and calibrates probabilities."""
+    rng = np.random.default_rng((seed, 1))  # does not depend on the number of statements before
+    _fit_gate(model.sensorlm.text_model.sentence_encoder, processor, views, StatementBank("train"), captions, rng)
+    _calibrate(model, processor, views, rng)
 
 
 def _statements(
@@ -327,4 +367,4 @@ def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generat
         model.sensorlm.statement_logit_bias.fill_(float(fitted.intercept_[0]))
 
 
-__all__ = ["align_sentence_encoder"]
+__all__ = ["align_sentence_encoder", "calibrate_sentence_encoder"]

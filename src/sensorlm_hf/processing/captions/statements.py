@@ -22,6 +22,7 @@ from ...days import SensorDay
 from ...schema import SchemaLike, SensorSchema, get_schema
 from .claims import FALSE, TRUE, UNDECIDED, Claim, ClaimTable, all_claims, claims_by_kind, evaluate_all, evaluate_table
 from .day_facts import DayFacts, day_facts
+from .statement_diaries import diary_sentences
 from .statement_templates import SPLITS, wording_of
 from .statement_wordings import (
     CLAUSE_FRAMES,
@@ -42,6 +43,9 @@ ACTIVITY_SHARES = {
 
 NEGATED, COMPOSED, TRUE_OF_A_DAY = 0.10, 0.15, 0.67
 """Shares of negations, of compositions, and of statements chosen to be true of a day of the batch."""
+
+_FREE = 0.4
+"""Share of whole sentences among the single claims that have some; templates word the others."""
 
 _LEAST_ACCEPTED = 0.1  # of the drawn claims that are false for no day of the batch
 _TRIES = 20  # kinds tried for a claim that is true of a day
@@ -262,6 +266,10 @@ class _Sampler:
 
 def _write(claims: tuple[Claim, ...], split: str, draws: Draws, framed: bool = True) -> Statement:
     """Words claims as one statement."""
+    if framed and len(claims) == 1 and not claims[0].negated:
+        sentences = diary_sentences(claims[0], split)
+        if sentences and draws.number() < _FREE:
+            return Statement(draws.choose(sentences), claims[0].key, claims)
     person = draws.choose(PEOPLE)
     wordings = [wording_of(claim) for claim in claims]
     forms = [wording.forms(split, claim.negated) for wording, claim in zip(wordings, claims, strict=True)]
