@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoints": set(),
     "embedding": set(),
     "export": {"_extras", "_version", "io", "checkpoints", "modeling", "processing"},
+    "retrieval": {"_extras", "checkpoints", "data", "days", "embedding", "io", "modeling", "processing"},
     "hub": {"io", "_version", "card_metadata", "data", "modeling", "processing"},
     "data": {"activities", "documents", "io", "schema", "days", "processing", "_extras", "_lazy", "_version"},
     "training": {

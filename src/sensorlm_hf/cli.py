@@ -14,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from ._version import __version__
-from .commands import caption, completion, convert, demo, doctor, evaluate, export, simulate, train
+from .commands import caption, completion, convert, demo, doctor, embed, evaluate, export, search, simulate, train
 from .commands.command import Command
 from .io import plain_text
 
 COMMANDS: tuple[Command, ...] = tuple(
-    module.COMMAND for module in (demo, simulate, caption, convert, train, evaluate, export, doctor, completion)
+    module.COMMAND
+    for module in (demo, simulate, convert, caption, embed, search, train, evaluate, export, doctor, completion)
 )
 """The subcommands, in the order of the help."""
 

@@ -23,7 +23,7 @@ from test_sensor_days import a_day
 from sensorlm_hf.cli import main
 from sensorlm_hf.data import caption_folder, load_sensor_days, write_days
 from sensorlm_hf.data import caption_shards as shards
-from sensorlm_hf.data.captioning import MANIFEST
+from sensorlm_hf.data.captioning import CAPTIONING
 from sensorlm_hf.days import SensorDay
 from sensorlm_hf.processing.captions import CAPTION_KEYS, CaptionBuilder
 
@@ -257,11 +257,11 @@ def test_resuming_with_other_input_or_version_raises(source: Path, captioned: Pa
         caption_folder(grown, captioned, BUILD, KEYS)
     target = tmp_path / "out"
     shutil.copytree(captioned, target)
-    manifest = json.loads((target / MANIFEST).read_text())
-    (target / MANIFEST).write_text(json.dumps({**manifest, "code": "0"}))
+    manifest = json.loads((target / CAPTIONING.manifest).read_text())
+    (target / CAPTIONING.manifest).write_text(json.dumps({**manifest, "code": "0"}))
     with pytest.raises(FileExistsError, match="this version of the package writes different captions"):
         caption_folder(source, target, BUILD, KEYS)
-    (target / MANIFEST).write_text("{")
+    (target / CAPTIONING.manifest).write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
         caption_folder(source, target, BUILD, KEYS)
 
@@ -290,7 +290,7 @@ def test_invalid_folders_raise(source: Path, captioned: Path, tmp_path: Path) ->
         (source, source, ValueError, "outside the input"),
         (source, source / "out", ValueError, "outside the input"),
         (source, tmp_path / "file", FileExistsError, "is a file"),
-        (source, tmp_path / "other", FileExistsError, "not written by a captioning run"),
+        (source, tmp_path / "other", FileExistsError, "that are not captions of this package"),
         (captioned, tmp_path / "out", ValueError, r"column high_level_all_caption, .* already exists"),
     ]
     for folder, target, error, message in cases:

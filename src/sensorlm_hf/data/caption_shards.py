@@ -67,10 +67,6 @@ class ShardCounts:
     worker: str = ""
 
 
-Results = Iterator[tuple[str, ShardCounts]]
-"""Names of shards and their results, in order of completion."""
-
-
 def caption_shard(job: ShardJob) -> ShardCounts:
     """Captions one shard. The output appears under its final name only once it is complete and flushed to disk.
 

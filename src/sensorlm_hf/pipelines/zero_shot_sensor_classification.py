@@ -191,8 +191,9 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         lengths = texts["attention_mask"].sum(dim=1)
         if int(lengths.max()) > room:
             longest = int(lengths.argmax())
+            shown = prompts[longest] if len(prompts[longest]) <= 120 else prompts[longest][:119] + "\u2026"
             raise ValueError(
-                f"The sentence {prompts[longest]!r} has {int(lengths[longest])} tokens, but the model reads at most"
+                f"The sentence {shown!r} has {int(lengths[longest])} tokens, but the model reads at most"
                 f" {room}; shorten the label or the template."
             )
         return texts

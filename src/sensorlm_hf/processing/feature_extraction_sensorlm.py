@@ -230,8 +230,9 @@ class SensorLMFeatureExtractor(FeatureExtractionMixin):
             chunk = slice(first, first + _CHUNK_DAYS)
             z, observed = values[chunk], mask[chunk]
             observed[...] = self._observed(raw[chunk], first, dropped)
-            np.subtract(raw[chunk], shift, out=z)
-            z *= scale
+            with np.errstate(over="ignore"):  # what overflows is clipped, or implausible and left out
+                np.subtract(raw[chunk], shift, out=z)
+                z *= scale
             np.clip(z, -self.clip, self.clip, out=z)
             z[~observed] = 0
         if not (self.allow_empty if allow_empty is None else allow_empty):

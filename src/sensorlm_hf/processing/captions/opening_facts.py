@@ -126,13 +126,7 @@ class OpeningFacts:
         resting = merge_spans([*asleep, *(span for b in bouts if _plain(b) in RESTING for span in b.spans)])
         bed = merge_spans([*asleep, *(s for b in bouts if re.search(r"\bbed\b", b.name.lower()) for s in b.spans)])
         in_bed = any(re.search(r"\bbed\b", b.name.lower()) for b in bouts)
-        steps, pulse = _find(day.schema, _is_steps), _find(day.schema, _is_heart_rate)
-        taken = None if steps is None else day.values[:, steps].astype(np.float64)
-        beats = None if pulse is None else day.values[:, pulse].astype(np.float64)
-        if taken is not None and np.isnan(taken).all():
-            taken = None
-        if beats is not None and np.isnan(beats).all():
-            beats = None
+        taken, beats = _plausible(day, _is_steps), _plausible(day, _is_heart_rate)
         awake = (hours >= _DAY_HOURS[0]) & (hours < _DAY_HOURS[1])
         for a, b in [*asleep, *naps]:
             awake[a:b] = False
@@ -228,6 +222,17 @@ def _name_of(label: str) -> tuple[str, str | None]:
 
 def _find(schema: SensorSchema, wanted: Callable[[Channel], bool]) -> int | None:
     return next((i for i, channel in enumerate(schema) if wanted(channel)), None)
+
+
+def _plausible(day: SensorDay, wanted: Callable[[Channel], bool]) -> np.ndarray | None:
+    """Returns the values of a channel, NaN where they are out of its valid range; None if nothing is left."""
+    column = _find(day.schema, wanted)
+    if column is None:
+        return None
+    low, high = list(day.schema)[column].valid_range
+    values = day.values[:, column].astype(np.float64)
+    values[(values < low) | (values > high)] = np.nan
+    return None if np.isnan(values).all() else values
 
 
 def _is_steps(channel: Channel) -> bool:
