@@ -117,7 +117,7 @@ def test_a_run_that_was_cut_off_ends_like_a_whole_one(assisted, simulated, tmp_p
 def test_bad_arguments(assisted, processor, simulated):
     with pytest.raises(ValueError, match="no sentence encoder; add one"):
         tune((tiny_model(processor), processor), simulated)
-    with pytest.raises(ValueError, match="`captions_per_batch` must be at least 2, .* got 1"):
+    with pytest.raises(ValueError, match=r"`captions_per_batch` must be at least 2, .* got 1"):
         tune(assisted, simulated, captions_per_batch=1)
     with pytest.raises(ValueError, match="give the collator `statements=128`"):
         tune_jointly(

@@ -97,7 +97,7 @@ def test_an_ax6_has_the_gyroscope_first(tmp_path: Path) -> None:
 
 def test_clocks_of_devices_go_on_where_local_time_changes(tmp_path: Path) -> None:
     start = datetime(2024, 3, 31, 1, 0)
-    path = gt3x(tmp_path / "p1.gt3x", movement(2 * 3600, 5), 5, start=start)
+    path = gt3x(tmp_path / "p1.gt3x", np.concatenate([movement(600, 5)] * 12), 5, start=start)
     (day,) = read_actigraph(path, BERLIN)
     assert np.flatnonzero(day.mask.any(axis=1)).tolist() == list(range(60, 180))
 
@@ -155,3 +155,18 @@ def test_chunks_join_to_the_features_of_the_whole() -> None:
     for key in ("log_energy", "axis_mean", "kurtosis"):
         joined = np.concatenate([values[key] for values, _ in batch.features])
         assert joined == pytest.approx(whole[key], abs=1e-6, nan_ok=True)
+
+
+def test_minutes_on_a_table_are_missing_and_noted(tmp_path: Path) -> None:
+    rate, rng = 10, np.random.default_rng(0)
+    worn = np.concatenate([movement(600, rate)] * 12)
+    table = np.array([0.02, -0.01, 1.0]) + rng.normal(0, 0.004, (3 * 3600 * rate, 3))
+    path = gt3x(tmp_path / "p1.gt3x", np.concatenate([worn, table, worn]), rate)
+    report = ReadReport()
+    (day,) = read_actigraph(path, BERLIN, report=report)
+    observed = np.flatnonzero(day.mask.any(axis=1))
+    # The recording begins at minute 480; blocks of 15 minutes next to the worn time are judged with it.
+    lost = np.setdiff1d(np.arange(480, 480 + 7 * 60), observed)
+    assert lost.tolist() == list(range(480 + 120 + 30, 480 + 300 - 30))
+    assert report.count("not-worn") == len(lost)
+    assert np.isnan(day.channel("axis_mean")[lost]).all()

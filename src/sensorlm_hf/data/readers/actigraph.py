@@ -175,8 +175,8 @@ def read_actigraph(
 ) -> Iterator[SensorDay]:
     """Reads one person's ActiGraph recordings as local days.
 
-    Epochs are spread evenly over their minutes. An ActiGraph counts 0 steps while nobody wears it, and the reader does
-    not find out when that was.
+    Epochs are spread evenly over their minutes. In epochs, an ActiGraph counts 0 steps while nobody wears it, and the
+    reader does not find out when that was; in raw recordings it does, see [`minutes_not_worn`].
 
     Written from descriptions of the format; not yet compared with files of a real device.
 

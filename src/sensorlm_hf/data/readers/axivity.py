@@ -64,7 +64,7 @@ def _cwa(batch: Batch, file: ExportFile) -> None:
     rate = float(rates[0])
     starts = seconds - sectors["offset"] / rate
     order = np.argsort(starts, kind="stable")
-    add_acceleration(batch, _parts(batch, sectors[order], starts[order], rate), rate)
+    add_acceleration(batch, _parts(batch, sectors[order], starts[order], rate), rate, file.base)
 
 
 def _seconds(packed: np.ndarray) -> np.ndarray:
@@ -133,8 +133,8 @@ def read_axivity(
 ) -> Iterator[SensorDay]:
     """Reads one person's Axivity recordings as local days: features of the accelerometer and steps per minute.
 
-    The features are those of [`acceleration_features`][sensorlm_hf.data.signals.acceleration_features]. The reader does
-    not find out when nobody wore the device.
+    The features are those of [`acceleration_features`][sensorlm_hf.data.signals.acceleration_features]. They are
+    missing while the device lay still for an hour, since nobody wore it then; see [`minutes_not_worn`].
 
     Written from the format's description; not yet compared with files of a real device.
 

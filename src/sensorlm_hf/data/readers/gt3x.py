@@ -53,7 +53,7 @@ def read_gt3x(batch: Batch, file: ExportFile) -> None:
         raise ValueError(f"{file.label} is a damaged .gt3x file: {error}. Download the device again.") from None
     rate = _number(info, "Sample Rate", file.label)
     scale = _scale(info, file.label)
-    add_acceleration(batch, _parts(batch, log, rate, scale, file), rate)
+    add_acceleration(batch, _parts(batch, log, rate, scale, file), rate, file.base)
 
 
 def _info(text: str) -> dict[str, str]:

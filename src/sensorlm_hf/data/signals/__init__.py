@@ -13,16 +13,19 @@ from .skin import (
     pressure_to_altitude,
     temperature_features,
 )
+from .wear import axis_statistics, minutes_not_worn
 
 __all__ = [
     "acceleration_features",
     "altitude_features",
+    "axis_statistics",
     "beat_features",
     "conductance_features",
     "fill_channels",
     "fill_hrv",
     "hrv_per_minute",
     "level_and_slope",
+    "minutes_not_worn",
     "ppg_beats",
     "pressure_to_altitude",
     "step_times",
