@@ -150,6 +150,8 @@ def test_demo_model_from_simulation_to_model_card(
         rows,
         "--english_steps",
         2,
+        "--joint_steps",
+        2,
         "--opening_steps",
         2,
         "--sentence_encoder",
@@ -168,12 +170,22 @@ def test_demo_model_from_simulation_to_model_card(
     assert card.data.eval_results
     assert "simulated:30:0" in card.text
     assert "| sentence encoder | all-tiny, aligned with the sensor tower" in card.text
+    assert "| joint tuning | 2 steps of 16 days" in card.text
     assert "| free-English activities (" in card.text  # pairs of concepts need 40 days
     assert "| days of my own | AUROC | 0.750 | 0.500 | `python mine.py` |" in card.text
     assert "| activity, supervised: gradient boosting on summary features" in card.text
     day = simulate_days(1, seed=5)[0]
     answers = pipeline("zero-shot-sensor-classification", model=str(target))(day, candidate_labels=["running", "yoga"])
     assert sum(answer["score"] for answer in answers) == pytest.approx(1, abs=1e-3)
+    # The last stages can go on from a published model.
+    run(
+        monkeypatch,
+        *("--output_dir", tmp_path / "later" / "my-sensorlm", "--run_dir", tmp_path / "more", "--start_from", target),
+        *("--people", 30, "--batch_size", 16, "--joint_steps", 1, "--opening_steps", 1, "--ceiling_days", 0),
+    )
+    later = json.loads((records_folder(tmp_path / "later" / "my-sensorlm") / "training.json").read_text())
+    assert later["joint"]["started_from"] == "my-sensorlm"
+    assert "sentence_encoder" in later
     # The same run is not started again, but can be re-evaluated.
     with pytest.raises(FileExistsError, match="Resume the run"):
         run(monkeypatch, *words)

@@ -76,8 +76,8 @@ def model_card(name: str, training: dict[str, Any], results: dict[str, Any], com
     held_out = _held_out(training, results)
     runs = [run for run in _lineage(training) if run is not None]
     alignment = training.get("sentence_encoder")
-    decoder = training.get("decoder")
-    seconds = [run["train_runtime"] for run in (*runs, alignment, decoder) if run]
+    joint, decoder = training.get("joint"), training.get("decoder")
+    seconds = [run["train_runtime"] for run in (*runs, alignment, joint, decoder) if run]
     total = f", {sum(seconds) / 60:.0f} in all stages together" * (len(seconds) > 1)
     evaluation_loss = f"| evaluation loss | {training['eval_loss']:.3f} |\n" if "eval_loss" in training else ""
     usage = (
@@ -127,7 +127,7 @@ captioning.
 | seed | {training["seed"]} |
 {_started_from(training)}| cost | {minutes:.0f} minutes on {training["device"]} ({training["threads"]} threads){total} |
 | training loss | {training["train_loss"]:.3f} (mean over the run) |
-{evaluation_loss}{_alignment(alignment)}{_decoder(decoder)}| software | sensorlm_hf {__version__} |
+{evaluation_loss}{_alignment(alignment)}{_joint(joint)}{_decoder(decoder)}| software | sensorlm_hf {__version__} |
 
 ## Limitations
 
@@ -155,8 +155,8 @@ def _lineage(training: dict[str, Any]) -> list[dict[str, Any] | None]:
 
 def _held_out(training: dict[str, Any], results: dict[str, Any]) -> str:
     """States that the model was not trained on these people, if the splits of all its runs guarantee it."""
-    alignment = training.get("sentence_encoder")
-    if any(run and not _other_people(run["data"], results) for run in (alignment, training.get("decoder"))):
+    tuned = (training.get(name) for name in ("sentence_encoder", "joint", "decoder"))
+    if any(run and not _other_people(run["data"], results) for run in tuned):
         return ""
     for run in _lineage(training):
         if run is None or not _other_people(run["options"]["data"], results):
@@ -186,6 +186,18 @@ def _started_from(training: dict[str, Any]) -> str:
             f" {run['train_runtime'] / 60:.0f} minutes on {run['device']} ({run['threads']} threads) |\n"
         )
     return "".join(rows)
+
+
+def _joint(record: dict[str, Any] | None) -> str:
+    """Returns the table row about training all parts on captions and statements, or an empty string."""
+    if record is None:
+        return ""
+    days = record["days_seen"] // record["steps"]
+    return (
+        f"| joint tuning | {record['steps']} steps of {days} days of `{record['data']}` with {record['statements']}"
+        f" statements of known truth, captions {_captions(record)}, seed {record['seed']}:"
+        f" {record['train_runtime'] / 60:.0f} minutes on {record['device']} ({record['threads']} threads) |\n"
+    )
 
 
 def _decoder(record: dict[str, Any] | None) -> str:
