@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from test_sensor_days import a_day
 
+from ray_clusters import ray_cluster
 from sensorlm_hf.data import caption_folder, write_days
 from sensorlm_hf.processing.captions import CaptionBuilder
 
@@ -29,19 +29,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    ray = pytest.importorskip("ray", reason="needs the extra: pip install 'sensorlm-hf[ray]'")
-    from ray.cluster_utils import Cluster
-
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    paths = [str(Path(__file__).resolve().parents[2] / "src"), *filter(None, sys.path)]
-    monkeypatch.setenv("PYTHONPATH", ":".join(dict.fromkeys(paths)))
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1)
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield ray
-    ray.shutdown()
-    cluster.shutdown()
+    with ray_cluster(monkeypatch) as (ray, _, _):
+        yield ray
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,6 +68,12 @@ def test_shards_have_embeddings_instead_of_values(source: Path, embedded: Path, 
     ordered = [*days[8:], *days[:8]]  # test-... comes before train-...
     expected = encode_sensor(model, processor, ordered)
     np.testing.assert_allclose(embeddings(embedded), expected, atol=1e-5)
+
+
+def test_the_output_is_a_dataset(embedded: Path, tmp_path: Path) -> None:
+    rows = datasets.load_dataset(str(embedded), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in rows.items()} == {"train": 8, "test": 3}
+    assert np.linalg.norm(rows["test"].with_format("numpy")[0]["embedding"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_processes_give_the_same_embeddings(source: Path, embedded: Path, tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class DayIndex:
                 " was interrupted. Start `sensorlm-hf embed` again with the same arguments."
             )
         try:
-            table = pa.concat_tables([pq.read_table(folder / name) for name in names], promote_options="default")
+            table = pa.concat_tables([pq.read_table(folder / name) for name in names], promote_options="permissive")
         except (pa.ArrowInvalid, OSError) as error:
             raise ValueError(f"The embeddings in {str(folder)!r} are damaged: {error}") from None
         column = table.column(COLUMN).combine_chunks()
