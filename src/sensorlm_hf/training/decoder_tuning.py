@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMForConditionalGeneration
 from ..modeling.losses_sensorlm import caption_loss, caption_targets
 from .short_run import run_steps
+
+_OF_TEXT = ("input_ids", "attention_mask", "labels")
 
 
 def tune_decoder(
@@ -25,6 +28,8 @@ def tune_decoder(
     weight_decay: float = 1e-4,
     max_grad_norm: float = 1.0,
     bf16: bool = False,
+    first_tokens: int | None = None,
+    whole_every: int = 4,
     num_workers: int = 1,
     seed: int = 0,
     progress: bool | None = None,
@@ -47,6 +52,9 @@ def tune_decoder(
         weight_decay: Decoupled weight decay of the matrices.
         max_grad_norm: Maximum gradient norm for clipping.
         bf16: Whether the forward pass computes in bfloat16.
+        first_tokens: Number of tokens at the start of captions to which steps are limited, so that a new beginning is
+            learned quickly; `None` for whole captions.
+        whole_every: With `first_tokens`, one step in as many uses whole captions, so that the rest is not forgotten.
         num_workers: Number of dataloader workers.
         seed: Seed of the data order.
         progress: Whether to show a progress bar; by default only in a terminal.
@@ -64,6 +72,9 @@ def tune_decoder(
             "`tune_decoder` trains the decoder of SensorLM, but the decoder of this model is a pretrained language"
             " model. Adapt it with LoRA instead: `PretrainOptions(lora=('decoder',))`."
         )
+    for name, value in (("first_tokens", first_tokens), ("whole_every", whole_every)):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be at least 1, got {value}.")
     needed_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     shared = {id(parameter) for parameter in model.sensorlm.parameters()}
     trained = [(name, p) for name, p in model.named_parameters() if name.startswith("decoder.") and id(p) not in shared]
@@ -73,12 +84,19 @@ def tune_decoder(
         parameter.requires_grad_(True)
     model.eval()
     model.decoder.train()
+    numbers = itertools.count(1)
+
+    def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        if first_tokens is not None and next(numbers) % whole_every:
+            batch = {name: value[:, :first_tokens] if name in _OF_TEXT else value for name, value in batch.items()}
+        return _decoder_loss(model, batch, bf16)
+
     try:
         return run_steps(
             trained,
             days,
             collator,
-            lambda batch: _decoder_loss(model, batch, bf16),
+            compute_loss,
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,

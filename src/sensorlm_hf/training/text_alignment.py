@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from huggingface_hub.utils import tqdm
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from torch import nn
 
 from .._extras import requires_extra
@@ -23,6 +26,7 @@ from ..data.device_profiles import PROFILES, apply_profile
 from ..days import SensorDay
 from ..embedding import encode_sensor, encode_text
 from ..modeling import SensorLMForConditionalGeneration, statement_sigmoid_loss, statement_softmax_loss
+from ..modeling.modeling_sensorlm import MAX_CLIP_LOGIT_SCALE
 from ..processing import SensorLMProcessor
 from ..processing.captions.claims import all_claims
 from ..processing.captions.day_facts import DayFacts, day_facts
@@ -43,6 +47,8 @@ _LENGTH = 3.0
 
 _SCALE = 30.0  # initial scale of the similarities
 _AT_ONCE = 512
+_FEWEST_DAYS = 100
+"""Days that a temperature is fitted to."""
 
 
 class _Head(nn.Module):
@@ -134,7 +140,8 @@ def align_sentence_encoder(
     2. The head of the encoder is trained with fixed states of the encoder.
     3. Encoder and head are trained together.
     4. Logistic regression sets the gate, which distinguishes captions from other texts.
-    5. Logistic regression calibrates the probability of a text from its similarity to a day.
+    5. Logistic regression calibrates the probability of a text from its similarity to a day; a fitted temperature
+       calibrates the choice between activities.
 
     The loss is the sigmoid loss, which compares every day with every statement, plus the softmax loss, which ranks the
     days of each statement.
@@ -225,7 +232,7 @@ def calibrate_sentence_encoder(
     """Repeats the last two steps of [`align_sentence_encoder`] after further training of the model.
 
     Logistic regression sets the gate of the sentence encoder and calibrates the probability of a text from its
-    similarity to a day. Nothing else changes.
+    similarity to a day; the temperature is fitted to the choice between activities. Nothing else changes.
 
     Args:
         model: A model with a sentence encoder; changed in place.
@@ -365,6 +372,34 @@ def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generat
     if scale > 0:  # otherwise nothing was learned, and there is nothing to calibrate
         model.sensorlm.statement_logit_scale.fill_(float(np.log(scale)))
         model.sensorlm.statement_logit_bias.fill_(float(fitted.intercept_[0]))
+    _fit_temperature(model, processor, views, sorted(exercises))
+
+
+@torch.no_grad()
+def _fit_temperature(model: Any, processor: Any, views: _Views, exercises: Sequence[str]) -> None:
+    """Fits the temperature with which the softmax over activities gives calibrated probabilities.
+
+    Days with exactly one of the activities are classified (Guo et al., "On calibration of modern neural networks", ICML
+    2017). The temperature of training is that of a batch of captions, not of a choice between labels. Complete days
+    need a lower temperature than days of simpler devices; the result is the geometric mean of both.
+    """
+    logged = np.array([[facts[f"minutes:{name}"] >= 5 for name in exercises] for facts in views.facts])
+    texts = encode_text(model, processor, [f"A day with {name}." for name in exercises])
+    complete = views.visible.sum(axis=1) == views.visible.sum(axis=1).max()
+    fitted = []
+    for chosen in (complete, ~complete):
+        rows = np.flatnonzero(chosen & (logged.sum(axis=1) == 1))
+        if len(rows) < _FEWEST_DAYS:
+            return
+        similarity, classes = views.embeds[rows].numpy().astype(np.float64) @ texts.T, logged[rows].argmax(axis=1)
+        loss = partial(_cross_entropy, similarity, classes)
+        fitted.append(minimize_scalar(loss, bounds=(0.0, MAX_CLIP_LOGIT_SCALE), method="bounded").x)
+    model.sensorlm.logit_scale.fill_(float(np.mean(fitted)))
+
+
+def _cross_entropy(similarity: np.ndarray, classes: np.ndarray, log_scale: float) -> float:
+    scores = np.exp(log_scale) * similarity
+    return float((logsumexp(scores, axis=1) - scores[np.arange(len(classes)), classes]).mean())
 
 
 __all__ = ["align_sentence_encoder", "calibrate_sentence_encoder"]
