@@ -327,7 +327,7 @@ def test_invalid_options_raise(pipe_of, days, options, kind, message):
         pipe_of("clip")(days[0], **options)
 
 
-def test_a_label_is_as_probable_as_its_phrases_on_average(folder_of: Any, days: list[SensorDay]) -> None:
+def test_a_label_is_as_probable_as_its_phrases_on_average(folder_of, days):
     classify = pipeline("zero-shot-sensor-classification", model=str(folder_of("clip")))
     phrases = ["running", "swimming", "cycling"]
     alone = classify(days[0], candidate_labels=phrases)

@@ -69,6 +69,23 @@ def test_loss_equals_that_of_the_model(processor, simulated):
     torch.testing.assert_close(output.caption_loss, caption_loss(output.logits[:, :-1], targets))
 
 
+def test_most_steps_can_be_limited_to_the_first_tokens(processor, simulated, monkeypatch):
+    from sensorlm_hf.training import decoder_tuning
+
+    lengths, compute = [], decoder_tuning._decoder_loss
+
+    def noted(model: Any, batch: Any, bf16: bool) -> torch.Tensor:
+        lengths.append(batch["input_ids"].shape[1])
+        assert batch["attention_mask"].shape == batch["input_ids"].shape
+        return compute(model, batch, bf16)
+
+    monkeypatch.setattr(decoder_tuning, "_decoder_loss", noted)
+    tune(processor, simulated, first_tokens=9, whole_every=3)
+    assert [length == 9 for length in lengths] == [True, True, False] * 2
+    with pytest.raises(ValueError, match="`first_tokens` must be at least 1, got 0"):
+        tune(processor, simulated, first_tokens=0)
+
+
 def test_bad_arguments(processor, simulated):
     with pytest.raises(ValueError, match="`steps` must be above 0, got 0"):
         tune(processor, simulated, steps=0)

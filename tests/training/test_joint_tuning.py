@@ -6,6 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from training_cases import tiny_model
@@ -16,6 +17,7 @@ from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.training import add_sentence_encoder, calibrate_sentence_encoder, joint_tuning, tune_jointly
 from sensorlm_hf.training.joint_tuning import _losses
+from sensorlm_hf.training.text_alignment import _cross_entropy
 from sentence_encoders import tiny_encoder
 
 LENGTH = 64
@@ -131,6 +133,17 @@ def test_calibration_fits_the_gate_and_the_probabilities(assisted, simulated, tm
     calibrate_sentence_encoder(model, processor, simulated, CaptionBuilder().batch(simulated), progress=False)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert {f"sensorlm.text_model.sentence_encoder.gate.{part}" for part in ("weight", "bias")} <= changed
-    assert all(".gate." in name or ".statement_logit_" in name for name in changed)
+    assert all(".gate." in name or "logit_" in name for name in changed)
     with pytest.raises(ValueError, match="got 0 days and 1 captions"):
         calibrate_sentence_encoder(model, processor, [], ["running"])
+
+
+def test_temperature_minimizes_the_cross_entropy():
+    rng = np.random.default_rng(0)
+    classes = rng.integers(4, size=2000)
+    similarity = rng.normal(0, 0.1, (2000, 4))
+    similarity[np.arange(2000), classes] += 0.1
+    losses = {scale: _cross_entropy(similarity, classes, np.log(scale)) for scale in (3.0, 10.0, 30.0)}
+    assert min(losses, key=losses.__getitem__) == 10.0
+    logits = torch.from_numpy(10.0 * similarity)
+    assert losses[10.0] == pytest.approx(torch.nn.functional.cross_entropy(logits, torch.from_numpy(classes)).item())
