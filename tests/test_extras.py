@@ -18,7 +18,12 @@ from sensorlm_hf._extras import requires_extra
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "src" / "sensorlm_hf").rglob("*.py"))
 
-IMPORT_NAMES = {"pyyaml": "yaml", "scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
+IMPORT_NAMES = {
+    "faiss-cpu": "faiss",
+    "huggingface-hub": "huggingface_hub",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+}
 COME_WITH = {"fsspec": "datasets", "nltk": "rouge-score", "packaging": "transformers"}
 """Transitive dependencies that are imported directly, and the requirement that installs them."""
 
@@ -37,7 +42,9 @@ def requirements() -> tuple[set[str], dict[str, set[str]]]:
 
 
 OPTIONAL = {
-    name for extra in ("completion", "eval", "plot", "signals", "train", "units") for name in requirements()[1][extra]
+    name
+    for extra in ("completion", "eval", "plot", "search", "signals", "train", "units")
+    for name in requirements()[1][extra]
 }
 
 # A finder that hides some packages simulates an environment without them.

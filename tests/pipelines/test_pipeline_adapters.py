@@ -194,7 +194,9 @@ def test_adapter_of_sentence_encoder_of_shipped_model(days, tmp_path):
     names = [name for name, parameter in adapter.named_parameters() if parameter.requires_grad]
     assert names
     assert all("text_model.sentence_encoder.language_model." in name for name in names)
-    batch = SensorLMCollator(processor, max_length=48)([{"day": day, "epoch": 0} for day in days[:2]])
+    # Captions are left to the causal layers; statements are read by the encoder.
+    collator = SensorLMCollator(processor, max_length=48, statements=16)
+    batch = collator([{"day": day, "epoch": 0} for day in days[:2]])
     optimizer = torch.optim.SGD([p for p in adapter.parameters() if p.requires_grad], lr=1.0)
     for _ in range(2):
         adapter(**batch).loss.backward()
