@@ -161,7 +161,7 @@ def test_wheel_works_without_extras(built: Path, tmp_path: Path) -> None:
     assert result["loaded"][:4] == ["SensorLMConfig", "SensorLMFeatureExtractor", "SensorLMModel", "SensorLMProcessor"]
     assert result["label"] == "yoga"
     assert result["embedding"] == [192]
-    assert result["caption"].startswith("the log lists")
+    assert result["caption"].startswith("The log lists")
     assert result["built"].startswith("The log lists")
     assert "pip install 'sensorlm-hf[train]'" in result["refused"]
     command = python.with_name("sensorlm-hf.exe" if os.name == "nt" else "sensorlm-hf")
