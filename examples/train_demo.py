@@ -487,7 +487,11 @@ def tune_all(options: argparse.Namespace, before: Path, folder: Path, data: str)
     if options.start_from is not None:
         tuning["started_from"] = Path(options.start_from).name
     save_model(model, processor, folder, "bfloat16")
-    save_results((training_record(before) or {}) | {"joint": tuning}, folder / "training.json")
+    record = training_record(before) or {}
+    if "joint" in record:
+        tuning["earlier"] = record["joint"]
+    record.pop("decoder", None)  # this stage trains the decoder again, on captions without an opening
+    save_results(record | {"joint": tuning}, folder / "training.json")
 
 
 def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data: str) -> None:

@@ -97,12 +97,17 @@ def test_the_approximate_index_is_stored_and_mended(embedded: Path, tmp_path: Pa
     shutil.copytree(embedded, folder)
     query = np.ones(DayIndex.load(folder).embeddings.shape[1], dtype=np.float32)
     expected = [match.row["start"] for match in DayIndex.load(folder).search(query, k=9)[0]]
+
+    def stored() -> Path:
+        (path,) = folder.glob(day_index.INDEX_FILE.format("*"))
+        return path
+
     for damage in (None, b"not an index"):
         if damage is not None:
-            (folder / day_index.INDEX_FILE).write_bytes(damage)
+            stored().write_bytes(damage)
         index = DayIndex.load(folder)
         index.build_approximate()
-        assert (folder / day_index.INDEX_FILE).stat().st_size > 100
+        assert stored().stat().st_size > 100
         assert [match.row["start"] for match in index.search(query, k=9)[0]] == expected
     with pytest.raises(ValueError, match="`probed` must be an integer of at least 1"):
         index.build_approximate(probed=0)
@@ -153,6 +158,13 @@ def test_other_weights_are_noticed(embedded: Path, tmp_path: Path) -> None:
     (folder / EMBEDDING.manifest).write_text(json.dumps({**record, "weights": "0" * 16}))
     with pytest.raises(ValueError, match="has other weights than when it embedded the days"):
         DayIndex.load(folder).search("running")
+    with pytest.raises(ValueError, match="has other weights than when it embedded the days"):
+        DayIndex.load(folder).search_days(simulate_days(1, seed=1))
+    # An index of other embeddings is not taken for one of these.
+    before, now = DayIndex.load(embedded)._index_file, DayIndex.load(folder)._index_file
+    assert before is not None
+    assert now is not None
+    assert before.name != now.name
 
 
 def test_command(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:

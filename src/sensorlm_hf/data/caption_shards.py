@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,16 +81,29 @@ def caption_shard(job: ShardJob) -> ShardCounts:
         ValueError: If the shard is not Parquet, or one of its rows is not a day; the message gives shard and row.
         TypeError: If a value in a row has the wrong type.
     """
+    with rewritten_shard(job) as (shard, partial):
+        return _write(job, shard, partial)
+
+
+@contextmanager
+def rewritten_shard(job: Any) -> Iterator[tuple[pq.ParquetFile, Path]]:
+    """Opens the input of a job, and an output that gets its name at the end of the block; errors name the shard.
+
+    Args:
+        job: Has `source`, `target` and `name`, as a [`ShardJob`].
+
+    Yields:
+        The input, and the path to write to.
+    """
     target = Path(job.target) / job.name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open_shard(Path(job.source) / job.name) as shard, atomic_write(target, durable=True) as partial:
-            counts = _write(job, shard, partial)
+            yield shard, partial
     except (ValueError, TypeError) as error:
         if isinstance(error, pa.ArrowInvalid):
             raise ValueError(f"{job.name} is damaged: {error}") from error
         raise type(error)(f"{job.name}: {error}") from error
-    return counts
 
 
 def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
@@ -117,14 +131,18 @@ def _write(job: ShardJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
 
 def read_result(path: Path, rows: int) -> ShardCounts | None:
     """Returns the result of a shard written by an earlier run; None unless it is complete and has `rows` rows."""
+    record = read_record(path, _METADATA, rows)
+    return None if record is None else ShardCounts(rows, record["accepted"], record["rejected"])
+
+
+def read_record(path: Path, key: bytes, rows: int) -> dict[str, Any] | None:
+    """Returns the record in the metadata of a shard; None unless the shard is complete and has `rows` rows."""
     try:
         with pq.ParquetFile(path) as shard:
-            record = json.loads((shard.metadata.metadata or {})[_METADATA])
-            if shard.metadata.num_rows != rows or record["rows"] != rows:
-                return None
+            record = json.loads((shard.metadata.metadata or {})[key])
+            return record if shard.metadata.num_rows == record["rows"] == rows else None
     except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
         return None
-    return ShardCounts(rows, record["accepted"], record["rejected"])
 
 
 def find_shards(folder: Path) -> list[str]:

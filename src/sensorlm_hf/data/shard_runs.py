@@ -169,7 +169,6 @@ def run_in_processes(work: ShardWork, jobs: Sequence[Any], num_proc: int) -> Res
 
 def _start_worker() -> None:
     pa.set_cpu_count(1)
-    os.environ["OMP_NUM_THREADS"] = "1"  # torch is imported later, if at all
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
@@ -222,6 +221,6 @@ def _difference(work: ShardWork, name: str, before: dict[str, Any], now: dict[st
         return f"the input has changed ({changed[0]}{more})"
     if name == "code":
         return f"this version of the package writes different {work.noun}"
-    if name in ("schema", "wording", "tokenizer", "paraphraser", "weights", "processor"):
+    if name in ("schema", "wording", "tokenizer", "paraphraser", "weights"):
         return f"another {name}" if name != "weights" else "other weights"
     return f"{name} was {old!r}, is {new!r}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from ..embedding import encode_sensor, encode_text
 from ..io import atomic_write
 from .embed_folder import COLUMN, EMBEDDING, fingerprint, load_for_search
 
-INDEX_FILE = ".nearest.faiss"
-"""File with the approximate index, next to the embeddings."""
+INDEX_FILE = ".nearest-{}.faiss"
+"""File with the approximate index, next to the embeddings; it is named after what they were made from."""
 
 _LISTS_PER_ROOT, _PROBED, _TRAINED_ON = 4.0, 48, 60
 _AT_ONCE = 1 << 20
@@ -58,14 +58,13 @@ class DayIndex:
         ```
     """
 
-    def __init__(self, embeddings: np.ndarray, rows: pa.Table, model: str, folder: Path | None = None) -> None:
+    def __init__(self, embeddings: np.ndarray, rows: pa.Table, model: str) -> None:
         """Checks the embeddings.
 
         Args:
             embeddings: `(days, D)`, rows of unit length.
             rows: One row for each day.
             model: Folder, packaged name or Hub id of the model that embedded them.
-            folder: Folder of the approximate index, if it is to be stored.
 
         Raises:
             ValueError: If shapes do not match, there are no days, or a row is not finite or not of unit length.
@@ -84,8 +83,9 @@ class DayIndex:
                 f" {len(lengths)}; embed the days again."
             )
         self.embeddings, self.rows, self.model = embeddings, rows, model
-        self._folder = folder
         self._nearest: Any = None
+        self._weights: str | None = None
+        self._index_file: Path | None = None
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> DayIndex:
@@ -106,7 +106,8 @@ class DayIndex:
                 f"{str(folder)!r} holds no embeddings; `sensorlm-hf embed` writes them from a folder of days."
             )
         try:
-            manifest = json.loads(record.read_text(encoding="utf-8"))
+            text = record.read_text(encoding="utf-8")
+            manifest = json.loads(text)
             expected, model, weights = manifest["input"], manifest["model"], manifest["weights"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{str(record)!r} is damaged ({error}); embed the days again.") from None
@@ -122,11 +123,10 @@ class DayIndex:
             raise ValueError(f"The embeddings in {str(folder)!r} are damaged: {error}") from None
         column = table.column(COLUMN).combine_chunks()
         embeddings = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-        index = cls(embeddings, table.drop_columns([COLUMN]), model, folder)
+        index = cls(embeddings, table.drop_columns([COLUMN]), model)
         index._weights = weights
+        index._index_file = folder / INDEX_FILE.format(hashlib.blake2b(text.encode(), digest_size=8).hexdigest())
         return index
-
-    _weights: str | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -165,12 +165,17 @@ class DayIndex:
                 raise ValueError(f"Queries must have shape (queries, {width}), got {queries.shape}.")
             return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         if model is None:
-            model, processor = load_for_search(str(packaged_checkpoint(self.model) or self.model))
-            if self._weights is not None and fingerprint(model) != self._weights:
-                raise ValueError(
-                    f"The model {self.model!r} has other weights than when it embedded the days; embed them again."
-                )
+            model, processor = self._own_model()
         return encode_text(model, processor, [queries] if isinstance(queries, str) else queries)
+
+    def _own_model(self) -> tuple[Any, Any]:
+        """Loads the model that embedded the days, and its processor."""
+        model, processor = load_for_search(str(packaged_checkpoint(self.model) or self.model))
+        if self._weights is not None and fingerprint(model) != self._weights:
+            raise ValueError(
+                f"The model {self.model!r} has other weights than when it embedded the days; embed them again."
+            )
+        return model, processor
 
     def search_days(self, days: Any, k: int = 5, *, model: Any = None, processor: Any = None) -> list[list[Match]]:
         """Returns the days nearest to other days; see [`DayIndex.search`].
@@ -182,7 +187,7 @@ class DayIndex:
             processor: Its processor.
         """
         if model is None:
-            model, processor = load_for_search(str(packaged_checkpoint(self.model) or self.model))
+            model, processor = self._own_model()
         return self.search(np.atleast_2d(encode_sensor(model, processor, days)), k)
 
     def _search(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +222,7 @@ class DayIndex:
         """
         with requires_extra("search", "Approximate search"):
             import faiss
-        stored = None if self._folder is None else self._folder / INDEX_FILE
+        stored = self._index_file
         index = None
         if stored is not None and stored.is_file():
             try:
@@ -263,10 +268,7 @@ class DayIndex:
 def describe(match: Match) -> str:
     """Returns a line about a day: similarity, person, start and logged events."""
     row = match.row
-    events: Sequence[Any] = row.get("events") or ()
-    if isinstance(events, dict):  # `datasets` stores lists of structs as a struct of lists in some versions
-        events = [{"label": label} for label in events.get("label", ())]
-    logged = ", ".join(dict.fromkeys(str(event["label"]) for event in events)) or "nothing logged"
+    logged = ", ".join(dict.fromkeys(event["label"] for event in row.get("events") or ())) or "nothing logged"
     return f"{match.score:.2f}  {row.get('subject_id', '?')}  {row.get('start', '?')}  {logged}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import time
@@ -17,12 +18,11 @@ import pyarrow.parquet as pq
 import torch
 
 from ..checkpoints import packaged_checkpoint
-from ..data.caption_shards import ShardCounts, arrays_of, open_shard, row_batches
+from ..data.caption_shards import ShardCounts, arrays_of, read_record, rewritten_shard, row_batches
 from ..data.shard_runs import check_folders, input_shards, run_shards
 from ..data.shard_work import ShardWork
 from ..days import SensorDay
 from ..embedding import encode_sensor
-from ..io import atomic_write
 from ..modeling import load_pretrained
 from ..processing import SensorLMProcessor
 from ..processing.pairing import check_pair
@@ -187,15 +187,10 @@ def embed_shard(job: EmbedJob) -> ShardCounts:
         ValueError: If the shard is not Parquet, or one of its rows is not a day; the message gives shard and row.
         TypeError: If a value in a row has the wrong type.
     """
-    target = Path(job.target) / job.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open_shard(Path(job.source) / job.name) as shard, atomic_write(target, durable=True) as partial:
-            return _write(job, shard, partial)
-    except (ValueError, TypeError) as error:
-        if isinstance(error, pa.ArrowInvalid):
-            raise ValueError(f"{job.name} is damaged: {error}") from error
-        raise type(error)(f"{job.name}: {error}") from error
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)  # the other processes use the other cores
+    with rewritten_shard(job) as (shard, partial):
+        return _write(job, shard, partial)
 
 
 def _write(job: EmbedJob, shard: pq.ParquetFile, partial: Path) -> ShardCounts:
@@ -237,14 +232,7 @@ def _days(batch: pa.RecordBatch, first: int) -> list[Any]:
 
 def read_result(path: Path, rows: int) -> ShardCounts | None:
     """Returns the result of a shard written by an earlier run; None unless it is complete and has `rows` rows."""
-    try:
-        with pq.ParquetFile(path) as shard:
-            record = json.loads((shard.metadata.metadata or {})[_METADATA])
-            if shard.metadata.num_rows != rows or record["rows"] != rows:
-                return None
-    except (OSError, ValueError, KeyError):  # pyarrow's errors are ValueErrors
-        return None
-    return ShardCounts(rows)
+    return None if read_record(path, _METADATA, rows) is None else ShardCounts(rows)
 
 
 EMBEDDING = ShardWork("Embedding", "embeddings", embed_shard, read_result)

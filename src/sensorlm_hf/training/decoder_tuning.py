@@ -10,7 +10,7 @@ import torch
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMForConditionalGeneration
 from ..modeling.losses_sensorlm import caption_loss, caption_targets
-from .short_run import run_steps
+from .short_run import run_steps, training_only
 
 _OF_TEXT = ("input_ids", "attention_mask", "labels")
 
@@ -75,15 +75,8 @@ def tune_decoder(
     for name, value in (("first_tokens", first_tokens), ("whole_every", whole_every)):
         if value is not None and value < 1:
             raise ValueError(f"`{name}` must be at least 1, got {value}.")
-    needed_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     shared = {id(parameter) for parameter in model.sensorlm.parameters()}
     trained = [(name, p) for name, p in model.named_parameters() if name.startswith("decoder.") and id(p) not in shared]
-    was_training = model.training
-    model.requires_grad_(False)
-    for _, parameter in trained:
-        parameter.requires_grad_(True)
-    model.eval()
-    model.decoder.train()
     numbers = itertools.count(1)
 
     def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -91,7 +84,9 @@ def tune_decoder(
             batch = {name: value[:, :first_tokens] if name in _OF_TEXT else value for name, value in batch.items()}
         return _decoder_loss(model, batch, bf16)
 
-    try:
+    with training_only(model, trained):
+        model.eval()
+        model.decoder.train()
         return run_steps(
             trained,
             days,
@@ -109,10 +104,6 @@ def tune_decoder(
             description="decoder",
             progress=progress,
         )
-    finally:
-        for parameter, needed in needed_grad:
-            parameter.requires_grad_(needed)
-        model.train(was_training)
 
 
 def _decoder_loss(

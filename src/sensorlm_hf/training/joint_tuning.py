@@ -13,7 +13,7 @@ from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMForConditionalGeneration, statement_sigmoid_loss, statement_softmax_loss
 from ..modeling.losses_sensorlm import caption_loss, caption_targets, clip_loss, positive_pairs
 from .losses import clamp_logit_scale
-from .short_run import run_steps
+from .short_run import run_steps, training_only
 
 _STATEMENTS_AT_ONCE = 32
 
@@ -75,7 +75,8 @@ def tune_jointly(
 
     Returns:
         `steps`, `days_seen`, `train_days` (size of the dataset), `train_runtime` (seconds), and averages over the last
-        10 % of the steps: `final_loss`, and its parts `contrastive_loss`, `caption_loss` and `statement_loss`.
+        10 % of the steps: `final_loss`, and its parts `contrastive_loss`, `caption_loss` and `statement_loss`. The
+        parts count from the last resumption, if that was later.
 
     Raises:
         ValueError: If the model has no sentence encoder, the collator no statements, an argument is out of range, the
@@ -89,13 +90,7 @@ def tune_jointly(
         raise ValueError(
             f"`captions_per_batch` must be at least 2, since they are contrasted, got {captions_per_batch}."
         )
-    needed_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     trained = [(name, p) for name, p in model.named_parameters() if ".sentence_encoder.gate." not in name]
-    was_training = model.training
-    model.requires_grad_(False)
-    for _, parameter in trained:
-        parameter.requires_grad_(True)
-    model.train()
     history: list[tuple[float, ...]] = []
 
     def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -104,7 +99,8 @@ def tune_jointly(
         contrastive, caption, statements = parts
         return contrastive + model.config.caption_loss_weight * caption + statements
 
-    try:
+    with training_only(model, trained):
+        model.train()
         record = run_steps(
             trained,
             days,
@@ -126,10 +122,6 @@ def tune_jointly(
             rates={"sentence_encoder.language_model": language_model_learning_rate, "statement_": 4 * learning_rate},
             checkpoint=None if checkpoint is None else Path(checkpoint),
         )
-    finally:
-        for parameter, needed in needed_grad:
-            parameter.requires_grad_(needed)
-        model.train(was_training)
     last = history[-max(1, steps // 10) :]
     names = ("contrastive_loss", "caption_loss", "statement_loss")
     return record | {name: sum(column) / len(last) for name, column in zip(names, zip(*last, strict=True), strict=True)}

@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,23 @@ from .schedule import RsqrtSchedule
 
 _WARMUP = 0.05
 """Fraction of the steps over which the learning rate rises."""
+
+
+@contextmanager
+def training_only(model: nn.Module, trained: Sequence[tuple[str, nn.Parameter]]) -> Iterator[None]:
+    """Freezes all other parameters during the block, and restores modes and `requires_grad` after it."""
+    needed_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    modes = [(module, module.training) for module in model.modules()]
+    model.requires_grad_(False)
+    for _, parameter in trained:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter, needed in needed_grad:
+            parameter.requires_grad_(needed)
+        for module, training in modes:
+            module.training = training
 
 
 def run_steps(
@@ -205,4 +223,4 @@ def _load(
     return list(state["losses"]), float(state["elapsed"])
 
 
-__all__ = ["run_steps"]
+__all__ = ["run_steps", "training_only"]

@@ -23,7 +23,7 @@ def oracle(acc: np.ndarray) -> np.ndarray:
     minutes = -(-len(acc) // (60 * RATE))
     found = np.zeros(minutes, dtype=bool)
     for start in range(0, minutes, 15):
-        low, high = max(start - 22, 0), min(start + 15 + 22, minutes)
+        low, high = max(start - 22, 0), min(start - 22 + 60, minutes)
         window = acc[low * 60 * RATE : high * 60 * RATE]
         window = window[~np.isnan(window).any(axis=1)]
         if len(window) < 30 * 60 * RATE:

@@ -66,9 +66,9 @@ def minutes_not_worn(statistics: np.ndarray) -> np.ndarray:
     share, mean, square, low, high = np.moveaxis(np.asarray(statistics, dtype=np.float64), 1, 0)
     weights = share[:, 0]
     not_worn = np.zeros(len(weights), dtype=bool)
-    around = (WINDOW_MINUTES - BLOCK_MINUTES) // 2
+    before = (WINDOW_MINUTES - BLOCK_MINUTES) // 2
     for start in range(0, len(weights), BLOCK_MINUTES):
-        window = slice(max(start - around, 0), min(start + BLOCK_MINUTES + around, len(weights)))
+        window = slice(max(start - before, 0), min(start - before + WINDOW_MINUTES, len(weights)))
         kept = weights[window] > 0
         total = weights[window].sum()
         if total < MIN_SHARE * WINDOW_MINUTES:

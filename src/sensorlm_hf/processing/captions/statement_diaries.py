@@ -14,10 +14,12 @@ from .activity_diaries_exercise import EXERCISE_DIARIES
 from .claims import Claim
 from .statement_diaries_body import BODY_DIARIES
 from .statement_diaries_day import DAY_DIARIES
+from .statement_diaries_heart import HEART_DIARIES
 from .statement_templates import is_held_out
 
 DIARIES: Mapping[str, tuple[str, ...]] = {
     **{f"activity/{name}": sentences for name, sentences in {**CARDIO_DIARIES, **EXERCISE_DIARIES}.items()},
+    **HEART_DIARIES,
     **BODY_DIARIES,
     **DAY_DIARIES,
 }
