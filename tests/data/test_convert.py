@@ -140,10 +140,10 @@ def test_failed_conversion_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "in" / "b.csv").write_text("time,HR\n2024-03-01T08:00:00,60\n2024-13-01,61\n")
     before = folders(tmp_path)
     with pytest.raises(ValueError, match=r"b\.csv, line 3"):
-        convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, days_per_shard=1)
+        convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, days_per_shard=1, skip_bad=False)
     assert folders(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
-    done = convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME, skip_bad=True)
+    done = convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME)
     assert done.report.count("bad-file") == 1
     with pytest.raises(FileExistsError, match="not empty"):
         convert_recording(tmp_path / "in", tmp_path / "out", timezone=ROME)

@@ -162,9 +162,9 @@ def test_unreadable_subjects_raise_or_are_skipped(study: Path, tmp_path: Path) -
     (study / "anna_2.zip").write_bytes((study / "anna_2.zip").read_bytes()[:200])
     options: dict[str, Any] = {"timezone": "Europe/Berlin", "folder_of_people": True, "keep_ids": True}
     with pytest.raises(ValueError, match=r"anna_2\.zip is neither a folder nor a readable zip"):
-        convert_recording(study, tmp_path / "out", **options)
+        convert_recording(study, tmp_path / "out", skip_bad=False, **options)
     assert not (tmp_path / "out").exists()
-    done = convert_recording(study, tmp_path / "out", skip_bad=True, **options)
+    done = convert_recording(study, tmp_path / "out", **options)
     assert done.people == {"train": 2}
     assert done.report.notes["bad-file"].count == 1
     (study / "anna_1.csv").write_text("time,HR\n")

@@ -63,7 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Refuse compressed files that expand to more than N times their size (default: 100).",
     )
-    option(parser, "--skip-bad", action="store_true", help="Skip and count files that cannot be read.")
+    option(
+        parser,
+        "--no-skip-bad",
+        dest="skip_bad",
+        action="store_false",
+        help="Stop at the first unreadable file. By default, those are skipped and counted if others can be read.",
+    )
     option(parser, "--keep-ids", action="store_true", help="Keep the original subject ids instead of salted hashes.")
     option(parser, "--salt", metavar="TEXT", help="Secret salt for reproducible hashes (default: random).")
     option(

@@ -104,7 +104,7 @@ def convert_recording(
     subject_id: str | None = None,
     day_start: str | None = None,
     mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
     keep_ids: bool = False,
     salt: str | None = None,
     validation_share: float = 0.0,
@@ -134,7 +134,7 @@ def convert_recording(
         subject_id: Subject id, for sources that do not contain one.
         day_start: Local time at which windows start.
         mapping: Column mapping for tables.
-        skip_bad: Whether to skip and count unreadable files.
+        skip_bad: Whether to skip and count unreadable files, if others can be read.
         keep_ids: Whether to keep the source's subject ids instead of pseudonyms.
         salt: Secret salt of the pseudonyms; by default a random one that is discarded.
         validation_share: Expected fraction of people in the validation split.

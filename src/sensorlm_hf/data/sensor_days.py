@@ -66,7 +66,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
         day_start: Local time at which its windows start.
         mapping: YAML file that maps the columns of a table.
         subject_id: Subject id, for recordings that do not contain one.
-        skip_bad: Whether to skip unreadable files.
+        skip_bad: Whether to skip unreadable files, if others can be read.
         salt: Secret salt of the pseudonyms, so that a rebuilt dataset has the same ones.
         keep_ids: Whether to keep the recording's subject ids.
         folder_of_people: Whether the recording is a folder with one export per person.
@@ -83,7 +83,7 @@ class SensorDaysConfig(datasets.BuilderConfig):
     day_start: str | None = None
     mapping: str | None = None
     subject_id: str | None = None
-    skip_bad: bool = False
+    skip_bad: bool = True
     salt: str | None = None
     keep_ids: bool = False
     folder_of_people: bool = False

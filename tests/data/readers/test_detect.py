@@ -111,7 +111,7 @@ def test_skip_bad_skips_unreadable_tables(tmp_path: Path) -> None:
     table(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("time,HR\nnoon,60\n")
     with pytest.raises(ValueError, match=r"b\.csv, line 2"):
-        list(read_any(tmp_path, timezone="UTC"))
+        list(read_any(tmp_path, timezone="UTC", skip_bad=False))
     report = ReadReport()
-    assert len(list(read_any(tmp_path, timezone="UTC", skip_bad=True, report=report))) == 1
+    assert len(list(read_any(tmp_path, timezone="UTC", report=report))) == 1
     assert report.count("bad-file") == 1

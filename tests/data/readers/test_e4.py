@@ -110,9 +110,9 @@ def test_error_reports_file_and_line(tmp_path: Path, files: dict[str, str], mess
     write_session(tmp_path / "bad", **files)
     write_session(tmp_path / "good")
     with pytest.raises(ValueError, match=message):
-        list(read_e4(tmp_path, ROME))
+        list(read_e4(tmp_path, ROME, skip_bad=False))
     report = ReadReport()
-    assert [day.subject_id for day in read_e4(tmp_path, ROME, report=report, skip_bad=True)] == ["good"]
+    assert [day.subject_id for day in read_e4(tmp_path, ROME, report=report)] == ["good"]
     assert report.count("bad-file") == 1
 
 

@@ -95,9 +95,9 @@ def test_error_reports_damaged_file(tmp_path: Path) -> None:
     ):
         path.write_text(wrong)
         with pytest.raises(ValueError, match=message):
-            list(read_embraceplus(tmp_path, "UTC"))
+            list(read_embraceplus(tmp_path, "UTC", skip_bad=False))
         report = ReadReport()
-        (day,) = read_embraceplus(tmp_path, "UTC", report=report, skip_bad=True)
+        (day,) = read_embraceplus(tmp_path, "UTC", report=report)
         assert day.channel("eda_level_real")[600] == 1.5
         assert report.count("bad-file") == 1
     with pytest.raises(ValueError, match="EmbracePlus records in UTC"):

@@ -373,7 +373,7 @@ def test_long_export_is_streamed_in_order(tmp_path: Path) -> None:
     files["steps-2021-01-01.json"] = [steps(start + timedelta(days=d), d) for d in range(20)]
     folder = write(tmp_path, files)
     (folder / "heart_rate-2021-01-20.json").write_text("broken")
-    days = read_fitbit(folder, "UTC")
+    days = read_fitbit(folder, "UTC", skip_bad=False)
     seen = [next(days) for _ in range(15)]
     assert [float(day.channel("HR")[720]) for day in seen] == [50.0 + d for d in range(15)]
     assert [float(day.channel("steps")[720]) for day in seen] == list(range(15))
@@ -398,13 +398,13 @@ def test_bad_files_raise_with_location_or_are_skipped(tmp_path: Path) -> None:
     for name, (content, message) in cases.items():
         folder = write(tmp_path / name, {**good, "steps.json": content})
         with pytest.raises(ValueError, match=message):
-            list(read_fitbit(folder, BERLIN))
+            list(read_fitbit(folder, BERLIN, skip_bad=False))
         report = ReadReport()
-        assert len(list(read_fitbit(folder, BERLIN, report=report, skip_bad=True))) == 1
+        assert len(list(read_fitbit(folder, BERLIN, report=report))) == 1
         assert report.count("bad-file") == 1
     (tmp_path / "cut" / "steps.json").write_bytes(b'[{"dateTime":"07/05/21 10:00:00",\n"value":"\xff"}]')
     with pytest.raises(ValueError, match=r"steps\.json, line 2: not UTF-8"):
-        list(read_fitbit(tmp_path / "cut", BERLIN))
+        list(read_fitbit(tmp_path / "cut", BERLIN, skip_bad=False))
 
 
 def test_damaged_logs_raise_or_are_skipped_entirely(tmp_path: Path) -> None:
@@ -426,11 +426,11 @@ def test_damaged_logs_raise_or_are_skipped_entirely(tmp_path: Path) -> None:
     for name, (file, content, message) in cases.items():
         folder = write(tmp_path / name, {"heart_rate.json": minutes_of_heart(noon, 5), file: content})
         with pytest.raises(ValueError, match=message):
-            list(read_fitbit(folder, BERLIN, schema="sensorlm-26" if name != "stages" else "sensorlm-34"))
+            list(
+                read_fitbit(folder, BERLIN, schema="sensorlm-26" if name != "stages" else "sensorlm-34", skip_bad=False)
+            )
         report = ReadReport()
-        day = read_one(
-            folder, report=report, skip_bad=True, schema="sensorlm-34" if name == "stages" else "sensorlm-26"
-        )
+        day = read_one(folder, report=report, schema="sensorlm-34" if name == "stages" else "sensorlm-26")
         assert day.events == ()
         assert report.count("bad-file") == 1
 
@@ -443,9 +443,9 @@ def test_a_damaged_member_of_a_zip_is_skipped(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data.replace(b'"12"', b'"13"', 1) if b'"12"' in data else data.replace(b"12}", b"13}", 1))
     with pytest.raises(ValueError, match=r"steps-2024-03-01\.json cannot be read from the archive"):
-        list(read_fitbit(path, BERLIN))
+        list(read_fitbit(path, BERLIN, skip_bad=False))
     report = ReadReport()
-    (day,) = read_fitbit(path, BERLIN, report=report, skip_bad=True)
+    (day,) = read_fitbit(path, BERLIN, report=report)
     assert report.count("bad-file") == 1
     assert day.channel("HR")[540] == 60
 

@@ -183,9 +183,9 @@ def test_zip_matches_folder(tmp_path: Path) -> None:
 def test_damaged_tables_raise_or_are_skipped(tmp_path: Path, name: str, content: str, message: str) -> None:
     folder = write(tmp_path, {name: content, f"{OLD}/heart_rate-2024-04-01.json": [classic("05/01/24 10:00:00", 60)]})
     with pytest.raises(ValueError, match=message):
-        list(read_fitbit(folder, BERLIN))
+        list(read_fitbit(folder, BERLIN, skip_bad=False))
     report = ReadReport()
-    assert len(list(read_fitbit(folder, BERLIN, skip_bad=True, report=report))) == 1
+    assert len(list(read_fitbit(folder, BERLIN, report=report))) == 1
     assert report.count("bad-file") == 1
 
 

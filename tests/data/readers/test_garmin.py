@@ -203,9 +203,9 @@ def test_damaged_files_are_named_or_skipped(tmp_path: Path) -> None:
     good = write(tmp_path / "a.fit", heart(at(7, 0), 60))
     (tmp_path / "b.fit").write_bytes(good.read_bytes()[:-6])
     with pytest.raises(ValueError, match=r"b\.fit is a damaged or truncated FIT file"):
-        list(read_garmin(tmp_path, BERLIN))
+        list(read_garmin(tmp_path, BERLIN, skip_bad=False))
     report = ReadReport()
-    assert read_one(tmp_path, skip_bad=True, report=report).channel("HR")[480] == 60
+    assert read_one(tmp_path, report=report).channel("HR")[480] == 60
     assert report.count("bad-file") == 1
     with pytest.raises(FileNotFoundError, match="No Garmin data"):
         read_garmin(write(tmp_path / "other" / "a.txt"), BERLIN)
@@ -214,7 +214,7 @@ def test_damaged_files_are_named_or_skipped(tmp_path: Path) -> None:
     (tmp_path / "b.fit").unlink()
     (tmp_path / "c_sleepData.json").write_text('[{"sleepStartTimestampGMT": "noon", "sleepEndTimestampGMT": "x"}]')
     with pytest.raises(ValueError, match="entry 0: `sleepStartTimestampGMT` must be a time"):
-        list(read_garmin(tmp_path, BERLIN))
+        list(read_garmin(tmp_path, BERLIN, skip_bad=False))
 
 
 def test_messages_before_the_clock_was_set_are_dropped(tmp_path: Path) -> None:

@@ -215,9 +215,9 @@ def test_subjects_are_sorted_numerically_and_bad_ones_can_be_skipped(tmp_path: P
     path = tmp_path / "user_2" / "Actigraph.csv"
     path.write_text(path.read_text().replace("10:00:04", "10:xx:04"))
     with pytest.raises(ValueError, match=r"user_2/Actigraph\.csv, line 6.*10:xx:04"):
-        list(read_mmash(tmp_path))
+        list(read_mmash(tmp_path, skip_bad=False))
     report = ReadReport()
-    assert [d.subject_id for d in read_mmash(tmp_path, report=report, skip_bad=True)] == ["user_1", "user_10"]
+    assert [d.subject_id for d in read_mmash(tmp_path, report=report)] == ["user_1", "user_10"]
     assert report.count("bad-file") == 1
 
 

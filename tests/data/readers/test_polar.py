@@ -104,12 +104,12 @@ def test_sleep_stages(tmp_path: Path) -> None:
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     folder = write(tmp_path, **{"247ohr_1_03__x": {"deviceDays": [{"date": "March"}]}})
     with pytest.raises(ValueError, match="`date` must be a date"):
-        list(read_polar(folder, BERLIN))
+        list(read_polar(folder, BERLIN, skip_bad=False))
     write(folder, **{"247ohr_1_03__x": heart("2024-03-01", (28800, 61))}, training__session_a={"exercises": 3})
     with pytest.raises(ValueError, match=r"training-session_a\.json: `exercises` must be a list of objects, got a num"):
-        list(read_polar(folder, BERLIN))
+        list(read_polar(folder, BERLIN, skip_bad=False))
     report = ReadReport()
-    assert len(list(read_polar(folder, BERLIN, skip_bad=True, report=report))) == 1
+    assert len(list(read_polar(folder, BERLIN, report=report))) == 1
     assert report.count("bad-file") == 1
     write(folder, training__session_a={**SESSION, "stopTime": None})
     assert len(list(read_polar(folder, BERLIN, report=report))) == 1

@@ -145,13 +145,14 @@ def test_bins_of_variability_oxygen_and_temperature(tmp_path: Path) -> None:
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     heart(tmp_path, "21312,yesterday,UTC+0300,,61.0")
     with pytest.raises(ValueError, match=r"heart_rate.*csv, line 3: `start_time` must be a time"):
-        list(read_samsung(tmp_path, BERLIN))
+        list(read_samsung(tmp_path, BERLIN, skip_bad=False))
     table(tmp_path, "com.samsung.shealth.tracker.heart_rate", "tag_id", "1")
     with pytest.raises(ValueError, match="lacks the column start_time"):
-        list(read_samsung(tmp_path, BERLIN))
+        list(read_samsung(tmp_path, BERLIN, skip_bad=False))
     bins(tmp_path, f"{HEART}binning_data", {"heart_rate": "high", "start_time": ms(1)})
     report = ReadReport()
-    assert list(read_samsung(tmp_path, BERLIN, skip_bad=True, report=report)) == []
+    with pytest.raises(ValueError, match=r"lacks the column start_time.* \(1 more could not be read either\.\)"):
+        list(read_samsung(tmp_path, BERLIN, report=report))
     assert report.count("bad-file") == 2
 
 

@@ -75,10 +75,10 @@ def test_a_spreadsheet_that_changed_the_times_is_rejected(export: Path) -> None:
     changed = SLEEPS.replace("2024-02-29 23:10:00", "29/02/2024 23:10").replace(",", ";")
     (export / "sleeps.csv").write_text(changed, encoding="utf-8")
     with pytest.raises(ValueError, match=r"sleeps\.csv, row 2: `Sleep onset` must be a time such as 2024-03-01"):
-        list(read_whoop(export, BERLIN))
+        list(read_whoop(export, BERLIN, skip_bad=False))
     (export / "sleeps.csv").write_text("Cycle start time,Nap\n", encoding="utf-8")
     with pytest.raises(ValueError, match="lacks the columns Cycle timezone, Sleep onset, Wake onset"):
-        list(read_whoop(export, BERLIN))
+        list(read_whoop(export, BERLIN, skip_bad=False))
 
 
 def test_renamed_files_are_recognised_by_their_columns(export: Path) -> None:

@@ -114,7 +114,7 @@ def read_any(
     day_start: str | None = None,
     mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None,
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads a recording of any supported type; see the individual readers, such as [`read_fitbit`].
 
@@ -128,7 +128,7 @@ def read_any(
         day_start: Local time at which windows start; not for MMASH, whose window starts with the recording.
         mapping: Column mapping; for tables only.
         report: Collects what was used, dropped or unusual.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         The days of the source.

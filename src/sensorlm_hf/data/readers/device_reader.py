@@ -111,7 +111,7 @@ def read_device(
         subject_id: Subject id; by default the source type and a hash of the first file's content.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
         days: Turns what was read into days.
 
     Yields:

@@ -87,7 +87,7 @@ def read_e4(
     day_start: str = "00:00",
     beats: str = "ibi",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads raw Empatica E4 sessions as local days.
 
@@ -105,7 +105,7 @@ def read_e4(
         beats: `"ibi"` uses the device's beat intervals, which are sparse during movement; `"bvp"` detects beats in the
             pulse wave with NeuroKit2 (extra `[signals]`), which yields more intervals of lower reliability.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable sessions instead of raising.
+        skip_bad: Whether to skip and note unreadable sessions, if others can be read, instead of raising.
 
     Yields:
         Days by person, then by time.

@@ -110,7 +110,7 @@ def read_embraceplus(
     subject_id: str | None = None,
     day_start: str = "00:00",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads Empatica EmbracePlus digital biomarkers as local days.
 
@@ -124,7 +124,7 @@ def read_embraceplus(
         subject_id: Subject id, if all files are from one person; by default `participant_full_id`.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         Days by person, then by time.

@@ -114,7 +114,7 @@ def read_fitabase(
     subject_id: str | None = None,
     day_start: str = "00:00",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads the people of a Fitabase study as local days.
 
@@ -130,7 +130,7 @@ def read_fitabase(
         subject_id: Subject id instead of the id in the files; only if they contain one person.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         Days by person, then in chronological order; days without any observed minute are omitted.

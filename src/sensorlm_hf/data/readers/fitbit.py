@@ -80,7 +80,7 @@ def read_fitbit(
     subject_id: str | None = None,
     day_start: str = "00:00",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads one person's Fitbit export as local days.
 
@@ -106,7 +106,7 @@ def read_fitbit(
             minute. Where clocks go back, the 25th hour is not part of any window and is noted; windows from the first
             minute are consecutive, regardless of clock changes.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         Days in chronological order; days without any observed minute are omitted.

@@ -90,7 +90,7 @@ def read_garmin(
     subject_id: str | None = None,
     day_start: str = "00:00",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads one person's Garmin data as local days: FIT files, or the export of the account.
 
@@ -108,7 +108,7 @@ def read_garmin(
         subject_id: Subject id; by default `"garmin-"` and a hash of the first file's content.
         day_start: Local time `"HH:MM"` at which windows start, or `"first"`: at the first observed minute.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         Days in chronological order; days without any observed minute are omitted.

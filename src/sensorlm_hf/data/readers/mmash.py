@@ -58,7 +58,7 @@ def read_mmash(
     first_date: str | date = ARBITRARY_DATE,
     schema: SchemaLike = "sensorlm-26",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads MMASH as one window of 1440 minutes per person, from the first minute of the recording.
 
@@ -77,7 +77,8 @@ def read_mmash(
         first_date: Date of day 1. Arbitrary, since MMASH publishes no dates.
         schema: Schema of the days.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note people with unreadable files instead of raising.
+        skip_bad: Whether to skip and note people with unreadable files, if others can be read, instead of
+            raising.
 
     Yields:
         One day per person, in order of their numbers.

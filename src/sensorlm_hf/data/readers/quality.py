@@ -199,6 +199,10 @@ def _overlaps(day: SensorDay) -> int:
     return count
 
 
+BAD_FILE = "bad-file"
+"""Code of the note about files that could not be read."""
+
+
 def finish(days: Iterator[SensorDay], report: ReadReport, *, warn: bool, source: str) -> Iterator[SensorDay]:
     """Yields days, records them, and logs what was dropped if the caller did not request a report.
 
@@ -207,10 +211,21 @@ def finish(days: Iterator[SensorDay], report: ReadReport, *, warn: bool, source:
         report: The report that the reader writes to.
         warn: Whether to log a warning at the end when something was dropped.
         source: Name of the reader, for the message.
+
+    Raises:
+        ValueError: If there was no day because files could not be read; the message is that of the first of them.
     """
+    known = set(report.notes[BAD_FILE].places) if BAD_FILE in report.notes else set()
+    before, empty = report.count(BAD_FILE), True
     for day in days:
         report.add_day(day)
+        empty = False
         yield day
+    count = report.count(BAD_FILE) - before
+    if empty and count:
+        problem = next((place for place in report.notes[BAD_FILE].places if place not in known), "")
+        more = f" ({count - 1} more could not be read either.)" if count > 1 else ""
+        raise ValueError(f"{problem or 'Files could not be read.'}{more}")
     if warn and report.dropped:
         what = "; ".join(f"{note.count} x {note.message}" for note in report.dropped)
         logger.warning("%s left things out: %s. Pass report=ReadReport() for the details.", source, what)

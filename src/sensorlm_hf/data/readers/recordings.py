@@ -54,7 +54,7 @@ class Recording:
     day_start: str | None = None
     mapping: TableMapping | Mapping[str, Any] | str | os.PathLike | None = None
     subject_id: str | None = None
-    skip_bad: bool = False
+    skip_bad: bool = True
     salt: str | None = None
     folder_of_people: bool = False
 

@@ -172,14 +172,16 @@ def _read_all(
             try:
                 with damage_of(label):
                     loaded = load_table(path, name, label, options)
-                    if together is not None and isinstance(loaded, Measurements):
-                        together.add(loaded)
-                    else:
+                    if together is None or not isinstance(loaded, Measurements):
                         yield from measured_days(loaded, options)
+                        continue
             except ValueError as error:
                 if not skip_bad:
                     raise
                 options.report.note("bad-file", "dropped", "files that could not be read", str(error))
+                continue
+            # Tables that contradict each other are not damaged: which of them holds is for the user to say.
+            together.add(loaded)
         if together is not None:
             yield from together.days()
     if left_out and len(left_out) == len(paths):

@@ -137,7 +137,7 @@ def read_whoop(
     subject_id: str | None = None,
     day_start: str = "00:00",
     report: ReadReport | None = None,
-    skip_bad: bool = False,
+    skip_bad: bool = True,
 ) -> Iterator[SensorDay]:
     """Reads one person's Whoop export as local days of events and labels.
 
@@ -153,7 +153,7 @@ def read_whoop(
         subject_id: Subject id; by default `"whoop-"` and a hash of the first file's content.
         day_start: Local time `"HH:MM"` at which windows start; `"first"` is midnight, because no minute is observed.
         report: Collects what was used, dropped or unusual; without one, dropped items are logged.
-        skip_bad: Whether to skip and note unreadable files instead of raising.
+        skip_bad: Whether to skip and note unreadable files, if others can be read, instead of raising.
 
     Yields:
         Days with an event or a label, in chronological order. Labels are those of [`LABELS`].
