@@ -27,6 +27,8 @@ from distributed_parity import gradients, micro_batches, small_model, wrap
 
 Batch = dict[str, torch.Tensor]
 STATEMENTS = torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0], [1, 5, 6, 2]])
+STATEMENT_TRUTH = torch.tensor([[1, 0, 1], [0, 1, 0]] * 3 + [[1, -1, -1], [-1, 0, 0]] * 3)
+"""The second process has fewer decided pairs than the first."""
 
 
 def rows(count: int = 12) -> list[Batch]:
@@ -76,7 +78,7 @@ def idle_parameters(wrapper: str | None, world: int = 2, rank: int = 0) -> dict[
     for step in range(3):
         batch = {name: tensor[part] for name, tensor in whole.items()}
         if step == 2:
-            batch |= {"statement_ids": STATEMENTS, "statement_truth": torch.tensor([[1, 0, 1], [0, 1, 0]] * 6)[part]}
+            batch |= {"statement_ids": STATEMENTS, "statement_truth": STATEMENT_TRUTH[part]}
         wrapped(**batch).loss.backward()
         found = gradients(wrapped)
         result[f"without gradient in step {step}"] = sorted(set(updates(model)) - set(found))

@@ -51,7 +51,6 @@ def test_parameters_of_statements_need_no_search(one, two, wrapper):
         assert [result[f"without gradient in step {step}"] for step in range(3)] == [[], [], []]
         assert [result[f"largest of statements in step {step}"] for step in range(2)] == [0.0, 0.0]
         assert result["largest of statements in step 2"] > 1e-3
-        # The loss of statements is a mean over the decided pairs of each process, here equally many.
         assert largest_difference(result["weights"], one["idle"]["weights"]) < 1e-12
         assert result["weights"]["sensorlm.statement_logit_scale"].shape == ()
 

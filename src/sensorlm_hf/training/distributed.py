@@ -362,6 +362,18 @@ class GlobalLosses:
         """
         return part * world_size(self.group)
 
+    @torch.compiler.disable
+    def reduce_statements(self, mean: torch.Tensor, decided: torch.Tensor) -> torch.Tensor:
+        """Returns this process's share of the sigmoid loss of statements, a mean over decided pairs.
+
+        Args:
+            mean: Mean over the decided pairs of this process.
+            decided: Number of these pairs.
+        """
+        decided = decided.to(mean.dtype)  # a quotient of integers would be in single precision
+        total = self.total_over_processes(decided)
+        return mean * decided * world_size(self.group) / total.clamp(min=1)
+
     def total_over_processes(self, number: torch.Tensor) -> torch.Tensor:
         """Returns the sum of a number over all processes, without gradient."""
         total = number.detach().clone()
@@ -420,6 +432,11 @@ class EvaluationLosses(GlobalLosses):
     def reduce_caption(self, part: torch.Tensor) -> torch.Tensor:
         """Returns the caption loss of the global batch, the sum of the parts of all processes."""
         return self.total_over_processes(part)
+
+    def reduce_statements(self, mean: torch.Tensor, decided: torch.Tensor) -> torch.Tensor:
+        """Returns the sigmoid loss of statements, the mean over the decided pairs of all processes."""
+        decided = decided.to(mean.dtype)
+        return self.total_over_processes(mean * decided) / self.total_over_processes(decided).clamp(min=1)
 
 
 def _share_of_rows(

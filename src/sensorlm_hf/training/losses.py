@@ -95,6 +95,12 @@ def compute_losses(model: Any, inputs: Mapping[str, Any], losses: GlobalLosses) 
     if has_caption_loss(model):
         inputs.update(caption_inputs(inputs, losses))
     outputs = model(**inputs, return_loss=False)
+    base = unwrap_sensorlm(model).base_model
+    # With `use_global_losses`, the model itself returns its share in training mode.
+    if outputs.get("statement_loss") is not None and not (base.training and base.global_losses is not None):
+        outputs["statement_loss"] = base.reduce_statement_loss(
+            outputs["statement_loss"], inputs["statement_truth"], losses
+        )
     contrastive = None
     if outputs.get("text_embeds") is not None:
         contrastive = losses.contrastive(
