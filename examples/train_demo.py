@@ -49,7 +49,7 @@ from sensorlm_hf.evaluation.evaluator import RETRIEVAL_POOL
 from sensorlm_hf.evaluation.model_card import given_options
 from sensorlm_hf.evaluation.tasks import all_prompts
 from sensorlm_hf.io import atomic_folder
-from sensorlm_hf.modeling import load_pretrained
+from sensorlm_hf.modeling import SensorLMConfig, load_pretrained
 from sensorlm_hf.processing import SensorLMProcessor
 from sensorlm_hf.processing.captions import CaptionBuilder
 from sensorlm_hf.processing.captions.activity_phrases import ACTIVITY_GROUPS, ACTIVITY_PHRASES
@@ -155,6 +155,9 @@ STAGES = (
     ),
 )
 
+STATISTICS_MINUTES = 60
+"""Blocks of the day whose means the sensor tower embeds."""
+
 ENGLISH = "4-english"
 ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
 ENGLISH_DAYS = 2000
@@ -162,7 +165,7 @@ ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 
 """Captions from which the gate learns their language; summaries are closest to other English."""
 
 JOINT = "5-joint"
-JOINT_STEPS, JOINT_BATCH, JOINT_SEED = 1200, 64, 4
+JOINT_STEPS, JOINT_BATCH, JOINT_SEED = 1200, 64, 6
 JOINT_OPTIONS: dict[str, Any] = {
     "caption_keys": {WRITTEN: 0.5, FULL: 0.25, NAMES: 0.25},
     "contrast_only": (FULL, NAMES),
@@ -391,7 +394,8 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
         num_proc=2,
         prompts=tuple(all_prompts()),
         # The sensor tower is small and the run is short: equal loss weights, so that labels are learned as well.
-        config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0},
+        config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0}
+        | {"statistics_minutes": STATISTICS_MINUTES},
     )
     parts = prepare(warmup, folder, seed=options.seed)
     batch, epochs = options.batch_size or WARMUP_BATCH, options.epochs
@@ -467,7 +471,9 @@ def tune_all(options: argparse.Namespace, before: Path, folder: Path, data: str)
     """Trains all parts on captions and statements; skipped when resuming if it is complete."""
     if options.resume and (folder / "training.json").is_file():
         return
-    model = load_pretrained(before, dtype=torch.float32)
+    config = SensorLMConfig.from_pretrained(before)
+    config.sensor_config.statistics_minutes = STATISTICS_MINUTES  # the map starts at 0, if the model had none
+    model = load_pretrained(before, config=config, dtype=torch.float32)
     processor = SensorLMProcessor.from_pretrained(before)
     seed, batch = options.seed + JOINT_SEED, options.batch_size or JOINT_BATCH
     most = STAGES[-1].max_text_length

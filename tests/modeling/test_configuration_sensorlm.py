@@ -229,6 +229,19 @@ def test_field_types_are_validated():
         SensorLMSensorConfig(hidden_size="768")
     with pytest.raises(Exception, match="embed_statistics"):
         SensorLMSensorConfig(embed_statistics="yes")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"statistics_minutes": 60}, "needs `embed_statistics=True`"),
+        ({"statistics_minutes": 7, "embed_statistics": True}, "must divide `window_minutes`"),
+        ({"statistics_minutes": 0, "embed_statistics": True}, "statistics_minutes"),
+    ],
+)
+def test_invalid_statistics_minutes_raises(values, words):
+    with pytest.raises(ValueError, match=words):
+        SensorLMSensorConfig(**values)
     with pytest.raises(Exception, match="embed_missing"):
         SensorLMSensorConfig(embed_missing="yes")
 

@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_cases import CHANNELS, MINUTES, days, gaps, small_model, texts
 
+from sensorlm_hf.modeling import SensorLMConfig, load_pretrained
 from sensorlm_hf.modeling.modeling_sensorlm import (
+    _SPREAD_OF_BLOCK,
     _SPREAD_OF_STATISTICS,
+    _TYPICAL_BLOCK,
     _TYPICAL_STATISTICS,
+    block_statistics,
     window_statistics,
 )
 
@@ -18,6 +22,7 @@ MODELS = {
     "siglip": small_model("siglip"),
     "cap": small_model("cap", embed_statistics=True),
     "coca": small_model("coca", embed_statistics=True),
+    "clip": small_model("clip", embed_statistics=True, statistics_minutes=30),
 }
 
 
@@ -195,6 +200,49 @@ def test_statistics_are_pooled_and_passed_to_decoder():
     tower.statistics = statistics
     told, _ = model.encode_for_captions(values, mask)
     assert (told - without).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("minutes", "blocks"), [(MINUTES, 4), (MINUTES, 1), (70, 4), (10, 12)])
+def test_block_statistics_use_observed_minutes(minutes, blocks):
+    """Also with blocks of different lengths, and with more blocks than minutes, some of which are empty."""
+    values, mask = days(minutes=minutes), gaps()[:, :minutes]
+    found = block_statistics(values, mask, blocks=blocks)
+    assert found.shape == (len(values), CHANNELS, blocks, 2)
+    for block in range(blocks):
+        inside = [minute for minute in range(minutes) if minute * blocks // minutes == block]
+        for row in range(len(values)):
+            for channel in range(CHANNELS):
+                seen = [values[row, m, channel].item() for m in inside if mask[row, m, channel]]
+                mean = sum(seen) / len(seen) if seen else 0.0
+                expected = torch.tensor([mean, len(seen) / max(len(inside), 1)])
+                close(found[row, channel, block], expected)
+    close(block_statistics(values, blocks=blocks), block_statistics(values, torch.ones_like(mask), blocks=blocks))
+
+
+def test_blocks_are_embedded_with_statistics_of_window():
+    values, mask = days(2), gaps()[:2]
+    mask[1, :, 2] = False
+    model = small_model("coca", embed_statistics=True, statistics_minutes=30)
+    statistics = model.base_model.sensor_model.statistics
+    told = statistics(values, mask)
+    scaled = block_statistics(values, mask, blocks=MINUTES // 30) - torch.tensor(_TYPICAL_BLOCK)
+    scaled = scaled / torch.tensor(_SPREAD_OF_BLOCK)
+    scaled[~mask.any(dim=1)] = 0
+    expected = torch.einsum("bcks,cksd->bcd", scaled, statistics.block_weight)
+    statistics.block_weight.data.zero_()
+    close(told - statistics(values, mask), expected)
+
+
+def test_blocks_can_be_added_to_trained_model(tmp_path):
+    """Their map starts at 0, so the model answers as before."""
+    model = MODELS["coca"]
+    model.save_pretrained(tmp_path)
+    config = SensorLMConfig.from_pretrained(tmp_path)
+    config.sensor_config.statistics_minutes = 60
+    longer = load_pretrained(tmp_path, config=config).eval()
+    assert longer.base_model.sensor_model.statistics.block_weight.shape[1] == MINUTES // 60
+    inputs = (days(), gaps(), *texts())
+    assert torch.equal(longer(*inputs).logits, model(*inputs).logits)
 
 
 def test_decoder_without_pooler_reads_statistics_and_patches():

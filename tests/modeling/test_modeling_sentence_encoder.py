@@ -62,6 +62,30 @@ def test_new_encoder_changes_nothing():
         torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [VOCAB + 3, SENTENCES + 5])
+def test_resize_token_embeddings_keeps_embeddings(size, tmp_path):
+    torch.manual_seed(0)
+    model = SensorLMForConditionalGeneration(assisted_config())
+    shake(model)
+    ids, mask = texts()
+    statements = {"statement_ids": STATEMENTS.clamp(max=VOCAB - 1), "statement_truth": TRUTH}
+    with torch.no_grad():
+        before = model.eval()(VALUES, MASK, ids, mask, **statements)
+    model.resize_token_embeddings(size)
+    model.save_pretrained(tmp_path)
+    loaded = SensorLMForConditionalGeneration.from_pretrained(tmp_path)
+    text = loaded.config.text_config
+    assert [text.vocab_size, text.language_model_config.vocab_size] == [size, max(size, SENTENCES)]
+    for resized in (model, loaded):
+        # A word of the encoder that captions lack, and a token that was new to both.
+        assert torch.isfinite(resized.get_text_features(torch.tensor([[1, 58, size - 1, 2]])).pooler_output).all()
+        with torch.no_grad():
+            after = resized.eval()(VALUES, MASK, ids, mask, **statements)
+        torch.testing.assert_close(after.text_embeds, before.text_embeds)
+        torch.testing.assert_close(after.statement_loss, before.statement_loss)
+        torch.testing.assert_close(after.logits[..., :VOCAB], before.logits)
+
+
 @torch.no_grad()
 def test_embedding_is_gated_sum_of_both_readers(model):
     ids, mask = texts()

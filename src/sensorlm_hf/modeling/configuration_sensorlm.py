@@ -81,6 +81,10 @@ class SensorLMSensorConfig(PreTrainedConfig):
             maximum over its observed minutes, and the share of observed minutes). Their sum is added to the pooled
             state, and the decoder attends to them along with the patches. Captions quote these numbers, which a small
             or briefly trained tower hardly learns to aggregate from its patches. The released model has none.
+        statistics_minutes: With `embed_statistics`, length in minutes of the blocks of the window, such as 60, whose
+            mean and share of observed minutes are embedded for each channel as well; divides `window_minutes`. They
+            tell the pooled state *when* something happened, such as bedtimes. The map is initialised to 0. By default
+            only the whole window is embedded.
 
     Raises:
         ValueError: If the patches do not tile the window, or another value is out of range.
@@ -101,6 +105,7 @@ class SensorLMSensorConfig(PreTrainedConfig):
     attention_dropout: Union[float, int] = 0.0
     embed_missing: bool = False
     embed_statistics: bool = False
+    statistics_minutes: Optional[int] = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         _remove_retired_fields(self, kwargs, "skip_missing_patches", "use_head")
@@ -131,12 +136,29 @@ class SensorLMSensorConfig(PreTrainedConfig):
                 f" {self.patch_channels} channels for {self.num_channels} channels. Use patch_channels=1 or"
                 f" patch_channels={self.num_channels}, or add a channel that is always missing."
             )
+        if self.statistics_minutes is not None:
+            _check_positive(self, "statistics_minutes")
+            if not self.embed_statistics:
+                raise ValueError(
+                    "SensorLMSensorConfig: `statistics_minutes` needs `embed_statistics=True`; set it, or leave"
+                    " `statistics_minutes` out."
+                )
+            if self.window_minutes % self.statistics_minutes:
+                raise ValueError(
+                    f"SensorLMSensorConfig: `statistics_minutes` must divide `window_minutes`, got blocks of"
+                    f" {self.statistics_minutes} minutes for a window of {self.window_minutes}."
+                )
         super().__post_init__(**kwargs)
 
     @property
     def num_time_patches(self) -> int:
         """Patches along time."""
         return self.window_minutes // self.patch_minutes
+
+    @property
+    def num_statistics_blocks(self) -> int:
+        """Blocks of the window with embedded statistics of their own."""
+        return 0 if self.statistics_minutes is None else self.window_minutes // self.statistics_minutes
 
     @property
     def num_channel_patches(self) -> int:

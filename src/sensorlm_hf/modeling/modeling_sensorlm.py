@@ -110,22 +110,76 @@ _SPREAD_OF_STATISTICS = (0.4, 0.35, 1.0, 1.3, 0.3)
 this centring, what all days have in common would dominate every state, and cosines could not separate days."""
 
 
+BLOCK_STATISTICS = 2
+"""Number of statistics of a channel in a block of the window, see [`block_statistics`]."""
+
+
+def block_statistics(
+    sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor] = None, *, blocks: int
+) -> torch.Tensor:
+    """Summarises each channel in each of the blocks of equal length into which the window is divided.
+
+    Args:
+        sensor_values: `(B, T, C)`; masked values are ignored.
+        sensor_mask: `(B, T, C)` bool, True = observed; `None` if everything is.
+        blocks: Number of blocks. If it does not divide `T`, the lengths of blocks differ by a minute.
+
+    Returns:
+        `(B, C, blocks, 2)` float32: mean over the observed minutes of the block, 0 if there are none, and their share.
+    """
+    values = sensor_values.float()
+    minutes = values.shape[1]
+    mask = torch.ones_like(values, dtype=torch.bool) if sensor_mask is None else sensor_mask
+    block = torch.arange(minutes, device=values.device) * blocks // minutes
+    member = (block == torch.arange(blocks, device=values.device)[:, None]).float()
+    # Products with a 0/1 matrix: they are fast, deterministic, and the same for every length of the window.
+    total = torch.matmul(member, torch.where(mask, values, values.new_zeros(())))
+    count = torch.matmul(member, mask.float())
+    share = count / member.sum(dim=1).clamp(min=1)[:, None]
+    return torch.stack([total / count.clamp(min=1), share], dim=3).transpose(1, 2)
+
+
+_TYPICAL_BLOCK = (0.0, 0.7)
+_SPREAD_OF_BLOCK = (0.7, 0.4)
+"""Means and standard deviations of [`block_statistics`] over simulated days, rounded."""
+
+
 class SensorLMStatistics(nn.Module):
-    """One state for each channel: a linear map, one per channel, of its statistics (see [`window_statistics`])."""
+    """One state for each channel: a linear map, one per channel, of its statistics.
+
+    They are those of the window (see [`window_statistics`]) and, with `statistics_minutes`, of its blocks (see
+    [`block_statistics`]).
+    """
 
     def __init__(self, config: SensorLMSensorConfig) -> None:
         super().__init__()
-        channels = int(config.num_channels or 0)
+        channels, blocks = int(config.num_channels or 0), config.num_statistics_blocks
+        self.blocks = blocks
         self.weight = nn.Parameter(torch.zeros(channels, WINDOW_STATISTICS, config.hidden_size))
         self.bias = nn.Parameter(torch.zeros(channels, config.hidden_size))
+        self.block_weight = None
+        if blocks:
+            self.block_weight = nn.Parameter(torch.zeros(channels, blocks, BLOCK_STATISTICS, config.hidden_size))
 
     def forward(self, sensor_values: torch.Tensor, sensor_mask: Optional[torch.Tensor]) -> torch.Tensor:
         """Maps `(B, T, C)` to `(B, C, D)`."""
         statistics = window_statistics(sensor_values, sensor_mask)
-        typical, spread = (statistics.new_tensor(v) for v in (_TYPICAL_STATISTICS, _SPREAD_OF_STATISTICS))
         observed = statistics[..., -1:] > 0
-        statistics = torch.where(observed, (statistics - typical) / spread, statistics.new_zeros(()))
-        return torch.einsum("bcs,csd->bcd", statistics.to(self.weight.dtype), self.weight) + self.bias
+        statistics = _standardised(statistics, _TYPICAL_STATISTICS, _SPREAD_OF_STATISTICS, observed)
+        states = torch.einsum("bcs,csd->bcd", statistics.to(self.weight.dtype), self.weight) + self.bias
+        if self.block_weight is None:
+            return states
+        statistics = block_statistics(sensor_values, sensor_mask, blocks=self.blocks)
+        statistics = _standardised(statistics, _TYPICAL_BLOCK, _SPREAD_OF_BLOCK, observed[:, :, None])
+        return states + torch.einsum("bcks,cksd->bcd", statistics.to(states.dtype), self.block_weight)
+
+
+def _standardised(
+    statistics: torch.Tensor, typical: tuple[float, ...], spread: tuple[float, ...], observed: torch.Tensor
+) -> torch.Tensor:
+    """Centres and scales statistics; those of a channel that was not observed become 0."""
+    centred = (statistics - statistics.new_tensor(typical)) / statistics.new_tensor(spread)
+    return torch.where(observed, centred, centred.new_zeros(()))
 
 
 class SensorLMSensorEmbeddings(nn.Module):
@@ -272,6 +326,8 @@ class SensorLMPreTrainedModel(PreTrainedModel):
         elif isinstance(module, SensorLMStatistics):
             init.normal_(module.weight, std=WINDOW_STATISTICS**-0.5)
             init.zeros_(module.bias)
+            if module.block_weight is not None:
+                init.zeros_(module.block_weight)
         elif isinstance(module, SensorLMCaptionPooler):
             init.normal_(module.query, std=module.query.shape[-1] ** -0.5)
         elif isinstance(module, SensorLMModel):
@@ -806,9 +862,28 @@ class SensorLMModel(SensorTextPretrainedMixin, SensorLMPreTrainedModel):
     def _statement_loss(
         self, sensor_embeds: torch.Tensor, statement_embeds: torch.Tensor, truth: torch.Tensor
     ) -> torch.Tensor:
-        if self.statement_logit_scale is None and self.logit_bias is None:
+        if self._ranks_statements:
             return statement_softmax_loss(sensor_embeds, statement_embeds, truth, self.temperature())
-        return statement_sigmoid_loss(sensor_embeds, statement_embeds, truth, *self._statement_scale())
+        loss = statement_sigmoid_loss(sensor_embeds, statement_embeds, truth, *self._statement_scale())
+        return self.reduce_statement_loss(loss, truth, self.global_losses if self.training else None)
+
+    @property
+    def _ranks_statements(self) -> bool:
+        """Whether the loss of statements is the softmax loss, since there is no bias for a probability."""
+        return self.statement_logit_scale is None and self.logit_bias is None
+
+    def reduce_statement_loss(self, loss: torch.Tensor, truth: torch.Tensor, losses: Any) -> torch.Tensor:
+        """Returns this process's share of the loss of statements.
+
+        Args:
+            loss: Loss of the process's own days and statements.
+            truth: `(N, S)` truth of the statements, -1 where undecided.
+            losses: The [`sensorlm_hf.training.GlobalLosses`]; `None` without other processes. The softmax loss compares
+                the days of a process with each other, so it stays a mean over processes.
+        """
+        if losses is None or not losses.is_needed or self._ranks_statements:
+            return loss
+        return losses.reduce_statements(loss, (truth >= 0).sum())
 
     def _allows_loss(self, rows: int, texts: int) -> bool:
         """Whether there is one text for each recording.

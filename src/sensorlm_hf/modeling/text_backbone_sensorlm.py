@@ -605,11 +605,18 @@ class SensorTextPretrainedMixin:
         return model.eval()
 
     def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> Any:
-        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model."""
+        """Changes the vocabulary as `PreTrainedModel.resize_token_embeddings` does, also of a language model.
+
+        Tokens that are new to a sentence encoder are added to it as well; it keeps its words when captions have fewer.
+        """
         parent: Any = super()
         result = parent.resize_token_embeddings(*args, **kwargs)
         text = self.config.text_config
+        encoder = getattr(self.base_model.text_model, "sentence_encoder", None)
         if text.is_language_model:
+            text.language_model_config.vocab_size = text.vocab_size
+        elif encoder is not None and encoder.language_model.config.vocab_size < text.vocab_size:
+            encoder.language_model.resize_token_embeddings(text.vocab_size)
             text.language_model_config.vocab_size = text.vocab_size
         return result
 

@@ -94,6 +94,22 @@ EVERYDAY_GROUPS: tuple[ActivityGroup, ...] = (
         ),
     ),
     ActivityGroup(
+        "light activity",
+        tuple(a.name for a in ACTIVITIES
+              if a.category == "everyday" and a.met > _SEDENTARY_MET and not a.locomotion),
+        ActivityPhrases(
+            gerunds=("being lightly active", "doing some light activity", "doing light physical activity",
+                "being up and about", "being on the go without exerting oneself", "pottering about",
+                "moving about a little", "doing light everyday tasks"),
+            past=("was lightly active", "did some light activity", "did light physical activity", "was up and about",
+                "was on the go without exerting oneself", "pottered about", "moved about a little",
+                "did light everyday tasks"),
+            nouns=("light activity", "some light physical activity", "some light movement", "a lightly active spell",
+                "a bout of light-intensity activity", "some time up and about", "some pottering about",
+                "everyday activity without much effort"),
+        ),
+    ),
+    ActivityGroup(
         "eating",
         ("meal",),
         ActivityPhrases(
