@@ -7,10 +7,10 @@ text tower on numbers, against the statistics of the channels only: numbers take
 without the sensor tower. Then the model is trained on short captions with activity names, then on captions of all
 levels, and to generate the kinds of captions that it predicts best. Then a pretrained sentence encoder is added and
 aligned with the sensor tower, so that the model understands free English, and all parts are trained together on
-captions and statements. `--opening_steps` adds a last stage, in which the decoder learns to start captions with a
-sentence of plain English. `--start_from` skips the stages before the joint one and continues from a trained model. The
-output folder can be pushed to the Hub directly. `--related` adds the results that `examples/studies/unseen_classes.py`
-and `benchmarks/mmash_events.py` write with `--card_rows` to the model card.
+captions and statements. With `--opening_steps`, the decoder then learns to start captions with plain English.
+`--start_from` skips the stages before the joint one and continues from a trained model. The output folder can be pushed
+to the Hub directly. `--related` adds the results that `examples/studies/unseen_classes.py` and
+`benchmarks/mmash_events.py` write with `--card_rows` to the model card.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ STAGES = (
     ),
 )
 
-STATISTICS_MINUTES = 60
-"""Blocks of the day whose means the sensor tower embeds."""
+STATISTICS_MINUTES: int | None = None
+"""Length of the blocks of the day whose means the sensor tower embeds, such as 60."""
 
 ENGLISH = "4-english"
 ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
@@ -165,7 +165,7 @@ ENGLISH_CAPTIONS = {NAMES: 1200, WRITTEN: 150, FULL: 150, NUMBERS: 150, TRENDS: 
 """Captions from which the gate learns their language; summaries are closest to other English."""
 
 JOINT = "5-joint"
-JOINT_STEPS, JOINT_BATCH, JOINT_SEED = 1200, 64, 6
+JOINT_STEPS, JOINT_BATCH, JOINT_SEED = 1200, 64, 4
 JOINT_OPTIONS: dict[str, Any] = {
     "caption_keys": {WRITTEN: 0.5, FULL: 0.25, NAMES: 0.25},
     "contrast_only": (FULL, NAMES),
@@ -526,6 +526,7 @@ def learn_openings(options: argparse.Namespace, before: Path, folder: Path, data
         bf16=True,
         first_tokens=OPENING_TOKENS,
         seed=options.seed + OPENING_SEED,
+        checkpoint=folder.with_name(f"{folder.name}.checkpoint"),
     )
     tuning |= {
         "opening": True,

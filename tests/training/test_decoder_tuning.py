@@ -11,7 +11,7 @@ from training_cases import tiny_model
 
 from sensorlm_hf.data import SensorDayDataset, SensorLMCollator
 from sensorlm_hf.modeling.losses_sensorlm import caption_loss, caption_targets
-from sensorlm_hf.training import tune_decoder
+from sensorlm_hf.training import decoder_tuning, tune_decoder
 from sensorlm_hf.training.decoder_tuning import _decoder_loss
 
 LENGTH = 96
@@ -70,8 +70,6 @@ def test_loss_equals_that_of_the_model(processor, simulated):
 
 
 def test_most_steps_can_be_limited_to_the_first_tokens(processor, simulated, monkeypatch):
-    from sensorlm_hf.training import decoder_tuning
-
     lengths, compute = [], decoder_tuning._decoder_loss
 
     def noted(model: Any, batch: Any, bf16: bool) -> torch.Tensor:
@@ -84,6 +82,31 @@ def test_most_steps_can_be_limited_to_the_first_tokens(processor, simulated, mon
     assert [length == 9 for length in lengths] == [True, True, False] * 2
     with pytest.raises(ValueError, match="`first_tokens` must be at least 1, got 0"):
         tune(processor, simulated, first_tokens=0)
+
+
+def test_a_run_that_was_cut_off_ends_like_a_whole_one(processor, simulated, tmp_path, monkeypatch):
+    options = {"steps": 7, "first_tokens": 9, "whole_every": 3}
+    _, whole, record = tune(processor, simulated, **options)
+    path, compute, lengths = tmp_path / "run.checkpoint", decoder_tuning._decoder_loss, []
+
+    def cut_off(model: Any, batch: Any, bf16: bool) -> torch.Tensor:
+        lengths.append(batch["input_ids"].shape[1])
+        if len(lengths) == 5:
+            raise KeyboardInterrupt
+        return compute(model, batch, bf16)
+
+    run_steps = decoder_tuning.run_steps
+    monkeypatch.setattr(decoder_tuning, "run_steps", lambda *a, **k: run_steps(*a, **k, save_steps=2))
+    monkeypatch.setattr(decoder_tuning, "_decoder_loss", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        tune(processor, simulated, checkpoint=path, **options)
+    assert path.is_file()
+    lengths[:] = [0] * 5
+    _, resumed, again = tune(processor, simulated, checkpoint=path, **options)
+    assert [length == 9 for length in lengths[5:]] == [True, False, True]  # steps 5, 6 and 7
+    assert not path.exists()
+    assert again["final_loss"] == record["final_loss"]
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())
 
 
 def test_bad_arguments(processor, simulated):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+import os
+from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 
 from ..data.collator import SensorDayDataset, SensorLMCollator
 from ..modeling import SensorLMForConditionalGeneration
@@ -32,6 +34,7 @@ def tune_decoder(
     whole_every: int = 4,
     num_workers: int = 1,
     seed: int = 0,
+    checkpoint: str | os.PathLike | None = None,
     progress: bool | None = None,
 ) -> dict[str, Any]:
     """Trains the decoder on captions of another kind or style, and leaves everything else as it is.
@@ -57,6 +60,7 @@ def tune_decoder(
         whole_every: With `first_tokens`, one step in as many uses whole captions, so that the rest is not forgotten.
         num_workers: Number of dataloader workers.
         seed: Seed of the data order.
+        checkpoint: File from which a run that was cut off resumes; removed at the end.
         progress: Whether to show a progress bar; by default only in a terminal.
 
     Returns:
@@ -64,8 +68,8 @@ def tune_decoder(
         caption loss per token averaged over the last 10 % of the steps.
 
     Raises:
-        ValueError: If the decoder is a pretrained language model, an argument is out of range, or the loss is not
-            finite.
+        ValueError: If the decoder is a pretrained language model, an argument is out of range, the loss is not finite,
+            or the checkpoint belongs to another run.
     """
     if model.config.text_config.is_language_model:
         raise ValueError(
@@ -77,10 +81,9 @@ def tune_decoder(
             raise ValueError(f"`{name}` must be at least 1, got {value}.")
     shared = {id(parameter) for parameter in model.sensorlm.parameters()}
     trained = [(name, p) for name, p in model.named_parameters() if name.startswith("decoder.") and id(p) not in shared]
-    numbers = itertools.count(1)
 
-    def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        if first_tokens is not None and next(numbers) % whole_every:
+    def compute_loss(batch: dict[str, torch.Tensor], step: int) -> torch.Tensor:
+        if first_tokens is not None and (step + 1) % whole_every:
             batch = {name: value[:, :first_tokens] if name in _OF_TEXT else value for name, value in batch.items()}
         return _decoder_loss(model, batch, bf16)
 
@@ -103,6 +106,7 @@ def tune_decoder(
             seed=seed,
             description="decoder",
             progress=progress,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
         )
 
 
@@ -115,7 +119,10 @@ def _decoder_loss(
     with torch.autocast(batch["input_ids"].device.type, torch.bfloat16, enabled=bf16):
         with torch.no_grad():
             sensor = model.sensorlm.sensor_model(batch["sensor_values"], batch["sensor_mask"])
-            text = model.sensorlm.text_model(batch["input_ids"], batch["attention_mask"])
+            # With a cache texts are not pooled, so neither class token nor sentence encoder runs.
+            text = model.sensorlm.text_model(
+                batch["input_ids"], batch["attention_mask"], past_key_values=DynamicCache()
+            )
         tokens, mask = model.decoder.sensor_tokens(sensor)
         hidden = model.decoder(
             text.last_hidden_state, batch["attention_mask"], sensor_tokens=tokens, sensor_token_mask=mask

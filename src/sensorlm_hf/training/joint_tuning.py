@@ -93,7 +93,7 @@ def tune_jointly(
     trained = [(name, p) for name, p in model.named_parameters() if ".sentence_encoder.gate." not in name]
     history: list[tuple[float, ...]] = []
 
-    def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def compute_loss(batch: dict[str, torch.Tensor], step: int) -> torch.Tensor:
         parts = _losses(model, batch, captions_per_batch, bf16)
         history.append(tuple(part.item() for part in parts))
         contrastive, caption, statements = parts

@@ -45,7 +45,7 @@ def run_steps(
     trained: Sequence[tuple[str, nn.Parameter]],
     days: SensorDayDataset,
     collator: SensorLMCollator,
-    compute_loss: Callable[[dict[str, torch.Tensor]], torch.Tensor],
+    compute_loss: Callable[[dict[str, torch.Tensor], int], torch.Tensor],
     *,
     steps: int,
     batch_size: int,
@@ -69,7 +69,8 @@ def run_steps(
         trained: Names and parameters.
         days: Training days.
         collator: Collates batches.
-        compute_loss: Computes the loss of a batch, which is on the device of the parameters.
+        compute_loss: Computes the loss of a batch, which is on the device of the parameters, given the number of steps
+            before it.
         steps: Number of optimizer steps.
         batch_size: Days per step.
         learning_rate: Peak learning rate of AdamW.
@@ -127,7 +128,7 @@ def run_steps(
     shown = sys.stderr.isatty() if progress is None else progress
     with tqdm(loader, initial=len(losses), total=steps, desc=description, unit="step", disable=not shown) as batches:
         for batch in batches:
-            loss = compute_loss({name: value.to(device) for name, value in batch.items()})
+            loss = compute_loss({name: value.to(device) for name, value in batch.items()}, len(losses))
             if not torch.isfinite(loss):
                 raise ValueError(f"The loss became {loss.item()} at step {len(losses)}; lower `learning_rate`.")
             optimizer.zero_grad()

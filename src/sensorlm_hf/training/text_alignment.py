@@ -352,7 +352,11 @@ def _fit_gate(
 
 @torch.no_grad()
 def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generator) -> None:
-    """Fits scale and bias with wordings that were not used for training, and with the names of activities."""
+    """Fits scale and bias with wordings that were not used for training, and with the names of activities.
+
+    Labels are mostly names, and their probabilities differ more from those of sentences than sentences among each
+    other, so both kinds of text have half of the weight.
+    """
     rows = rng.choice(len(views.facts), size=min(1000, len(views.facts)), replace=False)
     texts, known = _statements(views, StatementBank("validation"), 1000, rng, rows)
     exercises = {activity.name for activity in ACTIVITIES if activity.benchmark}
@@ -365,9 +369,12 @@ def _calibrate(model: Any, processor: Any, views: _Views, rng: np.random.Generat
     known = np.concatenate([known, views.truth(named, rows)], axis=1)
     similarity = views.embeds[rows].numpy() @ encode_text(model, processor, texts).T
     decided = known >= 0
-    chosen = rng.permutation(int(decided.sum()))[:200_000]
+    is_name = np.broadcast_to(np.arange(len(texts)) >= len(texts) - len(named), known.shape)[decided]
+    weights = np.where(is_name, 0.5 / max(is_name.sum(), 1), 0.5 / max((~is_name).sum(), 1))
+    chosen = rng.permutation(len(weights))[:400_000]
     x, y = similarity[decided][chosen][:, None], known[decided][chosen]
-    fitted = LogisticRegression(C=1e6, max_iter=1000).fit(x, y)
+    weights = weights[chosen] * len(chosen) / weights[chosen].sum()
+    fitted = LogisticRegression(C=1e6, max_iter=1000).fit(x, y, weights)
     scale = float(fitted.coef_[0, 0])
     if scale > 0:  # otherwise nothing was learned, and there is nothing to calibrate
         model.sensorlm.statement_logit_scale.fill_(float(np.log(scale)))

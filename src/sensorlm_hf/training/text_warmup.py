@@ -81,7 +81,7 @@ def warm_up_text_tower(
     ]
     hits: list[float] = []
 
-    def compute_loss(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    def compute_loss(batch: dict[str, torch.Tensor], step: int) -> torch.Tensor:
         loss, cosines = _statistics_loss(model, batch, bf16)
         groups = batch["text_group_ids"]
         hits.append((groups[cosines.argmax(dim=1)] == groups).float().mean().item())
