@@ -156,7 +156,7 @@ STAGES = (
 )
 
 STATISTICS_MINUTES: int | None = None
-"""Length of the blocks of the day whose means the sensor tower embeds, such as 60."""
+"""Length of the blocks of the day whose means the joint stage adds to the sensor tower, such as 60."""
 
 ENGLISH = "4-english"
 ENGLISH_STEPS, ENGLISH_HEAD_STEPS = 400, 1000
@@ -394,8 +394,7 @@ def warm_up(options: argparse.Namespace, folder: Path, data: str) -> None:
         num_proc=2,
         prompts=tuple(all_prompts()),
         # The sensor tower is small and the run is short: equal loss weights, so that labels are learned as well.
-        config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0}
-        | {"statistics_minutes": STATISTICS_MINUTES},
+        config_overrides={"caption_loss_weight": 1.0, "embed_statistics": True, "rope_theta": 10_000.0},
     )
     parts = prepare(warmup, folder, seed=options.seed)
     batch, epochs = options.batch_size or WARMUP_BATCH, options.epochs
