@@ -108,7 +108,7 @@ EVERYDAY_GROUPS: tuple[ActivityGroup, ...] = (
             nouns=("some light activity", "some light physical activity", "some light movement",
                 "a lightly active spell",
                 "a bout of light-intensity activity", "some time up and about", "some pottering about",
-                "everyday activity without much effort"),
+                "some everyday activity without much effort"),
         ),
     ),
     ActivityGroup(
