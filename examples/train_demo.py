@@ -472,7 +472,7 @@ def tune_all(options: argparse.Namespace, before: Path, folder: Path, data: str)
         return
     config = SensorLMConfig.from_pretrained(before)
     if STATISTICS_MINUTES is not None:  # the map starts at 0, if the model had none
-        config.sensor_config.statistics_minutes = STATISTICS_MINUTES
+        config.sensor_config.embed_statistics = STATISTICS_MINUTES
     model = load_pretrained(before, config=config, dtype=torch.float32)
     processor = SensorLMProcessor.from_pretrained(before)
     seed, batch = options.seed + JOINT_SEED, options.batch_size or JOINT_BATCH

@@ -231,17 +231,15 @@ def test_field_types_are_validated():
         SensorLMSensorConfig(embed_statistics="yes")
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"statistics_minutes": 60}, "needs `embed_statistics=True`"),
-        ({"statistics_minutes": 7, "embed_statistics": True}, "must divide `window_minutes`"),
-        ({"statistics_minutes": 0, "embed_statistics": True}, "statistics_minutes"),
-    ],
-)
-def test_invalid_statistics_minutes_raises(values, words):
-    with pytest.raises(ValueError, match=words):
-        SensorLMSensorConfig(**values)
+@pytest.mark.parametrize("minutes", [7, 0, -60])
+def test_statistics_of_blocks_that_do_not_tile_the_window_raise(minutes):
+    with pytest.raises(ValueError, match=f"must be True, False, or a number of minutes .* got {minutes}"):
+        SensorLMSensorConfig(embed_statistics=minutes)
+
+
+def test_number_of_blocks():
+    blocks = [SensorLMSensorConfig(embed_statistics=value).num_statistics_blocks for value in (False, True, 60, 1)]
+    assert blocks == [0, 0, 24, 1440]
     with pytest.raises(Exception, match="embed_missing"):
         SensorLMSensorConfig(embed_missing="yes")
 

@@ -22,7 +22,7 @@ MODELS = {
     "siglip": small_model("siglip"),
     "cap": small_model("cap", embed_statistics=True),
     "coca": small_model("coca", embed_statistics=True),
-    "clip": small_model("clip", embed_statistics=True, statistics_minutes=30),
+    "clip": small_model("clip", embed_statistics=30),
 }
 
 
@@ -222,7 +222,7 @@ def test_block_statistics_use_observed_minutes(minutes, blocks):
 def test_blocks_are_embedded_with_statistics_of_window():
     values, mask = days(2), gaps()[:2]
     mask[1, :, 2] = False
-    model = small_model("coca", embed_statistics=True, statistics_minutes=30)
+    model = small_model("coca", embed_statistics=30)
     statistics = model.base_model.sensor_model.statistics
     told = statistics(values, mask)
     scaled = block_statistics(values, mask, blocks=MINUTES // 30) - torch.tensor(_TYPICAL_BLOCK)
@@ -238,7 +238,7 @@ def test_blocks_can_be_added_to_trained_model(tmp_path):
     model = MODELS["coca"]
     model.save_pretrained(tmp_path)
     config = SensorLMConfig.from_pretrained(tmp_path)
-    config.sensor_config.statistics_minutes = 60
+    config.sensor_config.embed_statistics = 60
     longer = load_pretrained(tmp_path, config=config).eval()
     assert longer.base_model.sensor_model.statistics.block_weight.shape[1] == MINUTES // 60
     inputs = (days(), gaps(), *texts())

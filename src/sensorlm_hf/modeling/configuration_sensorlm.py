@@ -81,10 +81,9 @@ class SensorLMSensorConfig(PreTrainedConfig):
             maximum over its observed minutes, and the share of observed minutes). Their sum is added to the pooled
             state, and the decoder attends to them along with the patches. Captions quote these numbers, which a small
             or briefly trained tower hardly learns to aggregate from its patches. The released model has none.
-        statistics_minutes: With `embed_statistics`, length in minutes of the blocks of the window, such as 60, whose
-            mean and share of observed minutes are embedded for each channel as well; divides `window_minutes`. They
-            tell the pooled state *when* something happened, such as bedtimes. The map is initialised to 0. By default
-            only the whole window is embedded.
+            With a number of minutes that divides `window_minutes`, such as 60, the mean and the share of observed
+            minutes of each block of that length are embedded as well, which tells the pooled state *when* something
+            happened, such as bedtimes. Their map is initialised to 0.
 
     Raises:
         ValueError: If the patches do not tile the window, or another value is out of range.
@@ -104,8 +103,7 @@ class SensorLMSensorConfig(PreTrainedConfig):
     intermediate_size: int = 3072
     attention_dropout: Union[float, int] = 0.0
     embed_missing: bool = False
-    embed_statistics: bool = False
-    statistics_minutes: Optional[int] = None
+    embed_statistics: Union[bool, int] = False
 
     def __post_init__(self, **kwargs: Any) -> None:
         _remove_retired_fields(self, kwargs, "skip_missing_patches", "use_head")
@@ -136,18 +134,12 @@ class SensorLMSensorConfig(PreTrainedConfig):
                 f" {self.patch_channels} channels for {self.num_channels} channels. Use patch_channels=1 or"
                 f" patch_channels={self.num_channels}, or add a channel that is always missing."
             )
-        if self.statistics_minutes is not None:
-            _check_positive(self, "statistics_minutes")
-            if not self.embed_statistics:
-                raise ValueError(
-                    "SensorLMSensorConfig: `statistics_minutes` needs `embed_statistics=True`; set it, or leave"
-                    " `statistics_minutes` out."
-                )
-            if self.window_minutes % self.statistics_minutes:
-                raise ValueError(
-                    f"SensorLMSensorConfig: `statistics_minutes` must divide `window_minutes`, got blocks of"
-                    f" {self.statistics_minutes} minutes for a window of {self.window_minutes}."
-                )
+        minutes = self.embed_statistics
+        if not isinstance(minutes, bool) and (minutes <= 0 or self.window_minutes % minutes):
+            raise ValueError(
+                "SensorLMSensorConfig: `embed_statistics` must be True, False, or a number of minutes that divides the"
+                f" window of {self.window_minutes} minutes, got {minutes}."
+            )
         super().__post_init__(**kwargs)
 
     @property
@@ -158,7 +150,8 @@ class SensorLMSensorConfig(PreTrainedConfig):
     @property
     def num_statistics_blocks(self) -> int:
         """Blocks of the window with embedded statistics of their own."""
-        return 0 if self.statistics_minutes is None else self.window_minutes // self.statistics_minutes
+        minutes = self.embed_statistics
+        return 0 if isinstance(minutes, bool) else self.window_minutes // minutes
 
     @property
     def num_channel_patches(self) -> int:

@@ -148,8 +148,8 @@ their standard deviations 0.84 and 0.28; real days have more gaps."""
 class SensorLMStatistics(nn.Module):
     """One state for each channel: a linear map, one per channel, of its statistics.
 
-    They are those of the window (see [`window_statistics`]) and, with `statistics_minutes`, of its blocks (see
-    [`block_statistics`]).
+    They are those of the window (see [`window_statistics`]) and, if `embed_statistics` is a number of minutes, of its
+    blocks (see [`block_statistics`]).
     """
 
     def __init__(self, config: SensorLMSensorConfig) -> None:
